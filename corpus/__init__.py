@@ -1,0 +1,1 @@
+"""Knowledge of Wikipedia and Wikidata in plain Python: no Beam, no torch."""

@@ -1,0 +1,187 @@
+"""The records that flow from a dump to training examples, one type after the other.
+
+Offsets are Unicode code points into the record's `text`, end exclusive. `language` is the code of a Wikipedia
+("en", "zh", "simple"). A QID is kept as its number: 64 stands for Q64; None stands for no item.
+
+Records are plain frozen dataclasses with tuple fields: they keep their class and their tuples through Beam's
+shuffles and on worker processes, which types registered as Beam rows do not.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
+
+Kind: TypeAlias = Literal["article", "list", "disambiguation", "date", "other"]
+KINDS: tuple[Kind, ...] = ("article", "list", "disambiguation", "date", "other")
+
+LinkStatus: TypeAlias = Literal[
+    "resolved", "redirected", "no_item", "red", "redirect_loop", "redirect_broken", "unknown_wiki"
+]
+LINK_STATUSES: dict[LinkStatus, str] = {
+    "resolved": "the target page has an item",
+    "redirected": "the target is a redirect; it, or the page it leads to, has an item",
+    "no_item": "the page exists, no source knows an item of it",
+    "red": "neither the dump nor any source of items knows the title",
+    "redirect_loop": "following redirects comes back to where it was",
+    "redirect_broken": "the redirect leads to a page that does not exist",
+    "unknown_wiki": "the target lies in a Wikipedia that is not among those built",
+}
+
+Split: TypeAlias = Literal["train", "validation"]
+
+
+class Span(NamedTuple):
+    """A stretch of text."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page as the dump has it."""
+
+    page_id: int
+    revision_id: int
+    namespace: int | None  # None in dumps older than export-0.6, which have no <ns>
+    title: str  # with spaces, prefix included
+    redirect: str | None  # the title in <redirect title="…"/>; None in a page that is no redirect and in old dumps
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section: its heading stands at `text[start : start + len(heading)]`, its body ends at `end`."""
+
+    start: int
+    end: int  # before the next heading of the same or a higher level
+    level: int  # 2 for == heading ==
+    heading: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A wikilink of running text to an article: `text[start:end]` is its anchor, trail and prefix included."""
+
+    start: int
+    end: int
+    language: str  # the Wikipedia that the target lies in: the article's own but for [[:fr:X]]
+    target: str  # the title as normalised, without fragment
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """A page's text without markup, and its links before they are looked up."""
+
+    language: str
+    page_id: int
+    revision_id: int
+    title: str
+    kind: Kind  # by templates, title and categories; page_props may say more later
+    text: str  # paragraphs joined by "\n"
+    paragraphs: tuple[Span, ...]
+    sections: tuple[Section, ...]
+    links: tuple[Link, ...]  # sorted, not overlapping, neither blank nor padded
+    interlanguage: tuple[tuple[str, str], ...]  # (language, title) of [[fr:X]]: which page it is in other languages
+
+
+@dataclass(frozen=True, slots=True)
+class PageTitle:
+    """What the title index needs to know of a page: written for articles and redirects alike."""
+
+    page_id: int
+    title: str
+    redirect: str | None  # the normalised title it leads to; None for an article
+    interlanguage: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A link after it was looked up."""
+
+    start: int
+    end: int
+    language: str
+    target: str
+    page: str | None  # the title after redirects; None where no page is known
+    qid: int | None
+    status: LinkStatus
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedArticle:
+    """An article whose links are looked up."""
+
+    language: str
+    page_id: int
+    revision_id: int
+    title: str
+    qid: int | None
+    kind: Kind
+    split: Split
+    text: str
+    paragraphs: tuple[Span, ...]
+    sections: tuple[Section, ...]
+    links: tuple[Mention, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A row of the entity vocabulary; the special ones have no qid and stand at ids 0 to 3."""
+
+    entity_id: int
+    name: str  # "Q64", "[MASK]"
+    qid: int | None
+    count: int
+    counts: tuple[tuple[str, int], ...]  # by language, in the order of codes
+    titles: tuple[tuple[str, str], ...]
+    labels: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MentionCount:
+    """How often an anchor of a language links to an item, on pages of the train split."""
+
+    anchor: str
+    qid: int
+    linked: int
+    prior: float  # share of the anchor's links that go to this item
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A training example: the sentences of one page packed to at most 512 tokens."""
+
+    language: str
+    page_id: int
+    index: int  # counts the page's examples from 0
+    split: Split
+    token_ids: tuple[int, ...]  # with <s> and </s>, in the ids of Hugging Face's XLM-R
+    entity_ids: tuple[int, ...]
+    entity_starts: tuple[int, ...]  # into token_ids, <s> counted
+    entity_ends: tuple[int, ...]
+    sentence_starts: tuple[int, ...]  # into the article's text
+    sentence_ends: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Something that left the data path though it should not have, or was left out for a reason worth a row."""
+
+    stage: str
+    reason: str  # a short name, counted
+    language: str
+    page_id: int | None
+    title: str | None
+    detail: str
+
+
+def qid_name(qid: int) -> str:
+    """64 -> "Q64"."""
+    return f"Q{qid}"
+
+
+def qid_number(name: str) -> int:
+    """ "Q64" -> 64; ValueError for anything else."""
+    if name[:1] != "Q" or not (name[1:].isascii() and name[1:].isdigit()):
+        raise ValueError(f"not a QID: {name!r} (such as Q64)")
+    return int(name[1:])
