@@ -1,0 +1,222 @@
+"""Arrow schemas of what is written to Parquet, and records to and from record batches.
+
+The columns are the contract with users (docs/data.md). A record's fields and its schema's columns have the same
+names; an integer `qid` is written as the string a person looks up ("Q64"). Nested fields are lists of structs,
+which every reader of Parquet knows, rather than maps.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
+
+import pyarrow as pa
+
+from schemas.records import (
+    Article,
+    Entity,
+    Example,
+    Failure,
+    Link,
+    LinkedArticle,
+    Mention,
+    MentionCount,
+    PageTitle,
+    Section,
+    Span,
+    qid_name,
+    qid_number,
+)
+
+SCHEMA_VERSION = 1
+
+R = TypeVar("R")
+
+
+def _required(name: str, kind: pa.DataType) -> pa.Field:
+    return pa.field(name, kind, nullable=False)
+
+
+def _structs(name: str, *fields: pa.Field) -> pa.Field:
+    return _required(name, pa.list_(_required("element", pa.struct(fields))))
+
+
+def _integers(name: str) -> pa.Field:
+    return _required(name, pa.list_(_required("element", pa.int32())))
+
+
+_START, _END = _required("start", pa.int32()), _required("end", pa.int32())
+_LANGUAGE, _TITLE = _required("language", pa.string()), _required("title", pa.string())
+_PAGE_ID, _QID = _required("page_id", pa.int64()), pa.field("qid", pa.string())
+_PARAGRAPHS = _structs("paragraphs", _START, _END)
+_SECTIONS = _structs("sections", _START, _END, _required("level", pa.int32()), _required("heading", pa.string()))
+
+PARSED_ARTICLES = pa.schema(
+    [
+        _LANGUAGE,
+        _PAGE_ID,
+        _required("revision_id", pa.int64()),
+        _TITLE,
+        _required("kind", pa.string()),
+        _required("text", pa.string()),
+        _PARAGRAPHS,
+        _SECTIONS,
+        _structs("links", _START, _END, _LANGUAGE, _required("target", pa.string())),
+        _structs("interlanguage", _LANGUAGE, _TITLE),
+    ]
+)
+
+PAGE_TITLES = pa.schema(
+    [_PAGE_ID, _TITLE, pa.field("redirect", pa.string()), _structs("interlanguage", _LANGUAGE, _TITLE)]
+)
+
+ARTICLES = pa.schema(
+    [
+        _LANGUAGE,
+        _PAGE_ID,
+        _required("revision_id", pa.int64()),
+        _TITLE,
+        _QID,
+        _required("kind", pa.string()),
+        _required("split", pa.string()),
+        _required("text", pa.string()),
+        _PARAGRAPHS,
+        _SECTIONS,
+        _structs(
+            "links",
+            _START,
+            _END,
+            _LANGUAGE,
+            _required("target", pa.string()),
+            pa.field("page", pa.string()),
+            _QID,
+            _required("status", pa.string()),
+        ),
+    ]
+)
+
+VOCABULARY = pa.schema(
+    [
+        _required("entity_id", pa.int32()),
+        _required("name", pa.string()),
+        _QID,
+        _required("count", pa.int64()),
+        _structs("counts", _LANGUAGE, _required("count", pa.int64())),
+        _structs("titles", _LANGUAGE, _TITLE),
+        _structs("labels", _LANGUAGE, _required("label", pa.string())),
+    ]
+)
+
+MENTIONS = pa.schema(
+    [
+        _required("anchor", pa.string()),
+        _required("qid", pa.string()),
+        _required("linked", pa.int64()),
+        _required("prior", pa.float64()),
+    ]
+)
+
+EXAMPLES = pa.schema(
+    [
+        _LANGUAGE,
+        _PAGE_ID,
+        _required("index", pa.int32()),
+        _required("split", pa.string()),
+        *(
+            _integers(name)
+            for name in (
+                "token_ids",
+                "entity_ids",
+                "entity_starts",
+                "entity_ends",
+                "sentence_starts",
+                "sentence_ends",
+            )
+        ),
+    ]
+)
+
+FAILURES = pa.schema(
+    [
+        _required("stage", pa.string()),
+        _required("reason", pa.string()),
+        _LANGUAGE,
+        pa.field("page_id", pa.int64()),
+        pa.field("title", pa.string()),
+        _required("detail", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class RecordCodec(Generic[R]):
+    """Turns records of one class into record batches of one schema, and back."""
+
+    record: Callable[..., R]
+    schema: pa.Schema
+    nested: dict[str, Callable[..., Any]]  # column of structs -> class of its elements; tuple for plain pairs
+
+    def to_batch(self, records: Sequence[R]) -> pa.RecordBatch:
+        """A batch of the schema with a row a record."""
+        columns = [self._column(field, [getattr(r, field.name) for r in records]) for field in self.schema]
+        return pa.RecordBatch.from_arrays(columns, schema=self.schema)
+
+    def _column(self, field: pa.Field, values: list[Any]) -> pa.Array:
+        if field.name not in self.nested:
+            return _flat_array(field, values)
+        offsets = [0]
+        for value in values:
+            offsets.append(offsets[-1] + len(value))
+        struct = field.type.value_type
+        rows = [row for value in values for row in value]
+        if self.nested[field.name] in (Link, Mention, Section):
+            rows = list(map(attrgetter(*(f.name for f in struct)), rows))
+        parts = list(zip(*rows, strict=True)) or [()] * struct.num_fields
+        arrays = [_flat_array(f, part) for f, part in zip(struct, parts, strict=True)]
+        elements = pa.StructArray.from_arrays(arrays, fields=list(struct))
+        return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), elements, type=field.type)
+
+    def to_records(self, batch: pa.RecordBatch) -> list[R]:
+        """The records of a batch; its columns may stand in any order, and those that no record has are ignored."""
+        columns = [self._values(field, batch.column(field.name)) for field in self.schema]
+        names = [field.name for field in self.schema]
+        return [self.record(**dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
+
+    def _values(self, field: pa.Field, array: pa.Array) -> list[Any]:
+        if field.name not in self.nested:
+            return _flat_values(field, array)
+        make = self.nested[field.name]
+        struct, elements = field.type.value_type, array.flatten()
+        parts = [_flat_values(f, elements.field(f.name)) for f in struct]
+        rows = list(zip(*parts, strict=True)) if make is tuple else [make(*row) for row in zip(*parts, strict=True)]
+        lengths = array.value_lengths().to_pylist()
+        values, at = [], 0
+        for length in lengths:
+            values.append(tuple(rows[at : at + length]))
+            at += length
+        return values
+
+
+def _flat_array(field: pa.Field, values: Iterable[Any]) -> pa.Array:
+    if field.name == "qid":
+        values = [None if q is None else qid_name(q) for q in values]
+    return pa.array(values, field.type)
+
+
+def _flat_values(field: pa.Field, array: pa.Array) -> list[Any]:
+    values: list[Any] = array.to_pylist()
+    if field.name == "qid":
+        return [None if q is None else qid_number(q) for q in values]
+    if pa.types.is_list(field.type):
+        return [tuple(v) for v in values]
+    return values
+
+
+_ARTICLE_PARTS: dict[str, Callable[..., Any]] = {"paragraphs": Span, "sections": Section}
+PARSED_ARTICLE_ROWS = RecordCodec(Article, PARSED_ARTICLES, {**_ARTICLE_PARTS, "links": Link, "interlanguage": tuple})
+PAGE_TITLE_ROWS = RecordCodec(PageTitle, PAGE_TITLES, {"interlanguage": tuple})
+ARTICLE_ROWS = RecordCodec(LinkedArticle, ARTICLES, {**_ARTICLE_PARTS, "links": Mention})
+VOCABULARY_ROWS = RecordCodec(Entity, VOCABULARY, {"counts": tuple, "titles": tuple, "labels": tuple})
+MENTION_ROWS = RecordCodec(MentionCount, MENTIONS, {})
+EXAMPLE_ROWS = RecordCodec(Example, EXAMPLES, {})
+FAILURE_ROWS = RecordCodec(Failure, FAILURES, {})
