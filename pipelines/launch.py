@@ -1,0 +1,222 @@
+"""Runs units of work on the runner that the user's Beam flags name, and watches over them.
+
+On one machine that is Beam's own in-process runner with a worker process a core. It hangs for ever when a worker
+process dies (Beam 2.77, no issue known), gives no word before the end and leaves workers behind after Ctrl-C; so the
+launcher runs it in a thread and watches: it shows progress, stops all workers when one fails, and ends the run with
+one error that says what the dead worker was doing.
+"""
+
+import logging
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import apache_beam as beam
+import psutil
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.portability.api import beam_provision_api_pb2
+from apache_beam.runners.portability.fn_api_runner.fn_runner import ExtendedProvisionInfo, FnApiRunner
+from apache_beam.runners.portability.portable_runner import JobServiceHandle
+from apache_beam.transforms.environments import SubprocessSDKEnvironment
+
+from transforms.do_units import DoUnits, Unit
+from transforms.monitor import ABORT, Report, UnitError, read_errors, read_reports
+
+SMALL = 4 << 20  # input bytes below which worker processes cost more than they bring
+_POLL = 0.25  # seconds
+_PATIENCE = 3.0  # seconds for workers to stop by themselves
+_WORKER_LOG = "workers.log"
+
+
+class RunError(Exception):
+    """The run could not go on; its text says why, and how to go on."""
+
+
+class WorkerDiedError(RunError):
+    """A worker process ended that should not have; Beam's threads still wait for it, so leave by `os._exit`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Where units run."""
+
+    runner: str  # "DirectRunner" or one that Beam knows
+    processes: int  # 0: inside this process, or on a cluster
+
+    def __str__(self) -> str:
+        if self.runner != "DirectRunner":
+            return self.runner
+        return f"{self.processes} worker processes" if self.processes else "this process"
+
+
+def choose_workers(units: Sequence[Unit], beam_flags: Sequence[str]) -> Workers:
+    """All cores for work that is worth it, and just what the user's flags say where they say."""
+    options = PipelineOptions(list(beam_flags))
+    runner = options.view_as(StandardOptions).runner or "DirectRunner"
+    if runner.lower() not in ("directrunner", "fnapirunner", "bundlebaseddirectrunner", "switchingdirectrunner"):
+        return Workers(runner, 0)
+    direct = options.view_as(DirectOptions)
+    named = {flag.partition("=")[0] for flag in beam_flags}
+    if "--direct_running_mode" in named and direct.direct_running_mode != "multi_processing":
+        return Workers("DirectRunner", 0)
+    if "--direct_num_workers" in named or "--direct_running_mode" in named:
+        return Workers("DirectRunner", direct.direct_num_workers or os.cpu_count() or 1)
+    if len(units) == 1 or sum(unit.cost for unit in units) < SMALL:
+        return Workers("DirectRunner", 0)
+    return Workers("DirectRunner", min(os.cpu_count() or 1, len(units)))
+
+
+def run_units(
+    units: Sequence[Unit], root: str, beam_flags: Sequence[str], show: Callable[[Sequence[Report]], None]
+) -> None:
+    """Does the units, and returns when all are done.
+
+    Args:
+        root: the output folder.
+        beam_flags: the user's flags for Beam.
+        show: called now and then with what the workers do.
+
+    Raises:
+        RunError: a unit failed or a worker died; those done keep their receipts.
+        KeyboardInterrupt: after the workers were stopped.
+    """
+    workers = choose_workers(units, beam_flags)
+    folder = Path(tempfile.mkdtemp(prefix="mlukit-"))
+    run = _Run(lambda: _run_pipeline(units, root, folder, workers, beam_flags))
+    try:
+        with _quiet_beam():
+            run.start()
+            while run.is_alive():
+                run.join(_POLL)
+                show(read_reports(folder))
+                if run.died and run.is_alive():
+                    raise WorkerDiedError(_death_notice(run.died, read_reports(folder)))
+        if run.error is not None:
+            raise RunError(_failure_notice(run.error, read_errors(folder))) from run.error
+    finally:
+        if run.is_alive():
+            _stop_workers(folder)
+        run.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Run(threading.Thread):
+    """The pipeline in a thread of its own, and word of worker processes that ended badly.
+
+    Beam waits for each of its worker processes in a thread, which raises when the process's exit status is not 0.
+    """
+
+    def __init__(self, target: Callable[[], None]) -> None:
+        super().__init__(name="pipeline", daemon=True)
+        self._target_function = target
+        self._hook = threading.excepthook
+        self.error: Exception | None = None
+        self.died = ""
+        threading.excepthook = self._thread_failed
+
+    def run(self) -> None:
+        try:
+            self._target_function()
+        except Exception as error:
+            self.error = error
+
+    def _thread_failed(self, failure: threading.ExceptHookArgs, /) -> None:
+        if failure.thread is not None and failure.thread.name == "run_worker":
+            self.died = self.died or str(failure.exc_value)
+        elif not self.died:  # a dead worker's connections break in other threads, too
+            self._hook(failure)
+
+    def close(self) -> None:
+        """Gives the hook back."""
+        threading.excepthook = self._hook
+
+
+def _run_pipeline(units: Sequence[Unit], root: str, folder: Path, workers: Workers, beam_flags: Sequence[str]) -> None:
+    options = PipelineOptions(list(beam_flags))
+    runner = _local_runner(options, workers, folder) if workers.runner == "DirectRunner" else workers.runner
+    pipeline = beam.Pipeline(runner=runner, options=options)
+    pipeline | "Units" >> DoUnits(units, root, str(folder) if workers.runner == "DirectRunner" else None)
+    pipeline.run().wait_until_finish()
+
+
+def _local_runner(options: PipelineOptions, workers: Workers, folder: Path) -> FnApiRunner:
+    """FnApiRunner itself: Beam's "DirectRunner" would first try to download another one.
+
+    The options go along in the provision info, or worker processes would not see them.
+    """
+    packages = str(Path(__file__).resolve().parent.parent)
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    os.environ["PYTHONPATH"] = os.pathsep.join([packages, *(p for p in paths if p and p != packages)])
+    direct = options.view_as(DirectOptions)
+    direct.direct_running_mode = "in_memory"  # the environment below says where workers run
+    direct.direct_num_workers = max(workers.processes, 1)
+    info = beam_provision_api_pb2.ProvisionInfo(
+        pipeline_options=JobServiceHandle.encode_pipeline_options(options.get_all_options())
+    )
+    environment = None
+    if workers.processes:
+        python, log = shlex.quote(sys.executable), shlex.quote(str(folder / _WORKER_LOG))
+        command = f"exec {python} -m apache_beam.runners.worker.sdk_worker_main >>{log} 2>&1"
+        environment = SubprocessSDKEnvironment.from_command_string(command_string=command)
+    return FnApiRunner(default_environment=environment, provision_info=ExtendedProvisionInfo(info))
+
+
+@contextmanager
+def _quiet_beam() -> Iterator[None]:
+    """Beam logs a worker's traceback several times over; the launcher says it once."""
+    loggers = [logging.getLogger(name) for name in ("apache_beam", "grpc")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def worker_processes() -> list[psutil.Process]:
+    """Beam's worker processes below this one."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if any("sdk_worker_main" in word for word in process.cmdline()):
+                found.append(process)
+        except psutil.Error:
+            continue  # it has just ended
+    return found
+
+
+def _stop_workers(folder: Path) -> None:
+    (folder / ABORT).touch()
+    processes = worker_processes()
+    _, alive = psutil.wait_procs(processes, timeout=_PATIENCE if processes else 0)
+    for process in alive:
+        process.kill()
+    psutil.wait_procs(alive, timeout=_PATIENCE)
+
+
+def _death_notice(status: str, reports: Sequence[Report]) -> str:
+    busy = [r for r in reports if not psutil.pid_exists(r.pid)] or reports
+    work = ", ".join(f"{r.unit} (process {r.pid}, {r.bytes / 1e6:.1f} MB done)" for r in busy) or "nothing yet"
+    return (
+        f"a worker process died while it worked on {work}: {status}. Out of memory, or killed by hand? "
+        "What was finished is kept: the same command goes on from there."
+    )
+
+
+def _failure_notice(error: Exception, errors: Sequence[UnitError]) -> str:
+    again = "What was finished is kept: the same command goes on from there."
+    if errors:
+        first = errors[0]
+        logging.getLogger("mlukit").debug("%s", first.trace)
+        return f"{first.unit} failed: {first.kind}: {first.message}\n{again}"
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return f"the pipeline failed: {lines[-1] if lines else type(error).__name__}\n{again}"

@@ -1,0 +1,145 @@
+"""What a folder says of itself: its shards, where they came from, and where everything that entered went.
+
+A unit of work leaves a `Receipt` when it is done, a finished folder a manifest. Both are JSON with sorted keys, and
+hold nothing that differs between two runs over the same input: no times, hosts, paths or worker counts.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from schemas.arrow import SCHEMA_VERSION
+
+MANIFEST = "_manifest.json"  # readers of a folder of Parquet pass over names with a leading underscore
+
+
+@dataclass
+class Flow:
+    """What entered a step and where it went: entered = out + failed + skipped."""
+
+    entered: int = 0
+    out: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: "Flow") -> None:
+        """Adds the other's numbers to this one's."""
+        self.entered += other.entered
+        self.out += other.out
+        self.failed.update(other.failed)
+        self.skipped.update(other.skipped)
+
+    @property
+    def unaccounted(self) -> int:
+        """What entered and neither came out nor has a reason; other than 0 is a defect of ours."""
+        return self.entered - self.out - self.failed.total() - self.skipped.total()
+
+    def to_json(self) -> dict[str, Any]:
+        """As written to receipts and manifests."""
+        return {"in": self.entered, "out": self.out, "failed": dict(self.failed), "skipped": dict(self.skipped)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Flow":
+        """The inverse of `to_json`."""
+        return cls(value["in"], value["out"], Counter(value["failed"]), Counter(value["skipped"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A finished file, by its name within the output folder."""
+
+    path: str
+    rows: int
+    bytes: int
+    sha256: str
+
+    def to_json(self) -> dict[str, Any]:
+        """As written to receipts and manifests."""
+        return {"path": self.path, "rows": self.rows, "bytes": self.bytes, "sha256": self.sha256}
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a unit of work did: written last, so its presence says that the unit is done."""
+
+    unit: str
+    shards: tuple[Shard, ...] = ()
+    flows: Mapping[str, Flow] = field(default_factory=dict)  # "pages", "links", …
+    counts: Mapping[str, int] = field(default_factory=dict)  # "status redirected", "bytes", …
+    facts: Mapping[str, str] = field(default_factory=dict)  # "sha256", …
+
+    def to_json(self) -> dict[str, Any]:
+        """As written to disk."""
+        return {
+            "unit": self.unit,
+            "shards": [shard.to_json() for shard in self.shards],
+            "flows": {name: flow.to_json() for name, flow in self.flows.items()},
+            "counts": dict(self.counts),
+            "facts": dict(self.facts),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Receipt":
+        """The inverse of `to_json`."""
+        flows = {name: Flow.from_json(flow) for name, flow in value["flows"].items()}
+        shards = tuple(Shard(**shard) for shard in value["shards"])
+        return cls(value["unit"], shards, flows, value["counts"], value["facts"])
+
+
+def total_flows(receipts: Iterable[Receipt]) -> dict[str, Flow]:
+    """The flows of several units added up."""
+    totals: dict[str, Flow] = {}
+    for receipt in receipts:
+        for name, flow in receipt.flows.items():
+            totals.setdefault(name, Flow()).add(flow)
+    return totals
+
+
+def total_counts(receipts: Iterable[Receipt]) -> Counter[str]:
+    """The counts of several units added up."""
+    totals: Counter[str] = Counter()
+    for receipt in receipts:
+        totals.update(receipt.counts)
+    return totals
+
+
+def folder_manifest(
+    kind: str,
+    schema: pa.Schema,
+    *,
+    language: str | None,
+    shards: Sequence[Shard],
+    options: Mapping[str, Any],
+    sources: Sequence[Mapping[str, Any]],
+    flows: Mapping[str, Flow],
+    counts: Mapping[str, int],
+) -> dict[str, Any]:
+    """The manifest of a folder of shards.
+
+    Args:
+        kind: what the folder holds: "articles", "vocabulary", "mentions", "examples", "failures".
+        schema: the schema of its Parquet shards.
+        language: the folder's language; None where it holds all.
+        options: those that decide its bytes.
+        sources: what it was made of, each with name, size in bytes and checksum.
+    """
+    return {
+        "kind": kind,
+        "schema_version": SCHEMA_VERSION,
+        "schema": {f.name: str(f.type) for f in schema},
+        "language": language,
+        "options": dict(options),
+        "sources": list(sources),
+        "flows": {name: flow.to_json() for name, flow in flows.items()},
+        "counts": dict(counts),
+        "shards": [shard.to_json() for shard in shards],
+    }
+
+
+def dump_json(value: Any) -> bytes:
+    """JSON for people and machines, the same bytes for the same value."""
+    return (json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()

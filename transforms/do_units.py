@@ -1,0 +1,93 @@
+"""Units of work: a worker takes one, does it whole, publishes what it made, and leaves a receipt.
+
+Everything heavy in mlukit is such a unit, planned before the run: its bytes do not depend on the runner or on the
+number of workers, a re-run does only those without a receipt, and no article crosses a shuffle.
+"""
+
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import apache_beam as beam
+
+from schemas.manifest import Receipt
+from transforms.monitor import Monitor
+from transforms.storage import WORK, Storage
+
+ALL_LANGUAGES = "all"  # the language of a unit that concerns every language
+
+
+@dataclass(frozen=True)
+class Unit(ABC):
+    """A piece of work. Subclasses are frozen dataclasses of what it takes to do it, and must pickle."""
+
+    phase: ClassVar[str]
+    language: str
+    number: int
+    cost: int  # input bytes, or something in proportion: orders the plan and feeds the progress line
+
+    @property
+    def name(self) -> str:
+        """Names the unit within the output: "parse/en/00003"."""
+        return f"{self.phase}/{self.language}/{self.number:05}"
+
+    @property
+    def receipt_path(self) -> str:
+        """Where its receipt is written."""
+        return f"{WORK}/receipts/{self.name}.json"
+
+    @abstractmethod
+    def run(self, storage: Storage, monitor: Monitor) -> Receipt:
+        """Does the work; may be repeated, at once or later, with the same result."""
+
+
+def do_unit(unit: Unit, storage: Storage, folder: str | None) -> Receipt:
+    """Does one unit of work and leaves its receipt.
+
+    Args:
+        folder: where the launcher listens; None on a cluster.
+
+    Raises:
+        ValueError: something entered the unit and is not accounted for, which is a defect of the unit.
+    """
+    monitor = Monitor(folder, unit.name)
+    try:
+        receipt = unit.run(storage, monitor)
+        for name, flow in receipt.flows.items():
+            if flow.unaccounted:
+                raise ValueError(f"{unit.name}: {flow.unaccounted} {name} neither came out nor have a reason: {flow}")
+        storage.write_json(unit.receipt_path, receipt.to_json())
+    except Exception as error:
+        monitor.fail(error, traceback.format_exc())
+        raise
+    monitor.finish()
+    return receipt
+
+
+class _DoUnit(beam.DoFn):
+    def __init__(self, root: str, folder: str | None) -> None:
+        self._root, self._folder = root, folder
+
+    def process(self, unit: Unit) -> Iterator[str]:
+        do_unit(unit, Storage(self._root), self._folder)
+        yield unit.name
+
+
+class DoUnits(beam.PTransform):
+    """Does the units, in parallel where the runner can, the costly ones first; gives their names."""
+
+    def __init__(self, units: Sequence[Unit], root: str, folder: str | None) -> None:
+        super().__init__()
+        self._units, self._root, self._folder = units, root, folder
+
+    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
+        """Reshuffles, or a runner would fuse all units into one bundle."""
+        costly_first = sorted(self._units, key=lambda unit: (-unit.cost, unit.name))
+        return (
+            pipeline
+            | "Plan" >> beam.Create(costly_first, reshuffle=False)
+            | "Deal" >> beam.Reshuffle()
+            | "Do" >> beam.ParDo(_DoUnit(self._root, self._folder))
+        )

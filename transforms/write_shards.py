@@ -1,0 +1,65 @@
+"""Parquet shards of records: one schema, zstd, row groups bounded in rows and in bytes, the same bytes on every run."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, Generic, TypeVar, cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas.arrow import RecordCodec
+from transforms.storage import CountingStream
+
+R = TypeVar("R")
+ROW_GROUP_ROWS = 1024
+ROW_GROUP_BYTES = 16 << 20  # about what a writer, and later a reader, holds of text at once
+
+
+class ShardWriter(Generic[R]):
+    """Writes records to one shard, a row group at a time."""
+
+    def __init__(self, writer: pq.ParquetWriter, codec: RecordCodec[R], row_group_rows: int) -> None:
+        self._writer, self._codec, self._row_group_rows = writer, codec, row_group_rows
+        self._pending: list[R] = []
+        self._pending_bytes = 0
+        self.rows = 0
+
+    def write(self, record: R, size: int = 0) -> None:
+        """Adds a record; `size` is about its bytes, for records that can be large."""
+        self._pending.append(record)
+        self._pending_bytes += size
+        self.rows += 1
+        if len(self._pending) >= self._row_group_rows or self._pending_bytes >= ROW_GROUP_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Ends a row group."""
+        if self._pending:
+            self._writer.write_batch(self._codec.to_batch(self._pending))
+            self._pending.clear()
+            self._pending_bytes = 0
+
+
+@contextmanager
+def write_records(
+    stream: CountingStream, codec: RecordCodec[R], row_group_rows: int = ROW_GROUP_ROWS
+) -> Iterator[ShardWriter[R]]:
+    """A writer of records to `stream`, which then knows their number."""
+    with pq.ParquetWriter(cast(BinaryIO, stream), codec.schema, compression="zstd") as file:
+        writer = ShardWriter(file, codec, row_group_rows)
+        yield writer
+        writer.flush()
+    stream.rows = writer.rows
+
+
+def read_batches(stream: BinaryIO, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """A shard's record batches, one row group in memory at a time."""
+    with pq.ParquetFile(stream) as file:
+        for group in range(file.num_row_groups):
+            yield from file.read_row_group(group, columns=columns).to_batches(max_chunksize=ROW_GROUP_ROWS)
+
+
+def read_records(stream: BinaryIO, codec: RecordCodec[R]) -> Iterator[R]:
+    """A shard's records."""
+    for batch in read_batches(stream, codec.schema.names):
+        yield from codec.to_records(batch)
