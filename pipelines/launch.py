@@ -14,11 +14,12 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import apache_beam as beam
+import grpc
 import psutil
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 from apache_beam.portability.api import beam_provision_api_pb2
@@ -27,11 +28,11 @@ from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from transforms.do_units import DoUnits, Unit
-from transforms.monitor import ABORT, Report, UnitError, read_errors, read_reports
+from transforms.monitor import Report, UnitError, read_errors, read_reports
 
 SMALL = 4 << 20  # input bytes below which worker processes cost more than they bring
 _POLL = 0.25  # seconds
-_PATIENCE = 3.0  # seconds for workers to stop by themselves
+_PATIENCE = 3.0  # seconds for stopped workers to be gone
 _WORKER_LOG = "workers.log"
 
 
@@ -102,7 +103,7 @@ def run_units(
             raise RunError(_failure_notice(run.error, read_errors(folder))) from run.error
     finally:
         if run.is_alive():
-            _stop_workers(folder)
+            _stop_workers()
         run.close()
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -130,12 +131,13 @@ class _Run(threading.Thread):
     def _thread_failed(self, failure: threading.ExceptHookArgs, /) -> None:
         if failure.thread is not None and failure.thread.name == "run_worker":
             self.died = self.died or str(failure.exc_value)
-        elif not self.died:  # a dead worker's connections break in other threads, too
+        elif failure.exc_type is not grpc.RpcError:  # how a dead worker's connections end in other threads
             self._hook(failure)
 
     def close(self) -> None:
-        """Gives the hook back."""
-        threading.excepthook = self._hook
+        """Gives the hook back, but for a run that was broken off: its threads end badly one after the other."""
+        if not self.is_alive():
+            threading.excepthook = self._hook
 
 
 def _run_pipeline(units: Sequence[Unit], root: str, folder: Path, workers: Workers, beam_flags: Sequence[str]) -> None:
@@ -171,15 +173,11 @@ def _local_runner(options: PipelineOptions, workers: Workers, folder: Path) -> F
 @contextmanager
 def _quiet_beam() -> Iterator[None]:
     """Beam logs a worker's traceback several times over; the launcher says it once."""
-    loggers = [logging.getLogger(name) for name in ("apache_beam", "grpc")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL + 1)
+    logging.disable(logging.CRITICAL)
     try:
         yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        logging.disable(logging.NOTSET)
 
 
 def worker_processes() -> list[psutil.Process]:
@@ -194,13 +192,13 @@ def worker_processes() -> list[psutil.Process]:
     return found
 
 
-def _stop_workers(folder: Path) -> None:
-    (folder / ABORT).touch()
+def _stop_workers() -> None:
+    """Files are published whole, so a worker can be stopped anywhere."""
     processes = worker_processes()
-    _, alive = psutil.wait_procs(processes, timeout=_PATIENCE if processes else 0)
-    for process in alive:
-        process.kill()
-    psutil.wait_procs(alive, timeout=_PATIENCE)
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes, timeout=_PATIENCE)
 
 
 def _death_notice(status: str, reports: Sequence[Report]) -> str:
