@@ -1,0 +1,123 @@
+"""`tf.train.Example` without TensorFlow: training examples as its bytes, and back.
+
+The features have the names of the columns in `schemas.arrow.EXAMPLES`: `language` and `split` are bytes lists of one
+UTF-8 string, everything else is an int64 list. The wire format is that of tensorflow/core/example/example.proto and
+feature.proto, with one liberty that the bytes do not show: the map of features is declared as what a map is on the
+wire, repeated entries of key and value (protobuf.dev/programming-guides/proto3, "Backwards Compatibility" of maps).
+So the features stand in the order in which we add them, sorted by name, and equal examples have equal bytes.
+"""
+
+from typing import Any
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
+
+from schemas.records import Example
+
+STRINGS = ("language", "split")
+INTEGERS = ("page_id", "index")
+INTEGER_LISTS = ("token_ids", "entity_ids", "entity_starts", "entity_ends", "sentence_starts", "sentence_ends")
+FEATURES = tuple(sorted(STRINGS + INTEGERS + INTEGER_LISTS))
+
+_PACKAGE = "mlukit"  # not "tensorflow": its own names stay free for TensorFlow in the same process
+_Field = descriptor_pb2.FieldDescriptorProto
+
+
+class ExampleError(ValueError):
+    """Bytes that are no training example of ours."""
+
+
+def _add_message(
+    file: descriptor_pb2.FileDescriptorProto, name: str, fields: list[tuple[str, int, bool, Any]]
+) -> descriptor_pb2.DescriptorProto:
+    """Adds a message to a file; a field is (name, number, repeated, a message's name or a scalar type)."""
+    declared = file.message_type.add(name=name)
+    for field_name, number, repeated, kind in fields:
+        field = declared.field.add(name=field_name, number=number)
+        field.label = _Field.LABEL_REPEATED if repeated else _Field.LABEL_OPTIONAL
+        if isinstance(kind, str):
+            field.type, field.type_name = _Field.TYPE_MESSAGE, f".{_PACKAGE}.{kind}"
+        else:
+            field.type = kind
+    return declared
+
+
+def _example_class() -> Any:
+    file = descriptor_pb2.FileDescriptorProto(name="mlukit/example.proto", package=_PACKAGE, syntax="proto3")
+    _add_message(file, "BytesList", [("value", 1, True, _Field.TYPE_BYTES)])
+    _add_message(file, "Int64List", [("value", 1, True, _Field.TYPE_INT64)])  # packed, as proto3 does by itself
+    feature = _add_message(
+        file, "Feature", [("bytes_list", 1, False, "BytesList"), ("int64_list", 3, False, "Int64List")]
+    )
+    feature.oneof_decl.add(name="kind")
+    for field in feature.field:
+        field.oneof_index = 0
+    _add_message(file, "FeatureEntry", [("key", 1, False, _Field.TYPE_STRING), ("value", 2, False, "Feature")])
+    _add_message(file, "Features", [("feature", 1, True, "FeatureEntry")])
+    _add_message(file, "Example", [("features", 1, False, "Features")])
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.Example"))
+
+
+_Example = _example_class()
+
+
+def encode_example(example: Example) -> bytes:
+    """The example as a serialized `tf.train.Example`; the same bytes for the same example."""
+    proto = _Example()
+    add = proto.features.feature.add
+    for name in FEATURES:
+        value = getattr(example, name)
+        feature = add(key=name).value
+        if name in STRINGS:
+            feature.bytes_list.value.append(value.encode())
+        elif name in INTEGERS:
+            feature.int64_list.value.append(value)
+        elif value:
+            feature.int64_list.value.extend(value)
+        else:
+            feature.int64_list.SetInParent()  # an empty list still says what it is a list of
+    serialized: bytes = proto.SerializeToString()
+    return serialized
+
+
+def decode_example(data: bytes) -> Example:
+    """The inverse of `encode_example`; reads what TensorFlow writes as well. Features unknown to us are ignored.
+
+    Raises:
+        ExampleError: not a `tf.train.Example`, or a feature is missing, of another kind or of another length.
+    """
+    try:
+        proto = _Example.FromString(data)
+    except message.DecodeError as error:
+        raise ExampleError(f"not a tf.train.Example ({len(data)} bytes): {error}") from error
+    features = {entry.key: entry.value for entry in proto.features.feature}
+    missing = [name for name in FEATURES if name not in features]
+    if missing:
+        raise ExampleError(f"features are missing: {', '.join(missing)}; there are {sorted(features)}")
+    strings = {name: _text(name, features[name]) for name in STRINGS}
+    integers = {name: _single(name, features[name], "int64_list") for name in INTEGERS}
+    lists = {name: tuple(_values(name, features[name], "int64_list")) for name in INTEGER_LISTS}
+    return Example(**strings, **integers, **lists)
+
+
+def _values(name: str, feature: Any, kind: str) -> Any:
+    found = feature.WhichOneof("kind")
+    if found not in (kind, None):  # TensorFlow leaves the kind of an empty list out
+        raise ExampleError(f"feature {name!r} is a {found}, expected is a {kind}")
+    return getattr(feature, kind).value
+
+
+def _text(name: str, feature: Any) -> str:
+    value: bytes = _single(name, feature, "bytes_list")
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        raise ExampleError(f"feature {name!r} is {value!r}, expected is UTF-8") from error
+
+
+def _single(name: str, feature: Any, kind: str) -> Any:
+    values = _values(name, feature, kind)
+    if len(values) != 1:
+        raise ExampleError(f"feature {name!r} has {len(values)} values, expected is one")
+    return values[0]
