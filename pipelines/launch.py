@@ -13,8 +13,8 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,13 +92,12 @@ def run_units(
     folder = Path(tempfile.mkdtemp(prefix="mlukit-"))
     run = _Run(lambda: _run_pipeline(units, root, folder, workers, beam_flags))
     try:
-        with _quiet_beam():
-            run.start()
-            while run.is_alive():
-                run.join(_POLL)
-                show(read_reports(folder))
-                if run.died and run.is_alive():
-                    raise WorkerDiedError(_death_notice(run.died, read_reports(folder)))
+        run.start()
+        while run.is_alive():
+            run.join(_POLL)
+            show(read_reports(folder))
+            if run.died and run.is_alive():
+                raise WorkerDiedError(_death_notice(run.died, read_reports(folder)))
         if run.error is not None:
             raise RunError(_failure_notice(run.error, read_errors(folder))) from run.error
     finally:
@@ -121,6 +120,7 @@ class _Run(threading.Thread):
         self.error: Exception | None = None
         self.died = ""
         threading.excepthook = self._thread_failed
+        logging.disable(logging.CRITICAL)  # Beam tells a failure several times over; the launcher tells it once
 
     def run(self) -> None:
         try:
@@ -135,9 +135,10 @@ class _Run(threading.Thread):
             self._hook(failure)
 
     def close(self) -> None:
-        """Gives the hook back, but for a run that was broken off: its threads end badly one after the other."""
+        """Gives hook and logging back, but for a run that was broken off: its threads end badly one by one."""
         if not self.is_alive():
             threading.excepthook = self._hook
+            logging.disable(logging.NOTSET)
 
 
 def _run_pipeline(units: Sequence[Unit], root: str, folder: Path, workers: Workers, beam_flags: Sequence[str]) -> None:
@@ -168,16 +169,6 @@ def _local_runner(options: PipelineOptions, workers: Workers, folder: Path) -> F
         command = f"exec {python} -m apache_beam.runners.worker.sdk_worker_main >>{log} 2>&1"
         environment = SubprocessSDKEnvironment.from_command_string(command_string=command)
     return FnApiRunner(default_environment=environment, provision_info=ExtendedProvisionInfo(info))
-
-
-@contextmanager
-def _quiet_beam() -> Iterator[None]:
-    """Beam logs a worker's traceback several times over; the launcher says it once."""
-    logging.disable(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logging.disable(logging.NOTSET)
 
 
 def worker_processes() -> list[psutil.Process]:
