@@ -95,10 +95,10 @@ def decode_example(data: bytes) -> Example:
     missing = [name for name in FEATURES if name not in features]
     if missing:
         raise ExampleError(f"features are missing: {', '.join(missing)}; there are {sorted(features)}")
-    strings = {name: _text(name, features[name]) for name in STRINGS}
-    integers = {name: _single(name, features[name], "int64_list") for name in INTEGERS}
-    lists = {name: tuple(_values(name, features[name], "int64_list")) for name in INTEGER_LISTS}
-    return Example(**strings, **integers, **lists)
+    values: dict[str, Any] = {name: _text(name, features[name]) for name in STRINGS}
+    values |= {name: _single(name, features[name], "int64_list") for name in INTEGERS}
+    values |= {name: tuple(_values(name, features[name], "int64_list")) for name in INTEGER_LISTS}
+    return Example(**values)
 
 
 def _values(name: str, feature: Any, kind: str) -> Any:

@@ -1,0 +1,289 @@
+"""The entity vocabulary: counts added up over all languages, put in order, and looked up.
+
+As mLUKE has it (Ri, Yamada, Tsuruoka, 2022; `build-multilingual-entity-vocab` of studio-ousia/luke): the targets of
+links, counted over all languages, kept where they are linked to in at least three, the most frequent 1.2 million.
+An entity's languages are those in which a page that counts links to it. Unlike LUKE's, ties have an order, (-count,
+QID), so ids are the same on every run. The size is that of the whole table, the special entities included, as in
+LUKE's: it is the number of rows of an embedding.
+"""
+
+import hashlib
+import heapq
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import BinaryIO, Self, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from corpus.count_links import Tally, read_part
+from schemas.arrow import VOCABULARY, VOCABULARY_ROWS
+from schemas.manifest import Flow
+from schemas.records import Entity, qid_name, qid_number
+
+SPECIAL_ENTITIES = ("[PAD]", "[UNK]", "[MASK]", "[MASK2]")  # at ids 0 to 3
+UNKNOWN_ID = SPECIAL_ENTITIES.index("[UNK]")
+VOCABULARY_SIZE = 1_200_000
+MIN_LANGUAGES = 3
+ROW_GROUP_ROWS = 4096
+
+TextsOf: TypeAlias = Callable[[str, Sequence[int]], Sequence[str | None]]  # (language, QIDs) -> a text each, or None
+
+_BY_LANGUAGE = pa.schema([("qid", pa.int64()), ("language", pa.int16()), ("count", pa.int64())])
+_COUNTS = VOCABULARY.field("counts")
+MERGED_ENTITIES = pa.schema([pa.field("qid", pa.int64(), nullable=False), VOCABULARY.field("count"), _COUNTS])
+_DISAMBIGUATION = re.compile(r"\s*(?:\((?:[^()]|\([^()]*\))*\)|（(?:[^（）]|（[^（）]*）)*）)$")
+
+
+class VocabularyError(ValueError):
+    """No entity passes, or a file is no entity vocabulary."""
+
+
+@dataclass(frozen=True, slots=True)
+class VocabularyOptions:
+    """Which entities come in; `min_languages` None: three, or all where fewer are built."""
+
+    size: int = VOCABULARY_SIZE  # special entities included
+    min_languages: int | None = None
+    min_count: int = 1  # over all languages
+
+    def languages_needed(self, languages: Sequence[str]) -> int:
+        """In how many languages an entity must be linked to; VocabularyError where none could pass."""
+        if self.size <= len(SPECIAL_ENTITIES):
+            raise VocabularyError(
+                f"--vocabulary-size is {self.size}: {len(SPECIAL_ENTITIES)} are special, so at least "
+                f"{len(SPECIAL_ENTITIES) + 1} are needed"
+            )
+        needed = min(MIN_LANGUAGES, len(languages)) if self.min_languages is None else self.min_languages
+        if not 1 <= needed <= len(languages):
+            raise VocabularyError(
+                f"--min-languages is {needed}, but {len(languages)} are built ({', '.join(sorted(languages))}): "
+                f"1 to {len(languages)} are possible"
+            )
+        return needed
+
+
+def merge_entities(
+    shards: Iterable[tuple[str, BinaryIO]], part: int, min_languages: int, min_count: int, merged: BinaryIO
+) -> tuple[Flow, Counter[str]]:
+    """Adds one part of the entity counts up over all shards of all languages.
+
+    Args:
+        shards: (language, counts written by `count_shard`); opened one by one, as they are asked for.
+        part: which hash part.
+        min_languages, min_count: which entities stay.
+        merged: written to, by (-count, QID): `MERGED_ENTITIES`.
+
+    Returns:
+        The flow of the part's entities, and how many of them there are by the number of their languages.
+    """
+    codes: dict[str, int] = {}
+    tally = Tally(_BY_LANGUAGE)
+    for language, stream in shards:
+        rows = read_part(stream, part)
+        code = pa.array(np.full(rows.num_rows, codes.setdefault(language, len(codes)), np.int16))
+        tally.add(pa.table([rows["qid"], code, rows["count"]], schema=_BY_LANGUAGE))
+    totals, languages = _by_entity(tally.total(), list(codes))
+    kept, flow = _kept(totals, languages, min_languages, min_count)
+    with pq.ParquetWriter(merged, MERGED_ENTITIES, compression="zstd", write_statistics=False) as writer:
+        writer.write_table(kept, row_group_size=ROW_GROUP_ROWS)
+    numbers, entities = np.unique(languages, return_counts=True)
+    spread = {
+        f"entities in {n} language{'s' * (n > 1)}": e for n, e in zip(numbers.tolist(), entities.tolist(), strict=True)
+    }
+    return flow, Counter(spread)
+
+
+def _by_entity(rows: pa.Table, languages: list[str]) -> tuple[pa.Table, npt.NDArray[np.int64]]:
+    """From a row for each (QID, language) to one for each QID, and its number of languages."""
+    names = pa.array(languages, pa.string()).take(rows["language"].combine_chunks())
+    rows = rows.set_column(1, "language", names).sort_by([("qid", "ascending"), ("language", "ascending")])
+    qids, counts = rows["qid"].to_numpy(), rows["count"].to_numpy()
+    starts = np.flatnonzero(np.diff(qids, prepend=-1))
+    offsets = pa.array(np.append(starts, len(qids)).astype(np.int32))
+    fields = list(_COUNTS.type.value_type)
+    pairs = pa.StructArray.from_arrays([rows["language"].combine_chunks(), pa.array(counts)], fields=fields)
+    by_language = pa.ListArray.from_arrays(offsets, pairs, type=_COUNTS.type)
+    totals = np.add.reduceat(counts, starts) if len(starts) else counts
+    return pa.table([pa.array(qids[starts]), pa.array(totals), by_language], schema=MERGED_ENTITIES), np.diff(offsets)
+
+
+def _kept(
+    entities: pa.Table, languages: npt.NDArray[np.int64], min_languages: int, min_count: int
+) -> tuple[pa.Table, Flow]:
+    few = languages < min_languages
+    rare = ~few & (entities["count"].to_numpy() < min_count)
+    kept = entities.filter(pa.array(~few & ~rare)).sort_by([("count", "descending"), ("qid", "ascending")])
+    reasons = {f"in fewer than {min_languages} languages": few, f"linked less than {min_count} times": rare}
+    skipped = Counter({reason: int(rows.sum()) for reason, rows in reasons.items() if rows.any()})
+    return kept, Flow(entered=entities.num_rows, out=kept.num_rows, skipped=skipped)
+
+
+def check_candidates(flow: Flow, spread: Mapping[str, int], min_languages: int, min_count: int) -> None:
+    """VocabularyError where no entity of any part stays: says how many there were and what to lower.
+
+    Args:
+        flow, spread: what `merge_entities` returned, added up over all parts.
+    """
+    if flow.out:
+        return
+    if not flow.entered:
+        raise VocabularyError("the entity vocabulary is empty: no link on the pages that count has an item")
+    found = ", ".join(f"{n:,} {name}" for name, n in sorted(spread.items(), key=lambda item: int(item[0].split()[2])))
+    options = [f"--min-languages (is {min_languages})"] * (min_languages > 1) + [f"--min-count (is {min_count})"] * (
+        min_count > 1
+    )
+    raise VocabularyError(
+        f"the entity vocabulary is empty: of {flow.entered:,} entities that links lead to ({found}) none passes; "
+        f"lower {' or '.join(options)}"
+    )
+
+
+def order_vocabulary(
+    parts: Sequence[BinaryIO],
+    *,
+    languages: Sequence[str],
+    size: int,
+    titles_of: TextsOf,
+    labels_of: TextsOf | None,
+    parquet: BinaryIO,
+    jsonl: BinaryIO,
+) -> Flow:
+    """Puts the entities of all parts in order, gives them their ids and writes them with titles and labels.
+
+    A label is Wikidata's where there is one, else the title without its disambiguation (see `label_of_title`).
+
+    Args:
+        parts: written by `merge_entities`, seekable; a batch of each is in memory.
+        languages: to look titles and labels up in.
+        size: the most rows to write, special entities included.
+        titles_of: title of an item's page in a language.
+        labels_of: Wikidata's labels; None where no source has them.
+        parquet, jsonl: written to; the JSON lines have an object by language for `counts`, `titles` and `labels`.
+    """
+    files = [pq.ParquetFile(part) for part in parts]
+    total = sum(file.metadata.num_rows for file in files)
+    merged = heapq.merge(*map(_merged_rows, files))
+    chosen = islice(merged, size - len(SPECIAL_ENTITIES))
+    written = len(SPECIAL_ENTITIES)
+    with pq.ParquetWriter(parquet, VOCABULARY, compression="zstd") as writer:
+        _write_entities(
+            [Entity(i, name, None, 0, (), (), ()) for i, name in enumerate(SPECIAL_ENTITIES)], writer, jsonl
+        )
+        while rows := list(islice(chosen, ROW_GROUP_ROWS)):
+            _write_entities(_with_names(rows, written, sorted(languages), titles_of, labels_of), writer, jsonl)
+            written += len(rows)
+    kept = written - len(SPECIAL_ENTITIES)
+    skipped = Counter({"beyond the vocabulary's size": total - kept} if total > kept else {})
+    return Flow(entered=total, out=kept, skipped=skipped)
+
+
+_Merged: TypeAlias = tuple[int, int, tuple[tuple[str, int], ...]]  # -count, QID, counts by language
+
+
+def _merged_rows(file: pq.ParquetFile) -> Iterator[_Merged]:
+    for batch in file.iter_batches(batch_size=1024, use_threads=False):
+        pairs, at = batch["counts"].flatten(), 0
+        counts = list(zip(pairs.field("language").to_pylist(), pairs.field("count").to_pylist(), strict=True))
+        lengths = batch["counts"].value_lengths().to_pylist()
+        for qid, count, length in zip(batch["qid"].to_pylist(), batch["count"].to_pylist(), lengths, strict=True):
+            yield -count, qid, tuple(counts[at : at + length])
+            at += length
+
+
+def _with_names(
+    rows: Sequence[_Merged],
+    first_id: int,
+    languages: Sequence[str],
+    titles_of: TextsOf,
+    labels_of: TextsOf | None,
+) -> list[Entity]:
+    qids = [qid for _, qid, _ in rows]
+    titles: list[list[tuple[str, str]]] = [[] for _ in qids]
+    labels: list[list[tuple[str, str]]] = [[] for _ in qids]
+    for language in languages:
+        known = labels_of(language, qids) if labels_of else [None] * len(qids)
+        for i, (title, label) in enumerate(zip(titles_of(language, qids), known, strict=True)):
+            if title is not None:
+                titles[i].append((language, title))
+                label = label or label_of_title(title)
+            if label:
+                labels[i].append((language, label))
+    return [
+        Entity(first_id + i, qid_name(qid), qid, -minus, counts, tuple(titles[i]), tuple(labels[i]))
+        for i, (minus, qid, counts) in enumerate(rows)
+    ]
+
+
+def label_of_title(title: str) -> str:
+    """The title without a disambiguation in parentheses at its end: "Mercury (planet)" -> "Mercury".
+
+    Wikidata's labels leave it out likewise (www.wikidata.org/wiki/Help:Label, "Disambiguation information").
+    """
+    return _DISAMBIGUATION.sub("", title) or title
+
+
+def _write_entities(entities: Sequence[Entity], writer: pq.ParquetWriter, jsonl: BinaryIO) -> None:
+    writer.write_batch(VOCABULARY_ROWS.to_batch(entities), row_group_size=ROW_GROUP_ROWS)
+    jsonl.write("".join(map(_json_line, entities)).encode())
+
+
+def _json_line(entity: Entity) -> str:
+    row = {
+        "entity_id": entity.entity_id,
+        "name": entity.name,
+        "qid": None if entity.qid is None else qid_name(entity.qid),
+        "count": entity.count,
+        "counts": dict(entity.counts),
+        "titles": dict(entity.titles),
+        "labels": dict(entity.labels),
+    }
+    return json.dumps(row, ensure_ascii=False) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class EntityVocabulary:
+    """Looks entity ids up by QID; some 15 MB for 1.2 million entities."""
+
+    size: int  # special entities included: ids are 0 to size - 1
+    fingerprint: str  # SHA-256 of the names in the order of ids, a newline after each
+    _qids: npt.NDArray[np.int64]  # ascending
+    _ids: npt.NDArray[np.int32]  # of these
+
+    @classmethod
+    def open(cls, parquet: BinaryIO) -> Self:
+        """Reads a vocabulary that `order_vocabulary` wrote; VocabularyError where the file is something else."""
+        try:
+            table = pq.read_table(parquet, columns=["entity_id", "name"], use_threads=False)
+        except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
+            raise VocabularyError(f"not an entity vocabulary: {error}") from error
+        if table.column_names != ["entity_id", "name"]:
+            raise VocabularyError(f"not an entity vocabulary: of entity_id and name it has only {table.column_names}")
+        names: list[str] = table["name"].to_pylist()
+        if tuple(names[: len(SPECIAL_ENTITIES)]) != SPECIAL_ENTITIES:
+            raise VocabularyError(f"an entity vocabulary begins with {SPECIAL_ENTITIES}, this one with {names[:4]}")
+        if not np.array_equal(table["entity_id"].to_numpy(), np.arange(len(names))):
+            raise VocabularyError("an entity vocabulary has its rows in the order of their entity_id, from 0")
+        try:
+            qids = np.array([qid_number(name) for name in names[len(SPECIAL_ENTITIES) :]], np.int64)
+        except (ValueError, OverflowError) as error:
+            raise VocabularyError(f"not an entity vocabulary: {error}") from error
+        order = np.argsort(qids, kind="stable")
+        if len(np.unique(qids)) < len(qids):
+            raise VocabularyError("an item stands in the entity vocabulary twice")
+        digest = hashlib.sha256("".join(f"{name}\n" for name in names).encode()).hexdigest()
+        return cls(len(names), digest, qids[order], (order + len(SPECIAL_ENTITIES)).astype(np.int32))
+
+    def ids_of(self, qids: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+        """The entity ids of QIDs; -1 for those that are not in the vocabulary."""
+        wanted = np.asarray(qids, np.int64)
+        if not len(self._qids):
+            return np.full(len(wanted), -1, np.int32)
+        at = np.minimum(np.searchsorted(self._qids, wanted), len(self._qids) - 1)
+        return np.where(self._qids[at] == wanted, self._ids[at], np.int32(-1))
