@@ -1,0 +1,350 @@
+"""Streaming reader of the SQL dumps that mysqldump and mariadb-dump write.
+
+Columns are found by their names in CREATE TABLE, so that a new column or another order changes nothing. Tuples are
+found by one regular expression a table, run over a chunk at a time: its quantifiers are possessive, so time is linear
+in the text whatever the text is. Memory is a few chunks, or a few times the longest tuple where that is more.
+
+Grammar of literals: https://dev.mysql.com/doc/refman/8.4/en/string-literals.html
+"""
+
+import bz2
+import gzip
+import re
+import zlib
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import BinaryIO, TypeAlias, cast
+
+import zstandard
+
+Value: TypeAlias = int | bytes | None
+
+CHUNK_BYTES = 1 << 18
+LOOKAHEAD_BYTES = 1 << 16  # what the head of a statement may take: INSERT INTO … VALUES
+MAX_STATEMENT_BYTES = 1 << 20  # of a CREATE TABLE or a comment
+MAX_TUPLE_BYTES = 1 << 26  # MediaWiki's servers send no more than 64 MB in a packet
+MAX_ZSTD_WINDOW_BYTES = 1 << 27
+COMPRESSIONS = (".sql", ".gz", ".bz2", ".zst")
+
+_INSIDE = rb"[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+"  # of a string
+_STRING = rb"'" + _INSIDE + rb"'"
+_BARE = rb"[^'\"(),;\s]++"  # a number, NULL, 0x4142
+_PREFIXED = rb"(?:_[a-z0-9]++\s*+|[xXbBnN])" + _STRING  # _binary 'ab', X'4142'
+_ANY_VALUE = rb"(?:" + _STRING + rb"|" + _PREFIXED + rb"|" + _BARE + rb")"
+_NAME = rb"(?:`[^`]++`\s*+\.\s*+)?+[`\"]?([^\s`\"(),;]++)[`\"]?"
+
+_IGNORED = re.compile(rb"(?:[\s;]++|--[^\n]*+\n|#[^\n]*+\n|/\*(?:[^*]++|\*(?!/))*+\*/)*+")
+_CUT_COMMENT = re.compile(rb"--|#|/\*|[/-]\Z")
+_CREATE = re.compile(rb"CREATE\s+(?:TEMPORARY\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?" + _NAME + rb"\s*\(", re.I)
+_INSERT = re.compile(
+    rb"(?:INSERT|REPLACE)\s+(?:IGNORE\s+)?INTO\s+" + _NAME + rb"\s*(?:\(([^()]*+)\)\s*)?VALUES?\s*+", re.I
+)
+_OTHER_INSERT = re.compile(rb"INSERT\b|REPLACE\b", re.I)
+_FORM = "INSERT [IGNORE] INTO table [(column, …)] VALUES (…), …; and REPLACE INTO in its place"
+_STATEMENT_PART = re.compile(rb"(?:[^;'\"`]++|" + _STRING + rb"|\"[^\"]*+\"|`[^`]*+`)*+", re.S)
+_DEFINITION = re.compile(
+    rb"\s*+(`[^`]++`|[^\s`(,]++)\s++([a-z]++)((?:[^,'()]++|" + _STRING + rb"|\([^()]*+\))*+)", re.I | re.S
+)
+_TUPLE = re.compile(rb"\s*+\(\s*+" + _ANY_VALUE + rb"(?:\s*+,\s*+" + _ANY_VALUE + rb")*+\s*+\)\s*+", re.S)
+_NO_COLUMN = {b"primary", b"unique", b"key", b"index", b"fulltext", b"spatial", b"constraint", b"foreign", b"check"}
+_INTEGERS = {b"tinyint", b"smallint", b"mediumint", b"int", b"integer", b"bigint"}
+_ESCAPE = re.compile(rb"\\(.)|''", re.S)
+_ESCAPES = {b"0": b"\0", b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"Z": b"\x1a", b"%": b"\\%", b"_": b"\\_"}
+
+
+class SqlDumpError(ValueError):
+    """A file that is no SQL dump, lacks what is asked of it, is malformed, or is cut off."""
+
+
+@contextmanager
+def open_sql(open_file: Callable[[str], BinaryIO], path: str) -> Iterator[BinaryIO]:
+    """The SQL text of a dump, decompressed by the end of its name as it is read.
+
+    `open_file` opens a path for reading bytes as they are on disk. Raises SqlDumpError for other names than
+    COMPRESSIONS; damage within a compressed stream shows when it is read (read_table makes it a SqlDumpError).
+    """
+    with ExitStack() as stack:
+        if not path.endswith(COMPRESSIONS):
+            raise SqlDumpError(
+                f"{path}: cannot tell how it is compressed; accepted: names in {', '.join(COMPRESSIONS)}"
+            )
+        file = stack.enter_context(open_file(path))
+        if path.endswith(".gz"):
+            file = cast(BinaryIO, stack.enter_context(gzip.GzipFile(fileobj=file)))
+        elif path.endswith(".bz2"):
+            file = cast(BinaryIO, stack.enter_context(bz2.BZ2File(file)))
+        elif path.endswith(".zst"):
+            decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_ZSTD_WINDOW_BYTES)
+            file = cast(BinaryIO, stack.enter_context(decompressor.stream_reader(file, read_across_frames=True)))
+        yield file
+
+
+def read_table(
+    stream: BinaryIO,
+    table: str,
+    columns: Sequence[str],
+    optional: Sequence[str] = (),
+    integers: Collection[str] = (),
+) -> Iterator[tuple[Value, ...]]:
+    """The rows of a table, each with the values of `columns`, then of `optional`, in the order asked for.
+
+    A value is an int where CREATE TABLE declares an integer type, otherwise bytes without quotes and escapes (a number
+    of another type is its text). None is NULL, or an optional column that the table does not have. `integers` names
+    columns that have to be of an integer type.
+
+    Raises SqlDumpError, when iterated, for a missing table or column, for malformed SQL, and for a dump that is cut
+    off: within a statement, or before the `-- Dump completed` that belongs to a `-- MySQL dump` head.
+    """
+    text = _SqlText(stream)
+    found: list[str] = []
+    types: Mapping[str, bytes] | None = None
+    while text.next_statement():
+        if create := text.take(_CREATE):
+            found.append(_decoded(create[1]))
+            body = text.take_statement()
+            if found[-1] == table:
+                types = _column_types(body)
+                _check_columns(table, columns, types)
+                _check_integers(table, integers, types)
+            continue
+        insert = text.take(_INSERT)
+        if insert and _decoded(insert[1]) == table:
+            if types is None:
+                raise SqlDumpError(f"INSERT INTO `{table}` at byte {text.position} without a CREATE TABLE before it")
+            order = list(types) if insert[2] is None else _insert_columns(table, columns, types, insert[2])
+            yield from _rows(text, _RowPattern(insert[0], order, (*columns, *optional), types))
+        elif not insert and text.take(_OTHER_INSERT):
+            raise SqlDumpError(f"INSERT at byte {text.position} in a form that is not understood; accepted: {_FORM}")
+        else:
+            text.skip_statement()
+    if types is None:
+        raise SqlDumpError(f"no table `{table}` in the dump; it has: {', '.join(found) or 'no CREATE TABLE'}")
+
+
+class _SqlText:
+    """A window that moves over the text of a dump, one statement after the other."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._start = 0  # where the window starts, bytes
+        self._ended = False
+        self._must_complete = False
+        self._completed = False
+        self.window = b""
+        self.at = 0  # the next byte to look at, in the window
+
+    @property
+    def position(self) -> int:
+        """Bytes of SQL text before the next one."""
+        return self._start + self.at
+
+    def fill(self, limit: int) -> bool:
+        """Reads on, doubling what is not consumed yet, so that a long value costs linear time; False at the end."""
+        rest = self.window[self.at :]
+        if len(rest) > limit:
+            raise SqlDumpError(f"malformed SQL at byte {self.position}: {rest[:80]!r} has no end in {limit} bytes")
+        chunk = b"" if self._ended else self._read(max(CHUNK_BYTES, len(rest)))
+        if not chunk and not self._ended:
+            self._ended, chunk = True, b"\n"  # so that a comment in the last line ends like any other
+        self._start, self.at, self.window = self.position, 0, rest + chunk
+        return bool(chunk)
+
+    def _read(self, size: int) -> bytes:
+        try:
+            return self._stream.read(size)
+        except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
+            raise SqlDumpError(
+                f"cannot decompress the dump after {self._start + len(self.window)} bytes: {error}"
+            ) from error
+
+    def next_statement(self) -> bool:
+        """Moves to the next statement, past comments; False at the end of a whole dump."""
+        while True:
+            start, self.at = self.at, cast("re.Match[bytes]", _IGNORED.match(self.window, self.at)).end()
+            passed = self.window[start : self.at]
+            self._must_complete |= b"-- MySQL dump" in passed or b"-- MariaDB dump" in passed
+            self._completed |= b"-- Dump completed" in passed
+            cut = len(self.window) - self.at < LOOKAHEAD_BYTES and not self._ended
+            if not cut and not _CUT_COMMENT.match(self.window, self.at):
+                break
+            if not self.fill(MAX_STATEMENT_BYTES):
+                break
+        if self.at == len(self.window) and self._must_complete and not self._completed:
+            raise SqlDumpError(f"cut off: the dump ends after {self.position} bytes without '-- Dump completed'")
+        return self.at < len(self.window)
+
+    def take(self, pattern: re.Pattern[bytes]) -> "re.Match[bytes] | None":
+        """The match at the next byte, which it moves past."""
+        match = pattern.match(self.window, self.at)
+        self.at = match.end() if match else self.at
+        return match
+
+    def take_statement(self) -> bytes:
+        """What is left of a statement of bounded length, without its semicolon."""
+        while True:
+            end = cast("re.Match[bytes]", _STATEMENT_PART.match(self.window, self.at)).end()
+            if self.window[end : end + 1] == b";":
+                statement, self.at = self.window[self.at : end], end + 1
+                return statement
+            if not self.fill(MAX_STATEMENT_BYTES):
+                raise self.cut_off()
+
+    def skip_statement(self) -> None:
+        """Moves past a statement of any length."""
+        while True:
+            self.at = cast("re.Match[bytes]", _STATEMENT_PART.match(self.window, self.at)).end()
+            if self.window[self.at : self.at + 1] == b";":
+                self.at += 1
+                return
+            if not self.fill(MAX_TUPLE_BYTES):
+                raise self.cut_off()
+
+    def cut_off(self) -> SqlDumpError:
+        rest = self.window[self.at : self.at + 80]
+        return SqlDumpError(f"cut off: the dump ends within a statement, after byte {self.position}: {rest!r}")
+
+
+class _RowPattern:
+    """Finds the tuples of an INSERT, and turns what it found into values.
+
+    The expression is `tuple separator | rest`: one findall takes every whole tuple in the window and says by the
+    length of the rest where they end. The next INSERT with the same head counts as a separator, so that statements of
+    one tuple each cost no more than one long one.
+    """
+
+    def __init__(self, head: bytes, order: Sequence[str], columns: Sequence[str], types: Mapping[str, bytes]) -> None:
+        self.width = len(order)
+        self._group: dict[str, int] = {}
+        groups = 0
+        values = []
+        for column in order:
+            if column not in columns:
+                values.append(_ANY_VALUE)
+                continue
+            self._group[column] = groups
+            if types[column] in _INTEGERS:
+                values.append(rb"(-?[0-9]{1,20}+|(?i:NULL)|'-?[0-9]{1,20}+')")
+                groups += 1
+            else:
+                values.append(rb"(?:'(" + _INSIDE + rb")'|(" + _PREFIXED + rb"|" + _BARE + rb"))")
+                groups += 2
+        self._wanted = [(self._group.get(column), types.get(column) in _INTEGERS) for column in columns]
+        same = rb"\s++".join(re.escape(word) for word in head.split())
+        tuple_ = rb"\s*+\(\s*+" + rb"\s*+,\s*+".join(values) + rb"\s*+\)"
+        separator = rb"\s*+(?:,|;\s*+" + same + rb"|;)"
+        self._pattern = re.compile(tuple_ + separator + rb"|(.++)", re.S)
+
+    def split(self, window: bytes, at: int) -> tuple[list[tuple[bytes, ...]], int]:
+        """The groups of every whole tuple from `at` on, and where the rest starts."""
+        rows = cast("list[tuple[bytes, ...]]", self._pattern.findall(window, at))
+        rest = rows.pop()[-1] if rows and rows[-1][-1] else b""
+        return rows, len(window) - len(rest)
+
+    def values(self, rows: list[tuple[bytes, ...]]) -> Iterator[tuple[Value, ...]]:
+        """Column by column, which is several times faster than row by row."""
+        groups = list(zip(*rows, strict=True))
+        columns: list[Sequence[Value]] = []
+        for group, integer in self._wanted:
+            if group is None:
+                columns.append([None] * len(rows))
+            else:
+                columns.append(_integers(groups[group]) if integer else _strings(groups[group], groups[group + 1]))
+        return zip(*columns, strict=True)
+
+
+def _rows(text: _SqlText, pattern: _RowPattern) -> Iterator[tuple[Value, ...]]:
+    """The rows of one INSERT and of those with the same head that follow it."""
+    while True:
+        rows, end = pattern.split(text.window, text.at)
+        if rows:
+            yield from pattern.values(rows)
+            text.at = end
+            if text.window[end - 1 : end] == b";":
+                return
+        if bad := _malformed(text.window, text.at, pattern.width):
+            raise SqlDumpError(f"malformed SQL at byte {text.position}: {bad}")
+        if not text.fill(MAX_TUPLE_BYTES):
+            raise text.cut_off()
+
+
+def _malformed(window: bytes, at: int, width: int) -> str | None:
+    """What is wrong with the rest of an INSERT; None where it may just go on after the window."""
+    if window[at : at + 80].lstrip()[:1] not in (b"(", b""):
+        return f"{window[at : at + 80]!r} where a tuple was expected"
+    whole = _TUPLE.match(window, at)
+    if whole and whole.end() < len(window):
+        tuple_ = window[at : whole.end() + 1][:200]
+        return f"{tuple_!r} is no tuple of {width} values of the declared types followed by , or ;"
+    return None
+
+
+def _integers(group: Sequence[bytes]) -> list[int | None]:
+    try:
+        return list(map(int, group))
+    except ValueError:  # a NULL or a number in quotes
+        return [None if value.upper() == b"NULL" else int(value.strip(b"'")) for value in group]
+
+
+def _strings(quoted: Sequence[bytes], others: Sequence[bytes]) -> Sequence[bytes | None]:
+    plain = [_ESCAPE.sub(_unescaped, value) if b"\\" in value or b"''" in value else value for value in quoted]
+    if not any(others):
+        return plain
+    return [_other_literal(other) if other else value for value, other in zip(plain, others, strict=True)]
+
+
+def _unescaped(match: "re.Match[bytes]") -> bytes:
+    return b"'" if match[1] is None else _ESCAPES.get(match[1], match[1])
+
+
+def _other_literal(literal: bytes) -> bytes | None:
+    """The value of a literal that is no plain string: NULL, 0x4142, X'4142', _binary 'AB'; a number is its text."""
+    if literal.upper() == b"NULL":
+        return None
+    prefix, quote, rest = literal.partition(b"'")
+    try:
+        if quote and prefix in b"xX":
+            return bytes.fromhex(rest[:-1].decode("ascii"))
+        if not quote and prefix[:2] == b"0x":
+            return bytes.fromhex(prefix[2:].decode("ascii"))
+    except ValueError as error:
+        raise SqlDumpError(f"malformed hexadecimal literal {literal[:80]!r}") from error
+    return _ESCAPE.sub(_unescaped, rest[:-1]) if quote else literal
+
+
+def _column_types(body: bytes) -> dict[str, bytes]:
+    """The columns of a CREATE TABLE, in their order: name -> type, in small letters."""
+    types: dict[str, bytes] = {}
+    at = 0
+    while definition := _DEFINITION.match(body, at):
+        name, kind = definition[1], definition[2]
+        if name.lower() not in _NO_COLUMN:
+            types[_decoded(name.strip(b"`"))] = kind.lower()
+        at = definition.end() + 1
+        if body[at - 1 : at] != b",":
+            break
+    return types
+
+
+def _check_columns(table: str, columns: Sequence[str], present: Mapping[str, bytes] | Sequence[str]) -> None:
+    missing = [column for column in columns if column not in present]
+    if missing:
+        raise SqlDumpError(f"table `{table}` has no column {', '.join(missing)}; it has: {', '.join(present)}")
+
+
+def _check_integers(table: str, integers: Collection[str], types: Mapping[str, bytes]) -> None:
+    for column in integers:
+        if column in types and types[column] not in _INTEGERS:
+            accepted = ", ".join(sorted(map(_decoded, _INTEGERS)))
+            raise SqlDumpError(f"column {column} of `{table}` is {_decoded(types[column])}; accepted: {accepted}")
+
+
+def _insert_columns(table: str, columns: Sequence[str], types: Mapping[str, bytes], names: bytes) -> list[str]:
+    """The columns that `INSERT INTO table (…) VALUES` names."""
+    order = [_decoded(name.strip(b' \t\r\n`"')) for name in names.split(b",")]
+    _check_columns(table, columns, order)
+    _check_columns(table, order, types)
+    return order
+
+
+def _decoded(name: bytes) -> str:
+    return name.decode("utf-8", "replace")
