@@ -99,6 +99,11 @@ class Storage:
         """Whether there is such a file."""
         return bool(FileSystems.exists(self.path(relative)))
 
+    def size(self, relative: str) -> int | None:
+        """A file's size in bytes; None where there is none."""
+        path = self.path(relative)
+        return FileSystems.match([path])[0].metadata_list[0].size_in_bytes if FileSystems.exists(path) else None
+
     def sizes(self, folder: str = "") -> dict[str, int]:
         """All files below a folder with their sizes, by path relative to the output folder, sorted."""
         top = self.path(folder) if folder else self.root

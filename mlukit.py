@@ -1,0 +1,84 @@
+"""The command line of mlukit: a table of commands, each imported only when called."""
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+COMMANDS = {
+    "build": ("pipelines.build", "dumps -> linked articles, vocabulary, training examples: all stages"),
+    "link": ("pipelines.link", "dumps -> articles: text, and links with their Wikidata items"),
+    "vocabulary": ("pipelines.vocabulary", "articles -> one entity vocabulary, and a mention dictionary a language"),
+    "examples": ("pipelines.examples", "articles and vocabulary -> training examples"),
+    "inspect": ("pipelines.inspect", "look at what was written, a record at a time"),
+}
+
+
+def usage() -> str:
+    """The text of `mlukit --help`."""
+    width = max(map(len, COMMANDS))
+    commands = "\n".join(f"  {name:<{width}}  {text}" for name, (_, text) in COMMANDS.items())
+    return (
+        "mlukit: from Wikipedia dumps to multilingual entity training examples\n\n"
+        f"usage: mlukit COMMAND [FLAGS]\n\ncommands:\n{commands}\n\n"
+        "examples:\n"
+        "  mlukit build --dumps DIR --output OUT --languages en,de,ja --sentencepiece-model FILE\n"
+        "  mlukit inspect OUT/examples/en\n"
+        "  mlukit build --help\n"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command.
+
+    Returns:
+        The exit status: 0 for success, 1 for a run that failed, 2 for something wrongly asked, 130 after Ctrl-C.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0 if words else 2
+    if words[0] == "--version":
+        print(_version())
+        return 0
+    if words[0] not in COMMANDS:
+        close = difflib.get_close_matches(words[0], list(COMMANDS), 1)
+        hint = f"did you mean {close[0]!r}?" if close else f"it is none of {', '.join(COMMANDS)}"
+        print(f"mlukit: unknown command {words[0]!r}: {hint}", file=sys.stderr)
+        return 2
+    return _call(words[0], words[1:])
+
+
+def _call(command: str, arguments: Sequence[str]) -> int:
+    module = importlib.import_module(COMMANDS[command][0])
+    try:
+        status: int = module.main(arguments)
+    except BrokenPipeError:  # the reader of our output has gone, as in `mlukit inspect … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status
+
+
+def _version() -> str:
+    try:
+        return f"mlukit {version('mlukit')}"
+    except PackageNotFoundError:
+        return "mlukit (not installed)"
+
+
+def exit_with(status: int) -> None:
+    """Ends the process at once: after a worker has died, threads of Beam wait for it for ever."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def run() -> None:
+    """The `mlukit` command."""
+    exit_with(main())
+
+
+if __name__ == "__main__":
+    run()

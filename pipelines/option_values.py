@@ -1,0 +1,73 @@
+"""How the values of options are read, each with an error that shows the value and what would be accepted."""
+
+import difflib
+from argparse import ArgumentTypeError
+from collections.abc import Callable, Sequence
+
+
+def words(text: str) -> tuple[str, ...]:
+    """ "en, de" -> ("en", "de")."""
+    return tuple(word for word in text.replace(",", " ").split() if word)
+
+
+def among(accepted: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
+    """A reader of some of the accepted words, in the accepted order."""
+
+    def parse(text: str) -> tuple[str, ...]:
+        found = words(text)
+        for word in found:
+            if word not in accepted:
+                raise ArgumentTypeError(f"{word!r} is not one of {', '.join(accepted)}{nearest(word, accepted)}")
+        if not found:
+            raise ArgumentTypeError(f"names none of {', '.join(accepted)}")
+        return tuple(word for word in accepted if word in found)
+
+    return parse
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """A reader of whole numbers."""
+
+    def parse(text: str) -> int:
+        if not text.replace("_", "").isdigit() or int(text) < least:
+            raise ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
+        return int(text)
+
+    return parse
+
+
+def share(text: str) -> float:
+    """ "0.01" -> 0.01."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1:
+        raise ArgumentTypeError(f"{text!r} is not a number from 0 up to, not including, 1")
+    return value
+
+
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+def size(text: str) -> int:
+    """ "32MiB" -> 33554432."""
+    digits = text.lower().removesuffix("b").removesuffix("i")
+    number, unit = (digits[:-1], digits[-1]) if digits[-1:] in ("k", "m", "g") else (digits, "")
+    if not number.isdigit() or int(number) == 0:
+        raise ArgumentTypeError(f"{text!r} is not a size such as 32MiB")
+    return int(number) * _UNITS[unit]
+
+
+def language_path(text: str) -> tuple[str, str]:
+    """ "en=PATH" -> ("en", "PATH")."""
+    language, equals, path = text.partition("=")
+    if not (language and equals and path):
+        raise ArgumentTypeError(f"{text!r} is not LANGUAGE=PATH, such as en=enwiki.xml.bz2")
+    return language, path
+
+
+def nearest(word: str, accepted: Sequence[str]) -> str:
+    """ "; did you mean …?" for a word that is nearly an accepted one, else nothing."""
+    close = difflib.get_close_matches(word, accepted, 1)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,51 @@
+"""The table that a run ends with: for each stage and language, in = out + failed + skipped, with the reasons."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from schemas.manifest import Flow, Receipt, total_counts, total_flows
+from transforms.storage import Storage
+
+_REASONS_SHOWN = 4
+
+
+def language_totals(receipts: Mapping[str, Iterable[Receipt]]) -> dict[str, Any]:
+    """What the record of a stage says of each language."""
+    totals = {}
+    for language, of_language in receipts.items():
+        of_language = list(of_language)
+        flows = {name: flow.to_json() for name, flow in total_flows(of_language).items()}
+        totals[language] = {"flows": flows, "counts": dict(total_counts(of_language))}
+    return totals
+
+
+def print_report(storage: Storage, stages: Sequence[str]) -> None:
+    """Prints the table of the stages that are finished."""
+    rows = [("stage", "language", "what", "in", "out", "failed", "skipped", "reasons")]
+    for stage in stages:
+        if storage.exists(f"{stage}.json"):
+            rows += _stage_rows(stage, storage.read_json(f"{stage}.json")["languages"])
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
+    for row in rows:
+        numbers = [
+            cell.rjust(width) if 3 <= i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=False))
+        ]
+        print("  ".join([*numbers, row[-1]]).rstrip())
+
+
+def _stage_rows(stage: str, languages: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    rows = []
+    for language, totals in languages.items():
+        for what, value in totals["flows"].items():
+            flow = Flow.from_json(value)
+            counts = (flow.entered, flow.out, flow.failed.total(), flow.skipped.total())
+            rows.append((stage, language, what, *(f"{n:,}" for n in counts), _reasons(flow)))
+    return rows
+
+
+def _reasons(flow: Flow) -> str:
+    reasons = Counter({reason: n for reason, n in (flow.failed + flow.skipped).items() if n})
+    shown = [f"{reason} {n:,}" for reason, n in sorted(reasons.items(), key=lambda r: (-r[1], r[0]))]
+    return ", ".join(shown[:_REASONS_SHOWN]) + (", …" if len(shown) > _REASONS_SHOWN else "")

@@ -1,0 +1,175 @@
+"""One run over an output folder: its stages begin, go through phases of units of work, and finish.
+
+A stage that is finished has a record beside the folders ("link.json"): its options, its inputs and where everything
+went. While it runs, its plan lies in the work folder. A later run with the same options goes on or has nothing to do;
+with other options it is refused, since old and new shards would not belong together.
+"""
+
+import hashlib
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from pipelines.launch import run_units
+from pipelines.progress import Progress
+from pipelines.settings import Settings, SettingsError
+from schemas.manifest import Receipt, dump_json
+from transforms.do_units import Unit
+from transforms.monitor import Report
+from transforms.storage import WORK, Storage
+
+RUN_RECORD = "run.json"  # what differs between two runs: times, host, workers
+_LISTING_INTERVAL = 2.0  # seconds between two looks at what is finished
+
+
+class Run:
+    """A run of one or more stages.
+
+    Raises:
+        SettingsError: the output folder holds something that is not ours.
+    """
+
+    def __init__(self, settings: Settings, beam_flags: Sequence[str]) -> None:
+        self.settings = settings
+        self.storage = Storage(settings.output)
+        self._beam_flags = tuple(beam_flags)
+        self._check_folder()
+
+    def _check_folder(self) -> None:
+        if self.storage.exists(RUN_RECORD):
+            return
+        names = [name for name in self.storage.sizes() if not name.startswith(WORK)]
+        if names:
+            raise SettingsError(
+                f"--output {self.settings.output} holds something else ({', '.join(names[:3])}, …): "
+                "name a new or empty folder, or one that mlukit wrote"
+            )
+        self.storage.write_json(RUN_RECORD, {"runs": []})
+
+    def record(self, stage: str, seconds: float) -> None:
+        """Adds to the list of runs what no manifest may hold, since it differs each time."""
+        runs = self.storage.read_json(RUN_RECORD)["runs"]
+        entry = {
+            "stage": stage,
+            "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "seconds": round(seconds, 1),
+            "host": platform.node(),
+            "cores": os.cpu_count(),
+            "beam_flags": list(self._beam_flags),
+        }
+        self.storage.write_json(RUN_RECORD, {"runs": [*runs, entry]})
+
+    def finished(self, stage: str) -> dict[str, Any] | None:
+        """The record of a finished stage; None where it is not."""
+        name = f"{stage}.json"
+        record: dict[str, Any] | None = self.storage.read_json(name) if self.storage.exists(name) else None
+        return record
+
+    def needed(self, stage: str, by: str) -> dict[str, Any]:
+        """The record of a stage that another one builds on.
+
+        Raises:
+            SettingsError: it is not finished.
+        """
+        record = self.finished(stage)
+        if record is None:
+            raise SettingsError(
+                f"{self.settings.output} has no finished {stage} stage, which {by} builds on: run mlukit {stage} first"
+            )
+        return record
+
+    def begin(self, stage: str, inputs: Mapping[str, Any]) -> bool:
+        """Begins a stage or goes on with it; False where it is finished already.
+
+        Args:
+            inputs: what identifies its inputs.
+
+        Raises:
+            SettingsError: what is there was made with other options or of other inputs.
+        """
+        plan = {"options": self.settings.deciding(stage), "inputs": dict(inputs)}
+        done = self.finished(stage)
+        name = f"{WORK}/{stage}.plan.json"
+        old = done or (self.storage.read_json(name) if self.storage.exists(name) else None)
+        if old is not None:
+            self._check_same(stage, old, plan)
+        if old is None:
+            self.storage.write_json(name, plan)
+        if done:
+            say(f"{stage}: finished before, nothing to do")
+        return not done
+
+    def _check_same(self, stage: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+        for part in ("options", "inputs"):
+            for key in sorted({*old[part], *new[part]}):
+                before, now = old[part].get(key), new[part].get(key)
+                if before != now:
+                    raise SettingsError(
+                        f"{self.settings.output} has a {stage} stage made with {key} = {before!r}, now it is {now!r}: "
+                        "ask for the same again, or name another --output"
+                    )
+
+    def finish(self, stage: str, inputs: Mapping[str, Any], result: Mapping[str, Any], phases: Iterable[str]) -> None:
+        """Writes the stage's record, and removes what only its work needed."""
+        self.storage.write_json(
+            f"{stage}.json", {"options": self.settings.deciding(stage), "inputs": dict(inputs), **result}
+        )
+        for phase in phases:
+            self.storage.delete(f"{WORK}/receipts/{phase}")
+            self.storage.delete(f"{WORK}/{phase}")
+        self.storage.delete(f"{WORK}/{stage}.plan.json")
+        self.storage.delete(f"{WORK}/aside")
+
+    def phase(self, title: str, units: Sequence[Unit]) -> list[Receipt]:
+        """Does those units that are not done, and gives the receipts of all of them, in their order."""
+        receipts = self._receipts(units)
+        todo = [unit for unit in units if unit.name not in receipts]
+        if todo:
+            progress = Progress(title, units, receipts)
+            run_units(todo, self.storage.root, self._beam_flags, self._watch(progress, units))
+            progress.close()
+            receipts |= self._receipts(todo)
+        missing = [unit.name for unit in units if unit.name not in receipts]
+        if missing:
+            raise RuntimeError(f"the runner ended well, but left no receipt of {', '.join(missing[:5])}")
+        return [receipts[unit.name] for unit in units]
+
+    def _receipts(self, units: Sequence[Unit]) -> dict[str, Receipt]:
+        """Of those units that are done: a receipt is there, and so is what it names."""
+        found = {}
+        for phase in {unit.phase for unit in units}:
+            listing = self.storage.sizes(f"{WORK}/receipts/{phase}")
+            for unit in units:
+                if unit.receipt_path in listing:
+                    receipt = Receipt.from_json(self.storage.read_json(unit.receipt_path))
+                    if all(self.storage.size(shard.path) == shard.bytes for shard in receipt.shards):
+                        found[unit.name] = receipt
+        return found
+
+    def _watch(self, progress: Progress, units: Sequence[Unit]) -> Callable[[Sequence[Report]], None]:
+        paths = {unit.receipt_path: unit.name for unit in units}
+        phase = units[0].phase
+        done: list[str] = []
+        looked = 0.0
+
+        def show(reports: Sequence[Report]) -> None:
+            nonlocal done, looked
+            if time.monotonic() - looked > _LISTING_INTERVAL:
+                looked = time.monotonic()
+                done = [paths[path] for path in self.storage.sizes(f"{WORK}/receipts/{phase}") if path in paths]
+            progress.update(done, reports)
+
+        return show
+
+
+def fingerprint(value: Any) -> str:
+    """A short name for a value, equal for equal values."""
+    return hashlib.sha256(dump_json(value)).hexdigest()[:16]
+
+
+def say(line: str) -> None:
+    """Tells the user something that is no result."""
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,264 @@
+"""What a user can choose: one table of options, from flags and a configuration file, checked before any work."""
+
+import argparse
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, NoReturn
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines.option_values import among, at_least, language_path, nearest, share, size, words
+from schemas.records import KINDS
+
+FORMATS = ("parquet", "tfrecord")
+STAGES = ("link", "vocabulary", "examples")
+
+
+class SettingsError(ValueError):
+    """An option is wrong; its text shows the value and what would be accepted."""
+
+
+def _option(
+    default: Any,
+    stages: str,
+    text: str,
+    parse: Callable[[str], Any] | None = None,
+    *,
+    metavar: str = "",
+    bytes_: bool = True,
+) -> Any:
+    """A field with what the command line needs to know of it.
+
+    Args:
+        stages: those it concerns; "build" concerns all.
+        parse: from a flag's text; None for a switch.
+        bytes_: whether it decides what is written, so that other values over old output are an error.
+    """
+    metadata = {"stages": stages.split(), "help": text, "parse": parse, "metavar": metavar, "bytes": bytes_}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The options of a run."""
+
+    output: str = _option("", "link vocabulary examples", "folder to write to", str, metavar="OUT", bytes_=False)
+    config: str = _option(
+        "",
+        "link vocabulary examples",
+        "TOML file of these options; flags override it",
+        str,
+        metavar="FILE",
+        bytes_=False,
+    )
+    # which dumps
+    dumps: str = _option(
+        "",
+        "link",
+        "folder of dumps, as Wikimedia names them: flat, or in {wiki}/{date}/",
+        str,
+        metavar="DIR",
+        bytes_=False,
+    )
+    languages: tuple[str, ...] = _option(
+        (), "link", "codes of Wikipedias, such as en,de,ja (default: all that DIR holds)", words, metavar="CODES"
+    )
+    date: str = _option(
+        "", "link", "the dumps' date, where DIR holds several, such as 20260901", str, metavar="DATE", bytes_=False
+    )
+    dump: tuple[tuple[str, str], ...] = _option(
+        (),
+        "link",
+        "a dump named by hand; may be given again for another part or language",
+        language_path,
+        metavar="LANGUAGE=PATH",
+        bytes_=False,
+    )
+    range_size: int = _option(
+        32 << 20, "link", "bytes of a dump file that make one shard (default 32MiB)", size, metavar="SIZE"
+    )
+    # where items come from
+    wikidata_api: bool = _option(False, "link", "ask Wikidata for titles that no table has an item for")
+    wikidata_endpoint: str = _option(
+        "https://query.wikidata.org/sparql",
+        "link",
+        "SPARQL endpoint for --wikidata-api",
+        str,
+        metavar="URL",
+        bytes_=False,
+    )
+    allow_unresolved: bool = _option(False, "link", "go on without any source of items for a language")
+    validation_share: float = _option(
+        0.01, "link", "share of items whose pages are held out in every language (default 0.01)", share, metavar="SHARE"
+    )
+    # the vocabulary
+    vocabulary_size: int = _option(
+        1_200_000, "vocabulary", "entities kept, the most linked ones (default 1200000)", at_least(1), metavar="N"
+    )
+    min_languages: int = _option(
+        3,
+        "vocabulary",
+        "languages that must link to an entity (default 3, or all where fewer are built)",
+        at_least(1),
+        metavar="N",
+    )
+    min_count: int = _option(
+        1, "vocabulary", "links to an entity over all languages (default 1)", at_least(1), metavar="N"
+    )
+    kinds: tuple[str, ...] = _option(
+        ("article", "list"),
+        "vocabulary",
+        f"kinds of pages that count and that examples are made of, among {','.join(KINDS)} (default article,list)",
+        among(KINDS),
+        metavar="KINDS",
+    )
+    # the examples
+    sentencepiece_model: str = _option(
+        "", "examples", "SentencePiece model in XLM-R's layout", str, metavar="FILE", bytes_=False
+    )
+    train_sentencepiece: int = _option(
+        0, "examples", "train a model of N pieces on the articles instead", at_least(100), metavar="N"
+    )
+    format: tuple[str, ...] = _option(
+        FORMATS,
+        "examples",
+        "what examples are written as (default parquet,tfrecord)",
+        among(FORMATS),
+        metavar="FORMATS",
+    )
+    max_tokens: int = _option(
+        512, "examples", "tokens of an example, <s> and </s> counted (default 512)", at_least(8), metavar="N"
+    )
+    max_entities: int = _option(128, "examples", "mentions of an example (default 128)", at_least(1), metavar="N")
+    max_mention_pieces: int = _option(30, "examples", "pieces of a mention (default 30)", at_least(1), metavar="N")
+    min_sentence_pieces: int = _option(
+        5, "examples", "pieces of a sentence (default 5; 0 keeps all)", at_least(0), metavar="N"
+    )
+    keep_without_entities: bool = _option(False, "examples", "keep examples that have no entity")
+    include_unknown_entities: bool = _option(
+        False, "examples", "keep mentions of entities that are not in the vocabulary, as [UNK]"
+    )
+    include_headings: bool = _option(False, "examples", "make sentences of headings, too")
+    mluke_exact: bool = _option(False, "examples", "do everything as mLUKE's own script does, its losses included")
+    # what the configuration file alone can say
+    patterns: Mapping[str, Any] = field(default_factory=dict)
+
+    def deciding(self, stage: str) -> dict[str, Any]:
+        """The options that decide the bytes of a stage's output."""
+        chosen = (f for f in fields(self) if stage in f.metadata.get("stages", ()) and f.metadata["bytes"])
+        return {f.name: _plain(getattr(self, f.name)) for f in chosen}
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise SettingsError(message)
+
+
+def command_parser(command: str, description: str, examples: str) -> argparse.ArgumentParser:
+    """The parser of a stage's flags; "build" has those of all stages."""
+    parser = _Parser(
+        prog=f"mlukit {command}",
+        description=description,
+        epilog=f"examples:\n{examples}\n\nFlags of Apache Beam (--runner, --direct_num_workers, …) may follow.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+    for f in fields(Settings):
+        stages = f.metadata.get("stages", [])
+        if command in stages or (command == "build" and stages):
+            _add_flag(parser, f.name, f.metadata)
+    return parser
+
+
+def _add_flag(parser: argparse.ArgumentParser, name: str, option: Mapping[str, Any]) -> None:
+    flag, text = "--" + name.replace("_", "-"), option["help"]
+    if option["parse"] is None:
+        parser.add_argument(flag, action="store_true", help=text)
+    else:
+        action = "append" if name == "dump" else "store"
+        parser.add_argument(flag, type=option["parse"], metavar=option["metavar"], action=action, help=text)
+
+
+def read_settings(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> tuple[Settings, list[str]]:
+    """The settings of a command, and the flags that are Beam's.
+
+    Raises:
+        SettingsError: a flag, a value or a key of the configuration file that is not known.
+    """
+    given, beam_flags = parser.parse_known_args(list(arguments))
+    check_beam_flags(beam_flags, parser)
+    values = vars(given)
+    if values.get("config"):
+        values = {**read_config(values["config"], parser), **values}
+    if not values.get("output"):
+        raise SettingsError("--output is missing: name the folder to write to")
+    if "dump" in values:
+        values["dump"] = tuple(values["dump"])
+    return Settings(**values), beam_flags
+
+
+def check_beam_flags(flags: Sequence[str], parser: argparse.ArgumentParser) -> None:
+    """Refuses what neither we nor Beam know: Beam would pass over it in silence."""
+    ours = [flag for flag in parser._option_string_actions if flag.startswith("--")]
+    known = beam_flag_names()
+    for flag in flags:
+        name = flag.partition("=")[0]
+        if name.startswith("-") and name not in known:
+            raise SettingsError(f"unknown flag {name}{nearest(name, [*ours, *known])} (see {parser.prog} --help)")
+    if flags and not flags[0].startswith("-"):
+        raise SettingsError(f"{flags[0]!r} is no flag (see {parser.prog} --help)")
+
+
+def beam_flag_names() -> set[str]:
+    """Every flag that Beam's own options know, those of its runners included."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, conflict_handler="resolve")
+    pending = [PipelineOptions]
+    while pending:
+        options = pending.pop()
+        pending += options.__subclasses__()
+        if "_add_argparse_args" in vars(options):
+            options._add_argparse_args(parser)
+    return set(parser._option_string_actions)
+
+
+def read_config(path: str, parser: argparse.ArgumentParser) -> dict[str, Any]:
+    """The options of a TOML file, whose keys are the flags' names with underscores, and its [patterns] of file names.
+
+    Options of other stages than the command's are passed over, so that one file serves all commands.
+    """
+    try:
+        table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"--config {path}: {error}") from error
+    options = {f.name: f.metadata for f in fields(Settings) if f.metadata}
+    patterns = table.pop("patterns", {})
+    for key in table:
+        if key not in options:
+            raise SettingsError(f"{path}: unknown option {key!r}{nearest(key, list(options))}")
+    wanted = {
+        key: value for key, value in table.items() if "--" + key.replace("_", "-") in parser._option_string_actions
+    }
+    return {
+        **{key: _config_value(path, key, value, options[key]) for key, value in wanted.items()},
+        "patterns": patterns,
+    }
+
+
+def _config_value(path: str, key: str, value: Any, option: Mapping[str, Any]) -> Any:
+    if option["parse"] is None:
+        if not isinstance(value, bool):
+            raise SettingsError(f"{path}: {key} = {value!r} is neither true nor false")
+        return value
+    try:
+        if key == "dump":
+            return tuple(option["parse"](f"{language}={file}") for language, file in dict(value).items())
+        return option["parse"](",".join(map(str, value)) if isinstance(value, list) else str(value))
+    except (argparse.ArgumentTypeError, ValueError, TypeError) as error:
+        raise SettingsError(f"{path}: {key}: {error}") from error

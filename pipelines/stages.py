@@ -1,0 +1,54 @@
+"""How a command runs: its flags are read, its stages done, and whatever goes wrong is one line and an exit status."""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from corpus.dump_files import DumpError
+from pipelines.launch import RunError
+from pipelines.report import print_report
+from pipelines.run import Run, say
+from pipelines.settings import Settings, SettingsError, command_parser, read_settings
+
+Stage = Callable[[Run], None]
+
+
+def run_command(
+    command: str,
+    description: str,
+    examples: str,
+    stages: Sequence[tuple[str, Stage]],
+    arguments: Sequence[str],
+    check: Callable[[Settings], None] = lambda _: None,
+) -> int:
+    """Runs the stages of a command one after the other.
+
+    Args:
+        stages: their names and what does them.
+        check: looks at the settings before any work, and raises SettingsError.
+
+    Returns:
+        The exit status.
+    """
+    try:
+        settings, beam_flags = read_settings(command_parser(command, description, examples), arguments)
+        check(settings)
+        run = Run(settings, beam_flags)
+        for name, stage in stages:
+            start = time.monotonic()
+            stage(run)
+            run.record(name, time.monotonic() - start)
+        print_report(run.storage, [name for name, _ in stages])
+    except (SettingsError, DumpError) as error:
+        return _complain(command, error, 2)
+    except RunError as error:
+        return _complain(command, error, 1)
+    except KeyboardInterrupt:
+        say(f"\nmlukit {command}: stopped. What was finished is kept: the same command goes on from there.")
+        return 130
+    return 0
+
+
+def _complain(command: str, error: Exception, status: int) -> int:
+    print(f"mlukit {command}: {error}", file=sys.stderr)
+    return status
