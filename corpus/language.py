@@ -1,12 +1,27 @@
 """What is known of one language's Wikipedia: names, rules and words, read from a table in `corpus/languages/`."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class KindRules:
+    """How a language's pages are told apart; `corpus.kinds` reads it. Names are folded, patterns match folded text."""
+
+    disambiguation_templates: frozenset[str] = frozenset()
+    disambiguation_title: re.Pattern[str] | None = None  # searched in a title: "(disambiguation)" at its end
+    list_title: re.Pattern[str] | None = None  # searched in a title: "List of", "の一覧"
+    list_category: re.Pattern[str] | None = None  # searched in a category's name without its prefix
+    date_title: re.Pattern[str] | None = None  # matches a whole title: "1987", "March 4", "1980s"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Language:
-    """One Wikipedia. Every mapping's keys are folded as `corpus.titles.fold_name` folds them."""
+    """One Wikipedia. Every mapping's keys are folded as `corpus.titles.fold_name` folds them.
+
+    Two are equal only where they are one object: a language is big, and `load_language` gives each code one.
+    """
 
     code: str  # "zh", as in zh.wikipedia.org
     wiki: str  # database name, as in dump files and Wikidata: "zhwiki", "be_x_oldwiki"
@@ -16,3 +31,10 @@ class Language:
     link_trail: str  # a regular expression that matches a trail at its start; "" for none
     link_prefix: str  # a regular expression that matches a prefix at the end of the text before; "" for none
     variants: tuple[str, ...] = ()  # of the language converter: ("zh-hans", "zh-hant", …); empty where there is none
+    variant_fallbacks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # variant -> those to try in turn
+    namespace_names: Mapping[int, str] = field(default_factory=dict)  # number -> local name, "" for articles
+    sidebar_prefixes: frozenset[str] = frozenset()  # interwiki prefixes that put a link into the list of languages
+    local_interwiki: frozenset[str] = frozenset()  # prefixes that lead back to this wiki
+    capitalised: bool = True  # titles begin with a capital letter: siteinfo's case="first-letter"
+    uppercase: Mapping[str, str] = field(default_factory=dict)  # first letters with a capital of their own: Turkish i
+    kinds: KindRules = field(default_factory=KindRules)

@@ -1,0 +1,154 @@
+"""Reading the tables in `corpus/languages/`: `{code}.json` made from siteinfo, `{code}.toml` written by hand."""
+
+import difflib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from corpus.kind_rules import read_kind_rules
+from corpus.language import Language
+from corpus.names import fold_name
+
+_TABLES = files("corpus") / "languages"
+_CAPITALS: dict[str, dict[str, str]] = {  # MediaWiki 1.39, includes/languages/Language{Tr,Az,Kaa}.php: ucfirst
+    "tr": {"i": "İ", "ı": "I"},
+    "az": {"i": "İ"},
+    "kaa": {"i": "İ"},
+}
+_WIKI_NAMES = {"be-tarask": "be_x_oldwiki"}  # database names kept when the host was renamed
+
+
+@cache
+def language_codes() -> tuple[str, ...]:
+    """The codes that have a table, sorted."""
+    names = (entry.name for entry in _TABLES.iterdir())
+    return tuple(
+        sorted(name.removesuffix(".json") for name in names if name.endswith(".json") and name != "interwiki.json")
+    )
+
+
+@cache
+def wikipedia_codes() -> frozenset[str]:
+    """The code of every Wikipedia, with a table or without, as siteinfo's interwiki map has them."""
+    return frozenset(_interwiki_table()["wikipedias"].values()) | frozenset(language_codes())
+
+
+@cache
+def load_language(code: str) -> Language:
+    """The language whose table is `{code}.json`.
+
+    Raises ValueError for a code without a table, naming the nearest one that has one.
+    """
+    if code not in language_codes():
+        raise ValueError(f"no language table for {code!r}{_nearest(code, language_codes())}")
+    return _build(json.loads(_read(f"{code}.json")), tomllib.loads(_read(f"{code}.toml")))
+
+
+@cache
+def any_language(code: str) -> Language:
+    """The language of any Wikipedia: its table where there is one, else the generic one.
+
+    Raises ValueError for a code that is no Wikipedia's.
+    """
+    return load_language(code) if code in language_codes() else generic_language(code)
+
+
+def generic_language(code: str, header_namespaces: Mapping[int, str] | None = None) -> Language:
+    """A Wikipedia without a table: English names and those of its dump's header, trail `[a-z]+`, `#REDIRECT`.
+
+    Raises ValueError for a code that is no Wikipedia's, naming the nearest one.
+    """
+    if code not in wikipedia_codes():
+        raise ValueError(f"no Wikipedia has the code {code!r}{_nearest(code, sorted(wikipedia_codes()))}")
+    english = json.loads(_read("en.json"))
+    core = {number: row for number, row in english["namespaces"].items() if int(number) < 16}
+    for row in core.values():
+        row["aliases"] = [name for name in row["aliases"] if name in ("Image", "Image talk")]
+        row["name"] = row["canonical"]
+    table = english | {"code": code, "wiki": wiki_of(code), "namespaces": core, "local_interwiki": [code]}
+    language = _build(table, {})
+    if not header_namespaces:
+        return language
+    named = replace(language, namespace_names={**language.namespace_names, **header_namespaces})
+    return with_namespaces(named, header_namespaces)
+
+
+def with_namespaces(language: Language, names: Mapping[int, str]) -> Language:
+    """`language` with names of a dump's header added. A name it knows keeps its number: headers may be another wiki's."""
+    added = {fold_name(name): number for number, name in names.items() if name and number}
+    numbers = {number: name for number, name in names.items() if number not in language.namespace_names}
+    if added.keys() <= language.namespaces.keys() and not numbers:
+        return language
+    return replace(
+        language,
+        namespaces={**added, **language.namespaces},
+        namespace_names={**numbers, **language.namespace_names},
+    )
+
+
+def wiki_of(code: str) -> str:
+    """The database name of a Wikipedia: "zh-yue" -> "zh_yuewiki"."""
+    return _WIKI_NAMES.get(code, code.replace("-", "_") + "wiki")
+
+
+def code_of(wiki: str) -> str:
+    """The code of a database name: "be_x_oldwiki" -> "be-tarask"; ValueError for what is no Wikipedia's."""
+    renamed = {name: code for code, name in _WIKI_NAMES.items()}
+    code = renamed.get(wiki, wiki.removesuffix("wiki").replace("_", "-"))
+    if wiki_of(code) != wiki or code not in wikipedia_codes():
+        raise ValueError(f"no Wikipedia has the database name {wiki!r} (such as 'dewiki' or 'zh_yuewiki')")
+    return code
+
+
+def _build(made: Mapping[str, Any], written: Mapping[str, Any]) -> Language:
+    common = _interwiki_table()
+    local = frozenset(fold_name(prefix) for prefix in made["local_interwiki"])
+    interwiki: dict[str, str | None] = dict.fromkeys(common["other_wikis"]) | common["wikipedias"]
+    interwiki |= dict.fromkeys(local, made["code"])
+    names = {int(number): row["name"] for number, row in made["namespaces"].items()}
+    return Language(
+        code=made["code"],
+        wiki=made["wiki"],
+        namespaces=_namespace_numbers(made["namespaces"]),
+        interwiki=interwiki,
+        redirect_words=tuple(made["redirect_words"]),
+        link_trail=made["link_trail"],
+        link_prefix=made["link_prefix"],
+        variants=tuple(written.get("variants", {})),
+        variant_fallbacks={name: tuple(tried) for name, tried in written.get("variants", {}).items()},
+        namespace_names=names | {0: ""},
+        sidebar_prefixes=frozenset(common["languages"]),
+        local_interwiki=local,
+        capitalised=made["case"] == "first-letter",
+        uppercase=_CAPITALS.get(made["code"], {}),
+        kinds=read_kind_rules(written),
+    )
+
+
+def _namespace_numbers(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    """Every name -> number. As in MediaWiki's Language::getNsIndex the English names win, then the local ones."""
+    numbers: dict[str, int] = {}
+    for kind in ("aliases", "name", "canonical"):
+        for number, row in rows.items():
+            names = row[kind] if kind == "aliases" else [row[kind]]
+            numbers.update((fold_name(name), int(number)) for name in names)
+    return numbers
+
+
+@cache
+def _interwiki_table() -> dict[str, Any]:
+    table: dict[str, Any] = json.loads(_read("interwiki.json"))
+    return table
+
+
+def _read(name: str) -> str:
+    return (_TABLES / name).read_text(encoding="utf-8")
+
+
+def _nearest(code: str, valid: tuple[str, ...] | list[str]) -> str:
+    near = difflib.get_close_matches(code.lower(), valid, n=1, cutoff=0.3)
+    return f"; the nearest is {near[0]!r}" if near else f"; there are: {', '.join(valid)}"

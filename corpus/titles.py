@@ -1,0 +1,206 @@
+"""Titles as MediaWiki has them: what a link's target, a template's name or a redirect denotes.
+
+The rules are MediaWiki 1.39's: `MediaWikiTitleCodec::splitTitleString`, percent decoding from
+`Parser::handleInternalLinks2`, entities from `Sanitizer::decodeCharReferences`.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from html.entities import html5
+from urllib.parse import unquote_to_bytes
+
+from corpus.language import Language
+from corpus.language_tables import any_language
+from corpus.names import fold_name
+
+__all__ = ["Title", "capitalise", "decode_entities", "fold_name", "namespace_of", "normalise_title", "split_prefix"]
+
+
+@dataclass(frozen=True, slots=True)
+class Title:
+    """A page that a link leads to; not necessarily one that exists."""
+
+    language: str | None  # code of the Wikipedia it lies in; None: a wiki that is no Wikipedia
+    namespace: int
+    title: str  # with the namespace's local name before it, unless it is an article's; "" for [[#X]] and [[fr:]]
+    fragment: str | None = None  # what follows "#", without it
+    leading_colon: bool = False  # [[:X]], and [[en:X]] on en: a link in the text, whatever X is
+    interlanguage: bool = False  # [[fr:X]]: not in the text but in the list of languages beside it
+
+
+MAX_BYTES = 255  # of a title without its namespace, in UTF-8
+MAX_SPECIAL_BYTES = 512
+_MAX_WIKIS = 8  # of a chain such as w:fr:de:X; a longer one is no title
+
+# Anything that may need more than a look at the first letter. "." matters at the beginning and beside a slash.
+_UNUSUAL = re.compile(
+    "[\x00-\x1f\x7f\xa0\u1680\u180e\u2000-\u200a\u200e\u200f\u2028-\u202f\u205f\u3000\ud800-\udfff\ufffd#%&:<>\\[\\]_{|}~]"
+    "|  |^[ .]|[ /.]$|/\\."
+)
+_BIDI = re.compile("[\u200e\u200f\u202a-\u202e]+")
+_SPACES = re.compile("[ _\xa0\u1680\u180e\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
+_ILLEGAL = re.compile(
+    "[\x00-\x1f\x7f#<>\\[\\]{|}\ufffd\ud800-\udfff]|%[0-9A-Fa-f]{2}|&[A-Za-z0-9\x80-\U0010ffff]+;|~~~"
+)
+_RELATIVE = re.compile(r"(?:^|/)\.\.?(?:/|$)")
+_ENTITY = re.compile("&(?:([A-Za-z0-9\x80-\U0010ffff]+;)|#([0-9]+);|#[xX]([0-9A-Fa-f]+);)")
+_EXTRA_ENTITIES = {"רלמ;": "\u200f", "رلم;": "\u200f"}  # MediaWiki's own: Sanitizer::MW_ENTITY_ALIASES
+
+# Letters that MediaWiki leaves small though Unicode has a single capital letter for them: resources of 1.39,
+# mediawiki.Title/phpCharToUpper.json, which holds for the Wikimedia wikis. Those with a capital of several letters
+# (ß, ŉ, ﬁ) stay by rule.
+_STAY_SMALL = re.compile("[\u0345ʂა-ჺჽ-ჿᶎⅰ-ⅿⓐ-ⓩꞔꞹꞻꞽꞿꟃ\U00016e60-\U00016e7f]")
+
+
+def normalise_title(raw: str, language: Language) -> Title | None:
+    """The page that `[[raw]]` leads to on `language`'s wiki; None where MediaWiki sees no link and leaves the brackets.
+
+    That is a target that is empty, too long, relative (`./`), or has illegal characters, before or after decoding.
+    """
+    if _UNUSUAL.search(raw) is None and raw and len(raw) <= MAX_BYTES:
+        if raw.isascii():
+            first = raw[0]
+            if not "a" <= first <= "z":
+                return Title(language.code, 0, raw)
+            return Title(language.code, 0, capitalise(raw, language))
+        if unicodedata.is_normalized("NFC", raw) and len(raw.encode()) <= MAX_BYTES:
+            return Title(language.code, 0, capitalise(raw, language))
+    text = _decode(raw)
+    return None if text is None else _split(text, language, _MAX_WIKIS)
+
+
+def capitalise(title: str, language: Language) -> str:
+    """`title` with its first letter as MediaWiki's Language::ucfirst has it."""
+    if not language.capitalised:
+        return title
+    first = title[:1]
+    if first in language.uppercase:
+        return language.uppercase[first] + title[1:]
+    upper = first.upper()
+    if len(upper) != 1:
+        upper = first.title()  # ᾳ -> ᾼ; ß -> Ss
+    if len(upper) != 1 or _STAY_SMALL.match(first):
+        return title
+    return upper + title[1:]
+
+
+def decode_entities(text: str) -> str:
+    """`text` with its character references decoded; those that MediaWiki does not know are left as they are."""
+    return _ENTITY.sub(_decode_entity, text)
+
+
+def split_prefix(title: str) -> tuple[str, str] | None:
+    """(prefix, rest) of "prefix : rest"; None where there is no colon, or nothing before it."""
+    prefix, colon, rest = title.partition(":")
+    if not colon or not prefix:
+        return None
+    return prefix.rstrip(" "), rest.lstrip(" ")
+
+
+def namespace_of(title: str, language: Language) -> int:
+    """The namespace of a page's title in a dump, for those too old to say its number."""
+    parts = split_prefix(title)
+    return language.namespaces.get(fold_name(parts[0]), 0) if parts else 0
+
+
+def _decode_entity(match: re.Match[str]) -> str:
+    name, decimal, hexadecimal = match.groups()
+    if name:
+        return html5.get(name) or _EXTRA_ENTITIES.get(name, match[0])
+    digits = (decimal or hexadecimal).lstrip("0")
+    code = int(digits or "0", 10 if decimal else 16) if len(digits) <= 8 else 0x110000
+    return chr(code) if _is_character(code) else "\ufffd"
+
+
+def _is_character(code: int) -> bool:
+    """Sanitizer::validateCodepoint: XML's characters, without the controls of Latin-1."""
+    return (
+        code in (0x09, 0x0A)
+        or 0x20 <= code <= 0x7E
+        or 0xA0 <= code <= 0xD7FF
+        or 0xE000 <= code <= 0xFFFD
+        or 0x10000 <= code <= 0x10FFFF
+    )
+
+
+def _decode(raw: str) -> str | None:
+    """`raw` with percent encoding and entities decoded, in NFC, spaces folded; None where the bytes are no UTF-8."""
+    text = raw
+    if "%" in text:
+        try:
+            text = unquote_to_bytes(text).decode()
+        except UnicodeError:
+            return None
+    if "&" in text:
+        text = decode_entities(text)
+    text = unicodedata.normalize("NFC", text)
+    return _SPACES.sub(" ", _BIDI.sub("", text)).strip(" ")
+
+
+def _split(text: str, language: Language, wikis_left: int) -> Title | None:
+    """The title of a decoded target."""
+    colon = text.startswith(":")
+    if colon:
+        text = text[1:].strip(" ")
+    if not text:
+        return None
+    namespace = 0
+    while parts := split_prefix(text):
+        prefix = fold_name(parts[0])
+        if prefix in language.namespaces:
+            namespace, text = language.namespaces[prefix], parts[1]
+            if namespace == 1 and _has_prefix(text, language):
+                return None
+            break
+        if prefix not in language.interwiki:
+            break
+        if prefix not in language.local_interwiki:
+            return _split_elsewhere(prefix, parts[1], colon, language, wikis_left)
+        colon, text = True, parts[1]
+        if not text:
+            return Title(language.code, 0, "", leading_colon=True)
+    return _finish(text, namespace, colon, language)
+
+
+def _has_prefix(text: str, language: Language) -> bool:
+    """Whether a namespace or a wiki is named again, as in "Talk:File:X", which is no title."""
+    parts = split_prefix(text)
+    return parts is not None and (
+        fold_name(parts[0]) in language.namespaces or fold_name(parts[0]) in language.interwiki
+    )
+
+
+def _split_elsewhere(prefix: str, text: str, colon: bool, language: Language, wikis_left: int) -> Title | None:
+    """The title of a target on another wiki, read by that wiki's rules."""
+    sidebar = not colon and prefix in language.sidebar_prefixes
+    code = language.interwiki[prefix]
+    text = text.removeprefix(":").strip(" ")
+    name, _, fragment = text.partition("#")
+    if code is None or not name.strip(" "):
+        if _is_illegal(name):
+            return None
+        return Title(code, 0, name.strip(" "), fragment or None, colon, sidebar)
+    if not wikis_left:
+        return None
+    there = _split(text, any_language(code), wikis_left - 1)
+    if there is None:
+        return None
+    return Title(there.language, there.namespace, there.title, there.fragment, colon, sidebar)
+
+
+def _finish(text: str, namespace: int, colon: bool, language: Language) -> Title | None:
+    name, _, fragment = text.partition("#")
+    name = name.rstrip(" ")
+    if _is_illegal(name) or len(name.encode()) > (MAX_SPECIAL_BYTES if namespace == -1 else MAX_BYTES):
+        return None
+    name = capitalise(name, language)
+    if name.startswith(":") or (namespace and not name):
+        return None
+    if namespace:
+        name = f"{language.namespace_names[namespace]}:{name}"
+    return Title(language.code, namespace, name, fragment or None, colon)
+
+
+def _is_illegal(name: str) -> bool:
+    return _ILLEGAL.search(name) is not None or ("." in name and _RELATIVE.search(name) is not None)

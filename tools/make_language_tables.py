@@ -1,0 +1,207 @@
+"""Make the language tables in `corpus/languages/` from what MediaWiki says of its wikis.
+
+    python tools/make_language_tables.py siteinfo SITEINFO_FOLDER LINK_TRAILS.json
+    python tools/make_language_tables.py dump DUMP.xml[.bz2|.gz] --link-trail '[a-z]+'
+
+SITEINFO_FOLDER holds `{wiki}-siteinfo.xml.gz`, the answers of
+`https://de.wikipedia.org/w/api.php?action=query&meta=siteinfo&format=xml&siprop=namespaces|namespacealiases|magicwords|interwikimap`.
+LINK_TRAILS.json has `{code: {trail, prefix, source, namespaces}}`, regular expressions read from siteinfo's `linktrail`
+or MediaWiki's `languages/messages/MessagesXx.php`. A wiki without siteinfo is made from the `<siteinfo>` of its dump.
+
+Writes `{code}.json` for each wiki and `interwiki.json` for all; the hand-written half is `{code}.toml`.
+"""
+
+import argparse
+import bz2
+import gzip
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any
+from xml.etree import ElementTree
+
+LANGUAGES = Path(__file__).resolve().parents[1] / "corpus" / "languages"
+WIKIPEDIA_URL = re.compile(r"https?://([a-z-]+)\.wikipedia\.org/wiki/\$1")
+NOT_LANGUAGES = {"nostalgia", "ten", "test", "test2", "wg-en", "www"}  # hosts at wikipedia.org that are no language
+WIKI_NAMES = {"be-tarask": "be_x_oldwiki"}  # database names kept when the host was renamed
+NAMESPACES_SOURCE = "siteinfo: namespaces, namespacealiases"
+
+
+def wiki_of(code: str) -> str:
+    """The database name of a Wikipedia: "zh-yue" -> "zh_yuewiki"."""
+    return WIKI_NAMES.get(code, code.replace("-", "_") + "wiki")
+
+
+def read_namespaces(query: ElementTree.Element) -> dict[str, dict[str, Any]]:
+    """{number: {name, canonical, aliases}}; the article namespace is left out, it has no name."""
+    found: dict[str, dict[str, Any]] = {}
+    for element in query.iterfind("namespaces/ns"):
+        if element.get("id") != "0":
+            found[element.attrib["id"]] = {
+                "name": element.text,
+                "canonical": element.get("canonical", element.text),
+                "aliases": [],
+            }
+    for alias in query.iterfind("namespacealiases/ns"):
+        if alias.get("id") in found:
+            found[alias.attrib["id"]]["aliases"].append(alias.text)
+    return found
+
+
+def read_interwiki(query: ElementTree.Element) -> dict[str, tuple[str | None, bool, bool]]:
+    """{prefix: (code of a Wikipedia or None, is a language's prefix, leads back to this wiki)}."""
+    found = {}
+    for element in query.iterfind("interwikimap/iw"):
+        match = WIKIPEDIA_URL.fullmatch(element.attrib["url"])
+        code = match[1] if match and match[1] not in NOT_LANGUAGES else None
+        found[element.attrib["prefix"]] = (code, "language" in element.attrib, "localinterwiki" in element.attrib)
+    return found
+
+
+def read_redirect_words(query: ElementTree.Element) -> list[str]:
+    """The aliases of the magic word `redirect`."""
+    return [str(alias.text) for alias in query.iterfind("magicwords/magicword[@name='redirect']/aliases/alias")]
+
+
+def table_from_siteinfo(code: str, query: ElementTree.Element, trail: dict[str, Any]) -> dict[str, Any]:
+    """The generated table of one wiki."""
+    namespaces = read_namespaces(query)
+    cases = {element.get("case") for element in query.iterfind("namespaces/ns[@id='0']")}
+    return {
+        "code": code,
+        "wiki": wiki_of(code),
+        "case": cases.pop(),
+        "namespaces": namespaces,
+        "local_interwiki": sorted(p for p, (_, _, local) in read_interwiki(query).items() if local),
+        "redirect_words": read_redirect_words(query),
+        "link_trail": trail["trail"] or "",
+        "link_prefix": trail["prefix"] or "",
+        "sources": {
+            "case": "siteinfo: namespaces",
+            "namespaces": NAMESPACES_SOURCE + add_newer_names(namespaces, trail),
+            "local_interwiki": "siteinfo: interwikimap, localinterwiki",
+            "redirect_words": "siteinfo: magicwords, redirect",
+            "link_trail": trail["source"],
+            "link_prefix": trail["source"],
+        },
+    }
+
+
+def add_newer_names(namespaces: dict[str, dict[str, Any]], trail: dict[str, Any]) -> str:
+    """Add the names that a newer siteinfo, quoted beside the link trails, has for known and new numbers."""
+    newer = trail["namespaces"].get("siteinfo146")
+    if not newer:
+        return ""
+    for number, name in newer["all_namespaces"]:
+        if number == 0:
+            continue
+        row = namespaces.setdefault(str(number), {"name": name, "canonical": name, "aliases": []})
+        if name not in (row["name"], row["canonical"], *row["aliases"]):
+            row["aliases"].append(name)
+    return f"; {newer['generator']} siteinfo"
+
+
+def header_of(dump: Path) -> ElementTree.Element:
+    """The `<siteinfo>` of a dump, read no further than it reaches; tags without their XML namespace."""
+    opener: dict[str, Any] = {".bz2": bz2.open, ".gz": gzip.open}
+    stream: IO[bytes] = opener.get(dump.suffix, Path.open)(dump, "rb")
+    with stream:
+        for _, element in ElementTree.iterparse(stream):
+            element.tag = element.tag.rpartition("}")[2]
+            if element.tag == "siteinfo":
+                return element
+    raise ValueError(f"{dump}: no <siteinfo>")
+
+
+def table_from_dump(dump: Path, trail: str, words: list[str], trail_source: str) -> dict[str, Any]:
+    """The generated table of a wiki of which only a dump is at hand: local names, and no aliases."""
+    header = header_of(dump)
+    wiki = str(header.findtext("dbname"))
+    code = {name: code for code, name in WIKI_NAMES.items()}.get(wiki, wiki.removesuffix("wiki").replace("_", "-"))
+    english = json.loads((LANGUAGES / "en.json").read_text(encoding="utf-8"))["namespaces"]
+    namespaces = {}
+    for element in header.iterfind("namespaces/namespace"):
+        number, name = element.attrib["key"], element.text
+        if number != "0":
+            canonical = english[number]["canonical"] if number in english else name
+            aliases = ["Image"] if number == "6" else []
+            namespaces[number] = {"name": name, "canonical": canonical, "aliases": aliases}
+    return {
+        "code": code,
+        "wiki": wiki,
+        "case": header.findtext("case"),
+        "namespaces": namespaces,
+        "local_interwiki": [code],
+        "redirect_words": [*words, "#REDIRECT"],
+        "link_trail": trail,
+        "link_prefix": "",
+        "sources": {
+            "case": "dump header",
+            "namespaces": f"dump header ({header.findtext('generator')}); English names of MediaWiki",
+            "local_interwiki": "its own code, as every Wikipedia has it",
+            "redirect_words": trail_source,
+            "link_trail": trail_source,
+            "link_prefix": trail_source,
+        },
+    }
+
+
+def common_interwiki(maps: Iterable[dict[str, tuple[str | None, bool, bool]]]) -> dict[str, Any]:
+    """What all wikis' interwiki maps say together; ValueError where two disagree about a Wikipedia."""
+    merged: dict[str, tuple[str | None, bool]] = {}
+    for one in maps:
+        for prefix, (code, language, _) in one.items():
+            if merged.setdefault(prefix, (code, language)) != (code, language):
+                raise ValueError(f"interwiki prefix {prefix!r}: {merged[prefix]} on one wiki, {(code, language)} here")
+    return {
+        "source": "siteinfo: interwikimap of all tables' wikis",
+        "wikipedias": {prefix: code for prefix, (code, _) in sorted(merged.items()) if code},
+        "languages": sorted(prefix for prefix, (_, language) in merged.items() if language),
+        "other_wikis": sorted(prefix for prefix, (code, _) in merged.items() if not code),
+    }
+
+
+def write(name: str, table: dict[str, Any]) -> None:
+    """Write a table so that a change of one name is a change of one line."""
+    text = json.dumps(table, ensure_ascii=False, indent=1)
+    text = re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda m: "[" + re.sub(r"\n\s*", " ", m[1]) + "]", text)
+    (LANGUAGES / name).write_text(text + "\n", encoding="utf-8")
+
+
+def siteinfos(folder: Path) -> Iterator[tuple[str, ElementTree.Element]]:
+    """(code, query element) of each file, in the order of names."""
+    for path in sorted(folder.glob("*wiki-siteinfo.xml.gz")):
+        with gzip.open(path) as stream:
+            query = ElementTree.parse(stream).getroot().find("query")
+        if query is None:
+            raise ValueError(f"{path}: no <query>")
+        yield path.name.removesuffix("wiki-siteinfo.xml.gz").replace("_", "-"), query
+
+
+def main(arguments: list[str]) -> None:
+    """Make the tables that the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    siteinfo = commands.add_parser("siteinfo")
+    siteinfo.add_argument("folder", type=Path)
+    siteinfo.add_argument("link_trails", type=Path)
+    dump = commands.add_parser("dump")
+    dump.add_argument("dump", type=Path)
+    dump.add_argument("--link-trail", required=True)
+    dump.add_argument("--redirect-words", nargs="*", default=[])
+    dump.add_argument("--source", required=True, help="where the trail and the words were read")
+    options = parser.parse_args(arguments)
+    if options.command == "dump":
+        table = table_from_dump(options.dump, options.link_trail, options.redirect_words, options.source)
+        return write(f"{table['code']}.json", table)
+    trails = json.loads(options.link_trails.read_text(encoding="utf-8"))
+    wikis = dict(siteinfos(options.folder))
+    for code, query in wikis.items():
+        write(f"{code}.json", table_from_siteinfo(code, query, trails[code]))
+    return write("interwiki.json", common_interwiki(read_interwiki(query) for query in wikis.values()))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
