@@ -20,12 +20,13 @@ from typing import BinaryIO, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpus.count_links import Tally, read_part
 from schemas.arrow import VOCABULARY, VOCABULARY_ROWS
 from schemas.manifest import Flow
-from schemas.records import Entity, qid_name, qid_number
+from schemas.records import Entity, qid_name
 
 SPECIAL_ENTITIES = ("[PAD]", "[UNK]", "[MASK]", "[MASK2]")  # at ids 0 to 3
 UNKNOWN_ID = SPECIAL_ENTITIES.index("[UNK]")
@@ -38,6 +39,7 @@ TextsOf: TypeAlias = Callable[[str, Sequence[int]], Sequence[str | None]]  # (la
 _BY_LANGUAGE = pa.schema([("qid", pa.int64()), ("language", pa.int16()), ("count", pa.int64())])
 _COUNTS = VOCABULARY.field("counts")
 MERGED_ENTITIES = pa.schema([pa.field("qid", pa.int64(), nullable=False), VOCABULARY.field("count"), _COUNTS])
+_JSON = json.JSONEncoder(ensure_ascii=False)
 _DISAMBIGUATION = re.compile(r"\s*(?:\((?:[^()]|\([^()]*\))*\)|（(?:[^（）]|（[^（）]*）)*）)$")
 
 
@@ -244,7 +246,7 @@ def _json_line(entity: Entity) -> str:
         "titles": dict(entity.titles),
         "labels": dict(entity.labels),
     }
-    return json.dumps(row, ensure_ascii=False) + "\n"
+    return _JSON.encode(row) + "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,25 +262,25 @@ class EntityVocabulary:
     def open(cls, parquet: BinaryIO) -> Self:
         """Reads a vocabulary that `order_vocabulary` wrote; VocabularyError where the file is something else."""
         try:
-            table = pq.read_table(parquet, columns=["entity_id", "name"], use_threads=False)
-        except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
+            with pq.ParquetFile(parquet) as file:
+                return cls._read(file)
+        except (pa.ArrowException, KeyError, OSError) as error:
             raise VocabularyError(f"not an entity vocabulary: {error}") from error
-        if table.column_names != ["entity_id", "name"]:
-            raise VocabularyError(f"not an entity vocabulary: of entity_id and name it has only {table.column_names}")
-        names: list[str] = table["name"].to_pylist()
-        if tuple(names[: len(SPECIAL_ENTITIES)]) != SPECIAL_ENTITIES:
-            raise VocabularyError(f"an entity vocabulary begins with {SPECIAL_ENTITIES}, this one with {names[:4]}")
-        if not np.array_equal(table["entity_id"].to_numpy(), np.arange(len(names))):
-            raise VocabularyError("an entity vocabulary has its rows in the order of their entity_id, from 0")
-        try:
-            qids = np.array([qid_number(name) for name in names[len(SPECIAL_ENTITIES) :]], np.int64)
-        except (ValueError, OverflowError) as error:
-            raise VocabularyError(f"not an entity vocabulary: {error}") from error
-        order = np.argsort(qids, kind="stable")
-        if len(np.unique(qids)) < len(qids):
-            raise VocabularyError("an item stands in the entity vocabulary twice")
-        digest = hashlib.sha256("".join(f"{name}\n" for name in names).encode()).hexdigest()
-        return cls(len(names), digest, qids[order], (order + len(SPECIAL_ENTITIES)).astype(np.int32))
+
+    @classmethod
+    def _read(cls, file: pq.ParquetFile) -> Self:
+        digest, rows = hashlib.sha256(), 0
+        qids = np.empty(file.metadata.num_rows, np.int64)
+        for batch in file.iter_batches(ROW_GROUP_ROWS, columns=["entity_id", "name"], use_threads=False):
+            if not np.array_equal(batch["entity_id"].to_numpy(), np.arange(rows, rows + len(batch))):
+                raise VocabularyError("an entity vocabulary has its rows in the order of their entity_id, from 0")
+            names = batch["name"].to_pylist()
+            digest.update("".join(f"{name}\n" for name in names).encode())
+            qids[rows : rows + len(batch)] = _qids_of(names, rows)
+            rows += len(batch)
+        if rows < len(SPECIAL_ENTITIES):
+            raise VocabularyError(f"an entity vocabulary begins with {SPECIAL_ENTITIES}, this one has {rows} rows")
+        return cls(rows, digest.hexdigest(), *_by_qid(qids[len(SPECIAL_ENTITIES) :]))
 
     def ids_of(self, qids: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
         """The entity ids of QIDs; -1 for those that are not in the vocabulary."""
@@ -287,3 +289,20 @@ class EntityVocabulary:
             return np.full(len(wanted), -1, np.int32)
         at = np.minimum(np.searchsorted(self._qids, wanted), len(self._qids) - 1)
         return np.where(self._qids[at] == wanted, self._ids[at], np.int32(-1))
+
+
+def _qids_of(names: list[str], first_id: int) -> npt.NDArray[np.int64]:
+    """The numbers in the names of entities; 0 for the special ones."""
+    special = SPECIAL_ENTITIES[first_id:]
+    if tuple(found := names[: len(special)]) != special:
+        raise VocabularyError(f"an entity vocabulary begins with {SPECIAL_ENTITIES}, this one with {found}")
+    numbers = pc.cast(pc.utf8_slice_codeunits(pa.array(names[len(special) :], pa.string()), 1), pa.int64())
+    return np.concatenate([np.zeros(len(special), np.int64), numbers.to_numpy()])
+
+
+def _by_qid(qids: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    order = np.argsort(qids)
+    qids = qids[order]
+    if (twice := np.flatnonzero(np.diff(qids) == 0)).size:
+        raise VocabularyError(f"{qid_name(qids[twice[0]])} stands in the entity vocabulary twice")
+    return qids, (order + len(SPECIAL_ENTITIES)).astype(np.int32)
