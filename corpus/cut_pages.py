@@ -7,10 +7,10 @@ a reader that comes from the middle finds its feet at the next one.
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from corpus.dump_ranges import Chunk
+from corpus.dump_ranges import Chunk, Problem
 
 CutProblem: TypeAlias = Literal["", "cut_page", "unclosed_page", "page_too_large", "corrupt_block", "truncated"]
 
@@ -32,6 +32,7 @@ class PageBytes:
     position: int
     data: bytes
     problem: CutProblem = ""
+    detail: str = ""
 
 
 class PageCutter:
@@ -61,7 +62,7 @@ class PageCutter:
     def __iter__(self) -> Iterator[PageBytes]:
         for chunk in self._chunks:
             if chunk.problem:
-                yield from self._break_off(chunk.problem, chunk.position)
+                yield from self._break_off(chunk)
             else:
                 self._append(chunk)
                 yield from self._cut()
@@ -130,7 +131,7 @@ class PageCutter:
         start = self._buffer.rfind(b"<")
         return start >= 0 and b"<page".startswith(self._buffer[start:]) and self._position(start) < self._end
 
-    def _break_off(self, problem: CutProblem, position: int) -> Iterator[PageBytes]:
+    def _break_off(self, chunk: Chunk) -> Iterator[PageBytes]:
         """What is between here and the next piece is lost, and with it the page that is open."""
         if self._page is not None:
             yield self._page_bytes(len(self._buffer), "cut_page")
@@ -139,14 +140,13 @@ class PageCutter:
         self._buffer.clear()
         self._scanned = 0
         self._tail = b""
-        if position < self._end:
-            yield PageBytes(position, b"", problem)
+        if chunk.problem and chunk.position < self._end:
+            yield PageBytes(chunk.position, b"", chunk.problem, chunk.detail)
 
     def _finish(self, last: Chunk) -> Iterator[PageBytes]:
         """The end of the file, which is the dump's if the root element is closed there."""
         tail = self._tail.rstrip()
         whole = _END_TAG in tail or (len(tail) < len(_END_TAG) and _END_TAG.endswith(tail))
-        if not last.problem and not whole:
-            yield from self._break_off("truncated", last.position)
-        elif self._page is not None:
-            yield from self._break_off("", self._end)
+        if not last.problem:
+            problem: Problem = "" if whole else "truncated"
+            yield from self._break_off(replace(last, problem=problem, detail="" if whole else "no </mediawiki>"))

@@ -21,6 +21,12 @@ class SiteInfo:
     wiki: str | None  # <dbname>; dumps older than export-0.9 have none
     namespaces: Mapping[int, str]  # number -> name; 0 -> ""
 
+    def namespace_of(self, title: str) -> int:
+        """The namespace of a title, which dumps before export-0.6 do not tell: by the names in the dump itself."""
+        prefix, colon, _ = title.partition(":")
+        numbers = {name: number for number, name in self.namespaces.items()}
+        return numbers.get(prefix, 0) if colon else 0
+
 
 def check_dump(open_file: OpenFile, path: str, size: int) -> bytes:
     """The XML before the first page of a dump, at most 64 KiB.
@@ -47,7 +53,8 @@ def _read_head(open_file: OpenFile, path: str, size: int) -> bytes:
     head = b""
     for chunk in read_chunks(open_file, DumpRange("", path, size, 0, size, 0)):
         if chunk.problem and not head:
-            raise DumpError(f"{path} does not decode as its name says ({chunk.problem}); {_ACCEPTED}")
+            what = chunk.detail or chunk.problem
+            raise DumpError(f"{path} does not decode as its name says ({what}); {_ACCEPTED}")
         head += chunk.data
         if chunk.problem or len(head) >= _HEAD_BYTES or b"<page>" in head:
             break

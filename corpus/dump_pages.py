@@ -7,6 +7,7 @@ one costs no other; a document type, and with it entity expansion, has no place 
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeAlias
 from xml.parsers import expat
@@ -44,14 +45,15 @@ DUMP_FAILURES = {
     "truncated": "the dump ends before its root element does",
 }
 
+_PROBLEMS = PAGE_FAILURES | DUMP_FAILURES
 _HEAD_BYTES = 4096  # of a page's XML, where its title and id stand
 _OVERLONG_TAG = re.compile(rb"<[^>]{4096}")  # the real ones are under 2,000 bytes
-_NAMESPACE = re.compile(rb"<ns>\s*(-?\d{1,5})\s*</ns>")
+_NAMESPACE = re.compile(rb"<ns>\s*(-?\d{1,4})\s*</ns>")
 _TITLE = re.compile(rb"<title>([^<]*)</title>")
 _PAGE_ID = re.compile(rb"<id>\s*(\d{1,18})\s*</id>")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _MAX_DEPTH = 16
-_WANTED = frozenset({"page/title", "page/id", "page/ns", "revision/id", "revision/model", "revision/text"})
+_WANTED = frozenset({"page/title", "page/id", "revision/id", "revision/model", "revision/text"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,8 @@ class _PageError(Exception):
 class PageReader:
     """Iterates over what became of each page of a range: a Page, a SkippedPage or a Failure; and over damage.
 
-    :param language: of every failure
+    It is iterated once.
+
     :param keep_namespaces: pages of others are skipped before they are parsed
     :param namespace_of_title: tells the namespace in dumps without <ns> (before export-0.6); without it, all are kept
     :param max_page_bytes: a page with more XML is a failure; the memory held is some times that
@@ -93,8 +96,8 @@ class PageReader:
         self._range = dump_range
         self._keep = keep_namespaces
         self._namespace_of_title = namespace_of_title
-        chunks = read_chunks(open_file, dump_range)
-        self._cutter = PageCutter(chunks, dump_range.end, dump_range.size, max_page_bytes)
+        self._chunks = read_chunks(open_file, dump_range)
+        self._cutter = PageCutter(self._chunks, dump_range.end, dump_range.size, max_page_bytes)
         self.counts: Counter[str] = Counter()  # "pages" read whole, and each reason
         self.shard = dump_range.shard  # of the record that came last
 
@@ -104,28 +107,26 @@ class PageReader:
         return self._cutter.xml_bytes
 
     def __iter__(self) -> Iterator[Page | SkippedPage | Failure]:
-        for element in self._cutter:
-            self.shard = self._range.shard_at(element.position)
-            record = self._read(element)
-            self.counts["pages" if isinstance(record, Page) else record.reason] += 1
-            yield record
+        with closing(self._chunks):
+            for element in self._cutter:
+                self.shard = self._range.shard_at(element.position)
+                record = self._read(element)
+                self.counts["pages" if isinstance(record, Page) else record.reason] += 1
+                yield record
 
     def _read(self, element: PageBytes) -> Page | SkippedPage | Failure:
         if element.problem:
             return self._failure(element.problem, self._describe(element), element.data)
         try:
-            namespace = self._namespace(element.data)
+            stated = _stated_namespace(element.data)
+            namespace = self._told_namespace(element.data) if stated is None else stated
             if namespace is not None and namespace not in self._keep:
                 return SkippedPage(f"namespace {namespace}", _page_id(element.data), _title(element.data))
-            return _parse_page(element.data)
+            return _parse_page(element.data, stated)
         except _PageError as error:
             return self._failure(error.reason, error.detail, element.data)
 
-    def _namespace(self, data: bytes) -> int | None:
-        head = data.find(b"<revision")
-        found = _NAMESPACE.search(data, 0, head if head >= 0 else len(data))
-        if found:
-            return int(found[1])
+    def _told_namespace(self, data: bytes) -> int | None:
         title = _title(data)
         return self._namespace_of_title(title) if self._namespace_of_title and title is not None else None
 
@@ -134,7 +135,8 @@ class PageReader:
 
     def _describe(self, element: PageBytes) -> str:
         file = self._range.path.rsplit("/", 1)[-1]
-        return f"{(PAGE_FAILURES | DUMP_FAILURES)[element.problem]}: {file}, byte {element.position}"
+        detail = f" ({element.detail[:200]})" if element.detail else ""
+        return f"{_PROBLEMS[element.problem]}{detail}: {file}, byte {element.position}"
 
 
 def read_pages(
@@ -142,6 +144,19 @@ def read_pages(
 ) -> Iterator[Page | SkippedPage | Failure]:
     """What became of each page of a range; PageReader counts besides."""
     yield from PageReader(open_file, dump_range, keep_namespaces=keep_namespaces)
+
+
+def _stated_namespace(data: bytes) -> int | None:
+    """The number in <ns>; None if there is no such element before the first revision."""
+    revision = data.find(b"<revision")
+    end = revision if revision >= 0 else len(data)
+    found = _NAMESPACE.search(data, 0, end)
+    if found:
+        return int(found[1])
+    at = data.find(b"<ns", 0, end)
+    if at >= 0:
+        raise _PageError("bad_value", f"namespace {data[at : at + 40]!r}")
+    return None
 
 
 def _title(data: bytes) -> str | None:
@@ -209,7 +224,7 @@ class _PageElement:
         self.values = {key: value for key, value in self.values.items() if key.startswith("page/")}
 
 
-def _parse_page(data: bytes) -> Page | SkippedPage:
+def _parse_page(data: bytes, namespace: int | None) -> Page | SkippedPage:
     """The record of a whole page element.
 
     :raises _PageError: it cannot be read
@@ -230,7 +245,8 @@ def _parse_page(data: bytes) -> Page | SkippedPage:
     if "revision/text" not in values:
         raise _PageError("missing_element", "no <text>")
     revision_id = _checked_id(values, "revision/id")
-    namespace = int(values["page/ns"]) if "page/ns" in values else None
+    if element.redirect is not None and len(element.redirect.encode()) > MAX_TITLE_BYTES:
+        raise _PageError("bad_value", f"redirect to {element.redirect[:100]!r}")
     return Page(page_id, revision_id, namespace, title, element.redirect, values["revision/text"])
 
 

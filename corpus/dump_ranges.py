@@ -10,7 +10,7 @@ import gzip
 import io
 import lzma
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Literal, Protocol, TypeAlias, cast
 
@@ -53,13 +53,15 @@ class DumpRange:
 class Chunk:
     """XML that begins at byte `position` of the file as it lies on disk; what follows begins at `next_position`.
 
-    With a problem there is no data: what was there is lost. `next_position` is the file's size at its end.
+    With a problem there is no data: what was there is lost, `detail` says more. At the end of the file
+    `next_position` is its size.
     """
 
     position: int
     next_position: int
     data: bytes
     problem: Problem = ""
+    detail: str = ""
 
 
 def is_splittable(path: str) -> bool:
@@ -88,7 +90,7 @@ def plan_ranges(language: str, files: Iterable[FileInfo], range_size: int = DEFA
     return plan
 
 
-def read_chunks(open_file: OpenFile, dump_range: DumpRange) -> Iterator[Chunk]:
+def read_chunks(open_file: OpenFile, dump_range: DumpRange) -> Generator[Chunk, None, None]:
     """The XML of a range, and on to the end of the file: the reader stops where its last page ends.
 
     A block that does not decode is a chunk with a problem, as is what is left of a file that breaks off.
@@ -159,12 +161,18 @@ class _SevenZipReader:
     """The content of the one file in a .7z archive, pulled piece by piece as py7zr's extraction does not allow."""
 
     def __init__(self, source: BinaryIO) -> None:
-        archive = py7zr.SevenZipFile(source)
+        try:
+            archive = py7zr.SevenZipFile(source)
+        except (OSError, py7zr.exceptions.ArchiveError):
+            raise
+        except Exception as error:  # what py7zr makes of a broken header is not for it to say
+            raise py7zr.exceptions.Bad7zFile(f"its header cannot be read: {error!r}") from error
         members = [member for member in archive.files if not member.is_directory and not member.emptystream]
         if len(members) != 1:
             raise py7zr.exceptions.Bad7zFile(f"{len(members)} files in the archive; accepted: one")
         self._source = source
         self._left: int = members[0].uncompressed
+        self._crc: int | None = members[0].crc32
         self._decoder = members[0].folder.get_decompressor(archive.header.main_streams.packinfo.packsizes[0])
         source.seek(archive.afterheader)
 
@@ -177,6 +185,8 @@ class _SevenZipReader:
                 return content
             if self._source.tell() == before:
                 raise EOFError(f"the archive ends {self._left} bytes before its content")
+        if self._crc is not None and self._decoder.digest != self._crc:
+            raise py7zr.exceptions.Bad7zFile("its checksum does not agree with its content")
         return b""
 
 
@@ -209,14 +219,14 @@ def _decode(file: BinaryIO, dump_range: DumpRange) -> Iterator[Chunk]:
     problem: Problem = ""
     while not problem:
         position = min(source.tell(), dump_range.size - 1)
-        data = b""
+        data, detail = b"", ""
         try:
             decoder = decoder or _decoder(dump_range.path, source)
             data = decoder.read(CHUNK_BYTES)
-        except EOFError:
-            problem = "truncated"
-        except _DAMAGE:
-            problem = "corrupt_block"
+        except EOFError as error:
+            problem, detail = "truncated", str(error)
+        except _DAMAGE as error:
+            problem, detail = "corrupt_block", str(error)
         if not data and not problem:
             return
-        yield Chunk(position, dump_range.size, data, problem)
+        yield Chunk(position, dump_range.size, data, problem, detail)
