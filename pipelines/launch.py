@@ -93,15 +93,14 @@ def run_units(
     run = _Run(lambda: _run_pipeline(units, root, folder, workers, beam_flags))
     try:
         run.start()
-        while run.is_alive():
-            run.join(_POLL)
+        while not run.ended.wait(_POLL):
             show(read_reports(folder))
-            if run.died and run.is_alive():
+            if run.died:
                 raise WorkerDiedError(_death_notice(run.died, read_reports(folder)))
         if run.error is not None:
             raise RunError(_failure_notice(run.error, read_errors(folder))) from run.error
     finally:
-        if run.is_alive():
+        if not run.ended.is_set():
             _stop_workers()
         run.close()
         shutil.rmtree(folder, ignore_errors=True)
@@ -119,6 +118,7 @@ class _Run(threading.Thread):
         self._hook = threading.excepthook
         self.error: Exception | None = None
         self.died = ""
+        self.ended = threading.Event()  # is_alive() is wrong after Ctrl-C in join (Python 3.11, bpo-45274)
         threading.excepthook = self._thread_failed
         logging.disable(logging.CRITICAL)  # Beam tells a failure several times over; the launcher tells it once
 
@@ -127,6 +127,8 @@ class _Run(threading.Thread):
             self._target_function()
         except Exception as error:
             self.error = error
+        finally:
+            self.ended.set()
 
     def _thread_failed(self, failure: threading.ExceptHookArgs, /) -> None:
         if failure.thread is not None and failure.thread.name == "run_worker":
@@ -136,7 +138,7 @@ class _Run(threading.Thread):
 
     def close(self) -> None:
         """Gives hook and logging back, but for a run that was broken off: its threads end badly one by one."""
-        if not self.is_alive():
+        if self.ended.is_set():
             threading.excepthook = self._hook
             logging.disable(logging.NOTSET)
 

@@ -22,14 +22,14 @@ def language_totals(receipts: Mapping[str, Iterable[Receipt]]) -> dict[str, Any]
 
 def print_report(storage: Storage, stages: Sequence[str]) -> None:
     """Prints the table of the stages that are finished."""
-    rows = [("stage", "language", "what", "in", "out", "failed", "skipped", "reasons")]
+    rows: list[tuple[str, ...]] = [("stage", "language", "what", "in", "out", "failed", "skipped", "reasons")]
     for stage in stages:
         if storage.exists(f"{stage}.json"):
             rows += _stage_rows(stage, storage.read_json(f"{stage}.json")["languages"])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
     for row in rows:
         numbers = [
-            cell.rjust(width) if 3 <= i else cell.ljust(width)
+            cell.rjust(width) if i >= 3 else cell.ljust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=False))
         ]
         print("  ".join([*numbers, row[-1]]).rstrip())

@@ -97,8 +97,8 @@ class Settings:
     vocabulary_size: int = _option(
         1_200_000, "vocabulary", "entities kept, the most linked ones (default 1200000)", at_least(1), metavar="N"
     )
-    min_languages: int = _option(
-        3,
+    min_languages: int | None = _option(
+        None,
         "vocabulary",
         "languages that must link to an entity (default 3, or all where fewer are built)",
         at_least(1),

@@ -114,6 +114,7 @@ def folder_manifest(
     language: str | None,
     shards: Sequence[Shard],
     options: Mapping[str, Any],
+    inputs: Mapping[str, Any],
     sources: Sequence[Mapping[str, Any]],
     flows: Mapping[str, Flow],
     counts: Mapping[str, int],
@@ -125,6 +126,7 @@ def folder_manifest(
         schema: the schema of its Parquet shards.
         language: the folder's language; None where it holds all.
         options: those that decide its bytes.
+        inputs: what identifies the stages that it builds on.
         sources: what it was made of, each with name, size in bytes and checksum.
     """
     return {
@@ -133,6 +135,7 @@ def folder_manifest(
         "schema": {f.name: str(f.type) for f in schema},
         "language": language,
         "options": dict(options),
+        "inputs": dict(inputs),
         "sources": list(sources),
         "flows": {name: flow.to_json() for name, flow in flows.items()},
         "counts": dict(counts),

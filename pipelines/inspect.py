@@ -1,0 +1,144 @@
+"""`mlukit inspect`: shows records of what was written, as a person reads them."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from corpus.tokenizer import Tokenizer
+from pipelines.report import print_report
+from pipelines.run import RUN_RECORD
+from schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS
+from schemas.manifest import MANIFEST
+from schemas.records import Example, LinkedArticle, qid_name
+from schemas.tf_example import decode_example
+from schemas.tfrecord import read_tfrecords
+from transforms.storage import Storage, open_file
+from transforms.train_tokenizer import MODEL_PATH
+from transforms.write_shards import read_batches
+
+_EXAMPLES = """  mlukit inspect OUT                            what stages are finished, and where everything went
+  mlukit inspect OUT/articles/en --number 2     text with its links marked
+  mlukit inspect OUT/examples/en --page-id 12   pieces with their entities
+  mlukit inspect OUT/vocabulary"""
+
+
+class InspectError(ValueError):
+    """What is asked for cannot be shown."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        prog="mlukit inspect",
+        description="Shows records of what mlukit wrote.",
+        epilog=f"examples:\n{_EXAMPLES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("folder", metavar="FOLDER", help="an output folder, or one of the folders in it")
+    parser.add_argument("--number", type=int, default=3, metavar="N", help="records to show (default 3)")
+    parser.add_argument("--page-id", type=int, metavar="ID", help="only records of this page")
+    asked = parser.parse_args(list(arguments))
+    try:
+        show(asked.folder.rstrip("/"), asked.number, asked.page_id)
+    except InspectError as error:
+        print(f"mlukit inspect: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def show(folder: str, number: int, page_id: int | None = None) -> None:
+    """Prints `number` records of a folder, or the report of an output folder.
+
+    Raises:
+        InspectError: the folder is none of ours.
+    """
+    storage = Storage(folder)
+    if storage.exists(RUN_RECORD):
+        print_report(storage, ["link", "vocabulary", "examples"])
+        return
+    if not storage.exists(MANIFEST):
+        raise InspectError(
+            f"{folder} has neither {RUN_RECORD} nor {MANIFEST}: name OUT, or a finished folder such as OUT/examples/en"
+        )
+    manifest = storage.read_json(MANIFEST)
+    depth = len(manifest["shards"][0]["path"].split("/")) - 1 if manifest["shards"] else 1
+    root = Storage("/".join(folder.split("/")[:-depth]) or ".")
+    rows = _rows(root, manifest)
+    if page_id is not None:
+        rows = (row for row in rows if getattr(row, "page_id", None) == page_id)
+    render = _renderer(root, manifest)
+    for row in islice(rows, number):
+        print(render(row), end="\n\n")
+
+
+def _rows(root: Storage, manifest: dict[str, Any]) -> Iterator[Any]:
+    paths = [shard["path"] for shard in manifest["shards"]]
+    parquet = [path for path in paths if path.endswith(".parquet")]
+    for path in parquet or [path for path in paths if ".tfrecord" in path]:
+        with root.open(path) as stream:
+            if path.endswith(".parquet"):
+                for batch in read_batches(stream):
+                    yield from _records(manifest["kind"], batch)
+            else:
+                yield from map(decode_example, read_tfrecords(stream))
+
+
+def _records(kind: str, batch: Any) -> list[Any]:
+    codecs = {"articles": ARTICLE_ROWS, "examples": EXAMPLE_ROWS}
+    return codecs[kind].to_records(batch) if kind in codecs else batch.to_pylist()
+
+
+def _renderer(root: Storage, manifest: dict[str, Any]) -> Callable[[Any], str]:
+    if manifest["kind"] == "articles":
+        return render_article
+    if manifest["kind"] == "examples":
+        with root.open(MODEL_PATH) as stream:
+            tokenizer = Tokenizer.load(stream.read())
+        names = _entity_names(root, manifest["language"])
+        return lambda example: render_example(example, tokenizer, names)
+    return lambda row: json.dumps(row, ensure_ascii=False)
+
+
+def _entity_names(root: Storage, language: str) -> list[str]:
+    """For each entity id its QID, and its label in the language or any."""
+    with open_file(root.path("vocabulary/vocabulary.parquet")) as stream:
+        table = pq.read_table(stream, columns=["name", "labels"])
+    names = []
+    for name, labels in zip(table["name"].to_pylist(), table["labels"].to_pylist(), strict=True):
+        texts = {label["language"]: label["label"] for label in labels}
+        label = texts.get(language) or texts.get("en") or next(iter(texts.values()), "")
+        names.append(f"{name} {label}".rstrip())
+    return names
+
+
+def render_article(article: LinkedArticle) -> str:
+    """The article's text with each link as [anchor|QID], or [anchor|status]."""
+    parts, at = [], 0
+    for link in article.links:
+        target = link.status if link.qid is None else qid_name(link.qid)
+        parts += [article.text[at : link.start], f"[{article.text[link.start : link.end]}|{target}]"]
+        at = link.end
+    qid = "no item" if article.qid is None else qid_name(article.qid)
+    head = f"# {article.title} ({article.language}, page {article.page_id}, {qid}, {article.kind}, {article.split})"
+    return f"{head}\n{''.join(parts)}{article.text[at:]}"
+
+
+def render_example(example: Example, tokenizer: Tokenizer, names: Sequence[str]) -> str:
+    """The example's pieces, mentions in brackets with their entities."""
+    pieces = tokenizer.pieces(example.token_ids)
+    opening, closing = {}, {}
+    for entity, start, end in zip(example.entity_ids, example.entity_starts, example.entity_ends, strict=True):
+        opening[start], closing[end] = "[", f"|{names[entity]}]"
+    words = [f"{closing.get(i, '')} {opening.get(i, '')}{piece}" for i, piece in enumerate(pieces)]
+    text = "".join(words) + closing.get(len(pieces), "")
+    head = (
+        f"# page {example.page_id}, example {example.index} ({example.language}, {example.split}): "
+        f"{len(pieces)} tokens, {len(example.entity_ids)} entities"
+    )
+    return f"{head}\n{text.strip()}"

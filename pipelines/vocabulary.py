@@ -1,0 +1,132 @@
+"""`mlukit vocabulary`: one entity vocabulary over all languages, and a mention dictionary for each."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from corpus.count_links import PARTS
+from corpus.vocabulary import VocabularyError, VocabularyOptions, check_candidates
+from pipelines.folders import shards_of, write_folder
+from pipelines.report import language_totals
+from pipelines.run import Run, fingerprint, say
+from pipelines.settings import SettingsError
+from pipelines.stages import run_command
+from schemas.arrow import MENTIONS, VOCABULARY
+from schemas.manifest import Receipt, Shard, total_counts, total_flows
+from transforms.count_links import CountLinks
+from transforms.do_units import ALL_LANGUAGES
+from transforms.merge_counts import MergeEntities, MergeMentions
+from transforms.order_vocabulary import OrderVocabulary
+
+STAGE = "vocabulary"
+PHASES = ("count", "merge", "mentions", "order")
+
+
+def make_vocabulary(run: Run) -> None:
+    """Does the stage on the articles of the run's output folder."""
+    linked = run.needed("link", STAGE)
+    inputs = {"link": fingerprint(linked)}
+    if not run.begin(STAGE, inputs):
+        return
+    languages = sorted(linked["languages"])
+    options = _options(run, languages)
+    needed = options.languages_needed(languages)
+    articles = {language: shards_of(run.storage, f"articles/{language}") for language in languages}
+    counting = _count(run, articles)
+    counted = run.phase("count links", counting)
+    merged = _merge(run, counting, needed)
+    ordered = run.phase(
+        "order entities",
+        [OrderVocabulary(ALL_LANGUAGES, 0, 1, tuple(r.shards[0].path for r in merged), tuple(languages), options.size)],
+    )
+    mentions = _mentions(run, counting, languages)
+    _finish(run, inputs, articles, list(zip(counting, counted, strict=True)), merged, ordered, mentions)
+
+
+def _options(run: Run, languages: Sequence[str]) -> VocabularyOptions:
+    settings = run.settings
+    options = VocabularyOptions(settings.vocabulary_size, settings.min_languages, settings.min_count)
+    try:
+        needed = options.languages_needed(languages)
+    except VocabularyError as error:
+        raise SettingsError(str(error)) from error
+    if settings.min_languages is None:
+        say(f"vocabulary: entities linked to in at least {needed} of {len(languages)} languages (--min-languages)")
+    return options
+
+
+def parts_of(shards: int) -> int:
+    """Into how many hash parts counts are cut: one to begin with, `PARTS` for a corpus of any size."""
+    return min(PARTS, max(1, shards // 4))
+
+
+def _count(run: Run, articles: Mapping[str, Sequence[Shard]]) -> list[CountLinks]:
+    kinds = frozenset(run.settings.kinds)
+    parts = parts_of(sum(map(len, articles.values())))
+    return [
+        CountLinks(language, number, shard.bytes, shard.path, kinds, parts)
+        for language, shards in articles.items()
+        for number, shard in enumerate(shards)
+    ]
+
+
+def _merge(run: Run, counting: Sequence[CountLinks], needed: int) -> list[Receipt]:
+    files = tuple((unit.language, unit.entities_path) for unit in counting)
+    units = [
+        MergeEntities(ALL_LANGUAGES, part, len(files), files, needed, run.settings.min_count)
+        for part in range(counting[0].parts)
+    ]
+    receipts = run.phase("merge entities", units)
+    flow = total_flows(receipts)["entities"]
+    try:
+        check_candidates(flow, total_counts(receipts), needed, run.settings.min_count)
+    except VocabularyError as error:
+        raise SettingsError(str(error)) from error
+    return receipts
+
+
+def _mentions(run: Run, counting: Sequence[CountLinks], languages: Sequence[str]) -> list[tuple[str, Receipt]]:
+    units = []
+    for language in languages:
+        files = tuple((language, unit.mentions_path) for unit in counting if unit.language == language)
+        for part in range(counting[0].parts):
+            path = f"mentions/{language}/mentions-{part:05}.parquet"
+            units.append(MergeMentions(language, part, len(files), files, path))
+    receipts = run.phase("merge mentions", units)
+    return [(unit.language, receipt) for unit, receipt in zip(units, receipts, strict=True)]
+
+
+def _finish(
+    run: Run,
+    inputs: Mapping[str, Any],
+    articles: Mapping[str, Sequence[Shard]],
+    counted: Sequence[tuple[CountLinks, Receipt]],
+    merged: Sequence[Receipt],
+    ordered: Sequence[Receipt],
+    mentions: Sequence[tuple[str, Receipt]],
+) -> None:
+    options = run.settings.deciding(STAGE)
+    totals: dict[str, Any] = {}
+    for language in articles:
+        receipts = [receipt for unit, receipt in counted if unit.language == language]
+        dictionary = [receipt for of, receipt in mentions if of == language]
+        totals |= language_totals({language: receipts})
+        totals[language]["counts"] |= total_counts(dictionary)
+        write_folder(run.storage, f"mentions/{language}", "mentions", MENTIONS, language, options, inputs, dictionary)
+    candidates, order = total_flows(merged)["entities"], total_flows(ordered)["entities"]
+    totals[ALL_LANGUAGES] = {
+        "flows": {"entities": candidates.to_json(), "entities kept": order.to_json()},
+        "counts": dict(total_counts(merged)),
+    }
+    write_folder(run.storage, "vocabulary", "vocabulary", VOCABULARY, None, options, inputs, [*ordered, *merged])
+    run.finish(STAGE, inputs, {"languages": totals}, PHASES)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command."""
+    return run_command(
+        "vocabulary",
+        "One entity vocabulary over all languages, and a mention dictionary for each, from OUT/articles.",
+        "  mlukit vocabulary --output OUT\n  mlukit vocabulary --output OUT --vocabulary-size 500000 --min-count 5",
+        [(STAGE, make_vocabulary)],
+        arguments,
+    )

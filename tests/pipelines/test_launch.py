@@ -1,0 +1,124 @@
+"""Units on Beam's runners: real worker processes that work, fail and die."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+UNITS = """
+import os, signal, sys, time
+from dataclasses import dataclass
+from typing import ClassVar
+from schemas.manifest import Receipt
+from transforms.do_units import Unit
+
+@dataclass(frozen=True)
+class Nap(Unit):
+    phase: ClassVar[str] = "nap"
+    what: str
+
+    def run(self, storage, monitor):
+        for step in range(4):
+            time.sleep(0.05)
+            monitor.advance(step)
+        if self.what == "fail":
+            raise ValueError("the value was 7")
+        if self.what == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        while self.what == "sleep":
+            time.sleep(0.05)
+            monitor.advance(1)
+        return Receipt(self.name, counts={"done": 1})
+"""
+
+MAIN = """
+import sys
+from mlukit import exit_with
+from naps import Nap
+from pipelines.launch import RunError, run_units
+
+root, flags, whats = sys.argv[1], sys.argv[2].split(), sys.argv[3:]
+try:
+    run_units([Nap("en", i, 100 << 20, what) for i, what in enumerate(whats)], root, flags, lambda reports: None)
+except RunError as error:
+    print(error, file=sys.stderr)
+    exit_with(1)
+except KeyboardInterrupt:
+    exit_with(130)
+exit_with(0)
+"""
+
+TWO = "--direct_running_mode=multi_processing --direct_num_workers=2"
+
+
+def start(tmp_path: Path, flags: str, *whats: str) -> subprocess.Popen[str]:
+    (tmp_path / "naps.py").write_text(textwrap.dedent(UNITS))
+    (tmp_path / "main.py").write_text(textwrap.dedent(MAIN))
+    paths = os.pathsep.join([str(ROOT), str(tmp_path)])
+    command = [sys.executable, str(tmp_path / "main.py"), str(tmp_path / "out"), flags, *whats]
+    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": paths}, stderr=subprocess.PIPE, text=True)
+
+
+def done(tmp_path: Path) -> list[str]:
+    return sorted(path.name for path in (tmp_path / "out/_work/receipts/nap/en").glob("*.json"))
+
+
+@pytest.mark.parametrize("flags", [TWO, "--direct_running_mode=in_memory", "--runner=DirectRunner"])
+def test_all_units_are_done(tmp_path: Path, flags: str) -> None:
+    run = start(tmp_path, flags, "", "", "")
+    _, said = run.communicate(timeout=90)
+    assert (run.returncode, said) == (0, "")
+    assert done(tmp_path) == ["00000.json", "00001.json", "00002.json"]
+
+
+def test_a_unit_that_fails_ends_the_run_with_its_reason(tmp_path: Path) -> None:
+    run = start(tmp_path, TWO, "", "fail", "sleep", "sleep")
+    _, said = run.communicate(timeout=90)
+    assert run.returncode == 1
+    assert said == (
+        "nap/en/00001 failed: ValueError: the value was 7\n"
+        "What was finished is kept: the same command goes on from there.\n"
+    )
+
+
+def test_a_worker_that_dies_ends_the_run_and_is_named(tmp_path: Path) -> None:
+    run = start(tmp_path, TWO, "sleep", "die")
+    _, said = run.communicate(timeout=90)
+    assert run.returncode == 1
+    assert "a worker process died while it worked on nap/en/00001" in said
+    assert said.count("\n") == 1
+    assert not _workers_of(tmp_path)
+
+
+def test_ctrl_c_leaves_no_worker_behind(tmp_path: Path) -> None:
+    run = start(tmp_path, TWO, "sleep", "sleep")
+    deadline = time.monotonic() + 60
+    while not _workers_of(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    time.sleep(2)
+    run.send_signal(signal.SIGINT)
+    _, said = run.communicate(timeout=30)
+    assert (run.returncode, said) == (130, "")
+    assert not _workers_of(tmp_path)
+
+
+def _workers_of(tmp_path: Path) -> list[psutil.Process]:
+    """Worker processes whose path for modules has this test's folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if "sdk_worker_main" in " ".join(process.cmdline()) and str(tmp_path) in process.environ().get(
+                "PYTHONPATH", ""
+            ):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found

@@ -1,0 +1,1 @@
+"""Makes the training examples of a shard of articles."""

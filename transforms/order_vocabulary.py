@@ -1,0 +1,52 @@
+"""Puts the entities in order and gives them their ids, titles and labels."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO, ClassVar, cast
+
+from corpus.vocabulary import SPECIAL_ENTITIES, TextsOf, order_vocabulary
+from schemas.manifest import Receipt
+from transforms.do_units import Unit
+from transforms.monitor import Monitor
+from transforms.open_index import open_labels, open_titles
+from transforms.storage import Storage
+
+VOCABULARY_PARQUET = "vocabulary/vocabulary.parquet"
+VOCABULARY_JSONL = "vocabulary/vocabulary.jsonl"
+
+
+@dataclass(frozen=True)
+class OrderVocabulary(Unit):
+    """The whole vocabulary, in one pass over the parts, a batch of each in memory."""
+
+    phase: ClassVar[str] = "order"
+    parts: tuple[str, ...]
+    languages: tuple[str, ...]
+    size: int
+
+    def run(self, storage: Storage, monitor: Monitor) -> Receipt:
+        """See `corpus.vocabulary.order_vocabulary`."""
+        with ExitStack() as open_files:
+            parts = [open_files.enter_context(storage.open(path)) for path in self.parts]
+            parquet = open_files.enter_context(storage.write(VOCABULARY_PARQUET))
+            jsonl = open_files.enter_context(storage.write(VOCABULARY_JSONL))
+            titles_of, labels_of = open_files.enter_context(_names(storage, self.languages))
+            flow = order_vocabulary(
+                parts,
+                languages=self.languages,
+                size=self.size,
+                titles_of=titles_of,
+                labels_of=labels_of,
+                parquet=cast(BinaryIO, parquet),
+                jsonl=cast(BinaryIO, jsonl),
+            )
+            parquet.rows = jsonl.rows = flow.out + len(SPECIAL_ENTITIES)
+        shards = (storage.shard(VOCABULARY_PARQUET, parquet), storage.shard(VOCABULARY_JSONL, jsonl))
+        return Receipt(self.name, shards, {"entities": flow})
+
+
+@contextmanager
+def _names(storage: Storage, languages: Sequence[str]) -> Iterator[tuple[TextsOf, TextsOf | None]]:
+    with open_titles(storage, languages) as titles_of, open_labels(storage, languages) as labels_of:
+        yield titles_of, labels_of
