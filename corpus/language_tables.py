@@ -78,7 +78,7 @@ def generic_language(code: str, header_namespaces: Mapping[int, str] | None = No
 
 
 def with_namespaces(language: Language, names: Mapping[int, str]) -> Language:
-    """`language` with names of a dump's header added. A name it knows keeps its number: headers may be another wiki's."""
+    """`language` with names of a dump header added; a known name keeps its number: headers may be another wiki's."""
     added = {fold_name(name): number for number, name in names.items() if name and number}
     numbers = {number: name for number, name in names.items() if number not in language.namespace_names}
     if added.keys() <= language.namespaces.keys() and not numbers:
@@ -124,6 +124,7 @@ def _build(made: Mapping[str, Any], written: Mapping[str, Any]) -> Language:
         sidebar_prefixes=frozenset(common["languages"]),
         local_interwiki=local,
         capitalised=made["case"] == "first-letter",
+        behaviour_switches=frozenset(made["behaviour_switches"]),
         uppercase=_CAPITALS.get(made["code"], {}),
         kinds=read_kind_rules(written),
     )

@@ -14,7 +14,7 @@ from corpus.language import Language
 from corpus.language_tables import any_language
 from corpus.names import fold_name
 
-__all__ = ["Title", "capitalise", "decode_entities", "fold_name", "namespace_of", "normalise_title", "split_prefix"]
+__all__ = ["Title", "capitalise", "decode_entities", "fold_name", "namespace_of", "normalise_title", "page_title"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,13 @@ _MAX_WIKIS = 8  # of a chain such as w:fr:de:X; a longer one is no title
 # Anything that may need more than a look at the first letter. "." matters at the beginning and beside a slash.
 _UNUSUAL = re.compile(
     "[\x00-\x1f\x7f\xa0\u1680\u180e\u2000-\u200a\u200e\u200f\u2028-\u202f\u205f\u3000\ud800-\udfff\ufffd#%&:<>\\[\\]_{|}~]"
-    "|  |^[ .]|[ /.]$|/\\."
+    "|  |^[ .]|^//|[ /.]$|/\\."
+)
+# $wgUrlProtocols of 1.39, which Parser::handleInternalLinks2 keeps out of links.
+_URL = re.compile(
+    "bitcoin:|ftps?://|geo:|git://|gopher://|https?://|ircs?://|magnet:|mailto:|matrix:|mms://|news:|nntp://|redis://"
+    "|sftp://|sips?:|sms:|ssh://|svn://|tel:|telnet://|urn:|worldwind://|xmpp:|//",
+    re.IGNORECASE,
 )
 _BIDI = re.compile("[\u200e\u200f\u202a-\u202e]+")
 _SPACES = re.compile("[ _\xa0\u1680\u180e\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
@@ -56,18 +62,30 @@ _STAY_SMALL = re.compile("[\u0345ʂა-ჺჽ-ჿᶎⅰ-ⅿⓐ-ⓩꞔꞹꞻꞽ�
 def normalise_title(raw: str, language: Language) -> Title | None:
     """The page that `[[raw]]` leads to on `language`'s wiki; None where MediaWiki sees no link and leaves the brackets.
 
-    That is a target that is empty, too long, relative (`./`), or has illegal characters, before or after decoding.
+    That is a target that is empty, too long, relative (`./`), a URL, or has illegal characters, before or after
+    decoding.
     """
     if _UNUSUAL.search(raw) is None and raw and len(raw) <= MAX_BYTES:
         if raw.isascii():
-            first = raw[0]
-            if not "a" <= first <= "z":
+            if not "a" <= raw[0] <= "z":
                 return Title(language.code, 0, raw)
             return Title(language.code, 0, capitalise(raw, language))
         if unicodedata.is_normalized("NFC", raw) and len(raw.encode()) <= MAX_BYTES:
             return Title(language.code, 0, capitalise(raw, language))
-    text = _decode(raw)
-    return None if text is None else _split(text, language, _MAX_WIKIS)
+    text = _percent_decode(raw)
+    if text is None or _URL.match(text.lstrip(" ")):
+        return None
+    return page_title(text, language)
+
+
+def page_title(text: str, language: Language) -> Title | None:
+    """The title that `text` denotes outside a link, where nothing is percent encoded and a URL may be a title.
+
+    None where MediaWiki allows no such title. `page_title(title.title)` is the same page again.
+    """
+    text = decode_entities(text) if "&" in text else text
+    text = _SPACES.sub(" ", _BIDI.sub("", unicodedata.normalize("NFC", text))).strip(" ")
+    return None if "\ufffd" in text else _split(text, language, _MAX_WIKIS)
 
 
 def capitalise(title: str, language: Language) -> str:
@@ -90,18 +108,18 @@ def decode_entities(text: str) -> str:
     return _ENTITY.sub(_decode_entity, text)
 
 
-def split_prefix(title: str) -> tuple[str, str] | None:
+def namespace_of(title: str, language: Language) -> int:
+    """The namespace of a page's title in a dump, for those too old to say its number."""
+    parts = _split_prefix(title)
+    return language.namespaces.get(parts[0].lower(), 0) if parts else 0
+
+
+def _split_prefix(title: str) -> tuple[str, str] | None:
     """(prefix, rest) of "prefix : rest"; None where there is no colon, or nothing before it."""
     prefix, colon, rest = title.partition(":")
     if not colon or not prefix:
         return None
     return prefix.rstrip(" "), rest.lstrip(" ")
-
-
-def namespace_of(title: str, language: Language) -> int:
-    """The namespace of a page's title in a dump, for those too old to say its number."""
-    parts = split_prefix(title)
-    return language.namespaces.get(fold_name(parts[0]), 0) if parts else 0
 
 
 def _decode_entity(match: re.Match[str]) -> str:
@@ -124,18 +142,14 @@ def _is_character(code: int) -> bool:
     )
 
 
-def _decode(raw: str) -> str | None:
-    """`raw` with percent encoding and entities decoded, in NFC, spaces folded; None where the bytes are no UTF-8."""
-    text = raw
-    if "%" in text:
-        try:
-            text = unquote_to_bytes(text).decode()
-        except UnicodeError:
-            return None
-    if "&" in text:
-        text = decode_entities(text)
-    text = unicodedata.normalize("NFC", text)
-    return _SPACES.sub(" ", _BIDI.sub("", text)).strip(" ")
+def _percent_decode(raw: str) -> str | None:
+    """`raw` as PHP's rawurldecode has it; None where the bytes are no UTF-8."""
+    if "%" not in raw:
+        return raw
+    try:
+        return unquote_to_bytes(raw).decode()
+    except UnicodeError:
+        return None
 
 
 def _split(text: str, language: Language, wikis_left: int) -> Title | None:
@@ -146,8 +160,8 @@ def _split(text: str, language: Language, wikis_left: int) -> Title | None:
     if not text:
         return None
     namespace = 0
-    while parts := split_prefix(text):
-        prefix = fold_name(parts[0])
+    while parts := _split_prefix(text):
+        prefix = parts[0].lower()
         if prefix in language.namespaces:
             namespace, text = language.namespaces[prefix], parts[1]
             if namespace == 1 and _has_prefix(text, language):
@@ -165,10 +179,8 @@ def _split(text: str, language: Language, wikis_left: int) -> Title | None:
 
 def _has_prefix(text: str, language: Language) -> bool:
     """Whether a namespace or a wiki is named again, as in "Talk:File:X", which is no title."""
-    parts = split_prefix(text)
-    return parts is not None and (
-        fold_name(parts[0]) in language.namespaces or fold_name(parts[0]) in language.interwiki
-    )
+    parts = _split_prefix(text)
+    return parts is not None and (parts[0].lower() in language.namespaces or parts[0].lower() in language.interwiki)
 
 
 def _split_elsewhere(prefix: str, text: str, colon: bool, language: Language, wikis_left: int) -> Title | None:

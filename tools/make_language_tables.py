@@ -65,6 +65,12 @@ def read_redirect_words(query: ElementTree.Element) -> list[str]:
     return [str(alias.text) for alias in query.iterfind("magicwords/magicword[@name='redirect']/aliases/alias")]
 
 
+def read_switches(query: ElementTree.Element) -> list[str]:
+    """Behaviour switches, such as __NOTOC__: every magic word written between double underscores, in any width."""
+    words = {str(alias.text) for alias in query.iterfind("magicwords/magicword/aliases/alias")}
+    return sorted(word for word in words if re.fullmatch("(?:__|＿＿).+(?:__|＿＿)", word))
+
+
 def table_from_siteinfo(code: str, query: ElementTree.Element, trail: dict[str, Any]) -> dict[str, Any]:
     """The generated table of one wiki."""
     namespaces = read_namespaces(query)
@@ -76,6 +82,7 @@ def table_from_siteinfo(code: str, query: ElementTree.Element, trail: dict[str, 
         "namespaces": namespaces,
         "local_interwiki": sorted(p for p, (_, _, local) in read_interwiki(query).items() if local),
         "redirect_words": read_redirect_words(query),
+        "behaviour_switches": read_switches(query),
         "link_trail": trail["trail"] or "",
         "link_prefix": trail["prefix"] or "",
         "sources": {
@@ -83,6 +90,7 @@ def table_from_siteinfo(code: str, query: ElementTree.Element, trail: dict[str, 
             "namespaces": NAMESPACES_SOURCE + add_newer_names(namespaces, trail),
             "local_interwiki": "siteinfo: interwikimap, localinterwiki",
             "redirect_words": "siteinfo: magicwords, redirect",
+            "behaviour_switches": "siteinfo: magicwords between double underscores",
             "link_trail": trail["source"],
             "link_prefix": trail["source"],
         },
@@ -120,12 +128,12 @@ def table_from_dump(dump: Path, trail: str, words: list[str], trail_source: str)
     header = header_of(dump)
     wiki = str(header.findtext("dbname"))
     code = {name: code for code, name in WIKI_NAMES.items()}.get(wiki, wiki.removesuffix("wiki").replace("_", "-"))
-    english = json.loads((LANGUAGES / "en.json").read_text(encoding="utf-8"))["namespaces"]
+    english = json.loads((LANGUAGES / "en.json").read_text(encoding="utf-8"))
     namespaces = {}
     for element in header.iterfind("namespaces/namespace"):
         number, name = element.attrib["key"], element.text
         if number != "0":
-            canonical = english[number]["canonical"] if number in english else name
+            canonical = english["namespaces"].get(number, {"canonical": name})["canonical"]
             aliases = ["Image"] if number == "6" else []
             namespaces[number] = {"name": name, "canonical": canonical, "aliases": aliases}
     return {
@@ -135,6 +143,7 @@ def table_from_dump(dump: Path, trail: str, words: list[str], trail_source: str)
         "namespaces": namespaces,
         "local_interwiki": [code],
         "redirect_words": [*words, "#REDIRECT"],
+        "behaviour_switches": english["behaviour_switches"],
         "link_trail": trail,
         "link_prefix": "",
         "sources": {
@@ -142,6 +151,7 @@ def table_from_dump(dump: Path, trail: str, words: list[str], trail_source: str)
             "namespaces": f"dump header ({header.findtext('generator')}); English names of MediaWiki",
             "local_interwiki": "its own code, as every Wikipedia has it",
             "redirect_words": trail_source,
+            "behaviour_switches": "English ones, which hold everywhere",
             "link_trail": trail_source,
             "link_prefix": trail_source,
         },
@@ -167,6 +177,7 @@ def write(name: str, table: dict[str, Any]) -> None:
     """Write a table so that a change of one name is a change of one line."""
     text = json.dumps(table, ensure_ascii=False, indent=1)
     text = re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda m: "[" + re.sub(r"\n\s*", " ", m[1]) + "]", text)
+    text = re.sub(r"\{\s+(\"name\"[^{}]*?)\s+\}", lambda m: "{" + re.sub(r"\n\s*", " ", m[1]) + "}", text)
     (LANGUAGES / name).write_text(text + "\n", encoding="utf-8")
 
 
