@@ -69,14 +69,25 @@ class FilePatterns:
         values: dict[str, tuple[str, ...]] = {}
         for name, value in table.items():
             texts = [value] if isinstance(value, str) else value
-            if name not in names or not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-                raise DumpError(f"file patterns: {name} = {value!r}; accepted: a list of texts for {', '.join(names)}")
+            if name not in names or not isinstance(texts, list) or not all(map(_is_pattern, texts)):
+                raise DumpError(
+                    f"file patterns: {name} = {value!r}; accepted: a list of texts, in which only {{wiki}} and {{date}} "
+                    f"stand in braces, for any of {', '.join(names)}"
+                )
             values[name] = tuple(texts)
         return cls(**values)
 
 
+def _is_pattern(value: object) -> bool:
+    return isinstance(value, str) and not set("{}") & set(value.replace("{wiki}", "").replace("{date}", ""))
+
+
 TABLES = ("page_props", "langlinks", "redirect", "page")
-SHARED_TABLES = ("wb_items_per_site", "wikidata_json")
+SHARED_def _is_pattern(value: object) -> bool:
+    return isinstance(value, str) and not set("{}") & set(value.replace("{wiki}", "").replace("{date}", ""))
+
+
+TABLES = ("wb_items_per_site", "wikidata_json")
 
 
 @dataclass(frozen=True, slots=True)
