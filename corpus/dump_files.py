@@ -71,8 +71,8 @@ class FilePatterns:
             texts = [value] if isinstance(value, str) else value
             if name not in names or not isinstance(texts, list) or not all(map(_is_pattern, texts)):
                 raise DumpError(
-                    f"file patterns: {name} = {value!r}; accepted: a list of texts, in which only {{wiki}} and {{date}} "
-                    f"stand in braces, for any of {', '.join(names)}"
+                    f"file patterns: {name} = {value!r}; accepted: a list of texts, with no more than {{wiki}} and "
+                    f"{{date}} in braces, for any of {', '.join(names)}"
                 )
             values[name] = tuple(texts)
         return cls(**values)
@@ -83,11 +83,11 @@ def _is_pattern(value: object) -> bool:
 
 
 TABLES = ("page_props", "langlinks", "redirect", "page")
-SHARED_def _is_pattern(value: object) -> bool:
+SHARED_TABLES = ("wb_items_per_site", "wikidata_json")
+
+
+def _is_pattern(value: object) -> bool:
     return isinstance(value, str) and not set("{}") & set(value.replace("{wiki}", "").replace("{date}", ""))
-
-
-TABLES = ("wb_items_per_site", "wikidata_json")
 
 
 @dataclass(frozen=True, slots=True)
