@@ -100,6 +100,7 @@ class PageReader:
         self._cutter = PageCutter(self._chunks, dump_range.end, dump_range.size, max_page_bytes)
         self.counts: Counter[str] = Counter()  # "pages" read whole, and each reason
         self.shard = dump_range.shard  # of the record that came last
+        self.position = dump_range.start  # the byte of the file where the piece begins that holds its first byte
 
     @property
     def xml_bytes(self) -> int:
@@ -109,7 +110,8 @@ class PageReader:
     def __iter__(self) -> Iterator[Page | SkippedPage | Failure]:
         with closing(self._chunks):
             for element in self._cutter:
-                self.shard = self._range.shard_at(element.position)
+                self.position = element.position
+            self.shard = self._range.shard_at(element.position)
                 record = self._read(element)
                 self.counts["pages" if isinstance(record, Page) else record.reason] += 1
                 yield record

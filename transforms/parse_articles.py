@@ -1,0 +1,204 @@
+"""Reads a range of a dump: pages become articles without markup, and titles for the index."""
+
+import traceback
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from corpus.dump_pages import PAGE_FAILURES, PageReader, SkippedPage
+from corpus.dump_ranges import DumpRange
+from corpus.kinds import classify
+from corpus.language import Language
+from corpus.language_tables import any_language, with_namespaces
+from corpus.redirects import redirect_target
+from corpus.titles import namespace_of, normalise_title
+from corpus.wikitext import WikitextError, parse_wikitext
+from schemas.arrow import FAILURE_ROWS, PAGE_TITLE_ROWS, PARSED_ARTICLE_ROWS
+from schemas.manifest import Flow, Receipt, Shard
+from schemas.records import Article, Failure, Page, PageTitle
+from transforms.do_units import Unit
+from transforms.monitor import Monitor
+from transforms.storage import WORK, Storage, open_file
+from transforms.write_shards import ShardWriter, write_records
+
+STAGE = "link"
+FAILURES = {
+    "wikitext_limits": "the page is over a limit of the wikitext parser",
+    "wikitext_error": "the wikitext parser failed on the page, which is a defect of it",
+}
+REDIRECT = "redirect"
+
+
+def parsed_path(language: str, shard: int) -> str:
+    """Where a shard of articles without QIDs lies."""
+    return f"{WORK}/parse/{language}/articles-{shard:05}.parquet"
+
+
+def titles_path(language: str, shard: int) -> str:
+    """Where the titles of a shard lie, redirects included."""
+    return f"{WORK}/parse/{language}/titles-{shard:05}.parquet"
+
+
+def failures_path(language: str, stage: str, shard: int) -> str:
+    """Where the failures of a shard lie."""
+    return f"failures/{language}/{stage}-{shard:05}.parquet"
+
+
+@dataclass
+class _Tally:
+    """What became of the pages of a range."""
+
+    pages: Flow = field(default_factory=Flow)
+    links: Flow = field(default_factory=Flow)
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class ParseArticles(Unit):
+    """A range of a dump, which gives one shard, or several where the file can be read in one go only."""
+
+    phase: ClassVar[str] = "parse"
+    dump_range: DumpRange
+    header_namespaces: tuple[tuple[int, str], ...]
+
+    def run(self, storage: Storage, monitor: Monitor) -> Receipt:
+        """Writes articles, titles and failures, a file of each for every shard of the range."""
+        language = with_namespaces(any_language(self.language), dict(self.header_namespaces))
+        reader = PageReader(open_file, self.dump_range, namespace_of_title=lambda title: namespace_of(title, language))
+        tally, shards = _Tally(), list[Shard]()
+        records = iter(reader)
+        waiting = next(records, None)
+        for shard in range(self.dump_range.shard, self.dump_range.shard + self.dump_range.shards):
+            with _Outputs(storage, self.language, shard) as outputs:
+                while waiting is not None and reader.shard <= shard:
+                    outputs.write(_read(waiting, language, tally))
+                    done = reader.position - self.dump_range.start
+                    monitor.advance(done, pages=1)
+                    waiting = next(records, None)
+            shards += outputs.shards
+        tally.counts["xml_bytes"] = reader.xml_bytes
+        return Receipt(self.name, tuple(shards), {"pages": tally.pages, "links": tally.links}, tally.counts)
+
+
+class _Outputs:
+    """The three files of a shard; a file of failures only where there are any."""
+
+    def __init__(self, storage: Storage, language: str, shard: int) -> None:
+        self._storage = storage
+        self._paths = (parsed_path(language, shard), titles_path(language, shard))
+        self._failures_path = failures_path(language, STAGE, shard)
+        self._failures: list[Failure] = []
+        self._open = ExitStack()
+        self.shards: list[Shard] = []
+
+    def __enter__(self) -> "_Outputs":
+        self._streams = [self._open.enter_context(self._storage.write(path)) for path in self._paths]
+        self._articles: ShardWriter[Article] = self._open.enter_context(
+            write_records(self._streams[0], PARSED_ARTICLE_ROWS)
+        )
+        self._titles: ShardWriter[PageTitle] = self._open.enter_context(
+            write_records(self._streams[1], PAGE_TITLE_ROWS, row_group_rows=1 << 14)
+        )
+        return self
+
+    def write(self, records: Iterator[Article | PageTitle | Failure]) -> None:
+        """Puts each record where it belongs."""
+        for record in records:
+            if isinstance(record, Article):
+                self._articles.write(record, len(record.text))
+            elif isinstance(record, PageTitle):
+                self._titles.write(record)
+            else:
+                self._failures.append(record)
+
+    def __exit__(self, *error: object) -> None:
+        self._open.__exit__(*error)  # type: ignore[arg-type]
+        if error[0] is None:
+            self.shards = [self._storage.shard(*pair) for pair in zip(self._paths, self._streams, strict=True)]
+            self.shards += write_failures(self._storage, self._failures_path, self._failures)
+
+
+def write_failures(storage: Storage, path: str, failures: list[Failure]) -> list[Shard]:
+    """Writes a shard of failures where there are any, and nothing else: an old one goes."""
+    if not failures:
+        storage.delete(path)
+        return []
+    with storage.write(path) as stream, write_records(stream, FAILURE_ROWS) as writer:
+        for failure in failures:
+            writer.write(failure)
+    return [storage.shard(path, stream)]
+
+
+def _read(
+    record: Page | SkippedPage | Failure, language: Language, tally: _Tally
+) -> Iterator[Article | PageTitle | Failure]:
+    """What is written of a page, which is counted."""
+    if isinstance(record, Failure) and record.reason not in PAGE_FAILURES:  # damage of the dump is no page
+        tally.counts[f"damage {record.reason}"] += 1
+        yield record
+        return
+    tally.pages.entered += 1
+    if isinstance(record, SkippedPage):
+        tally.pages.skipped[record.reason] += 1
+    elif isinstance(record, Failure):
+        tally.pages.failed[record.reason] += 1
+        yield record
+    else:
+        yield from _read_page(record, language, tally)
+
+
+def _read_page(page: Page, language: Language, tally: _Tally) -> Iterator[Article | PageTitle | Failure]:
+    tally.counts["wikitext_bytes"] += len(page.text.encode())
+    if page.redirect is not None:
+        target = normalise_title(page.redirect, language)
+    else:
+        target = redirect_target(page.text, language)
+    if page.redirect is not None or target is not None:
+        tally.pages.skipped[REDIRECT] += 1
+        inside = target is not None and target.namespace == 0 and target.language == language.code
+        yield PageTitle(page.page_id, page.title, target.title if inside and target else "")
+        return
+    try:
+        article, left_out = parse_page(page, language)
+    except WikitextError as error:
+        yield _failure(page, language, tally, "wikitext_limits", str(error))
+    except Exception:  # one page must not end the run, and its failure is recorded
+        yield _failure(page, language, tally, "wikitext_error", traceback.format_exc(limit=-3))
+    else:
+        tally.pages.out += 1
+        tally.links.entered += len(article.links) + sum(left_out.values())
+        tally.links.out += len(article.links)
+        tally.links.skipped.update(left_out)
+        tally.counts[f"kind {article.kind}"] += 1
+        tally.counts["text_characters"] += len(article.text)
+        yield article
+        yield PageTitle(page.page_id, page.title, None, article.interlanguage)
+
+
+def _failure(page: Page, language: Language, tally: _Tally, reason: str, detail: str) -> Failure:
+    tally.pages.failed[reason] += 1
+    return Failure(STAGE, reason, language.code, page.page_id, page.title, detail)
+
+
+def parse_page(page: Page, language: Language) -> tuple[Article, Counter[str]]:
+    """An article out of a page, and the links that were left out, counted by reason.
+
+    Raises:
+        WikitextError: the page is over a limit.
+    """
+    parsed = parse_wikitext(page.text, page.title, language)
+    article = Article(
+        language=language.code,
+        page_id=page.page_id,
+        revision_id=page.revision_id,
+        title=page.title,
+        kind=classify(page.title, 0, parsed.templates, parsed.categories, language),
+        text=parsed.text,
+        paragraphs=parsed.paragraphs,
+        sections=parsed.sections,
+        links=parsed.links,
+        interlanguage=parsed.interlanguage,
+    )
+    return article, Counter(parsed.left_out)
