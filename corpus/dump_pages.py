@@ -111,7 +111,7 @@ class PageReader:
         with closing(self._chunks):
             for element in self._cutter:
                 self.position = element.position
-            self.shard = self._range.shard_at(element.position)
+                self.shard = self._range.shard_at(element.position)
                 record = self._read(element)
                 self.counts["pages" if isinstance(record, Page) else record.reason] += 1
                 yield record
