@@ -78,10 +78,6 @@ class FilePatterns:
         return cls(**values)
 
 
-def _is_pattern(value: object) -> bool:
-    return isinstance(value, str) and not set("{}") & set(value.replace("{wiki}", "").replace("{date}", ""))
-
-
 TABLES = ("page_props", "langlinks", "redirect", "page")
 SHARED_TABLES = ("wb_items_per_site", "wikidata_json")
 
