@@ -26,9 +26,7 @@ _WIKI_NAMES = {"be-tarask": "be_x_oldwiki"}  # database names kept when the host
 def language_codes() -> tuple[str, ...]:
     """The codes that have a table, sorted."""
     names = (entry.name for entry in _TABLES.iterdir())
-    return tuple(
-        sorted(name.removesuffix(".json") for name in names if name.endswith(".json") and name != "interwiki.json")
-    )
+    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
 
 
 @cache
@@ -48,29 +46,31 @@ def load_language(code: str) -> Language:
     return _build(json.loads(_read(f"{code}.json")), tomllib.loads(_read(f"{code}.toml")))
 
 
-@cache
 def any_language(code: str) -> Language:
     """The language of any Wikipedia: its table where there is one, else the generic one.
 
     Raises ValueError for a code that is no Wikipedia's.
     """
-    return load_language(code) if code in language_codes() else generic_language(code)
+    return load_language(code) if code in language_codes() else _generic(code)
 
 
 def generic_language(code: str, header_namespaces: Mapping[int, str] | None = None) -> Language:
-    """A Wikipedia without a table: English names and those of its dump's header, trail `[a-z]+`, `#REDIRECT`.
+    """A Wikipedia without a table: what MediaWiki ships for its language, and the names in its dump's header.
 
-    Raises ValueError for a code that is no Wikipedia's, naming the nearest one.
+    It has no aliases of the wiki's own and no rules for kinds of pages. Raises ValueError for a code that is no
+    Wikipedia's, naming the nearest one.
     """
     if code not in wikipedia_codes():
         raise ValueError(f"no Wikipedia has the code {code!r}{_nearest(code, sorted(wikipedia_codes()))}")
-    english = json.loads(_read("en.json"))
-    core = {number: row for number, row in english["namespaces"].items() if int(number) < 16}
-    for row in core.values():
-        row["aliases"] = [name for name in row["aliases"] if name in ("Image", "Image talk")]
-        row["name"] = row["canonical"]
-    table = english | {"code": code, "wiki": wiki_of(code), "namespaces": core, "local_interwiki": [code]}
-    language = _build(table, {})
+    rows = {number: dict(row) for number, row in json.loads(_read("en.json"))["namespaces"].items() if int(number) < 16}
+    known = _messages_table()["languages"][code]
+    for number, row in rows.items():
+        names = known["namespaces"].get(number, [row["canonical"]])
+        english = [name for name in row["aliases"] if name in ("Image", "Image talk")]
+        row |= {"name": names[0], "aliases": [*names[1:], *english]}
+    switches = json.loads(_read("en.json"))["behaviour_switches"]
+    made = {"code": code, "wiki": wiki_of(code), "case": "first-letter", "namespaces": rows, "local_interwiki": [code]}
+    language = _build(made | known | {"namespaces": rows, "behaviour_switches": switches}, {})
     if not header_namespaces:
         return language
     named = replace(language, namespace_names={**language.namespace_names, **header_namespaces})
@@ -102,6 +102,11 @@ def code_of(wiki: str) -> str:
     if wiki_of(code) != wiki or code not in wikipedia_codes():
         raise ValueError(f"no Wikipedia has the database name {wiki!r} (such as 'dewiki' or 'zh_yuewiki')")
     return code
+
+
+@cache
+def _generic(code: str) -> Language:
+    return generic_language(code)
 
 
 def _build(made: Mapping[str, Any], written: Mapping[str, Any]) -> Language:
@@ -146,10 +151,17 @@ def _interwiki_table() -> dict[str, Any]:
     return table
 
 
+@cache
+def _messages_table() -> dict[str, Any]:
+    table: dict[str, Any] = json.loads(_read("messages.json"))
+    return table
+
+
 def _read(name: str) -> str:
     return (_TABLES / name).read_text(encoding="utf-8")
 
 
 def _nearest(code: str, valid: tuple[str, ...] | list[str]) -> str:
-    near = difflib.get_close_matches(code.lower(), valid, n=1, cutoff=0.3)
+    base = code.lower().replace("_", "-").partition("-")[0]
+    near = [base] if base in valid else difflib.get_close_matches(code.lower(), valid, n=1, cutoff=0.3)
     return f"; the nearest is {near[0]!r}" if near else f"; there are: {', '.join(valid)}"

@@ -1,12 +1,14 @@
 """Make the language tables in `corpus/languages/` from what MediaWiki says of its wikis.
 
     python tools/make_language_tables.py siteinfo SITEINFO_FOLDER LINK_TRAILS.json
-    python tools/make_language_tables.py dump DUMP.xml[.bz2|.gz] --link-trail '[a-z]+'
+    python tools/make_language_tables.py messages MEDIAWIKI_FOLDER
+    python tools/make_language_tables.py dump DUMP.xml[.bz2|.gz]
 
 SITEINFO_FOLDER holds `{wiki}-siteinfo.xml.gz`, the answers of
 `https://de.wikipedia.org/w/api.php?action=query&meta=siteinfo&format=xml&siprop=namespaces|namespacealiases|magicwords|interwikimap`.
 LINK_TRAILS.json has `{code: {trail, prefix, source, namespaces}}`, regular expressions read from siteinfo's `linktrail`
-or MediaWiki's `languages/messages/MessagesXx.php`. A wiki without siteinfo is made from the `<siteinfo>` of its dump.
+or MediaWiki's `languages/messages/MessagesXx.php`. A wiki without siteinfo is made from the `<siteinfo>` of its dump
+and the row of its language in `messages.json`, which the second command makes from MediaWiki's sources.
 
 Writes `{code}.json` for each wiki and `interwiki.json` for all; the hand-written half is `{code}.toml`.
 """
@@ -21,6 +23,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 from xml.etree import ElementTree
+
+from read_mediawiki_messages import message_rows, read_messages
 
 LANGUAGES = Path(__file__).resolve().parents[1] / "corpus" / "languages"
 WIKIPEDIA_URL = re.compile(r"https?://([a-z-]+)\.wikipedia\.org/wiki/\$1")
@@ -123,37 +127,44 @@ def header_of(dump: Path) -> ElementTree.Element:
     raise ValueError(f"{dump}: no <siteinfo>")
 
 
-def table_from_dump(dump: Path, trail: str, words: list[str], trail_source: str) -> dict[str, Any]:
-    """The generated table of a wiki of which only a dump is at hand: local names, and no aliases."""
+def table_from_dump(dump: Path) -> dict[str, Any]:
+    """The generated table of a wiki of which only a dump is at hand."""
     header = header_of(dump)
     wiki = str(header.findtext("dbname"))
     code = {name: code for code, name in WIKI_NAMES.items()}.get(wiki, wiki.removesuffix("wiki").replace("_", "-"))
     english = json.loads((LANGUAGES / "en.json").read_text(encoding="utf-8"))
+    messages = json.loads((LANGUAGES / "messages.json").read_text(encoding="utf-8"))
+    source = f"{messages['source']}: {', '.join(messages['languages'][code]['files'])}"
+    row = messages["languages"][code]
     namespaces = {}
     for element in header.iterfind("namespaces/namespace"):
         number, name = element.attrib["key"], element.text
         if number != "0":
             canonical = english["namespaces"].get(number, {"canonical": name})["canonical"]
-            aliases = ["Image"] if number == "6" else []
-            namespaces[number] = {"name": name, "canonical": canonical, "aliases": aliases}
+            aliases = row["namespaces"].get(number, []) + (["Image"] if number == "6" else [])
+            namespaces[number] = {
+                "name": name,
+                "canonical": canonical,
+                "aliases": [alias for alias in aliases if alias not in (name, canonical)],
+            }
     return {
         "code": code,
         "wiki": wiki,
         "case": header.findtext("case"),
         "namespaces": namespaces,
         "local_interwiki": [code],
-        "redirect_words": [*words, "#REDIRECT"],
+        "redirect_words": row["redirect_words"],
         "behaviour_switches": english["behaviour_switches"],
-        "link_trail": trail,
-        "link_prefix": "",
+        "link_trail": row["link_trail"],
+        "link_prefix": row["link_prefix"],
         "sources": {
             "case": "dump header",
-            "namespaces": f"dump header ({header.findtext('generator')}); English names of MediaWiki",
+            "namespaces": f"dump header ({header.findtext('generator')}); aliases: {source}",
             "local_interwiki": "its own code, as every Wikipedia has it",
-            "redirect_words": trail_source,
+            "redirect_words": source,
             "behaviour_switches": "English ones, which hold everywhere",
-            "link_trail": trail_source,
-            "link_prefix": trail_source,
+            "link_trail": source,
+            "link_prefix": source,
         },
     }
 
@@ -191,6 +202,23 @@ def siteinfos(folder: Path) -> Iterator[tuple[str, ElementTree.Element]]:
         yield path.name.removesuffix("wiki-siteinfo.xml.gz").replace("_", "-"), query
 
 
+def make_from_siteinfo(folder: Path, link_trails: Path) -> None:
+    """Make the table of each wiki that has its siteinfo in `folder`, and the interwiki map of all."""
+    trails = json.loads(link_trails.read_text(encoding="utf-8"))
+    wikis = dict(siteinfos(folder))
+    for code, query in wikis.items():
+        write(f"{code}.json", table_from_siteinfo(code, query, trails[code]))
+    write("interwiki.json", common_interwiki(read_interwiki(query) for query in wikis.values()))
+
+
+def make_messages(mediawiki: Path) -> None:
+    """Make `messages.json`, a row for every Wikipedia in the interwiki map."""
+    codes = set(json.loads((LANGUAGES / "interwiki.json").read_text(encoding="utf-8"))["wikipedias"].values())
+    version = re.search(r"MW_VERSION', '([^']+)'", (mediawiki / "includes" / "Defines.php").read_text(encoding="utf-8"))
+    source = f"MediaWiki {version[1] if version else ''}, languages/messages/MessagesXx.php"
+    write("messages.json", {"source": source, "languages": message_rows(read_messages(mediawiki), codes)})
+
+
 def main(arguments: list[str]) -> None:
     """Make the tables that the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -198,20 +226,16 @@ def main(arguments: list[str]) -> None:
     siteinfo = commands.add_parser("siteinfo")
     siteinfo.add_argument("folder", type=Path)
     siteinfo.add_argument("link_trails", type=Path)
-    dump = commands.add_parser("dump")
-    dump.add_argument("dump", type=Path)
-    dump.add_argument("--link-trail", required=True)
-    dump.add_argument("--redirect-words", nargs="*", default=[])
-    dump.add_argument("--source", required=True, help="where the trail and the words were read")
+    commands.add_parser("messages").add_argument("mediawiki", type=Path)
+    commands.add_parser("dump").add_argument("dump", type=Path)
     options = parser.parse_args(arguments)
-    if options.command == "dump":
-        table = table_from_dump(options.dump, options.link_trail, options.redirect_words, options.source)
-        return write(f"{table['code']}.json", table)
-    trails = json.loads(options.link_trails.read_text(encoding="utf-8"))
-    wikis = dict(siteinfos(options.folder))
-    for code, query in wikis.items():
-        write(f"{code}.json", table_from_siteinfo(code, query, trails[code]))
-    return write("interwiki.json", common_interwiki(read_interwiki(query) for query in wikis.values()))
+    if options.command == "siteinfo":
+        make_from_siteinfo(options.folder, options.link_trails)
+    elif options.command == "messages":
+        make_messages(options.mediawiki)
+    else:
+        table = table_from_dump(options.dump)
+        write(f"{table['code']}.json", table)
 
 
 if __name__ == "__main__":
