@@ -23,13 +23,14 @@ CHUNK_BYTES = 1 << 18
 LOOKAHEAD_BYTES = 1 << 16  # what the head of a statement may take: INSERT INTO … VALUES
 MAX_STATEMENT_BYTES = 1 << 20  # of a CREATE TABLE or a comment
 MAX_TUPLE_BYTES = 1 << 26  # MediaWiki's servers send no more than 64 MB in a packet
+MAX_TABLES_NAMED = 20  # in an error
 MAX_ZSTD_WINDOW_BYTES = 1 << 27
 COMPRESSIONS = (".sql", ".gz", ".bz2", ".zst")
 
 _INSIDE = rb"[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+"  # of a string
 _STRING = rb"'" + _INSIDE + rb"'"
 _BARE = rb"[^'\"(),;\s]++"  # a number, NULL, 0x4142
-_PREFIXED = rb"(?:_[a-z0-9]++\s*+|[xXbBnN])" + _STRING  # _binary 'ab', X'4142'
+_PREFIXED = rb"(?:_[a-z0-9]++\s*+|[xXnN])" + _STRING  # _binary 'ab', X'4142'
 _ANY_VALUE = rb"(?:" + _STRING + rb"|" + _PREFIXED + rb"|" + _BARE + rb")"
 _NAME = rb"(?:`[^`]++`\s*+\.\s*+)?+[`\"]?([^\s`\"(),;]++)[`\"]?"
 
@@ -42,8 +43,10 @@ _INSERT = re.compile(
 _OTHER_INSERT = re.compile(rb"INSERT\b|REPLACE\b", re.I)
 _FORM = "INSERT [IGNORE] INTO table [(column, …)] VALUES (…), …; and REPLACE INTO in its place"
 _STATEMENT_PART = re.compile(rb"(?:[^;'\"`]++|" + _STRING + rb"|\"[^\"]*+\"|`[^`]*+`)*+", re.S)
+_PARENTHESES = rb"\((?:[^()']++|" + _STRING + rb"|\((?:[^()']++|" + _STRING + rb"|\([^()]*+\))*+\))*+\)"  # three deep
 _DEFINITION = re.compile(
-    rb"\s*+(`[^`]++`|[^\s`(,]++)\s++([a-z]++)((?:[^,'()]++|" + _STRING + rb"|\([^()]*+\))*+)", re.I | re.S
+    rb"\s*+(`[^`]++`|[^\s`(),]++)\s*+([a-z]*+)(?:[^,'()]++|" + _STRING + rb"|" + _PARENTHESES + rb")*+([,)])",
+    re.I | re.S,
 )
 _TUPLE = re.compile(rb"\s*+\(\s*+" + _ANY_VALUE + rb"(?:\s*+,\s*+" + _ANY_VALUE + rb")*+\s*+\)\s*+", re.S)
 _NO_COLUMN = {b"primary", b"unique", b"key", b"index", b"fulltext", b"spatial", b"constraint", b"foreign", b"check"}
@@ -61,7 +64,8 @@ def open_sql(open_file: Callable[[str], BinaryIO], path: str) -> Iterator[Binary
     """The SQL text of a dump, decompressed by the end of its name as it is read.
 
     `open_file` opens a path for reading bytes as they are on disk. Raises SqlDumpError for other names than
-    COMPRESSIONS; damage within a compressed stream shows when it is read (read_table makes it a SqlDumpError).
+    COMPRESSIONS. Damage within a compressed stream shows when read_table reads it; a SqlDumpError raised while the file
+    is open gets its path in front.
     """
     with ExitStack() as stack:
         if not path.endswith(COMPRESSIONS):
@@ -76,7 +80,10 @@ def open_sql(open_file: Callable[[str], BinaryIO], path: str) -> Iterator[Binary
         elif path.endswith(".zst"):
             decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_ZSTD_WINDOW_BYTES)
             file = cast(BinaryIO, stack.enter_context(decompressor.stream_reader(file, read_across_frames=True)))
-        yield file
+        try:
+            yield file
+        except SqlDumpError as error:
+            raise SqlDumpError(f"{path}: {error}") from error
 
 
 def read_table(
@@ -95,14 +102,17 @@ def read_table(
     Raises SqlDumpError, when iterated, for a missing table or column, for malformed SQL, and for a dump that is cut
     off: within a statement, or before the `-- Dump completed` that belongs to a `-- MySQL dump` head.
     """
+    if not columns:
+        raise ValueError("no columns asked for; accepted: at least one")
     text = _SqlText(stream)
     found: list[str] = []
     types: Mapping[str, bytes] | None = None
     while text.next_statement():
         if create := text.take(_CREATE):
-            found.append(_decoded(create[1]))
-            body = text.take_statement()
-            if found[-1] == table:
+            name, body = _decoded(create[1]), text.take_statement()
+            if len(found) < MAX_TABLES_NAMED:
+                found.append(name)
+            if name == table:
                 types = _column_types(body)
                 _check_columns(table, columns, types)
                 _check_integers(table, integers, types)
@@ -153,9 +163,7 @@ class _SqlText:
         try:
             return self._stream.read(size)
         except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
-            raise SqlDumpError(
-                f"cannot decompress the dump after {self._start + len(self.window)} bytes: {error}"
-            ) from error
+            raise SqlDumpError(f"cannot read on after {self._start + len(self.window)} bytes: {error}") from error
 
     def next_statement(self) -> bool:
         """Moves to the next statement, past comments; False at the end of a whole dump."""
@@ -234,36 +242,41 @@ class _RowPattern:
         separator = rb"\s*+(?:,|;\s*+" + same + rb"|;)"
         self._pattern = re.compile(tuple_ + separator + rb"|(.++)", re.S)
 
-    def split(self, window: bytes, at: int) -> tuple[list[tuple[bytes, ...]], int]:
-        """The groups of every whole tuple from `at` on, and where the rest starts."""
-        rows = cast("list[tuple[bytes, ...]]", self._pattern.findall(window, at))
+    def split(self, window: bytes, start: int, stop: int) -> tuple[list[tuple[bytes, ...]], int]:
+        """The groups of every whole tuple between `start` and `stop`, and where the rest starts."""
+        rows = cast("list[tuple[bytes, ...]]", self._pattern.findall(window, start, stop))
         rest = rows.pop()[-1] if rows and rows[-1][-1] else b""
-        return rows, len(window) - len(rest)
+        return rows, stop - len(rest)
 
     def values(self, rows: list[tuple[bytes, ...]]) -> Iterator[tuple[Value, ...]]:
         """Column by column, which is several times faster than row by row."""
-        groups = list(zip(*rows, strict=True))
         columns: list[Sequence[Value]] = []
         for group, integer in self._wanted:
             if group is None:
                 columns.append([None] * len(rows))
+            elif integer:
+                columns.append(_integers([row[group] for row in rows]))
             else:
-                columns.append(_integers(groups[group]) if integer else _strings(groups[group], groups[group + 1]))
+                columns.append(_strings([row[group] for row in rows], [row[group + 1] for row in rows]))
         return zip(*columns, strict=True)
 
 
 def _rows(text: _SqlText, pattern: _RowPattern) -> Iterator[tuple[Value, ...]]:
     """The rows of one INSERT and of those with the same head that follow it."""
+    span = CHUNK_BYTES  # looked at in one go: what is left over is copied, so never the whole of a large window
     while True:
-        rows, end = pattern.split(text.window, text.at)
+        stop = min(text.at + span, len(text.window))
+        rows, end = pattern.split(text.window, text.at, stop)
         if rows:
             yield from pattern.values(rows)
-            text.at = end
+            text.at, span = end, CHUNK_BYTES
             if text.window[end - 1 : end] == b";":
                 return
-        if bad := _malformed(text.window, text.at, pattern.width):
+        elif stop < len(text.window):
+            span *= 2
+        elif bad := _malformed(text.window, text.at, pattern.width):
             raise SqlDumpError(f"malformed SQL at byte {text.position}: {bad}")
-        if not text.fill(MAX_TUPLE_BYTES):
+        elif not text.fill(MAX_TUPLE_BYTES):
             raise text.cut_off()
 
 
@@ -278,18 +291,23 @@ def _malformed(window: bytes, at: int, width: int) -> str | None:
     return None
 
 
-def _integers(group: Sequence[bytes]) -> list[int | None]:
+def _integers(literals: list[bytes]) -> list[int | None]:
     try:
-        return list(map(int, group))
+        return list(map(int, literals))
     except ValueError:  # a NULL or a number in quotes
-        return [None if value.upper() == b"NULL" else int(value.strip(b"'")) for value in group]
+        return [None if literal.upper() == b"NULL" else int(literal.strip(b"'")) for literal in literals]
 
 
-def _strings(quoted: Sequence[bytes], others: Sequence[bytes]) -> Sequence[bytes | None]:
-    plain = [_ESCAPE.sub(_unescaped, value) if b"\\" in value or b"''" in value else value for value in quoted]
+def _strings(quoted: list[bytes], others: list[bytes]) -> Sequence[bytes | None]:
+    """`quoted` holds what stands between quotes, `others` the literals of another form; one of the two is empty."""
+    column = b",".join(quoted)
+    if b"''" in column:
+        quoted = [_ESCAPE.sub(_unescaped, value) for value in quoted]
+    elif b"\\" in column:
+        quoted = [_ESCAPE.sub(_unescaped, value) if b"\\" in value else value for value in quoted]
     if not any(others):
-        return plain
-    return [_other_literal(other) if other else value for value, other in zip(plain, others, strict=True)]
+        return quoted
+    return [_other_literal(other) if other else value for value, other in zip(quoted, others, strict=True)]
 
 
 def _unescaped(match: "re.Match[bytes]") -> bytes:
@@ -302,7 +320,7 @@ def _other_literal(literal: bytes) -> bytes | None:
         return None
     prefix, quote, rest = literal.partition(b"'")
     try:
-        if quote and prefix in b"xX":
+        if quote and prefix.lower() == b"x":
             return bytes.fromhex(rest[:-1].decode("ascii"))
         if not quote and prefix[:2] == b"0x":
             return bytes.fromhex(prefix[2:].decode("ascii"))
@@ -316,13 +334,15 @@ def _column_types(body: bytes) -> dict[str, bytes]:
     types: dict[str, bytes] = {}
     at = 0
     while definition := _DEFINITION.match(body, at):
-        name, kind = definition[1], definition[2]
+        name, kind, end = definition.groups()
         if name.lower() not in _NO_COLUMN:
             types[_decoded(name.strip(b"`"))] = kind.lower()
-        at = definition.end() + 1
-        if body[at - 1 : at] != b",":
-            break
-    return types
+        if end == b")":
+            return types
+        at = definition.end()
+    raise SqlDumpError(
+        f"CREATE TABLE is not understood from {body[at : at + 80]!r} on; accepted: name type …, and keys"
+    )
 
 
 def _check_columns(table: str, columns: Sequence[str], present: Mapping[str, bytes] | Sequence[str]) -> None:
