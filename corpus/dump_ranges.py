@@ -85,7 +85,7 @@ def plan_ranges(language: str, files: Iterable[FileInfo], range_size: int = DEFA
                 start, end = index * range_size, min((index + 1) * range_size, file.size)
                 plan.append(DumpRange(language, file.path, file.size, start, end, shard + index))
         else:
-            plan.append(DumpRange(language, file.path, file.size, 0, shards * range_size, shard, shards))
+            plan.append(DumpRange(language, file.path, file.size, 0, file.size, shard, shards))
         shard += shards
     return plan
 
