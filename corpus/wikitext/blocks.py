@@ -1,0 +1,99 @@
+"""Lines to paragraphs, as MediaWiki 1.39's BlockLevelPass and Parser::handleHeadings have them.
+
+Lines of text join to a paragraph until a blank line, a heading, a list item or the edge of a block.
+"""
+
+import re
+
+from corpus.wikitext.markers import BLOCK, BREAK, HEADING, HOLE, LINK, LINK_END
+from corpus.wikitext.quotes import strip_quotes
+
+_ITEM = re.compile("[*#:;]+")
+_RULE = re.compile("-----*")
+_COLON = re.compile(rf"{LINK}[^{LINK_END}]*{LINK_END}|[a-z]+://[^\s]*|''+[^']*''+|(:)")
+_BLANK = " \t" + HOLE
+
+
+class Paragraphs:
+    """Collects paragraphs: each a string without line ends; a heading begins with HEADING and its level."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+        self._open: list[str] = []
+
+    def read(self, text: str) -> list[str]:
+        """The paragraphs of a text whose markup between lines is the only one left, apart from italics and bold."""
+        after_table_code = False
+        for line in text.split("\n"):
+            first = line[:1]
+            if not first or not line.strip(_BLANK):
+                self.end()
+                continue
+            if "''" in line and first != ";":
+                line = strip_quotes(line)
+            if BLOCK in line:
+                self._blocks(line)
+            elif first in "*#:;":
+                self._item(line)
+            elif first == "=" or (first == HOLE and line.lstrip(_BLANK).startswith("==")):
+                self._heading(line)
+            elif first in "|!" and (first == "|" or after_table_code):
+                self.end()
+                after_table_code = True
+                continue
+            elif first == " ":
+                self.end()
+                self.add(line)
+            elif line.startswith("----"):
+                self.end()
+                self._open.append(_RULE.sub("", line, count=1))
+            else:
+                self._open.append(line)
+            after_table_code = False
+        self.end()
+        return self.found
+
+    def add(self, paragraph: str) -> None:
+        """Adds a whole paragraph; each <br> ends one."""
+        if BREAK in paragraph:
+            self.found += paragraph.split(BREAK)
+        else:
+            self.found.append(paragraph)
+
+    def end(self) -> None:
+        """Ends the open paragraph."""
+        if self._open:
+            self.add(" ".join(self._open))
+            self._open.clear()
+
+    def _blocks(self, line: str) -> None:
+        self.end()
+        item = _ITEM.match(line)
+        for part in line[item.end() if item else 0 :].split(BLOCK):
+            self.add(part)
+
+    def _item(self, line: str) -> None:
+        self.end()
+        prefix = _ITEM.match(line)
+        at = prefix.end() if prefix else 0
+        item = line[at:]
+        if line[at - 1] == ";":
+            for colon in _COLON.finditer(item):
+                if colon[1]:
+                    self.add(strip_quotes(item[: colon.start()]))
+                    item = item[colon.end() :]
+                    break
+        self.add(strip_quotes(item))
+
+    def _heading(self, line: str) -> None:
+        line = line.strip(_BLANK)
+        size = len(line)
+        level = min(size - len(line.lstrip("=")), size - len(line.rstrip("=")), 6)
+        if level == size or line.strip("=") == "":
+            level = min((size - 1) // 2, 6)
+        title = line[level : size - level].strip(" \t")
+        if not level or not title:
+            self._open.append(line)
+            return
+        self.end()
+        self.found.append(f"{HEADING}{level}{title.replace(BREAK, ' ')}")

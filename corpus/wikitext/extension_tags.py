@@ -1,0 +1,121 @@
+"""Comments and extension tags (<ref>, <nowiki>, <math>, …): what MediaWiki takes out before anything else.
+
+The rules are those of MediaWiki 1.39's Preprocessor_Hash::buildDomTreeArrayFromText: one scan from left to right, a
+tag ends at the first ">", its content at the first closing tag of the name; without one the opening tag is text. A
+comment alone on its line takes the line with it.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from corpus.wikitext.markers import BLOCK, BREAK, HOLE, KEPT
+
+_NOTHING = ("ref", "includeonly", "section", "templatestyles", "templatedata", "indicator")
+_INLINE = ("math", "chem", "ce", "hiero", "maplink")
+_BLOCKS = (
+    "gallery", "references", "timeline", "score", "graph", "mapframe", "imagemap", "inputbox", "categorytree",
+)  # fmt: skip
+_CODE = ("syntaxhighlight", "source")
+_TEXT = ("nowiki", "pre", "poem")
+_IGNORED = ("noinclude", "/noinclude", "onlyinclude", "/onlyinclude")
+_NAMES = (*_NOTHING, *_INLINE, *_BLOCKS, *_CODE, *_TEXT)
+
+_OPEN = re.compile(rf"<(?:!--|({'|'.join((*_NAMES, *_IGNORED))})(?=\s|/?>))", re.IGNORECASE)
+_CLOSE = {name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in _NAMES}
+_BLANK = re.compile(r"[ \t]*")
+
+
+@dataclass(slots=True)
+class Stripped:
+    """What was taken out: `kept` comes back as it is, `dropped` is only searched for links."""
+
+    kept: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+
+    def keep(self, text: str) -> str:
+        """A marker that stands for `text` until the page is put together."""
+        self.kept.append(text.replace("\n", " "))
+        return f"{KEPT}{len(self.kept) - 1}{KEPT}"
+
+
+def strip_extension_tags(text: str, stripped: Stripped) -> str:
+    """`text` with comments and extension tags replaced by what a reader sees, or by markers."""
+    if "<" not in text:
+        return text
+    out: list[str] = []
+    at = 0
+    unclosed: set[str] = set()  # names that have no closing tag from here on: looked for once
+    tag = _OPEN.search(text)
+    while tag:
+        name = tag[1]
+        if name is None:
+            start, end = _comment(text, tag.start())
+            shown = ""
+        else:
+            start = tag.start()
+            end, shown = _element(text, tag, name.lower(), unclosed, stripped)
+        out += (text[at : max(at, start)], shown)
+        at = end
+        tag = _OPEN.search(text, at)
+    out.append(text[at:])
+    return "".join(out)
+
+
+def _comment(text: str, start: int) -> tuple[int, int]:
+    """Where the comment at `start` begins and ends, the line included where nothing else stands in it."""
+    close = text.find("-->", start + 4)
+    if close < 0:
+        return start, len(text)
+    line = start
+    while line and text[line - 1] in " \t":
+        line -= 1
+    end = close + 3
+    if not line or text[line - 1] != "\n":
+        return start, end
+    line_end = _after_blank(text, end)
+    while text.startswith("<!--", line_end):
+        close = text.find("-->", line_end + 4)
+        if close < 0:
+            break
+        line_end = _after_blank(text, close + 3)
+    return (line, line_end + 1) if text.startswith("\n", line_end) else (start, end)
+
+
+def _after_blank(text: str, at: int) -> int:
+    blank = _BLANK.match(text, at)
+    return blank.end() if blank else at
+
+
+def _element(text: str, tag: re.Match[str], name: str, unclosed: set[str], stripped: Stripped) -> tuple[int, str]:
+    """(end, what stands there instead) of the tag that opens at `tag`."""
+    close = text.find(">", tag.end())
+    if close < 0:
+        return len(text), text[tag.start() :]
+    if name in _IGNORED:
+        return close + 1, ""
+    if text[close - 1] == "/":
+        return close + 1, _shown(name, "", "", stripped)
+    end = None if name in unclosed else _CLOSE[name].search(text, close + 1)
+    if end is None:
+        if name == "includeonly":
+            return len(text), ""
+        unclosed.add(name)
+        return close + 1, text[tag.start() : close + 1]
+    return end.end(), _shown(name, text[tag.end() : close], text[close + 1 : end.start()], stripped)
+
+
+def _shown(name: str, attributes: str, content: str, stripped: Stripped) -> str:
+    """What stands in the text in place of an element."""
+    if name == "nowiki":
+        return stripped.keep(content)
+    if name == "pre":
+        return BLOCK + BREAK.join(stripped.keep(line) for line in content.split("\n")) + BLOCK
+    if name == "poem":
+        return BLOCK + strip_extension_tags(content, stripped).replace("\n", BREAK) + BLOCK
+    if name in _INLINE:
+        return HOLE
+    if "[[" in content:
+        stripped.dropped.append(content)
+    if name in _CODE:
+        return HOLE if "inline" in attributes else BLOCK
+    return BLOCK if name in _BLOCKS else ""

@@ -1,0 +1,38 @@
+"""Links to the web: [http://example.org label] is its label, a bare address stays (Parser::handleExternalLinks)."""
+
+import re
+
+from corpus.wikitext.markers import HOLE
+
+# Source: MediaWiki 1.39, includes/MainConfigSchema.php, UrlProtocols.
+PROTOCOLS = [
+    *("bitcoin:", "ftp://", "ftps://", "geo:", "git://", "gopher://", "http://", "https://", "irc://", "ircs://"),
+    *("magnet:", "mailto:", "matrix:", "mms://", "news:", "nntp://", "redis://", "sftp://", "sip:", "sips:", "sms:"),
+    *("ssh://", "svn://", "tel:", "telnet://", "urn:", "worldwind://", "xmpp:", "//"),
+]
+_ADDRESS = r"[^][<>\"\x00-\x20\x7f\xa0\u1680\u2000-\u200a\u202f\u205f\u3000\ufffd]"
+_OPEN = re.compile(
+    rf"\[(?:{'|'.join(map(re.escape, PROTOCOLS))})(?:\[[0-9a-fA-F:.]+\]|{_ADDRESS}){_ADDRESS}*", re.IGNORECASE
+)
+STARTS_WITH_PROTOCOL = re.compile("|".join(map(re.escape, PROTOCOLS)), re.IGNORECASE)
+
+
+def strip_external_links(text: str) -> str:
+    """`text` with each link to the web replaced by its label; one without a label, shown as [1], leaves a hole."""
+    out: list[str] = []
+    at = search_at = 0
+    while link := _OPEN.search(text, search_at):
+        close = text.find("]", link.end())
+        if close < 0:
+            break
+        line = text.find("\n", link.end(), close)
+        if line >= 0:
+            search_at = line
+            continue
+        label = text[link.end() : close].strip(" \xa0\u3000\t")
+        out += (text[at : link.start()], label or HOLE)
+        at = search_at = close + 1
+    if not at:
+        return text
+    out.append(text[at:])
+    return "".join(out)

@@ -1,0 +1,73 @@
+"""HTML in wikitext: tags go, their text stays; tables, hidden elements and boxes beside the text go whole.
+
+Which names are tags, and where a tag ends, is MediaWiki 1.39's Sanitizer::internalRemoveHtmlTags. Anything else
+between angle brackets is text, as it is there.
+"""
+
+import re
+
+from corpus.wikitext.markers import BLOCK, BREAK
+
+_INLINE = (
+    "b bdi bdo del i ins u font big small sub sup cite code em s strike strong tt var ruby rb rp rt rtc span abbr dfn "
+    "kbd samp data time mark q wbr meta link"
+)
+_BLOCKS = "h1 h2 h3 h4 h5 h6 div center blockquote ol ul dl caption pre p li dt dd hr td th tr table"
+_SHOWN = dict.fromkeys(_INLINE.split(), "") | dict.fromkeys(_BLOCKS.split(), BLOCK) | {"br": BREAK}
+
+_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/<>]*)([^<>]*)>")
+_HIDDEN = re.compile(
+    r"display\s*:\s*none|class\s*=\s*[\"']?[^\"'>]*\b(?:thumb|gallery|floatright|floatleft|floatnone|toc|references?)(?![\w-])",
+    re.IGNORECASE,
+)
+
+
+_LONGEST_ATTRIBUTES = 2_000  # characters looked at for what hides an element
+
+
+def strip_html_tags(text: str, dropped: list[str]) -> str:
+    """`text` without tags; block tags and <br> leave their markers. Elements that go whole are added to `dropped`."""
+    if "<" not in text:
+        return text
+    tags = [tag for tag in _TAG.finditer(text) if tag[2].lower() in _SHOWN]
+    ends: dict[int, int] | None = None
+    out: list[str] = []
+    at = 0
+    for tag in tags:
+        if tag.start() < at:
+            continue
+        name = tag[2].lower()
+        out += (text[at : tag.start()], _SHOWN[name])
+        at = tag.end()
+        if _goes_whole(tag, name):
+            ends = _ends_of_elements(tags) if ends is None else ends
+            at = ends.get(at) or _end_of_unclosed(text, name, at)
+            dropped.append(text[tag.end() : at])
+    out.append(text[at:])
+    return "".join(out)
+
+
+def _goes_whole(tag: re.Match[str], name: str) -> bool:
+    if tag[1] or tag[3].endswith("/"):
+        return False
+    return name == "table" or bool(tag[3] and _HIDDEN.search(tag[3], 0, _LONGEST_ATTRIBUTES))
+
+
+def _ends_of_elements(tags: list[re.Match[str]]) -> dict[int, int]:
+    """End of an opening tag -> end of the closing tag that belongs to it."""
+    ends: dict[int, int] = {}
+    opened: dict[str, list[int]] = {}
+    for tag in tags:
+        starts = opened.setdefault(tag[2].lower(), [])
+        if not tag[1]:
+            if not tag[3].endswith("/"):
+                starts.append(tag.end())
+        elif starts:
+            ends[starts.pop()] = tag.end()
+    return ends
+
+
+def _end_of_unclosed(text: str, name: str, at: int) -> int:
+    """Where an element without a closing tag ends: with the line, or with the page if it is a block."""
+    end = text.find("\n", at) if not _SHOWN[name] else -1
+    return len(text) if end < 0 else end

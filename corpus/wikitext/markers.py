@@ -1,0 +1,26 @@
+"""Characters that stand for structure while a page is being read. XML has none of them, so no dump has.
+
+A later step finds them with the speed of a string search, and none of them is white space or a word character.
+"""
+
+from typing import Final
+
+HOLE: Final = "\x01"  # here stood a template, a formula or something else that has no text
+BREAK: Final = "\x02"  # <br>
+BLOCK: Final = "\x03"  # the edge of a block: <div>, a table, a picture beside the text
+LINK: Final = "\x04"  # LINK number LINK_TEXT anchor LINK_END
+LINK_END: Final = "\x05"
+KEPT: Final = "\x06"  # KEPT number KEPT: text that is no markup, from <nowiki>
+HEADING: Final = "\x07"  # HEADING level, at the start of a paragraph
+LINK_TEXT: Final = "\x08"
+PIPE: Final = "\x00"  # a "|" that a template made within another's argument
+
+ALL: Final = (HOLE, BREAK, BLOCK, LINK, LINK_END, KEPT, HEADING, LINK_TEXT, PIPE)
+
+
+def without_markers(text: str) -> str:
+    """`text` without characters that would be taken for markers, and with line ends as MediaWiki has them."""
+    for character in (*ALL, "\r"):
+        if character in text:
+            text = text.replace(character, "")
+    return text

@@ -1,0 +1,89 @@
+"""From wikitext to text with links, in the order of MediaWiki's own steps."""
+
+import re
+from collections import Counter
+from functools import cache
+
+from corpus.language import Language
+from corpus.titles import Title, normalise_title
+from corpus.wikitext.assemble import assemble
+from corpus.wikitext.blocks import Paragraphs
+from corpus.wikitext.extension_tags import Stripped, strip_extension_tags
+from corpus.wikitext.external_links import strip_external_links
+from corpus.wikitext.html_tags import strip_html_tags
+from corpus.wikitext.markers import without_markers
+from corpus.wikitext.parsed_text import ParsedText, WikitextError
+from corpus.wikitext.parser_functions import Functions
+from corpus.wikitext.tables import strip_tables
+from corpus.wikitext.template_table import load_template_table
+from corpus.wikitext.templates import TemplateReader
+from corpus.wikitext.variants import resolve_variants
+from corpus.wikitext.wikilinks import LinkReader
+
+MAX_CHARACTERS = 8_000_000  # MediaWiki's own limit is 2 MiB
+
+_TARGET = re.compile(r"\[\[([^\[\]|{}\n]+)")
+
+
+def parse_wikitext(text: str, title: str, language: Language) -> ParsedText:
+    """The text of the page `title` of `language`'s Wikipedia, and the links of its running text.
+
+    Raises WikitextError for a page longer than MAX_CHARACTERS.
+    """
+    if len(text) > MAX_CHARACTERS:
+        raise WikitextError("page too long", f"{len(text):,} characters; at most {MAX_CHARACTERS:,} are read")
+    table = load_template_table(language.code)
+    stripped = Stripped()
+    templates = TemplateReader(table, Functions(title, table.numbers))
+    page = normalise_title(title, language) or Title(language.code, 0, title)
+    links = LinkReader(page, language, table.picture_places)
+
+    text = strip_extension_tags(without_markers(text), stripped)
+    text = templates.expand(text)
+    text = strip_html_tags(text, stripped.dropped)
+    text = strip_tables(text, stripped.dropped)
+    if "__" in text:
+        text = _switches(language).sub("", text)
+    text = resolve_variants(text, language)
+    text = strip_external_links(links.replace(text))
+    paragraphs = Paragraphs().read(text)
+    result = assemble(paragraphs, stripped.kept, links.targets)
+
+    left_out = links.left_out + Counter({"empty anchor": result.empty_anchors})
+    left_out["outside text"] += _outside(links, [*stripped.dropped, *templates.dropped, *links.dropped])
+    lost = len(links.targets) - len(result.links) - result.empty_anchors
+    left_out["lost line"] += lost
+    return ParsedText(
+        text=result.text,
+        paragraphs=tuple(result.paragraphs),
+        sections=tuple(result.sections),
+        links=tuple(result.links),
+        interlanguage=tuple(links.interlanguage),
+        categories=tuple(links.categories),
+        templates=tuple(templates.names),
+        left_out=+left_out,
+    )
+
+
+@cache
+def _switches(language: Language) -> re.Pattern[str]:
+    """Matches behaviour switches such as __NOTOC__."""
+    words = sorted(language.behaviour_switches | {"__TOC__", "__NOTOC__", "__FORCETOC__", "__NOEDITSECTION__"})
+    return re.compile("|".join(map(re.escape, words)), re.IGNORECASE)
+
+
+def _outside(links: LinkReader, dropped: list[str]) -> int:
+    """How many links to articles stand in what was left out; its categories are the page's too."""
+    count = 0
+    for target in _TARGET.findall("\n".join(dropped)):
+        if ":" not in target:
+            count += not target.startswith("#")
+            continue
+        title = links._title(target)
+        if title is None:
+            continue
+        if title.namespace == 0 and title.language is not None:
+            count += not title.interlanguage
+        elif title.namespace == 14 and not title.leading_colon and title.language == links.language.code:
+            links.categories[title.title.partition(":")[2]] = None
+    return count

@@ -1,0 +1,41 @@
+"""What a page's wikitext says to a reader: the result of `corpus.wikitext.parse_wikitext`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from schemas.records import Link, Section, Span
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedText:
+    """Text without markup, and what the markup said."""
+
+    text: str  # paragraphs joined by "\n"
+    paragraphs: tuple[Span, ...]
+    sections: tuple[Section, ...]
+    links: tuple[Link, ...]  # of running text to articles: sorted, not overlapping, neither blank nor padded
+    interlanguage: tuple[tuple[str, str], ...]  # (language, title) of [[fr:X]]
+    categories: tuple[str, ...]  # titles without the prefix
+    templates: tuple[str, ...]  # names as written, stripped
+    left_out: Mapping[str, int]  # reason -> links not kept; the reasons are in LEFT_OUT
+
+
+LEFT_OUT: dict[str, str] = {
+    "outside text": "stands in a table, note, caption, gallery or template",
+    "other namespace": "leads to a page that is no article",
+    "other wiki": "leads to a wiki that is no Wikipedia",
+    "same page": "leads to the page it stands on",
+    "invalid title": "MediaWiki sees no link",
+    "empty anchor": "shows nothing",
+    "target from a template": "a template makes the target or a part of it",
+    "lost line": "stands in a line of a table that a template opens",
+}
+
+
+class WikitextError(ValueError):
+    """A page beyond the limits of what is read: `reason` is a short name, `detail` says the value and the limit."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail

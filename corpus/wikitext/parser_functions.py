@@ -1,0 +1,61 @@
+"""Magic words and parser functions whose value the page itself settles: {{PAGENAME}}, {{formatnum:1234}}, {{lc:X}}."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from corpus.wikitext.markers import HOLE
+from corpus.wikitext.template_table import NumberFormat
+
+_NUMBER = re.compile(r"(-(?=[\d.]))?(\d+|(?=\.\d))(\.\d*)?")
+_CASES: dict[str, Callable[[str], str]] = {
+    "lc": str.lower,
+    "uc": str.upper,
+    "lcfirst": lambda text: text[:1].lower() + text[1:],
+    "ucfirst": lambda text: text[:1].upper() + text[1:],
+}
+_PAGE_NAMES = frozenset({"PAGENAME", "FULLPAGENAME", "BASEPAGENAME", "SUBPAGENAME", "ROOTPAGENAME"})
+
+
+@dataclass(frozen=True, slots=True)
+class Functions:
+    """Values of magic words on one page."""
+
+    title: str
+    numbers: NumberFormat
+
+    def value(self, name: str, inner: Callable[[], str]) -> str | None:
+        """The value of `{{name|…}}`; None where it is no function, or one whose value the page does not settle.
+
+        `inner` gives what stands between the braces.
+        """
+        if name in _PAGE_NAMES:
+            return self.title
+        if name == "!":
+            return "|"
+        if name == "=":
+            return "="
+        function, colon, _ = name.partition(":")
+        if not colon:
+            return None
+        function = function.strip().lower()
+        argument = inner().partition(":")[2]
+        if function in _CASES:
+            return _CASES[function](argument.strip())
+        if function == "formatnum":
+            number, pipe, _ = argument.partition("|")
+            return number if pipe else self.format_numbers(number.strip())
+        if function == "#tag":
+            return "" if argument.lstrip().lower().startswith("ref") else HOLE
+        return None
+
+    def format_numbers(self, text: str) -> str:
+        """`text` with its numbers as the language writes them."""
+        return _NUMBER.sub(self._format, text)
+
+    def _format(self, number: re.Match[str]) -> str:
+        sign, whole, fraction = number[1] or "", number[2], number[3] or ""
+        shown = self.numbers.group(whole)
+        if fraction:
+            shown += self.numbers.decimal + fraction[1:]
+        return (sign.replace("-", "−") + shown).translate(self.numbers.digits)

@@ -1,0 +1,135 @@
+"""The wikitext table of a language: what templates show, how numbers are written, words for pictures' places.
+
+`corpus/languages/wikitext/{code}.toml`, with `common.toml` below it. A pattern is wikitext with arguments in braces:
+`{2}`, `{text|1}` (the first that is given), `{-1}` (the last without a name). An argument that is not given leaves a
+hole, which is closed as that of a template would be.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from corpus.names import fold_name
+from corpus.wikitext.markers import HOLE
+
+_TABLES = files("corpus") / "languages" / "wikitext"
+_FIELD = re.compile(r"\{([^{}]+)\}")
+_SPLIT = re.compile(r"\[\[|\]\]|\|")
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """What a template shows: literal text and, in turn, the arguments of which the first that is given is shown."""
+
+    literals: tuple[str, ...]  # one more than there are fields
+    fields: tuple[tuple[str, ...], ...]
+
+    def render(self, arguments: str) -> str:
+        """The text shown for `arguments`, which is empty or begins with "|"."""
+        given = split_arguments(arguments)
+        out = [self.literals[0]]
+        for names, literal in zip(self.fields, self.literals[1:], strict=True):
+            out += (next((given[name] for name in names if given.get(name)), HOLE), literal)
+        return "".join(out)
+
+
+@dataclass(frozen=True, slots=True)
+class NumberFormat:
+    """How {{formatnum:}} writes numbers."""
+
+    decimal: str = "."
+    separator: str = ","
+    minimum: int = 1  # digits before the first separator
+    indian: bool = False  # 12,34,567
+    digits: Mapping[int, str] = field(default_factory=dict)  # for str.translate
+
+    def group(self, whole: str) -> str:
+        """`whole` with separators between its groups of digits."""
+        if len(whole) < 3 + self.minimum:
+            return whole
+        head, tail = whole[:-3], [whole[-3:]]
+        size = 2 if self.indian else 3
+        while head:
+            tail.append(head[-size:])
+            head = head[:-size]
+        return self.separator.join(reversed(tail))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TemplateTable:
+    """One language's table; names are folded as `corpus.names.fold_name` folds them."""
+
+    patterns: Mapping[str, Pattern]
+    numbers: NumberFormat
+    picture_places: frozenset[str]  # "thumb", "right", …: options of a picture that stands beside the text
+
+    def pattern(self, name: str) -> Pattern | None:
+        """What the template `name` shows; None for one that is not in the table."""
+        return self.patterns.get(fold_name(name))
+
+
+def split_arguments(text: str) -> dict[str, str]:
+    """Arguments by name or by number, from "|a|b=c"; bars and equals signs within links do not count."""
+    given: dict[str, str] = {}
+    if not text:
+        return given
+    parts: list[str] = []
+    depth = at = 0
+    for mark in _SPLIT.finditer(text):
+        if mark[0] == "|":
+            if not depth:
+                parts.append(text[at : mark.start()])
+                at = mark.end()
+        else:
+            depth = max(0, depth + (1 if mark[0] == "[[" else -1))
+    parts.append(text[at:])
+    number = 0
+    for part in parts[1:]:
+        name, equals, value = part.partition("=")
+        if equals and "[[" not in name:
+            given[name.strip()] = value.strip()
+        else:
+            number += 1
+            given[str(number)] = part.strip()
+    if number:
+        given["-1"] = given[str(number)]
+    return given
+
+
+def compile_pattern(written: str) -> Pattern:
+    """The pattern written as in the tables."""
+    pieces = _FIELD.split(written)
+    return Pattern(tuple(pieces[::2]), tuple(tuple(names.split("|")) for names in pieces[1::2]))
+
+
+@cache
+def load_template_table(code: str) -> TemplateTable:
+    """The table of a Wikipedia's language; for one without a table that which holds for all."""
+    common, own = _read("common"), _read(code)
+    patterns: dict[str, Pattern] = {}
+    for table in (common, own):
+        for written, names in table.get("templates", {}).items():
+            compiled = compile_pattern(written)
+            patterns.update((fold_name(name), compiled) for name in names)
+    places = [*common["picture_places"], *own.get("picture_places", ())]
+    return TemplateTable(patterns, _number_format(own.get("numbers", {})), frozenset(places))
+
+
+def _number_format(row: Mapping[str, Any]) -> NumberFormat:
+    digits = {ord(str(i)): digit for i, digit in enumerate(row.get("digits", ""))}
+    return NumberFormat(
+        decimal=row.get("decimal", "."),
+        separator=row.get("separator", ","),
+        minimum=row.get("minimum", 1),
+        indian=row.get("indian", False),
+        digits=digits,
+    )
+
+
+def _read(code: str) -> dict[str, Any]:
+    path = _TABLES / f"{code}.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}

@@ -1,0 +1,137 @@
+"""Templates: found by one scan over the braces, shown as the language's table says, else left out with a hole.
+
+Which braces belong together is MediaWiki 1.39's Preprocessor_Hash: a stack of "{{" and "[[", on which only the
+innermost can be closed; three braces that close are a parameter, two a template; what stays open is text.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from corpus.wikitext.markers import HOLE, PIPE
+from corpus.wikitext.parser_functions import Functions
+from corpus.wikitext.template_table import TemplateTable
+
+MAX_DEPTH = 40  # of templates within arguments of templates, as in MediaWiki; deeper ones show nothing
+
+_OPEN = re.compile(r"\{\{+")
+_EDGE = re.compile(r"\{\{+|\}\}+|\[\[|\]\]")
+_LINK = "[["
+
+
+@dataclass(slots=True)
+class _Piece:
+    """Something opened: `braces` of them end at `start`; `edits` are what was replaced inside."""
+
+    start: int
+    braces: int
+    edits: list[tuple[int, int, str]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class TemplateReader:
+    """What templates of one page show."""
+
+    table: TemplateTable
+    functions: Functions
+    names: dict[str, None] = field(default_factory=dict)  # of all templates met, in order
+    dropped: list[str] = field(default_factory=list)  # of those that show nothing
+
+    def expand(self, text: str) -> str:
+        """`text` with every template replaced by what a reader sees, or by a hole."""
+        at = text.find("{{")
+        if at < 0:
+            return text
+        edits: list[tuple[int, int, str]] = []
+        while at >= 0:
+            at = self._expand_from(text, at, edits)
+            at = text.find("{{", at)
+        return _edited(text, 0, len(text), edits)
+
+    def _expand_from(self, text: str, at: int, edits: list[tuple[int, int, str]]) -> int:
+        """Reads the template that opens at `at`; (where to go on, with its edit added)."""
+        stack: list[_Piece] = []
+        edge = _EDGE.search(text, at)
+        while edge:
+            mark = edge[0]
+            end = edge.end()
+            if mark[0] == "{":
+                stack.append(_Piece(end, len(mark)))
+            elif mark == _LINK:
+                stack.append(_Piece(end, 0))
+            elif mark == "]]":
+                if not stack[-1].braces:
+                    inner = stack.pop()
+                    stack[-1].edits += inner.edits
+            elif stack[-1].braces:
+                end = self._close(text, edge.start(), len(mark), stack, edits)
+                if not stack:
+                    return end
+            edge = _EDGE.search(text, end)
+        for piece in stack:
+            edits += piece.edits
+        return len(text)
+
+    def _close(self, text: str, at: int, closing: int, stack: list[_Piece], edits: list[tuple[int, int, str]]) -> int:
+        """Closes the innermost piece with two or three of the braces at `at`; where to go on."""
+        piece = stack[-1]
+        braces = min(closing, piece.braces, 3)
+        shown = self._parameter(text, piece, at) if braces == 3 else self._template(text, piece, at, len(stack))
+        edit = (piece.start - braces, at + braces, shown)
+        piece.braces -= braces
+        piece.start -= braces
+        piece.edits = [edit]
+        if piece.braces < 2:
+            stack.pop()
+            (stack[-1].edits if stack else edits).append(edit)
+        return at + braces
+
+    def _parameter(self, text: str, piece: _Piece, end: int) -> str:
+        """What {{{name|default}}} shows on a page that nothing includes."""
+        inner = _edited(text, piece.start, end, piece.edits)
+        _, pipe, default = inner.partition("|")
+        return default if pipe else "{{{" + inner + "}}}"
+
+    def _template(self, text: str, piece: _Piece, end: int, depth: int) -> str:
+        start = piece.start
+        name_end = text.find("|", start, end)
+        name_end = end if name_end < 0 else name_end
+        if piece.edits and piece.edits[0][0] < name_end:
+            return self._computed_name(text, piece, end)
+        name = text[start:name_end].strip()
+        if name not in self.names:
+            self.names[name] = None
+        pattern = self.table.pattern(name)
+        if pattern is not None and depth <= MAX_DEPTH:
+            shown = _edited(text, name_end, end, [(s, e, r.replace("|", PIPE)) for s, e, r in piece.edits])
+            return pattern.render(shown).replace(PIPE, "|")
+        if ":" in name or name.isupper() or not name[:1].isalnum():
+            value = self.functions.value(name, lambda: _edited(text, start, end, piece.edits))
+            if value is not None:
+                return value
+        self.dropped.append(text[start:end])
+        return HOLE
+
+    def _computed_name(self, text: str, piece: _Piece, end: int) -> str:
+        """A template whose name, or a function whose first argument, was itself made by a template."""
+        inner = _edited(text, piece.start, end, piece.edits)
+        name = inner.partition("|")[0].strip()
+        value = self.functions.value(name, lambda: inner) if ":" in name else None
+        if value is None:
+            self.dropped.append(text[piece.start : end])
+            return HOLE
+        return value
+
+
+def _edited(text: str, start: int, end: int, edits: list[tuple[int, int, str]]) -> str:
+    """`text[start:end]` with the edits in it, which are in order and do not overlap."""
+    if not edits:
+        return text[start:end]
+    out: list[str] = []
+    at = start
+    for edit_start, edit_end, shown in edits:
+        if edit_start < start:
+            continue
+        out += (text[at:edit_start], shown)
+        at = edit_end
+    out.append(text[at:end])
+    return "".join(out)

@@ -1,0 +1,220 @@
+"""Wikilinks, pictures and categories, as MediaWiki 1.39 reads them (Parser::handleInternalLinks2)."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cache
+from urllib.parse import unquote
+
+from corpus.language import Language
+from corpus.titles import Title, normalise_title
+from corpus.wikitext.external_links import STARTS_WITH_PROTOCOL
+from corpus.wikitext.markers import BLOCK, BREAK, HOLE, LINK, LINK_END, LINK_TEXT
+from corpus.wikitext.quotes import strip_quotes
+
+_FILE, _CATEGORY, _MEDIA = 6, 14, -2
+_LONGEST_PREFIX = 64  # characters
+_SPACES = " \n\t" + BREAK + BLOCK
+
+
+@dataclass(slots=True)
+class LinkReader:
+    """Reads the links of one page."""
+
+    page: Title
+    language: Language
+    picture_places: frozenset[str]
+    targets: list[tuple[str, str]] = field(default_factory=list)  # (language, title) of LINK's number
+    categories: dict[str, None] = field(default_factory=dict)
+    interlanguage: dict[tuple[str, str], None] = field(default_factory=dict)
+    left_out: Counter[str] = field(default_factory=Counter)
+    dropped: list[str] = field(default_factory=list)  # captions of pictures
+    titles: dict[str, Title | None] = field(default_factory=dict)  # by target as written
+
+    def replace(self, text: str) -> str:
+        """`text` with each link replaced by its anchor, which is marked if it leads to an article."""
+        pieces = text.split("[[")
+        if len(pieces) == 1:
+            return text
+        out = [pieces[0]]
+        number = 1
+        while number < len(pieces):
+            piece = pieces[number]
+            number += 1
+            close = piece.find("]]")
+            if close < 0:
+                number = self._unclosed(pieces, number, out)
+                continue
+            inner, rest = piece[:close], piece[close + 2 :]
+            target, pipe, label = inner.partition("|")
+            if label and rest.startswith("]") and "[" in label:  # [[X|[http://example.org label]]]
+                label += "]"
+                rest = rest[1:]
+            if not self._link(target, label if pipe else None, rest, out):
+                out.append("[[" + piece)
+        return "".join(out)
+
+    def _unclosed(self, pieces: list[str], number: int, out: list[str]) -> int:
+        """A piece without "]]": a picture whose caption has links, or text. Where to go on."""
+        piece = pieces[number - 1]
+        target, pipe, label = piece.partition("|")
+        title = self._title(target) if pipe else None
+        if title is None or title.namespace != _FILE or title.leading_colon:
+            out.append("[[" + piece)
+            return number
+        caption = [label]
+        for i in range(number, len(pieces)):
+            parts = pieces[i].split("]]", 2)
+            caption += ("[[", "]]".join(parts[:2]))
+            if len(parts) == 3:
+                self._picture("".join(caption), parts[2], out)
+                return i + 1
+            if len(parts) == 1:
+                break
+        out.append("[[" + piece)
+        return number
+
+    def _title(self, target: str) -> Title | None:
+        try:
+            return self.titles[target]
+        except KeyError:
+            title = normalise_title(target, self.language)
+            self.titles[target] = title
+            return title
+
+    def _link(self, target: str, label: str | None, rest: str, out: list[str]) -> bool:
+        """Adds what a link shows; False where it is none. `label` is None without a "|"."""
+        title = self._title(target)
+        if title is None:
+            return self._no_title(target, label, rest, out)
+        if ":" in target or target.startswith("//"):
+            if STARTS_WITH_PROTOCOL.match(target.lstrip(" ")):
+                self.left_out["invalid title"] += 1
+                return False
+            if not title.leading_colon and self._beside_text(title, label, rest, out):
+                return True
+        if label is None:
+            label = _written_target(target)
+        elif not label:
+            label = _pipe_trick(target)
+        self._anchor(title, label, rest, out)
+        return True
+
+    def _no_title(self, target: str, label: str | None, rest: str, out: list[str]) -> bool:
+        """A target that is no title: text with its brackets, as in MediaWiki, unless a template has a part in it."""
+        if HOLE in target and "\n" not in target:
+            self.left_out["target from a template"] += 1
+            out.append((target if label is None else label) + rest)
+            return True
+        self.left_out["invalid title"] += 1
+        return False
+
+    def _beside_text(self, title: Title, label: str | None, rest: str, out: list[str]) -> bool:
+        """Adds a link that shows nothing in the text: to another language, a picture, a category."""
+        if title.interlanguage:
+            if title.language and not title.namespace and title.title:
+                self.interlanguage[title.language, title.title] = None
+            _strip_end(out)
+            out.append(rest)
+        elif title.language != self.language.code:
+            return False
+        elif title.namespace == _FILE:
+            self._picture(label or "", rest, out)
+        elif title.namespace == _CATEGORY:
+            self.categories[title.title.partition(":")[2]] = None
+            _strip_end(out)
+            out.append(rest)
+        else:
+            return False
+        return True
+
+    def _picture(self, options: str, rest: str, out: list[str]) -> None:
+        """A picture is no text; one that stands beside the text ends the paragraph, as in MediaWiki."""
+        if "[[" in options:
+            self.dropped.append(options)
+        places = self.picture_places
+        for option in options.split("|"):
+            name = option.partition("=")[0].strip()
+            if name in places:
+                out.append(BLOCK)
+                break
+        out.append(rest)
+
+    def _anchor(self, title: Title, label: str, rest: str, out: list[str]) -> None:
+        prefix_of, trail_of = _affixes(self.language)
+        if prefix_of:
+            prefix = prefix_of.search(out[-1][-_LONGEST_PREFIX:])
+            if prefix:
+                out[-1] = out[-1][: len(out[-1]) - len(prefix[0])]
+                label = prefix[0] + label
+        if trail_of:
+            trail = trail_of.match(rest)
+            if trail:
+                label += trail[0]
+                rest = rest[trail.end() :]
+        if "''" in label:
+            label = strip_quotes(label)
+        core = label.strip(_SPACES)
+        reason = self._why_not(title, core)
+        if reason:
+            self.left_out[reason] += 1
+            out += (label.replace("\n", " "), rest)
+            return
+        if "\n" in core or BREAK in core or BLOCK in core:
+            core = core.replace("\n", " ").replace(BREAK, " ").replace(BLOCK, " ")
+        number = len(self.targets)
+        self.targets.append((title.language or "", title.title))
+        if core is not label:
+            before, _, after = label.partition(label.strip(_SPACES))
+            out += (" " if before else "", f"{LINK}{number}{LINK_TEXT}{core}{LINK_END}", " " if after else "", rest)
+        else:
+            out += (f"{LINK}{number}{LINK_TEXT}{core}{LINK_END}", rest)
+
+    def _why_not(self, title: Title, anchor: str) -> str | None:
+        """Why a link is not kept; None for one that is."""
+        if title.language is None:
+            return "other wiki"
+        if title.namespace:
+            return "other namespace"
+        if not title.title:
+            return "same page"
+        if title.language == self.language.code and title.title == self.page.title and title.fragment is None:
+            return "same page"
+        if not anchor:
+            return "empty anchor"
+        return None
+
+
+@cache
+def _affixes(language: Language) -> tuple[re.Pattern[str] | None, re.Pattern[str] | None]:
+    """(prefix, trail) that belong to a link's text."""
+    prefix = re.compile(f"(?:{language.link_prefix})$") if language.link_prefix else None
+    return prefix, re.compile(language.link_trail) if language.link_trail else None
+
+
+def _written_target(target: str) -> str:
+    """What [[target]] shows."""
+    shown = target.lstrip(" ")
+    if "%" in shown:
+        shown = unquote(shown)
+    return shown.removeprefix(":")
+
+
+_DISAMBIGUATION = re.compile(r"\s*(?:\([^()]*\)|（[^（）]*）)\s*$")
+
+
+def _pipe_trick(target: str) -> str:
+    """What [[target|]] is saved as: without prefix and what stands in parentheses, else after the last comma."""
+    name = target.removeprefix(":").partition(":")[2] or target.removeprefix(":")
+    short = _DISAMBIGUATION.sub("", name)
+    return short if short != name else name.partition(", ")[0]
+
+
+def _strip_end(out: list[str]) -> None:
+    """Links beside the text take the white space before them with them."""
+    while out:
+        out[-1] = out[-1].rstrip(" \t\n")
+        if out[-1]:
+            return
+        out.pop()
+    out.append("")
