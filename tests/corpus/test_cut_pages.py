@@ -1,6 +1,7 @@
 """Page elements cut out of XML that comes in pieces."""
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ XML = b"<mediawiki>\n" + b"\n ".join(PAGES) + b"\n</mediawiki>\n"
 
 def pieces(data: bytes, cuts: Iterable[int]) -> list[Chunk]:
     edges = [0, *sorted(cuts), len(data)]
-    return [Chunk(start, end, data[start:end]) for start, end in zip(edges, edges[1:], strict=False)]
+    return [Chunk(start, end, data[start:end]) for start, end in pairwise(edges)]
 
 
 def cut(chunks: list[Chunk], end: int | None = None, limit: int = 1000) -> list[PageBytes]:

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -11,6 +12,12 @@ from corpus.dump_files import DumpError
 from corpus.dump_head import SiteInfo, check_dump, read_siteinfo
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared/data/dumps"
+
+
+def open_file(path: str) -> BinaryIO:
+    return Path(path).open("rb")
+
+
 HEAD = b"""<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.10/" version="0.10" xml:lang="de">
   <siteinfo>
     <dbname>dewiki</dbname>
@@ -60,7 +67,7 @@ def test_no_dump(data: bytes, path: str, message: str) -> None:
 
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(DumpError, match=r"no\.xml cannot be read"):
-        check_dump(lambda path: Path(path).open("rb"), str(tmp_path / "no.xml"), 5)
+        check_dump(open_file, str(tmp_path / "no.xml"), 5)
 
 
 def test_the_head_is_bounded() -> None:
@@ -80,5 +87,5 @@ def test_the_head_is_bounded() -> None:
 )
 def test_real_heads(name: str, language: str, wiki: str | None, category: str) -> None:
     path = DATA / name
-    info = read_siteinfo(lambda path: Path(path).open("rb"), str(path), path.stat().st_size)
+    info = read_siteinfo(open_file, str(path), path.stat().st_size)
     assert (info.language, info.wiki, info.namespaces[14]) == (language, wiki, category)

@@ -6,7 +6,7 @@ import io
 import tracemalloc
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -27,6 +27,10 @@ DUMPS = sorted(
 ) + sorted((DATA / "dumps/broken").glob("*.xml"))
 
 Record = Page | SkippedPage | Failure
+
+
+def open_file(path: str) -> BinaryIO:
+    return Path(path).open("rb")
 
 
 def reader(data: bytes, name: str = "d.xml", **options: Any) -> PageReader:
@@ -70,10 +74,10 @@ def pages_of_element_tree(xml: bytes) -> list[tuple[str | None, str | None, str 
 @pytest.mark.parametrize("path", DUMPS, ids=lambda path: path.name)
 def test_real_dumps_as_another_parser_reads_them(path: Path) -> None:
     size = path.stat().st_size
-    check_dump(lambda name: Path(name).open("rb"), str(path), size)
+    check_dump(open_file, str(path), size)
     records: list[Record] = []
     for dump_range in plan_ranges("xx", [FileInfo(str(path), size)], 300_000):
-        records.extend(PageReader(lambda name: Path(name).open("rb"), dump_range, keep_namespaces=EVERY_NAMESPACE))
+        records.extend(PageReader(open_file, dump_range, keep_namespaces=EVERY_NAMESPACE))
     truncated = [record for record in records if isinstance(record, Failure) and record.reason in DUMP_FAILURES]
     assert [record.reason for record in truncated] == (
         ["truncated"] if path.name.startswith(("enwiki-head", "jawiki-head2006")) else []
@@ -115,7 +119,7 @@ def test_broken_dumps() -> None:
 def test_namespaces_of_an_old_dump() -> None:
     path = str(DATA / "dumps/jawiki-head2006-pages-articles.xml.bz2")
     data = Path(path).read_bytes()
-    info = read_siteinfo(lambda name: Path(name).open("rb"), path, len(data))
+    info = read_siteinfo(open_file, path, len(data))
     old = reader(data, "d.xml.bz2", namespace_of_title=info.namespace_of)
     records = list(old)
     assert records[0] == SkippedPage("namespace 4", 1, "Wikipedia:アップロードログ 2004年4月")
@@ -233,7 +237,7 @@ def test_failures_say_where() -> None:
 
 def test_no_entity_expands() -> None:
     bomb = '<!DOCTYPE mediawiki [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;">]>'
-    failure, truncated = reader(f"{bomb}<mediawiki>{page('&b;')}".encode())
+    failure, _ = reader(f"{bomb}<mediawiki>{page('&b;')}".encode())
     assert isinstance(failure, Failure)
     assert failure.detail.startswith("undefined entity")
     with pytest.raises(DumpError, match="document type or entities"):
@@ -250,7 +254,7 @@ def test_every_page_is_counted() -> None:
 def test_a_bomb_is_one_failure_in_little_memory(name: str) -> None:
     """A page of 200 MB in a file of some 200 kB."""
     head, _, tail = page("TEXT").encode().partition(b"TEXT")
-    xml = b"<mediawiki>" + head + bytes(b"x") * 200_000_000 + tail + page().encode() + b"</mediawiki>"
+    xml = b"<mediawiki>" + head + b"x" * 200_000_000 + tail + page().encode() + b"</mediawiki>"
     data = gzip.compress(xml, 6) if name.endswith(".gz") else bz2.compress(xml)
     del xml
     tracemalloc.start()
