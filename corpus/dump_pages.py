@@ -47,7 +47,9 @@ DUMP_FAILURES = {
 
 _PROBLEMS = PAGE_FAILURES | DUMP_FAILURES
 _HEAD_BYTES = 4096  # of a page's XML, where its title and id stand
-_OVERLONG_TAG = re.compile(rb"<[^>]{4096}")  # the real ones are under 2,000 bytes
+# A parser holds all attributes of a tag, and all names it ever saw: a page may not have them by the million.
+_CROWDED_TAG = re.compile(rb"""<[^\s<>]+(?:\s+[^\s=<>]+\s*=\s*(?:"[^"<]*"|'[^'<]*')){32}""")
+_MAX_ELEMENTS = 100_000
 _NAMESPACE = re.compile(rb"<ns>\s*(-?\d{1,4})\s*</ns>")
 _TITLE = re.compile(rb"<title>([^<]*)</title>")
 _PAGE_ID = re.compile(rb"<id>\s*(\d{1,18})\s*</id>")
@@ -180,6 +182,7 @@ class _PageElement:
         self.redirect: str | None = None
         self.deleted = False
         self.revisions = 0
+        self._elements = 0
         self._path: list[str] = []
         self._pieces: list[str] = []
         self._parser = expat.ParserCreate("UTF-8")
@@ -194,8 +197,9 @@ class _PageElement:
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._path.append(name)
         depth = len(self._path)
-        if depth > _MAX_DEPTH:
-            raise _PageError("malformed_xml", f"more than {_MAX_DEPTH} elements in each other")
+        self._elements += 1
+        if depth > _MAX_DEPTH or self._elements > _MAX_ELEMENTS:
+            raise _PageError("malformed_xml", f"element {self._elements:,} of the page, {depth} deep")
         if depth == 2 and name == "revision":
             self._new_revision()
         elif depth == 2 and name == "redirect":
@@ -231,8 +235,8 @@ def _parse_page(data: bytes, namespace: int | None) -> Page | SkippedPage:
 
     :raises _PageError: it cannot be read
     """
-    if _OVERLONG_TAG.search(data):
-        raise _PageError("malformed_xml", "a tag of more than 4,096 bytes")
+    if _CROWDED_TAG.search(data):
+        raise _PageError("malformed_xml", "a tag with 32 attributes or more")
     element = _PageElement()
     try:
         element.parse(data)
