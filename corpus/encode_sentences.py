@@ -1,0 +1,184 @@
+"""Sentences of an article with their piece ids and mentions, each short enough for an example."""
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from corpus.example_options import ExampleOptions
+from corpus.sentences import trimmed_spans
+from corpus.tokenizer import Tokenizer
+from schemas.manifest import Flow
+from schemas.records import Span
+
+FILL = 0.9  # of the possible length, aimed at where a long sentence is cut: leaves room to look for a word's start
+
+
+class EntityMention(NamedTuple):
+    """A mention of an entity that has an id, in code points of the text or in pieces of a sentence."""
+
+    start: int
+    end: int
+    entity_id: int
+
+
+class SentenceRange(NamedTuple):
+    """A sentence before it is encoded; the mentions lie within it."""
+
+    start: int
+    end: int
+    mentions: list[EntityMention]
+
+
+class Sentence(NamedTuple):
+    """A sentence as it goes into an example."""
+
+    start: int  # in the article's text
+    end: int
+    ids: list[int]
+    mentions: list[EntityMention]  # in pieces, counted from the sentence's first
+
+
+@dataclass(frozen=True, slots=True)
+class Flows:
+    """Where sentences and mentions went."""
+
+    sentences: Flow = field(default_factory=Flow)
+    mentions: Flow = field(default_factory=Flow)
+
+    def skip(self, reason: str, sentences: int = 1, mentions: int = 0) -> None:
+        """Counts sentences that are left out, and the mentions in them."""
+        self.sentences.skipped[reason] += sentences
+        if mentions:
+            self.mentions.skipped[f"sentence left out: {reason}"] += mentions
+
+
+def merge_sentences(sentences: Sequence[Span], links: Sequence[Span]) -> list[Span]:
+    """The sentences with those joined over whose border a link runs: "Dr. No" ends no sentence.
+
+    Args:
+        sentences: ascending.
+        links: ascending, not overlapping; none runs over the border of a paragraph.
+    """
+    merged: list[Span] = []
+    following = iter(links)
+    link = next(following, None)
+    for sentence in sentences:
+        while link and link.end <= sentence.start:
+            link = next(following, None)
+        if link and merged and link.start < merged[-1].end:
+            merged[-1] = Span(merged[-1].start, sentence.end)
+        else:
+            merged.append(sentence)
+    return merged
+
+
+def with_mentions(sentences: Sequence[Span], mentions: Sequence[EntityMention]) -> list[SentenceRange]:
+    """The sentences with the mentions that lie in them; both are ascending, and each mention lies in a sentence."""
+    ranges, at = [], 0
+    for start, end in sentences:
+        first = at
+        while at < len(mentions) and mentions[at].start < end:
+            at += 1
+        ranges.append(SentenceRange(start, end, list(mentions[first:at])))
+    return ranges
+
+
+def encode_sentences(
+    text: str, ranges: Sequence[SentenceRange], tokenizer: Tokenizer, options: ExampleOptions, flows: Flows
+) -> list[Sentence]:
+    """Encodes sentences, ascending; mentions that are too long leave no trace, sentences that are too long are cut."""
+    done: list[Sentence] = []
+    while ranges:
+        cuts = [[place - r.start for m in r.mentions for place in m[:2]] for r in ranges]
+        encoded = tokenizer.encode_segments([text[r.start : r.end] for r in ranges], cuts)
+        again: list[SentenceRange] = []
+        for sentence, segments in zip(ranges, encoded, strict=True):
+            again += _settle(text, sentence, segments, tokenizer, options, flows, done)
+        ranges = again
+    done.sort()
+    return done
+
+
+def _settle(
+    text: str,
+    sentence: SentenceRange,
+    segments: list[list[int]],
+    tokenizer: Tokenizer,
+    options: ExampleOptions,
+    flows: Flows,
+    done: list[Sentence],
+) -> list[SentenceRange]:
+    """Adds the encoded sentence to `done`, or returns what to encode in its place."""
+    kept = [
+        mention
+        for mention, ids in zip(sentence.mentions, segments[1::2], strict=True)
+        if 0 < len(ids) <= options.max_mention_pieces
+    ]
+    if len(kept) < len(sentence.mentions):
+        _count_unfit(segments[1::2], options, flows)
+        return [sentence._replace(mentions=kept)]
+    pieces = sum(map(len, segments))
+    if pieces <= options.max_pieces:
+        done.append(_joined(sentence, segments))
+        return []
+    parts = _cut(text, sentence, pieces, tokenizer, options)
+    flows.sentences.entered += len(parts) - 1
+    if len(parts) > 1:
+        return parts
+    flows.sentences.entered += 1
+    flows.skip(f"over {options.max_pieces} pieces, nowhere to cut", mentions=len(sentence.mentions))
+    return []
+
+
+def _count_unfit(mentions: Sequence[list[int]], options: ExampleOptions, flows: Flows) -> None:
+    for ids in mentions:
+        if not ids:
+            flows.mentions.skipped["no pieces"] += 1
+        elif len(ids) > options.max_mention_pieces:
+            flows.mentions.skipped[f"over {options.max_mention_pieces} pieces"] += 1
+
+
+def _joined(sentence: SentenceRange, segments: list[list[int]]) -> Sentence:
+    if len(segments) == 1:
+        return Sentence(sentence.start, sentence.end, segments[0], [])
+    ids: list[int] = []
+    mentions = []
+    for i, segment in enumerate(segments):
+        if i % 2:
+            mentions.append(EntityMention(len(ids), len(ids) + len(segment), sentence.mentions[i // 2].entity_id))
+        ids += segment
+    return Sentence(sentence.start, sentence.end, ids, mentions)
+
+
+def _cut(
+    text: str, sentence: SentenceRange, pieces: int, tokenizer: Tokenizer, options: ExampleOptions
+) -> list[SentenceRange]:
+    """The sentence in parts of about equal length, so that none is left too short to keep."""
+    start, end, mentions = sentence
+    cuts = [place - start for mention in mentions for place in mention[:2]]
+    borders = _outside_mentions(tokenizer.piece_borders(text[start:end], cuts), cuts)
+    number = math.ceil(pieces / max(1, int(options.max_pieces * FILL)))
+    places = sorted({start + place for place in _spread(borders, number)})
+    return with_mentions(trimmed_spans(text, (start, *places, end)), mentions)
+
+
+def _outside_mentions(borders: Sequence[tuple[int, bool]], cuts: Sequence[int]) -> list[tuple[int, bool]]:
+    """Those borders that do not lie within a mention; `cuts` holds where each mention starts and ends."""
+    outside = []
+    for border in borders:
+        before = bisect_right(cuts, border[0])
+        if before % 2 == 0 or cuts[before - 1] == border[0]:
+            outside.append(border)
+    return outside
+
+
+def _spread(borders: Sequence[tuple[int, bool]], number: int) -> Iterator[int]:
+    """Places for `number` equal parts; near each, where a word starts if one does within a quarter of a part."""
+    step = len(borders) / number
+    reach = int(step / 4)
+    for i in range(1, number if borders else 0):
+        ideal = int(i * step)
+        near = sorted(range(max(0, ideal - reach), min(len(borders), ideal + reach + 1)), key=lambda j: abs(j - ideal))
+        yield borders[next((j for j in near if borders[j][1]), ideal)][0]
