@@ -1,0 +1,204 @@
+"""What the sources say of a wiki's titles, dealt out so that one part after the other can be made rows of an index."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from corpus.partition_rows import PARTS, PartitionedRows
+from corpus.sitelinks import DisambiguationPage, LangLink, PageItem, RedirectRow
+from corpus.title_index import HashTitles
+from schemas.records import PageTitle
+
+BATCH_ROWS = 1 << 16
+MAX_QID = (1 << 32) - 1
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+_PAGE_ID, _QID = pa.field("page_id", pa.int64()), pa.field("qid", pa.uint32())
+_NAME = [pa.field("hash", pa.uint64()), pa.field("title", pa.binary())]
+_TARGET = [pa.field("target_hash", pa.uint64()), pa.field("target", pa.binary())]  # null: no page of the namespace
+_PAGES = pa.schema([_PAGE_ID, *_NAME, pa.field("redirect", pa.bool_()), *_TARGET])
+_ITEMS = pa.schema([_PAGE_ID, _QID])
+_DISAMBIGUATIONS = pa.schema([_PAGE_ID])
+_REDIRECTS = pa.schema([_PAGE_ID, *_TARGET])
+LINKS = pa.schema([_PAGE_ID, pa.field("language", pa.string()), pa.field("title", pa.string())])
+TITLES = pa.schema(
+    [
+        *_NAME,
+        pa.field("source", pa.uint8()),  # 0: the dump with page_props; then those of titles, in order of preference
+        pa.field("redirect", pa.bool_()),
+        _PAGE_ID,
+        _QID,  # 0 for none
+        pa.field("disambiguation", pa.bool_()),
+        *_TARGET,
+    ]
+)
+
+R = TypeVar("R")
+
+
+class TitleRows:
+    """Rows are added, then joined by page; `titles` and `links` then hold them by the hash of the title."""
+
+    def __init__(self, folder: Path, stack: ExitStack, hash_titles: HashTitles, counts: Counter[str]) -> None:
+        def parts(name: str, schema: pa.Schema) -> PartitionedRows:
+            return stack.enter_context(PartitionedRows(folder / name, schema))
+
+        self.titles, self.links = parts("titles", TITLES), parts("links", LINKS)
+        self.heap_bytes = 0  # of all titles, those that come twice counted twice
+        self._counts, self._hash = counts, hash_titles
+        self._pages, self._items = parts("pages", _PAGES), parts("items", _ITEMS)
+        self._disambiguations = parts("disambiguations", _DISAMBIGUATIONS)
+        self._redirects, self._page_links = parts("redirects", _REDIRECTS), parts("page_links", LINKS)
+
+    def add_pages(self, pages: Iterable[PageTitle]) -> None:
+        """Adds pages of the dump with their interlanguage links."""
+        for batch in _batches(pages):
+            titles = [page.title.encode() for page in batch]
+            targets = [None if page.redirect is None else page.redirect.encode() for page in batch]
+            page_ids = _page_ids(batch)
+            redirect = [target is not None for target in targets]
+            rows = _rows(_PAGES, page_ids, self._hash(titles), titles, redirect, self._hash_some(targets), targets)
+            self._pages.add(rows, page_ids % PARTS)
+            self.heap_bytes += sum(map(len, titles))
+            self.add_links(LangLink(page.page_id, *link) for page in batch for link in page.interlanguage)
+
+    def add_items(self, items: Iterable[PageItem | DisambiguationPage]) -> None:
+        """Adds rows of page_props."""
+        for batch in _batches(items):
+            with_item = [row for row in batch if isinstance(row, PageItem) and self._in_range(row.qid)]
+            page_ids = _page_ids(with_item)
+            self._items.add(_rows(_ITEMS, page_ids, [row.qid for row in with_item]), page_ids % PARTS)
+            page_ids = _page_ids([row for row in batch if isinstance(row, DisambiguationPage)])
+            self._disambiguations.add(_rows(_DISAMBIGUATIONS, page_ids), page_ids % PARTS)
+
+    def add_redirects(self, redirects: Iterable[RedirectRow]) -> None:
+        """Adds rows of redirect.sql."""
+        for batch in _batches(redirects):
+            here = [row.namespace == 0 and not row.interwiki for row in batch]
+            targets = [row.title.encode() if is_here else None for row, is_here in zip(batch, here, strict=True)]
+            page_ids = _page_ids(batch)
+            self._redirects.add(_rows(_REDIRECTS, page_ids, self._hash_some(targets), targets), page_ids % PARTS)
+
+    def add_links(self, links: Iterable[LangLink]) -> None:
+        """Adds interlanguage links."""
+        for batch in _batches(links):
+            page_ids = _page_ids(batch)
+            languages, titles = [link.language for link in batch], [link.title for link in batch]
+            self._page_links.add(_rows(LINKS, page_ids, languages, titles), page_ids % PARTS)
+
+    def add_titles(self, source: int, items: Iterable[tuple[str, int]]) -> None:
+        """Adds (title, QID) of a source: 1 for the most preferred, and so on."""
+        for batch in _batches((title, qid) for title, qid in items if self._in_range(qid) and self._is_text(title)):
+            titles, n = [title.encode() for title, _ in batch], len(batch)
+            hashes, no = self._hash(titles), np.zeros(n, bool)
+            constant = [np.full(n, source, np.uint8), no, np.zeros(n, np.int64)]
+            target = [np.zeros(n, np.uint64), pa.nulls(n, pa.binary())]
+            rows = _rows(TITLES, hashes, titles, *constant, [qid for _, qid in batch], no, *target)
+            self.titles.add(rows, part_of_hashes(hashes))
+            self.heap_bytes += sum(map(len, titles))
+
+    def join_pages(self) -> None:
+        """Brings what the tables say to the pages, and deals these out by title; counts what finds no page."""
+        for part in range(PARTS):
+            pages = self._pages.read(part).combine_chunks().sort_by("page_id")
+            page_ids = pages["page_id"].to_numpy()
+            items = self._known(self._items, part, page_ids, "page_props")
+            at = _places(items["page_id"].to_numpy(), page_ids)
+            qids = np.where(at >= 0, np.append(items["qid"].to_numpy(), np.uint32(0))[at], np.uint32(0))
+            disambiguations = self._known(self._disambiguations, part, page_ids, "disambiguation")
+            disambiguation = _places(disambiguations["page_id"].to_numpy(), page_ids) >= 0
+            pages = self._with_redirects(part, pages, page_ids)
+            columns = {**{name: pages[name] for name in _PAGES.names}, "qid": qids, "disambiguation": disambiguation}
+            columns["source"] = np.zeros(len(pages), np.uint8)
+            for batch in pa.table([columns[name] for name in TITLES.names], TITLES).combine_chunks().to_batches():
+                self.titles.add(batch, part_of_hashes(batch["hash"].to_numpy()))
+            self._deal_links(part, pages, page_ids, qids)
+
+    def _with_redirects(self, part: int, pages: pa.Table, page_ids: npt.NDArray[np.int64]) -> pa.Table:
+        """Pages with the redirects of the table in place of their own."""
+        redirects = self._known(self._redirects, part, page_ids, "redirect").combine_chunks()
+        at = _places(redirects["page_id"].to_numpy(), page_ids)
+        matched = pa.array(at >= 0)
+        self._counts["redirects_elsewhere"] += redirects["target"].null_count
+        places = pa.array(at, mask=at < 0)
+        for name in ("target_hash", "target"):
+            column = pc.if_else(matched, redirects[name].take(places), pages[name])
+            pages = pages.set_column(pages.schema.get_field_index(name), name, column)
+        redirect = pc.or_(matched, pages["redirect"])
+        return pages.set_column(pages.schema.get_field_index("redirect"), "redirect", redirect)
+
+    def _deal_links(
+        self, part: int, pages: pa.Table, page_ids: npt.NDArray[np.int64], qids: npt.NDArray[np.uint32]
+    ) -> None:
+        """Deals out the interlanguage links of pages without an item, by the page's title."""
+        links = self._known(self._page_links, part, page_ids, "interlanguage")
+        at = np.searchsorted(page_ids, links["page_id"].to_numpy())
+        wanted = np.flatnonzero(qids[at] == 0)
+        hashes = pages["hash"].to_numpy()[at[wanted]]
+        for batch in links.take(pa.array(wanted)).combine_chunks().to_batches():
+            self.links.add(batch, part_of_hashes(hashes))
+
+    def _known(self, parts: PartitionedRows, part: int, page_ids: npt.NDArray[np.int64], table: str) -> pa.Table:
+        """A part's rows about pages of the dump, in the order of page ids; the others are counted."""
+        rows = parts.read(part).combine_chunks()
+        order = [(name, "ascending") for name in ("page_id", "qid") if name in rows.column_names]
+        known = _places(page_ids, rows["page_id"].to_numpy()) >= 0
+        self._counts[f"unknown_page {table}"] += int(np.count_nonzero(~known))
+        return rows.filter(pa.array(known)).sort_by(order)
+
+    def _hash_some(self, titles: list[bytes | None]) -> npt.NDArray[np.uint64]:
+        """The hashes of those that are titles, 0 for None."""
+        hashes = np.zeros(len(titles), np.uint64)
+        some = [title for title in titles if title is not None]
+        hashes[np.array([title is not None for title in titles], bool)] = self._hash(some)
+        return hashes
+
+    def _in_range(self, qid: int) -> bool:
+        if 0 < qid <= MAX_QID:
+            return True
+        self._counts["qid_out_of_range"] += 1
+        return False
+
+    def _is_text(self, title: str) -> bool:
+        if title.isascii() or not _LONE_SURROGATE.search(title):
+            return True
+        self._counts["not_unicode"] += 1
+        return False
+
+
+def part_of_hashes(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """The part of each title; parts in order hold hashes in order."""
+    return hashes >> np.uint64(64 - PARTS.bit_length() + 1)
+
+
+def _places(keys: npt.NDArray[np.int64], wanted: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Where in `keys`, which ascend, each value first stands; -1 where it does not."""
+    if not len(keys):
+        return np.full(len(wanted), -1)
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[at] == wanted, at, -1)
+
+
+def _page_ids(rows: list[Any]) -> npt.NDArray[np.int64]:
+    return np.array([row.page_id for row in rows], np.int64)
+
+
+def _rows(schema: pa.Schema, *columns: Any) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays(
+        [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema
+    )
+
+
+def _batches(rows: Iterable[R]) -> Iterator[list[R]]:
+    iterator = iter(rows)
+    while batch := list(islice(iterator, BATCH_ROWS)):
+        yield batch
