@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KindRules:
-    """How a language's pages are told apart; `corpus.kinds` reads it. Names are folded, patterns match folded text."""
+    """How a language's kinds of pages are told apart; `corpus.kinds` applies it. None: nothing is known to match."""
 
-    disambiguation_templates: frozenset[str] = frozenset()
+    disambiguation_templates: frozenset[str] = frozenset()  # folded, without their namespace
     disambiguation_title: re.Pattern[str] | None = None  # searched in a title: "(disambiguation)" at its end
+    list_namespaces: frozenset[int] = frozenset()  # whole namespaces of lists: Anexo of es
     list_title: re.Pattern[str] | None = None  # searched in a title: "List of", "の一覧"
-    list_category: re.Pattern[str] | None = None  # searched in a category's name without its prefix
+    list_category: re.Pattern[str] | None = None  # searched in a category's name without its namespace
     date_title: re.Pattern[str] | None = None  # matches a whole title: "1987", "March 4", "1980s"
 
 
