@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from corpus.titles import decode_entities
 from corpus.wikitext.holes import close_holes
-from corpus.wikitext.markers import HEADING, KEPT, LINK, LINK_END, LINK_TEXT
+from corpus.wikitext.markers import HEADING, KEPT, LINK, LINK_END, LINK_TEXT, TAG, TAG_END
 from schemas.records import Link, Section, Span
 
 _KEPT = re.compile(f"{KEPT}([0-9]+){KEPT}")
@@ -54,12 +54,15 @@ def assemble(paragraphs: list[str], kept: list[str], targets: list[tuple[str, st
 
 def _plain(text: str, kept: list[str]) -> str:
     """`text` with entities decoded, holes closed and white space folded."""
-    text = close_holes(text)
+    for marker in (TAG, TAG_END):
+        if marker in text:
+            text = text.replace(marker, "")
     if KEPT in text:
         text = _KEPT.sub(lambda number: kept[int(number[1])], text)
     if "&" in text:
         text = text.replace("&nbsp;", " ")
         text = decode_entities(_LINE_END_ENTITY.sub(" ", text))
+    text = close_holes(text)
     for character in _INVISIBLE:
         if character in text:
             text = text.replace(character, "")

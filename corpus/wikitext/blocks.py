@@ -5,12 +5,12 @@ Lines of text join to a paragraph until a blank line, a heading, a list item or 
 
 import re
 
-from corpus.wikitext.markers import BLOCK, BREAK, HEADING, HOLE, LINK, LINK_END
+from corpus.wikitext.markers import BLOCK, BREAK, HEADING, HOLE, LINK, LINK_END, TAG, TAG_END
 from corpus.wikitext.quotes import strip_quotes
 
 _ITEM = re.compile("[*#:;]+")
 _RULE = re.compile("-----*")
-_COLON = re.compile(rf"{LINK}[^{LINK_END}]*{LINK_END}|[a-z]+://[^\s]*|''+[^']*''+|(:)")
+_TERM_MARK = re.compile(rf"{LINK}[^{LINK_END}]*{LINK_END}|[a-z]+://\S*|''+[^']*''+|[{TAG}{TAG_END}:]")
 _BLANK = " \t" + HOLE
 
 
@@ -23,12 +23,18 @@ class Paragraphs:
 
     def read(self, text: str) -> list[str]:
         """The paragraphs of a text whose markup between lines is the only one left, apart from italics and bold."""
-        after_table_code = False
+        table_code = False  # the last line was a template, which may open a table, or code of a table
         for line in text.split("\n"):
             first = line[:1]
             if not first or not line.strip(_BLANK):
                 self.end()
+                table_code = table_code or HOLE in line
                 continue
+            if first in "|!" and _is_table_code(line, table_code):
+                self.end()
+                table_code = True
+                continue
+            table_code = False
             if "''" in line and first != ";":
                 line = strip_quotes(line)
             if BLOCK in line:
@@ -37,10 +43,6 @@ class Paragraphs:
                 self._item(line)
             elif first == "=" or (first == HOLE and line.lstrip(_BLANK).startswith("==")):
                 self._heading(line)
-            elif first in "|!" and (first == "|" or after_table_code):
-                self.end()
-                after_table_code = True
-                continue
             elif first == " ":
                 self.end()
                 self.add(line)
@@ -49,7 +51,6 @@ class Paragraphs:
                 self._open.append(_RULE.sub("", line, count=1))
             else:
                 self._open.append(line)
-            after_table_code = False
         self.end()
         return self.found
 
@@ -78,15 +79,14 @@ class Paragraphs:
         at = prefix.end() if prefix else 0
         item = line[at:]
         if line[at - 1] == ";":
-            for colon in _COLON.finditer(item):
-                if colon[1]:
-                    self.add(strip_quotes(item[: colon.start()]))
-                    item = item[colon.end() :]
-                    break
+            colon = _colon_after_term(item)
+            if colon >= 0:
+                self.add(strip_quotes(item[:colon]))
+                item = item[colon + 1 :]
         self.add(strip_quotes(item))
 
     def _heading(self, line: str) -> None:
-        line = line.strip(_BLANK)
+        line = line.strip(_BLANK + TAG + TAG_END)
         size = len(line)
         level = min(size - len(line.lstrip("=")), size - len(line.rstrip("=")), 6)
         if level == size or line.strip("=") == "":
@@ -97,3 +97,21 @@ class Paragraphs:
             return
         self.end()
         self.found.append(f"{HEADING}{level}{title.replace(BREAK, ' ')}")
+
+
+def _is_table_code(line: str, after_table_code: bool) -> bool:
+    """Whether a line outside tables is code of one that a template opens."""
+    return after_table_code or line.startswith(("|-", "|}", "||"))
+
+
+def _colon_after_term(item: str) -> int:
+    """Where the definition begins in `; term : definition`; -1 if it does not. A colon within a tag or link is text."""
+    depth = 0
+    for mark in _TERM_MARK.finditer(item):
+        if mark[0] == ":" and not depth:
+            return mark.start()
+        if mark[0] == TAG:
+            depth += 1
+        elif mark[0] == TAG_END:
+            depth = max(0, depth - 1)
+    return -1

@@ -8,7 +8,7 @@ comment alone on its line takes the line with it.
 import re
 from dataclasses import dataclass, field
 
-from corpus.wikitext.markers import BLOCK, BREAK, HOLE, KEPT
+from corpus.wikitext.markers import BLOCK, BREAK, HOLE, KEPT, TAG, TAG_END
 
 _NOTHING = ("ref", "includeonly", "section", "templatestyles", "templatedata", "indicator")
 _INLINE = ("math", "chem", "ce", "hiero", "maplink")
@@ -118,4 +118,4 @@ def _shown(name: str, attributes: str, content: str, stripped: Stripped) -> str:
         stripped.dropped.append(content)
     if name in _CODE:
         return HOLE if "inline" in attributes else BLOCK
-    return BLOCK if name in _BLOCKS else ""
+    return BLOCK if name in _BLOCKS else TAG + TAG_END

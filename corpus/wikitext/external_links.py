@@ -2,7 +2,7 @@
 
 import re
 
-from corpus.wikitext.markers import HOLE
+from corpus.wikitext.markers import HOLE, TAG, TAG_END
 
 # Source: MediaWiki 1.39, includes/MainConfigSchema.php, UrlProtocols.
 PROTOCOLS = [
@@ -29,8 +29,8 @@ def strip_external_links(text: str) -> str:
         if line >= 0:
             search_at = line
             continue
-        label = text[link.end() : close].strip(" \xa0\u3000\t")
-        out += (text[at : link.start()], label or HOLE)
+        label = text[link.end() : close].lstrip(" \xa0\u3000")
+        out += (text[at : link.start()], TAG + label + TAG_END if label else HOLE)
         at = search_at = close + 1
     if not at:
         return text

@@ -6,14 +6,14 @@ between angle brackets is text, as it is there.
 
 import re
 
-from corpus.wikitext.markers import BLOCK, BREAK
+from corpus.wikitext.markers import BLOCK, BREAK, TAG, TAG_END
 
 _INLINE = (
     "b bdi bdo del i ins u font big small sub sup cite code em s strike strong tt var ruby rb rp rt rtc span abbr dfn "
     "kbd samp data time mark q wbr meta link"
 )
 _BLOCKS = "h1 h2 h3 h4 h5 h6 div center blockquote ol ul dl caption pre p li dt dd hr td th tr table"
-_SHOWN = dict.fromkeys(_INLINE.split(), "") | dict.fromkeys(_BLOCKS.split(), BLOCK) | {"br": BREAK}
+_SHOWN = dict.fromkeys(_INLINE.split(), TAG) | dict.fromkeys(_BLOCKS.split(), BLOCK) | {"br": BREAK}
 
 _TAG = re.compile(r"<(/?)([a-zA-Z][^\s/<>]*)([^<>]*)>")
 _HIDDEN = re.compile(
@@ -22,6 +22,8 @@ _HIDDEN = re.compile(
 )
 
 
+_CELL_EDGES = ("td", "th", "tr", "caption")
+_EMPTY = ("wbr", "meta", "link")
 _LONGEST_ATTRIBUTES = 2_000  # characters looked at for what hides an element
 
 
@@ -37,7 +39,7 @@ def strip_html_tags(text: str, dropped: list[str]) -> str:
         if tag.start() < at:
             continue
         name = tag[2].lower()
-        out += (text[at : tag.start()], _SHOWN[name])
+        out += (text[at : tag.start()], _mark(tag, name))
         at = tag.end()
         if _goes_whole(tag, name):
             ends = _ends_of_elements(tags) if ends is None else ends
@@ -47,6 +49,13 @@ def strip_html_tags(text: str, dropped: list[str]) -> str:
     return "".join(out)
 
 
+def _mark(tag: re.Match[str], name: str) -> str:
+    shown = _SHOWN[name]
+    if shown != TAG:
+        return shown
+    return TAG_END if tag[1] else TAG + TAG_END if tag[3].endswith("/") or name in _EMPTY else TAG
+
+
 def _goes_whole(tag: re.Match[str], name: str) -> bool:
     if tag[1] or tag[3].endswith("/"):
         return False
@@ -54,11 +63,25 @@ def _goes_whole(tag: re.Match[str], name: str) -> bool:
 
 
 def _ends_of_elements(tags: list[re.Match[str]]) -> dict[int, int]:
-    """End of an opening tag -> end of the closing tag that belongs to it."""
+    """End of an opening tag -> end of the closing tag that belongs to it.
+
+    As in HTML, a table that opens within another one, but not within a cell of it, ends that one.
+    """
     ends: dict[int, int] = {}
     opened: dict[str, list[int]] = {}
+    in_cell: list[bool] = []  # of the open tables
     for tag in tags:
-        starts = opened.setdefault(tag[2].lower(), [])
+        name = tag[2].lower()
+        starts = opened.setdefault(name, [])
+        if in_cell and name in _CELL_EDGES:
+            in_cell[-1] = not tag[1] and name != "tr"
+        elif name == "table":
+            if tag[1]:
+                del in_cell[-1:]
+            else:
+                if in_cell and not in_cell.pop() and starts:
+                    ends[starts.pop()] = tag.start()
+                in_cell.append(False)
         if not tag[1]:
             if not tag[3].endswith("/"):
                 starts.append(tag.end())
@@ -69,5 +92,5 @@ def _ends_of_elements(tags: list[re.Match[str]]) -> dict[int, int]:
 
 def _end_of_unclosed(text: str, name: str, at: int) -> int:
     """Where an element without a closing tag ends: with the line, or with the page if it is a block."""
-    end = text.find("\n", at) if not _SHOWN[name] else -1
+    end = text.find("\n", at) if _SHOWN[name] == TAG else -1
     return len(text) if end < 0 else end

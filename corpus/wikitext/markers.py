@@ -13,9 +13,11 @@ LINK_END: Final = "\x05"
 KEPT: Final = "\x06"  # KEPT number KEPT: text that is no markup, from <nowiki>
 HEADING: Final = "\x07"  # HEADING level, at the start of a paragraph
 LINK_TEXT: Final = "\x08"
+TAG: Final = "\x0e"  # an inline tag opened: it keeps apart what stands on either side until the text is put together
+TAG_END: Final = "\x0f"
 PIPE: Final = "\x00"  # a "|" that a template made within another's argument
 
-ALL: Final = (HOLE, BREAK, BLOCK, LINK, LINK_END, KEPT, HEADING, LINK_TEXT, PIPE)
+ALL: Final = (HOLE, BREAK, BLOCK, LINK, LINK_END, KEPT, HEADING, LINK_TEXT, TAG, TAG_END, PIPE)
 
 
 def without_markers(text: str) -> str:

@@ -48,7 +48,7 @@ def _apostrophe_before_italics(parts: list[str]) -> int:
         before = parts[i - 1][-2:]
         if before.endswith(" "):
             after_space = after_space or i
-        elif len(before) == 2 and before[0] == " " and before.isascii():  # MediaWiki counts bytes
+        elif len(before) == 2 and before[0] == " " and " " < before[1] <= "~":  # MediaWiki counts bytes
             return i
         else:
             after_word = after_word or i
