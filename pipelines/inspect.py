@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from corpus.tokenizer import Tokenizer
 from pipelines.report import print_report
 from pipelines.run import RUN_RECORD
-from schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS
+from schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS, RecordCodec
 from schemas.manifest import MANIFEST
 from schemas.records import Example, LinkedArticle, qid_name
 from schemas.tf_example import decode_example
@@ -90,8 +90,9 @@ def _rows(root: Storage, manifest: dict[str, Any]) -> Iterator[Any]:
 
 
 def _records(kind: str, batch: Any) -> list[Any]:
-    codecs = {"articles": ARTICLE_ROWS, "examples": EXAMPLE_ROWS}
-    return codecs[kind].to_records(batch) if kind in codecs else batch.to_pylist()
+    codecs: dict[str, RecordCodec[Any]] = {"articles": ARTICLE_ROWS, "examples": EXAMPLE_ROWS}
+    rows: list[Any] = codecs[kind].to_records(batch) if kind in codecs else batch.to_pylist()
+    return rows
 
 
 def _renderer(root: Storage, manifest: dict[str, Any]) -> Callable[[Any], str]:

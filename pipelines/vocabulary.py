@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from corpus.count_links import PARTS
-from corpus.vocabulary import VocabularyError, VocabularyOptions, check_candidates
+from corpus.vocabulary import EntityVocabulary, VocabularyError, VocabularyOptions, check_candidates
 from pipelines.folders import shards_of, write_folder
 from pipelines.report import language_totals
 from pipelines.run import Run, fingerprint, say
@@ -15,7 +15,7 @@ from schemas.manifest import Receipt, Shard, total_counts, total_flows
 from transforms.count_links import CountLinks
 from transforms.do_units import ALL_LANGUAGES
 from transforms.merge_counts import MergeEntities, MergeMentions
-from transforms.order_vocabulary import OrderVocabulary
+from transforms.order_vocabulary import VOCABULARY_PARQUET, OrderVocabulary
 
 STAGE = "vocabulary"
 PHASES = ("count", "merge", "mentions", "order")
@@ -118,7 +118,9 @@ def _finish(
         "counts": dict(total_counts(merged)),
     }
     write_folder(run.storage, "vocabulary", "vocabulary", VOCABULARY, None, options, inputs, [*ordered, *merged])
-    run.finish(STAGE, inputs, {"languages": totals}, PHASES)
+    with run.storage.open(VOCABULARY_PARQUET) as stream:
+        facts = {"entities": EntityVocabulary.open(stream).fingerprint}
+    run.finish(STAGE, inputs, {"languages": totals, "facts": facts}, PHASES)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,15 +1,14 @@
 """Puts the entities in order and gives them their ids, titles and labels."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import BinaryIO, ClassVar, cast
 
-from corpus.vocabulary import SPECIAL_ENTITIES, TextsOf, order_vocabulary
+from corpus.vocabulary import SPECIAL_ENTITIES, order_vocabulary
 from schemas.manifest import Receipt
 from transforms.do_units import Unit
 from transforms.monitor import Monitor
-from transforms.open_index import open_labels, open_titles
+from transforms.open_index import labels_in, titles_in
 from transforms.storage import Storage
 
 VOCABULARY_PARQUET = "vocabulary/vocabulary.parquet"
@@ -31,22 +30,15 @@ class OrderVocabulary(Unit):
             parts = [open_files.enter_context(storage.open(path)) for path in self.parts]
             parquet = open_files.enter_context(storage.write(VOCABULARY_PARQUET))
             jsonl = open_files.enter_context(storage.write(VOCABULARY_JSONL))
-            titles_of, labels_of = open_files.enter_context(_names(storage, self.languages))
             flow = order_vocabulary(
                 parts,
                 languages=self.languages,
                 size=self.size,
-                titles_of=titles_of,
-                labels_of=labels_of,
+                titles_of=titles_in(storage, self.languages),
+                labels_of=labels_in(storage, self.languages),
                 parquet=cast(BinaryIO, parquet),
                 jsonl=cast(BinaryIO, jsonl),
             )
             parquet.rows = jsonl.rows = flow.out + len(SPECIAL_ENTITIES)
         shards = (storage.shard(VOCABULARY_PARQUET, parquet), storage.shard(VOCABULARY_JSONL, jsonl))
         return Receipt(self.name, shards, {"entities": flow})
-
-
-@contextmanager
-def _names(storage: Storage, languages: Sequence[str]) -> Iterator[tuple[TextsOf, TextsOf | None]]:
-    with open_titles(storage, languages) as titles_of, open_labels(storage, languages) as labels_of:
-        yield titles_of, labels_of

@@ -15,13 +15,13 @@ from corpus.language_tables import any_language, with_namespaces
 from corpus.redirects import redirect_target
 from corpus.titles import namespace_of, normalise_title
 from corpus.wikitext import WikitextError, parse_wikitext
-from schemas.arrow import FAILURE_ROWS, PAGE_TITLE_ROWS, PARSED_ARTICLE_ROWS
+from schemas.arrow import PAGE_TITLE_ROWS, PARSED_ARTICLE_ROWS
 from schemas.manifest import Flow, Receipt, Shard
 from schemas.records import Article, Failure, Page, PageTitle
 from transforms.do_units import Unit
 from transforms.monitor import Monitor
 from transforms.storage import WORK, Storage, open_file
-from transforms.write_shards import ShardWriter, write_records
+from transforms.write_shards import ShardWriter, write_failures, write_records
 
 STAGE = "link"
 FAILURES = {
@@ -118,17 +118,6 @@ class _Outputs:
         if error[0] is None:
             self.shards = [self._storage.shard(*pair) for pair in zip(self._paths, self._streams, strict=True)]
             self.shards += write_failures(self._storage, self._failures_path, self._failures)
-
-
-def write_failures(storage: Storage, path: str, failures: list[Failure]) -> list[Shard]:
-    """Writes a shard of failures where there are any, and nothing else: an old one goes."""
-    if not failures:
-        storage.delete(path)
-        return []
-    with storage.write(path) as stream, write_records(stream, FAILURE_ROWS) as writer:
-        for failure in failures:
-            writer.write(failure)
-    return [storage.shard(path, stream)]
 
 
 def _read(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from schemas.manifest import Shard, dump_json
 
+_COPY_BYTES = 8 << 20
 WORK = "_work"  # what is needed only until a stage is finished
 
 
@@ -147,6 +149,30 @@ class Storage:
         if FileSystems.exists(final):  # an earlier attempt's, with the same bytes
             FileSystems.delete([final])
         FileSystems.rename([aside], [final])
+
+    @contextmanager
+    def write_folder(self, relative: str) -> Iterator[Path]:
+        """Gives a local folder to write files into, and publishes it when the block ends without an error."""
+        near = Path(self.path(f"{WORK}/aside")) if is_local(self.root) else None
+        if near is not None:
+            near.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=near) as aside:
+            folder = Path(aside) / "folder"
+            folder.mkdir()
+            yield folder
+            self.delete(relative)
+            if near is not None:
+                Path(self.path(relative)).parent.mkdir(parents=True, exist_ok=True)
+                folder.replace(self.path(relative))
+                return
+            self.upload_folder(folder, relative)
+
+    def upload_folder(self, folder: Path, relative: str) -> None:
+        """Copies a local folder's files into the output, one by one."""
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            with path.open("rb") as stream, self.write(f"{relative}/{path.relative_to(folder).as_posix()}") as out:
+                while chunk := stream.read(_COPY_BYTES):
+                    out.write(chunk)
 
     def shard(self, relative: str, stream: CountingStream) -> Shard:
         """What a receipt says of a file just written."""

@@ -7,8 +7,10 @@ from typing import BinaryIO, Generic, TypeVar, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from schemas.arrow import RecordCodec
-from transforms.storage import CountingStream
+from schemas.arrow import FAILURE_ROWS, RecordCodec
+from schemas.manifest import Shard
+from schemas.records import Failure
+from transforms.storage import CountingStream, Storage
 
 R = TypeVar("R")
 ROW_GROUP_ROWS = 1024
@@ -63,3 +65,14 @@ def read_records(stream: BinaryIO, codec: RecordCodec[R]) -> Iterator[R]:
     """A shard's records."""
     for batch in read_batches(stream, codec.schema.names):
         yield from codec.to_records(batch)
+
+
+def write_failures(storage: Storage, path: str, failures: list[Failure]) -> list[Shard]:
+    """Writes a shard of failures where there are any, and nothing else: an old one goes."""
+    if not failures:
+        storage.delete(path)
+        return []
+    with storage.write(path) as stream, write_records(stream, FAILURE_ROWS) as writer:
+        for failure in failures:
+            writer.write(failure)
+    return [storage.shard(path, stream)]

@@ -1,0 +1,23 @@
+"""`mlukit build`: all stages, from dumps to training examples."""
+
+from collections.abc import Sequence
+
+from pipelines import examples, link, vocabulary
+from pipelines.stages import run_command
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command."""
+    return run_command(
+        "build",
+        "Articles, entity vocabulary and training examples, from dumps of Wikipedia.",
+        "  mlukit build --dumps DIR --output OUT --languages en,de,ja --sentencepiece-model sentencepiece.bpe.model\n"
+        "  mlukit build --dumps DIR --output OUT --config configs/wikipedia24.toml --train-sentencepiece 250000",
+        [
+            (link.STAGE, link.link_articles),
+            (vocabulary.STAGE, vocabulary.make_vocabulary),
+            (examples.STAGE, examples.make_examples),
+        ],
+        arguments,
+        examples.check,
+    )

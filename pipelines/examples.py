@@ -1,0 +1,130 @@
+"""`mlukit examples`: training examples out of articles and the entity vocabulary."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+from apache_beam.io.filesystems import FileSystems
+
+from corpus.example_options import ExampleOptions
+from corpus.tokenizer import Tokenizer, TokenizerError
+from pipelines.folders import shards_of, write_folder
+from pipelines.report import language_totals
+from pipelines.run import Run, fingerprint, say
+from pipelines.settings import Settings, SettingsError
+from pipelines.stages import run_command
+from schemas.arrow import EXAMPLES
+from schemas.manifest import Receipt, Shard
+from transforms.do_units import ALL_LANGUAGES, Unit
+from transforms.make_examples import MakeExamples
+from transforms.storage import open_file
+from transforms.train_tokenizer import CopyTokenizer, TrainTokenizer
+
+STAGE = "examples"
+PHASES = ("tokenizer", "examples")
+
+
+def check_tokenizer(settings: Settings) -> str:
+    """What identifies the tokenizer that is asked for.
+
+    Raises:
+        SettingsError: none is asked for, two are, or the file is no model.
+    """
+    model, pieces = settings.sentencepiece_model, settings.train_sentencepiece
+    if bool(model) == bool(pieces):
+        raise SettingsError(
+            "name the tokenizer: --sentencepiece-model FILE (a model in XLM-R's layout, such as XLM-R's own "
+            "sentencepiece.bpe.model), or --train-sentencepiece N to train one of N pieces on the articles, not both"
+        )
+    if pieces:
+        return f"trained, {pieces} pieces"
+    if not FileSystems.exists(model):
+        raise SettingsError(f"--sentencepiece-model {model}: there is no such file")
+    try:
+        with open_file(model) as stream:
+            return Tokenizer.load(stream.read()).fingerprint
+    except TokenizerError as error:
+        raise SettingsError(f"--sentencepiece-model {model}: {error}") from error
+
+
+def example_options(settings: Settings) -> ExampleOptions:
+    """The options of examples; SettingsError where they do not go together."""
+    try:
+        return ExampleOptions(**{f.name: getattr(settings, f.name) for f in fields(ExampleOptions)})
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+
+
+def check(settings: Settings) -> None:
+    """What can be known to be wrong before any work."""
+    check_tokenizer(settings)
+    example_options(settings)
+
+
+def make_examples(run: Run) -> None:
+    """Does the stage on the articles and the vocabulary of the run's output folder."""
+    linked, vocabulary = run.needed("link", STAGE), run.needed("vocabulary", STAGE)
+    if vocabulary["inputs"]["link"] != fingerprint(linked):
+        raise SettingsError(
+            f"{run.settings.output}: the vocabulary was made of other articles than those there are now: "
+            "take vocabulary/, mentions/ and vocabulary.json away and run mlukit vocabulary again"
+        )
+    inputs = {
+        "link": fingerprint(linked),
+        "vocabulary": fingerprint(vocabulary),
+        "tokenizer": check_tokenizer(run.settings),
+    }
+    if not run.begin(STAGE, inputs):
+        return
+    languages = sorted(linked["languages"])
+    articles = {language: shards_of(run.storage, f"articles/{language}") for language in languages}
+    (tokenizer,) = run.phase("tokenizer", [_tokenizer(run, linked, articles)])
+    say(f"tokenizer: {tokenizer.counts['pieces']:,} pieces, {tokenizer.facts['tokenizer'][:16]}")
+    kinds = frozenset(vocabulary["options"]["kinds"])
+    options = example_options(run.settings)
+    units = [
+        MakeExamples(language, number, shard.bytes, shard.path, kinds, run.settings.format, options)
+        for language, shards in articles.items()
+        for number, shard in enumerate(shards)
+    ]
+    receipts = run.phase("make examples", units)
+    facts = {**inputs, "tokenizer": tokenizer.facts["tokenizer"], "entities": vocabulary["facts"]["entities"]}
+    _finish(
+        run,
+        inputs,
+        facts,
+        {
+            language: [r for u, r in zip(units, receipts, strict=True) if u.language == language]
+            for language in languages
+        },
+    )
+
+
+def _tokenizer(run: Run, linked: dict[str, Any], articles: dict[str, list[Shard]]) -> Unit:
+    if run.settings.sentencepiece_model:
+        return CopyTokenizer(ALL_LANGUAGES, 0, 1, run.settings.sentencepiece_model)
+    totals = linked["languages"]
+    characters = tuple((code, int(totals[code]["counts"].get("text_characters", 0))) for code in articles)
+    shards = tuple((code, tuple(shard.path for shard in of)) for code, of in articles.items())
+    return TrainTokenizer(ALL_LANGUAGES, 0, 1, run.settings.train_sentencepiece, shards, characters)
+
+
+def _finish(run: Run, inputs: dict[str, Any], facts: dict[str, Any], receipts: dict[str, list[Receipt]]) -> None:
+    options = run.settings.deciding(STAGE)
+    for language, of_language in receipts.items():
+        write_folder(run.storage, f"examples/{language}", "examples", EXAMPLES, language, options, facts, of_language)
+    result = {"languages": language_totals(receipts), "facts": facts}
+    run.finish(STAGE, inputs, result, PHASES)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command."""
+    return run_command(
+        STAGE,
+        "Training examples, from OUT/articles and OUT/vocabulary.",
+        "  mlukit examples --output OUT --sentencepiece-model sentencepiece.bpe.model\n"
+        "  mlukit examples --output OUT --train-sentencepiece 32000 --format parquet",
+        [(STAGE, make_examples)],
+        arguments,
+        check,
+    )

@@ -1,0 +1,167 @@
+"""`mlukit link`: dumps become articles, text with its links and the Wikidata items that they denote."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from corpus.dump_files import FileInfo
+from corpus.dump_ranges import DumpRange, plan_ranges
+from pipelines.folders import write_folder
+from pipelines.report import language_totals
+from pipelines.run import Run
+from pipelines.sources import Sources, describe, find_sources
+from pipelines.stages import run_command
+from schemas.arrow import ARTICLES, FAILURES
+from schemas.manifest import Receipt
+from transforms.build_title_index import BuildTitleIndex
+from transforms.carry_items import CarryItems
+from transforms.checksum_files import ChecksumFile
+from transforms.do_units import ALL_LANGUAGES, Unit
+from transforms.gather_items import LABELS, SITELINKS, WIKIDATA, GatherSitelinks, GatherWikidata, items_path
+from transforms.parse_articles import ParseArticles, parsed_path, titles_path
+from transforms.resolve_links import ResolveLinks
+
+STAGE = "link"
+PHASES = ("checksum", "parse", "items", "wikidata", "index", "carry", "ask", "resolve")
+INDEX_TABLES = ("page_props", "redirect", "langlinks")
+
+
+def link_articles(run: Run) -> None:
+    """Does the stage on the dumps that the run's settings name."""
+    sources = find_sources(run.settings)
+    files = sources.files()
+    inputs = {"languages": sources.languages, "files": [[code, kind, _name(f), f.size] for code, kind, f in files]}
+    if not run.begin(STAGE, inputs):
+        return
+    described = _checksums(run, files)
+    ranges = {
+        language: plan_ranges(language, sources.found.sets[language].files, run.settings.range_size)
+        for language in sources.languages
+    }
+    parsed = _parse(run, sources, ranges)
+    shards = {language: sum(part.shards for part in of) for language, of in ranges.items()}
+    indexed = _index(run, sources, shards)
+    resolved = _resolve(run, sources.languages, shards, parsed)
+    _finish(run, inputs, described, parsed, indexed, resolved)
+
+
+_Receipts = dict[str, list[Receipt]]
+
+
+def _name(file: FileInfo) -> str:
+    return file.path.rpartition("/")[2]
+
+
+def _checksums(run: Run, files: Sequence[tuple[str, str, FileInfo]]) -> list[dict[str, object]]:
+    units = [ChecksumFile(language, number, file.size, file.path) for number, (language, _, file) in enumerate(files)]
+    receipts = run.phase("check sources", units)
+    return describe(files, {unit.path: r.facts["sha256"] for unit, r in zip(units, receipts, strict=True)})
+
+
+def _parse(run: Run, sources: Sources, ranges: dict[str, list[DumpRange]]) -> _Receipts:
+    units = [
+        ParseArticles(
+            language, part.shard, part.end - part.start, part, tuple(sources.sites[language].namespaces.items())
+        )
+        for language, of_language in ranges.items()
+        for part in of_language
+    ]
+    return by_language(units, run.phase("parse articles", units))
+
+
+def _index(run: Run, sources: Sources, shards: dict[str, int]) -> _Receipts:
+    items, labels = _gather(run, sources)
+    units = [
+        BuildTitleIndex(
+            language,
+            0,
+            shards[language],
+            tuple(titles_path(language, shard) for shard in range(shards[language])),
+            tuple(
+                (name, sources.found.sets[language].tables[name])
+                for name in INDEX_TABLES
+                if name in sources.found.sets[language].tables
+            ),
+            tuple(
+                (source, tuple(items_path(source, language, number) for number in range(parts)))
+                for source, parts in items
+            ),
+            tuple(items_path(LABELS, language, number) for number in range(labels)),
+        )
+        for language in sources.languages
+    ]
+    receipts = by_language(units, run.phase("build title indexes", units))
+    languages = tuple(sources.languages)
+    carrying = [CarryItems(language, 0, 1, languages) for language in languages if len(languages) > 1]
+    for language, carried in by_language(carrying, run.phase("carry items", carrying)).items():
+        receipts[language] += carried
+    return receipts
+
+
+def _gather(run: Run, sources: Sources) -> tuple[list[tuple[str, int]], int]:
+    """How many files of each source there are for each language, in order of preference; and how many of labels."""
+    shared, languages = sources.found.shared, tuple(sources.languages)
+    items, labels = [], 0
+    if SITELINKS in shared:
+        file = shared[SITELINKS]
+        run.phase("read sitelinks", [GatherSitelinks(ALL_LANGUAGES, 0, file.size, file.path, languages)])
+        items.append((SITELINKS, 1))
+    if WIKIDATA in shared:
+        ranges = plan_ranges(ALL_LANGUAGES, [shared[WIKIDATA]], run.settings.range_size)
+        units = [
+            GatherWikidata(ALL_LANGUAGES, n, part.end - part.start, part, languages) for n, part in enumerate(ranges)
+        ]
+        run.phase("read Wikidata", units)
+        items.append((WIKIDATA, len(units)))
+        labels = len(units)
+    return items, labels
+
+
+def _resolve(run: Run, languages: Sequence[str], shards: dict[str, int], parsed: _Receipts) -> _Receipts:
+    sizes = {shard.path: shard.bytes for of in parsed.values() for receipt in of for shard in receipt.shards}
+    units = [
+        ResolveLinks(
+            language, number, sizes[parsed_path(language, number)], tuple(languages), run.settings.validation_share
+        )
+        for language in languages
+        for number in range(shards[language])
+    ]
+    return by_language(units, run.phase("resolve links", units))
+
+
+def by_language(units: Sequence[Unit], receipts: Sequence[Receipt]) -> _Receipts:
+    """Receipts in the order of their units, for each language."""
+    grouped: _Receipts = {}
+    for unit, receipt in zip(units, receipts, strict=True):
+        grouped.setdefault(unit.language, []).append(receipt)
+    return grouped
+
+
+def _finish(
+    run: Run,
+    inputs: dict[str, Any],
+    described: list[dict[str, object]],
+    parsed: _Receipts,
+    indexed: _Receipts,
+    resolved: _Receipts,
+) -> None:
+    options = run.settings.deciding(STAGE)
+    totals: dict[str, Any] = {}
+    for language in resolved:
+        own = [source for source in described if source["language"] in (language, ALL_LANGUAGES)]
+        receipts = [*parsed[language], *indexed[language], *resolved[language]]
+        write_folder(run.storage, f"articles/{language}", "articles", ARTICLES, language, options, {}, receipts, own)
+        write_folder(run.storage, f"failures/{language}", "failures", FAILURES, language, options, {}, receipts, own)
+        totals |= language_totals({language: receipts})
+    run.finish(STAGE, inputs, {"languages": totals, "sources": described}, PHASES)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command."""
+    return run_command(
+        STAGE,
+        "Articles with their links and items, from dumps of Wikipedia.",
+        "  mlukit link --dumps DIR --output OUT --languages en,de,ja\n"
+        "  mlukit link --dump en=enwiki.xml.bz2 --output OUT --allow-unresolved",
+        [(STAGE, link_articles)],
+        arguments,
+    )

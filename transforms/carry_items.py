@@ -1,0 +1,27 @@
+"""Gives pages without an item those of the pages that they are in other languages."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from corpus.carry_items import CARRIED, carry_items
+from schemas.manifest import Receipt
+from transforms.do_units import Unit
+from transforms.monitor import Monitor
+from transforms.open_index import index_folder, local_folder
+from transforms.storage import Storage, is_local
+
+
+@dataclass(frozen=True)
+class CarryItems(Unit):
+    """Adds a layer to the index of a language; needs those of all others."""
+
+    phase: ClassVar[str] = "carry"
+    languages: tuple[str, ...]
+
+    def run(self, storage: Storage, monitor: Monitor) -> Receipt:
+        """See `corpus.carry_items`."""
+        folders = {language: local_folder(storage, index_folder(language)) for language in self.languages}
+        counts = carry_items(self.language, folders)
+        if not is_local(storage.root):
+            storage.upload_folder(folders[self.language] / CARRIED, f"{index_folder(self.language)}/{CARRIED}")
+        return Receipt(self.name, counts={f"carry {name}": n for name, n in counts.items()})

@@ -1,0 +1,79 @@
+"""Puts the tokenizer's model into the output: trained on its articles, or copied."""
+
+import hashlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from corpus.tokenizer import Tokenizer
+from corpus.train_tokenizer import train_sentencepiece
+from schemas.manifest import Receipt
+from transforms.do_units import Unit
+from transforms.monitor import Monitor
+from transforms.storage import Storage, open_file
+from transforms.write_shards import read_batches
+
+MODEL_PATH = "tokenizer/sentencepiece.bpe.model"  # the name that Hugging Face's tokenizers look for
+SAMPLE_CHARACTERS = 40_000_000  # over all languages: what training holds in memory is some ten times that
+LANGUAGE_EXPONENT = (
+    0.7  # of a language's share, as in mLUKE's and XLM-R's sampling (Conneau et al., 2020: alpha 0.3 to 0.7)
+)
+
+
+@dataclass(frozen=True)
+class CopyTokenizer(Unit):
+    """A model file of the user's."""
+
+    phase: ClassVar[str] = "tokenizer"
+    path: str
+
+    def run(self, storage: Storage, monitor: Monitor) -> Receipt:
+        """The receipt's facts hold the model's fingerprint."""
+        with open_file(self.path) as stream:
+            return _write(self.name, stream.read(), storage)
+
+
+@dataclass(frozen=True)
+class TrainTokenizer(Unit):
+    """A model of the articles' own, in one process: SentencePiece's trainer knows no other way."""
+
+    phase: ClassVar[str] = "tokenizer"
+    pieces: int
+    shards: tuple[tuple[str, tuple[str, ...]], ...]  # by language
+    characters: tuple[tuple[str, int], ...]  # of text, by language
+
+    def run(self, storage: Storage, monitor: Monitor) -> Receipt:
+        """Reads shards in an order of their own until each language has its share."""
+        return _write(self.name, train_sentencepiece(self._paragraphs(storage, monitor), self.pieces), storage)
+
+    def _paragraphs(self, storage: Storage, monitor: Monitor) -> Iterator[str]:
+        budgets = sample_sizes(dict(self.characters), SAMPLE_CHARACTERS)
+        for language, paths in self.shards:
+            left = budgets[language]
+            for path in sorted(paths, key=lambda p: hashlib.sha256(p.encode()).digest()):
+                if left <= 0:
+                    break
+                with storage.open(path) as stream:
+                    for batch in read_batches(stream, ["split", "text"]):
+                        monitor.advance()
+                        for split, text in zip(*(batch[name].to_pylist() for name in ("split", "text")), strict=True):
+                            if split == "train" and left > 0:
+                                left -= len(text)
+                                yield from text.split("\n")
+
+
+def sample_sizes(characters: dict[str, int], total: int) -> dict[str, int]:
+    """How many characters each language gives to a sample, in proportion to its own to the power of 0.7."""
+    weights = {language: n**LANGUAGE_EXPONENT for language, n in characters.items()}
+    scale = total / math.fsum(weights.values()) if any(weights.values()) else 0.0
+    return {language: math.ceil(weight * scale) for language, weight in weights.items()}
+
+
+def _write(name: str, model: bytes, storage: Storage) -> Receipt:
+    tokenizer = Tokenizer.load(model)
+    with storage.write(MODEL_PATH) as stream:
+        stream.write(model)
+        stream.rows = tokenizer.size
+    facts = {"tokenizer": tokenizer.fingerprint}
+    return Receipt(name, (storage.shard(MODEL_PATH, stream),), counts={"pieces": tokenizer.size}, facts=facts)
