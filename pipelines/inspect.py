@@ -42,18 +42,21 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("folder", metavar="FOLDER", help="an output folder, or one of the folders in it")
     parser.add_argument("--number", type=int, default=3, metavar="N", help="records to show (default 3)")
+    parser.add_argument(
+        "--characters", type=int, default=1500, metavar="N", help="of a record; 0 shows all (default 1500)"
+    )
     parser.add_argument("--page-id", type=int, metavar="ID", help="only records of this page")
     asked = parser.parse_args(list(arguments))
     try:
-        show(asked.folder.rstrip("/"), asked.number, asked.page_id)
+        show(asked.folder.rstrip("/"), asked.number, asked.characters, asked.page_id)
     except InspectError as error:
         print(f"mlukit inspect: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def show(folder: str, number: int, page_id: int | None = None) -> None:
-    """Prints `number` records of a folder, or the report of an output folder.
+def show(folder: str, number: int, characters: int = 0, page_id: int | None = None) -> None:
+    """Prints `number` records of a folder, at most `characters` of each, or the report of an output folder.
 
     Raises:
         InspectError: the folder is none of ours.
@@ -74,7 +77,9 @@ def show(folder: str, number: int, page_id: int | None = None) -> None:
         rows = (row for row in rows if getattr(row, "page_id", None) == page_id)
     render = _renderer(root, manifest)
     for row in islice(rows, number):
-        print(render(row), end="\n\n")
+        text = render(row)
+        cut = 0 < characters < len(text)
+        print(f"{text[:characters]} … (--characters 0 shows all)" if cut else text, end="\n\n")
 
 
 def _rows(root: Storage, manifest: dict[str, Any]) -> Iterator[Any]:

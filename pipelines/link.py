@@ -7,11 +7,12 @@ from corpus.dump_files import FileInfo
 from corpus.dump_ranges import DumpRange, plan_ranges
 from pipelines.folders import write_folder
 from pipelines.report import language_totals
-from pipelines.run import Run
+from pipelines.run import Run, say
 from pipelines.sources import Sources, describe, find_sources
 from pipelines.stages import run_command
 from schemas.arrow import ARTICLES, FAILURES
 from schemas.manifest import Receipt
+from transforms.ask_wikidata import AskWikidata
 from transforms.build_title_index import BuildTitleIndex
 from transforms.carry_items import CarryItems
 from transforms.checksum_files import ChecksumFile
@@ -40,6 +41,7 @@ def link_articles(run: Run) -> None:
     parsed = _parse(run, sources, ranges)
     shards = {language: sum(part.shards for part in of) for language, of in ranges.items()}
     indexed = _index(run, sources, shards)
+    _ask(run, sources.languages, shards)
     resolved = _resolve(run, sources.languages, shards, parsed)
     _finish(run, inputs, described, parsed, indexed, resolved)
 
@@ -95,6 +97,18 @@ def _index(run: Run, sources: Sources, shards: dict[str, int]) -> _Receipts:
     for language, carried in by_language(carrying, run.phase("carry items", carrying)).items():
         receipts[language] += carried
     return receipts
+
+
+def _ask(run: Run, languages: Sequence[str], shards: dict[str, int]) -> None:
+    settings = run.settings
+    if settings.wikidata_api:
+        paths = tuple(parsed_path(language, number) for language in languages for number in range(shards[language]))
+        cache = settings.wikidata_cache
+        asking = AskWikidata(
+            ALL_LANGUAGES, 0, 1, paths, tuple(languages), settings.wikidata_endpoint, settings.wikidata_contact, cache
+        )
+        (receipt,) = run.phase("ask Wikidata", [asking])
+        say(f"ask Wikidata: {', '.join(f'{name} {n:,}' for name, n in sorted(receipt.counts.items()))}")
 
 
 def _gather(run: Run, sources: Sources) -> tuple[list[tuple[str, int]], int]:

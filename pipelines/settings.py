@@ -89,6 +89,12 @@ class Settings:
         metavar="URL",
         bytes_=False,
     )
+    wikidata_contact: str = _option(
+        "", "link", "address that Wikimedia may write to, named in requests", str, metavar="ADDRESS", bytes_=False
+    )
+    wikidata_cache: str = _option(
+        "", "link", "file that keeps Wikidata's answers (default: in OUT)", str, metavar="FILE", bytes_=False
+    )
     allow_unresolved: bool = _option(False, "link", "go on without any source of items for a language")
     validation_share: float = _option(
         0.01, "link", "share of items whose pages are held out in every language (default 0.01)", share, metavar="SHARE"

@@ -1,0 +1,89 @@
+"""Asks Wikidata for the items of titles that no table has one for; answers are kept for the next run."""
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from corpus.title_index import TitleIndex
+from corpus.title_index_build import build_title_index
+from corpus.wikidata_api import WikidataApi
+from schemas.manifest import Receipt
+from transforms.do_units import Unit
+from transforms.monitor import Monitor
+from transforms.open_index import index_folder, open_indexes
+from transforms.storage import Storage, is_local
+from transforms.write_shards import read_batches
+
+ASKED = "asked"  # the layer of an index: corpus.title_index.LAYERS
+CACHE = "wikidata-answers.sqlite"
+
+
+@dataclass(frozen=True)
+class AskWikidata(Unit):
+    """Adds a layer to the index of each language; one unit, since the service bears one asker."""
+
+    phase: ClassVar[str] = "ask"
+    parsed: tuple[str, ...]  # shards of parsed articles, of all languages
+    languages: tuple[str, ...]
+    endpoint: str
+    contact: str
+    cache: str  # a local file; "" for one in the output folder
+
+    def run(self, storage: Storage, monitor: Monitor) -> Receipt:
+        """See `corpus.wikidata_api`."""
+        counts: Counter[str] = Counter()
+        indexes = open_indexes(storage, self.languages)
+        with ExitStack() as stack:
+            api = stack.enter_context(
+                WikidataApi(self._cache_file(storage, stack), self.endpoint, contact=self.contact)
+            )
+            for language, index in indexes.items():
+                with storage.write_folder(f"{index_folder(language)}/{ASKED}") as folder:
+                    answers = self._answers(api, language, index, storage, monitor)
+                    built = build_title_index(folder, items_by_title={ASKED: answers})
+                counts[f"{language} titles given an item"] = built.get("items", 0)
+            counts.update({f"wikidata {name}": n for name, n in api.counts.items()})
+        return Receipt(self.name, counts=counts)
+
+    def _cache_file(self, storage: Storage, stack: ExitStack) -> Path:
+        if self.cache:
+            return Path(self.cache)
+        if is_local(storage.root):
+            return Path(storage.path(CACHE))
+        return Path(stack.enter_context(tempfile.TemporaryDirectory())) / CACHE
+
+    def _answers(
+        self, api: WikidataApi, language: str, index: TitleIndex, storage: Storage, monitor: Monitor
+    ) -> Iterator[tuple[str, int]]:
+        for title, qid in api.items(language, self._lacking(language, index, storage, monitor)):
+            monitor.advance()
+            if qid is not None:
+                yield title, qid
+
+    def _lacking(self, language: str, index: TitleIndex, storage: Storage, monitor: Monitor) -> Iterator[str]:
+        """Titles of a language without an item: of articles, and of what links lead to."""
+        for path in self.parsed:
+            with storage.open(path) as stream:
+                for batch in read_batches(stream, ["language", "title", "links"]):
+                    monitor.advance()
+                    yield from _without_item(_titles(batch, language), index)
+
+
+def _titles(batch: pa.RecordBatch, language: str) -> list[str]:
+    own = batch["title"].filter(pc.equal(batch["language"], language))
+    links = batch["links"].flatten()
+    targets = links.field("target").filter(pc.equal(links.field("language"), language))
+    return sorted({*own.to_pylist(), *targets.to_pylist()})
+
+
+def _without_item(titles: Sequence[str], index: TitleIndex) -> Iterator[str]:
+    for title, found in zip(titles, index.find(titles), strict=True):
+        if found.qid is None and found.status in ("red", "no_item"):
+            yield found.page or title
