@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from corpus.example_options import ExampleOptions
 from corpus.sentences import trimmed_spans
 from corpus.tokenizer import Tokenizer
 from schemas.manifest import Flow
-from schemas.records import Span
+from schemas.records import Mention, Span
 
 FILL = 0.9  # of the possible length, aimed at where a long sentence is cut: leaves room to look for a word's start
 
@@ -54,7 +54,7 @@ class Flows:
             self.mentions.skipped[f"sentence left out: {reason}"] += mentions
 
 
-def merge_sentences(sentences: Sequence[Span], links: Sequence[Span]) -> list[Span]:
+def merge_sentences(sentences: Sequence[Span], links: Iterable[Span | Mention]) -> list[Span]:
     """The sentences with those joined over whose border a link runs: "Dr. No" ends no sentence.
 
     Args:
@@ -111,33 +111,21 @@ def _settle(
     done: list[Sentence],
 ) -> list[SentenceRange]:
     """Adds the encoded sentence to `done`, or returns what to encode in its place."""
-    kept = [
-        mention
-        for mention, ids in zip(sentence.mentions, segments[1::2], strict=True)
-        if 0 < len(ids) <= options.max_mention_pieces
-    ]
-    if len(kept) < len(sentence.mentions):
-        _count_unfit(segments[1::2], options, flows)
-        return [sentence._replace(mentions=kept)]
+    if unfit := [i for i, ids in enumerate(segments[1::2]) if not 0 < len(ids) <= options.max_mention_pieces]:
+        for i in unfit:
+            over = bool(segments[2 * i + 1])
+            flows.mentions.skipped[f"over {options.max_mention_pieces} pieces" if over else "no pieces"] += 1
+        return [sentence._replace(mentions=[m for i, m in enumerate(sentence.mentions) if i not in unfit])]
     pieces = sum(map(len, segments))
     if pieces <= options.max_pieces:
         done.append(_joined(sentence, segments))
         return []
     parts = _cut(text, sentence, pieces, tokenizer, options)
-    flows.sentences.entered += len(parts) - 1
     if len(parts) > 1:
+        flows.sentences.entered += len(parts) - 1
         return parts
-    flows.sentences.entered += 1
     flows.skip(f"over {options.max_pieces} pieces, nowhere to cut", mentions=len(sentence.mentions))
     return []
-
-
-def _count_unfit(mentions: Sequence[list[int]], options: ExampleOptions, flows: Flows) -> None:
-    for ids in mentions:
-        if not ids:
-            flows.mentions.skipped["no pieces"] += 1
-        elif len(ids) > options.max_mention_pieces:
-            flows.mentions.skipped[f"over {options.max_mention_pieces} pieces"] += 1
 
 
 def _joined(sentence: SentenceRange, segments: list[list[int]]) -> Sentence:

@@ -16,7 +16,7 @@ from corpus.sentences import SentenceSplitter
 from corpus.tokenizer import BOS_ID, EOS_ID, Tokenizer
 from corpus.vocabulary import UNKNOWN_ID
 from schemas.manifest import Flow
-from schemas.records import Example, LinkedArticle, Span
+from schemas.records import Example, LinkedArticle
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def _sentences(
     flows: Flows,
 ) -> list[Sentence]:
     text = article.text
-    links = [Span(link.start, link.end) for link in article.links if text.find("\n", link.start, link.end) < 0]
+    links = (link for link in article.links if text.find("\n", link.start, link.end) < 0)
     sentences = merge_sentences(splitter.spans(text), links)
     flows.sentences.entered = len(sentences)
     if not options.include_headings:

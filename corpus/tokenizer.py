@@ -14,6 +14,7 @@ import hashlib
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Self
 
 import sentencepiece
@@ -97,7 +98,7 @@ class Tokenizer:
             normalised, offsets = self._normalizer.normalize(text, with_offsets=True)
             segments += _cut(normalised, [_place(normalised, offsets, cut) for cut in text_cuts])
         ids = iter(self._encode_normalised(segments))
-        return [[next(ids) for _ in range(len(text_cuts) + 1)] for text_cuts in cuts]
+        return [list(islice(ids, len(text_cuts) + 1)) for text_cuts in cuts]
 
     def _normalise_uncut(self, texts: Sequence[str], cuts: Sequence[Sequence[int]]) -> Iterator[str]:
         """The normalised text of those that have no cuts, in one call; "" for the others."""
