@@ -1,5 +1,8 @@
 """Rows dealt out to parts of a file by a key, so that what belongs together can be read without the rest."""
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -9,6 +12,17 @@ import numpy.typing as npt
 import pyarrow as pa
 
 PARTS = 128
+
+
+@contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """An empty folder that is removed at the end, and with it what an earlier attempt left there."""
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 class PartitionedRows:

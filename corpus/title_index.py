@@ -30,6 +30,7 @@ import pyarrow.compute as pc
 from schemas.records import LinkStatus
 
 VERSION = 1
+MAX_QID = (1 << 32) - 1
 HEADER = "header.json"
 INTERLANGUAGE = "interlanguage.parquet"
 LAYERS = ("carried", "asked")  # in order of preference
@@ -208,14 +209,21 @@ class TitleIndex:
         titles: list[str] = self.titles.take(pa.array(rows)).cast(pa.string()).to_pylist()
         return titles
 
+    def has_items(self, qids: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool]:
+        """Whether each item has a page here, layers not counted."""
+        at = np.searchsorted(self.item_qids, qids)
+        has = at < len(self.item_qids)
+        has[has] = self.item_qids[at[has]] == qids[has]
+        return has
+
     def titles_of(self, qids: npt.ArrayLike) -> list[str | None]:
         """The title of the page that each item is; None where this wiki has none."""
         wanted = np.asarray(qids, np.int64)
-        at = np.searchsorted(self.item_qids, wanted)
-        known = np.flatnonzero(at < len(self.item_qids))
-        known = known[self.item_qids[at[known]] == wanted[known]]
+        items = np.where((wanted > 0) & (wanted <= MAX_QID), wanted, 0).astype(np.uint32)
+        known = np.flatnonzero(self.has_items(items))
+        at = np.searchsorted(self.item_qids, items[known])
         titles: list[str | None] = [None] * len(wanted)
-        for i, known_title in zip(known.tolist(), self.titles_at(self.item_rows[at[known]]), strict=True):
+        for i, known_title in zip(known.tolist(), self.titles_at(self.item_rows[at]), strict=True):
             titles[i] = known_title
         for layer in self.layers:
             lacking = [i for i, title in enumerate(titles) if title is None]

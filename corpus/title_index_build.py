@@ -5,11 +5,11 @@ come together by the title's hash; redirects come to the titles they lead to. Th
 the index's folder.
 """
 
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpus.follow_redirects import NOWHERE, follow_redirects
-from corpus.partition_rows import PARTS, PartitionedRows
+from corpus.partition_rows import PARTS, PartitionedRows, scratch_folder
 from corpus.sitelinks import DisambiguationPage, LangLink, PageItem, RedirectRow
 from corpus.title_index import (
     BROKEN,
@@ -47,7 +47,7 @@ COUNTS = {
     "redirect_loops": "redirects that come back to where they were",
     "redirects_broken": "redirects that lead to a page that does not exist",
     "redirects_elsewhere": "rows of redirect.sql that lead to another namespace or wiki",
-    "interlanguage": "interlanguage links of pages without an item, kept for corpus.carry_items",
+    "interlanguage": "interlanguage links of articles without an item, kept for corpus.carry_items",
     "unknown_page …": "rows of this table whose page is not in the dump",
     "qid_out_of_range": "rows whose item is not in Q1 to Q4294967295",
     "not_unicode": "rows whose title has a lone surrogate",
@@ -86,11 +86,10 @@ def build_title_index(
     Returns:
         What COUNTS explains; a count of 0 may be missing.
     """
-    directory.mkdir(parents=True, exist_ok=True)
     counts: Counter[str] = Counter()
     sources = items_by_title or {}
-    with TemporaryDirectory(prefix="parts-", dir=directory) as folder, ExitStack() as stack:
-        rows = TitleRows(Path(folder), stack, hash_titles, counts)
+    with scratch_folder(directory / "parts") as folder, ExitStack() as stack:
+        rows = TitleRows(folder, stack, hash_titles, counts)
         rows.add_pages(pages)
         rows.add_items(items_by_page)
         rows.add_redirects(redirects)
@@ -100,10 +99,28 @@ def build_title_index(
         rows.join_pages()
         writer = TitleIndexWriter(directory, rows.heap_bytes)
         stack.callback(writer.close)
-        _IndexBuild(Path(folder), stack, writer, counts).build(rows, [PAGE_PROPS, *sources])
+        _IndexBuild(folder, stack, writer, counts).build(rows, [PAGE_PROPS, *sources])
         counts = +counts
         writer.finish(counts)
     return dict(counts)
+
+
+def write_layer(directory: Path, name: str, items: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Writes a layer of an index, anew if there was one: items of titles that have none otherwise.
+
+    Args:
+        directory: of the index.
+        name: among corpus.title_index.LAYERS.
+        items: (title, QID).
+
+    Returns:
+        As `build_title_index`.
+    """
+    with scratch_folder(directory / f"{name}.part") as folder:
+        counts = build_title_index(folder / name, items_by_title={name: items})
+        shutil.rmtree(directory / name, ignore_errors=True)
+        (folder / name).rename(directory / name)
+    return counts
 
 
 class _IndexBuild:
@@ -185,8 +202,8 @@ class _IndexBuild:
     def _write_links(
         self, links: pa.Table, rows: pa.Table, qids: npt.NDArray[np.uint32], row_0: int, writer: pq.ParquetWriter
     ) -> None:
-        """Keeps the interlanguage links of pages that still have no item."""
-        lacking = np.flatnonzero((qids == 0) & (rows["source"].to_numpy() == 0))
+        """Keeps the interlanguage links of articles that have no item."""
+        lacking = np.flatnonzero((qids == 0) & (rows["source"].to_numpy() == 0) & ~rows["redirect"].to_numpy())
         page_ids = rows["page_id"].to_numpy()[lacking]
         order = np.argsort(page_ids)
         lacking, page_ids = lacking[order], page_ids[order]
@@ -199,7 +216,8 @@ class _IndexBuild:
         links = links.take(pa.array(kept))
         table = pa.table([numbers, links["language"], links["title"]], schema=ROW_LINKS)
         table = table.group_by(ROW_LINKS.names, use_threads=False).aggregate([])
-        writer.write_table(table.sort_by([(name, "ascending") for name in ROW_LINKS.names]))
+        table = table.sort_by([(name, "ascending") for name in ROW_LINKS.names])
+        writer.write_table(table, row_group_size=len(table))  # a page lies in one row group
         self._counts["interlanguage"] += len(table)
 
     def _write_targets(self, ends: Sequence[int]) -> None:

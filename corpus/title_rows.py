@@ -15,11 +15,10 @@ import pyarrow.compute as pc
 
 from corpus.partition_rows import PARTS, PartitionedRows
 from corpus.sitelinks import DisambiguationPage, LangLink, PageItem, RedirectRow
-from corpus.title_index import HashTitles
+from corpus.title_index import MAX_QID, HashTitles
 from schemas.records import PageTitle
 
 BATCH_ROWS = 1 << 16
-MAX_QID = (1 << 32) - 1
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 _PAGE_ID, _QID = pa.field("page_id", pa.int64()), pa.field("qid", pa.uint32())
