@@ -62,7 +62,6 @@ def _plain(text: str, kept: list[str]) -> str:
     if "&" in text:
         text = text.replace("&nbsp;", " ")
         text = decode_entities(_LINE_END_ENTITY.sub(" ", text))
-    text = close_holes(text)
     for character in _INVISIBLE:
         if character in text:
             text = text.replace(character, "")
@@ -71,48 +70,44 @@ def _plain(text: str, kept: list[str]) -> str:
             text = text.replace(space, " ")
     while "  " in text:
         text = text.replace("  ", " ")
-    return text
+    return close_holes(text)
 
 
 def _take_links(line: str, at: int, targets: list[tuple[str, str]], result: Assembled) -> str:
     """`line`, which begins at `at`, without the markers of its links, which are added to the result."""
-    out: list[str] = []
-    length = 0  # of what is in out
-    ends_blank = True
-    pieces = _LINK_EDGE.split(line)
-    start = number = -1
-    for i, piece in enumerate(pieces):
-        if i % 2:
-            if piece is None:
-                if number >= 0:
-                    _add_link(out, start, length, at, targets[number], result)
-                number = -1
-            else:
-                number, start = int(piece), length
-            continue
-        if ends_blank and piece.startswith(" "):
-            piece = piece[1:]
-        if piece:
-            out.append(piece)
-            length += len(piece)
-            ends_blank = piece.endswith(" ")
+    pieces = _LINK_EDGE.split(line)  # text, number, anchor, None, text, …
+    out = [pieces[0]]
+    end = at + len(pieces[0])
+    after_space = not pieces[0] or pieces[0].endswith(" ")
+    for i in range(1, len(pieces), 4):
+        anchor = pieces[i + 1].strip(" ")
+        start = end
+        if anchor and not after_space and pieces[i + 1].startswith(" "):
+            out.append(" ")
+            start += 1
+        end = start + len(anchor)
+        out.append(anchor)
+        if not anchor or anchor.isspace():
+            result.empty_anchors += 1
+        else:
+            result.links.append(Link(start, end, *targets[int(pieces[i])]))
+            after_space = False
+        text = (" " if pieces[i + 1].endswith(" ") else "") + pieces[i + 3]
+        if text.startswith(" "):
+            text = text.lstrip(" ") if after_space else " " + text.lstrip(" ")
+        if text:
+            after_space = text.endswith(" ")
+            out.append(text)
+            end += len(text)
     return "".join(out).rstrip(" ")
-
-
-def _add_link(out: list[str], start: int, end: int, at: int, target: tuple[str, str], result: Assembled) -> None:
-    anchor = "".join(out)[start:end]
-    core = anchor.strip(" ")
-    if not core or core.isspace():
-        result.empty_anchors += 1
-        return
-    start += len(anchor) - len(anchor.lstrip(" "))
-    result.links.append(Link(at + start, at + start + len(core), *target))
 
 
 def _sections(headings: list[tuple[int, int, str]], end: int) -> list[Section]:
     """Sections from (start, level, heading): each ends before the next of its level or a higher one."""
-    sections: list[Section] = []
-    for i, (start, level, heading) in enumerate(headings):
-        after = next((s - 1 for s, other, _ in headings[i + 1 :] if other <= level), end)
-        sections.append(Section(start, after, level, heading))
-    return sections
+    ends = [end] * len(headings)
+    opened: list[int] = []  # sections that may go on
+    for i, (start, level, _) in enumerate(headings):
+        while opened and headings[opened[-1]][1] >= level:
+            ends[opened.pop()] = start - 1
+        opened.append(i)
+    return [Section(start, ends[i], level, heading) for i, (start, level, heading) in enumerate(headings)]

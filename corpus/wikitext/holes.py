@@ -4,31 +4,60 @@ import re
 
 from corpus.wikitext.markers import HOLE
 
-_OPENING = "(\\[（［「『〈《【“«‹"
-_CLOSING = ")\\]）］」』〉》】”»›"
-_COMMA = ",;،؛、，；"
-_STOP = ".:!?。：！？।"
-_MARKUP = f"{HOLE} \t\xa0"
+_OPENING = "([（［「『〈《【“«‹"
+_CLOSING = ")]）］」』〉》】”»›"
+_COMMAS = ",;،؛、，；"
+_STOPS = ".!?。！？।"
+_BETWEEN = f"{HOLE} {_COMMAS}:/–—-"  # what stands between two words around a hole
+_LOOSE = f"{HOLE} {_COMMAS}"
 
-# One or more holes with what stands around them and belongs to them.
-_IN_BRACKETS = re.compile(rf"[ \t\xa0]*[{_OPENING}][{_MARKUP}{_COMMA}:/–-]*{HOLE}[{_MARKUP}{_COMMA}:/–-]*[{_CLOSING}]")
-_AFTER_OPENING = re.compile(rf"([{_OPENING}])[{_MARKUP}{_COMMA}]*{HOLE}[{_MARKUP}{_COMMA}:]*")
-_BEFORE_CLOSING = re.compile(rf"[ \t\xa0]*[{_COMMA}]?[ \t\xa0]*{HOLE}[{_MARKUP}{_COMMA}]*([{_CLOSING}])")
-_BETWEEN_COMMAS = re.compile(rf"[ \t\xa0]*([{_COMMA}])[ \t\xa0]*{HOLE}[{_MARKUP}]*(?=[{_COMMA}{_STOP}])")
-_BEFORE_STOP = re.compile(rf"[ \t\xa0]*{HOLE}[{_MARKUP}]*(?=[{_COMMA}{_STOP}](?:[^\w]|$))")
-_AT_START = re.compile(rf"(?m)^[ \t\xa0]*{HOLE}[{_MARKUP}{_COMMA}{_STOP}–—-]*(?=[^{_COMMA}{_STOP}])")
-_BETWEEN_SPACES = re.compile(rf"[ \t\xa0]+{HOLE}[{_MARKUP}]*[ \t\xa0]|[ \t\xa0]{HOLE}+[{_MARKUP}]*$", re.MULTILINE)
+# All that stands around holes, with the brackets at its ends; it begins where no longer one does: linear.
+_AROUND = re.compile(
+    "(?:[{o}]|(?<![{o}{b}]))[{b}]+[{c}]?".format(o=re.escape(_OPENING), c=re.escape(_CLOSING), b=re.escape(_BETWEEN))
+)
+_QUOTED = re.compile(f"([\"']) ?{HOLE} ?\\1")
+_HOLES = re.compile(f"{HOLE}[{HOLE} ]*(?={HOLE}){HOLE}|{HOLE}")
+_SPACE_BEFORE = re.compile(f" {HOLE}+(?=[{_COMMAS}:])")
+_COMMAS_IN_ROW = re.compile(f" *([{_COMMAS}])[ {_COMMAS}]*(?=[{_COMMAS}])[{_COMMAS}]")
+_DASHES_IN_ROW = re.compile(r"([–—-]) +\1(?= )")
+_MAX_BRACKETS = 3  # pairs around one hole
 
 
 def close_holes(text: str) -> str:
-    """`text` without holes, with the brackets, commas and spaces gone that stood only for what is missing."""
+    """`text`, whose spaces are single, without holes and the brackets, commas and spaces that stood only for them."""
     if HOLE not in text:
         return text
-    text = _IN_BRACKETS.sub("", text)
-    text = _AFTER_OPENING.sub(r"\1", text)
-    text = _BEFORE_CLOSING.sub(r"\1", text)
-    text = _AT_START.sub("", text)
-    text = _BETWEEN_COMMAS.sub("", text)
-    text = _BEFORE_STOP.sub("", text)
-    text = _BETWEEN_SPACES.sub(" ", text)
-    return text.replace(HOLE, "")
+    return "\n".join(_close_in(line) if HOLE in line else line for line in text.split("\n"))
+
+
+def _close_in(line: str) -> str:
+    line = _QUOTED.sub(HOLE, _HOLES.sub(HOLE, line))
+    for _ in range(_MAX_BRACKETS):
+        if HOLE in line:
+            line = _AROUND.sub(_close, line)
+    return line.replace(HOLE, "").replace("  ", " ")
+
+
+def _close(around: re.Match[str]) -> str:
+    """What is left of a hole's surroundings; a hole again where a pair of brackets went."""
+    text = around[0]
+    if HOLE not in text:
+        return text
+    head = text[0] if text[0] in _OPENING else ""
+    tail = text[-1] if text[-1] in _CLOSING else ""
+    inner = text[len(head) : len(text) - len(tail)]
+    if head and tail:
+        return HOLE
+    if head:
+        return head + inner.strip(_LOOSE).replace(HOLE, "")
+    if tail:
+        return tail
+    if not around.start():
+        return ""
+    inner = _SPACE_BEFORE.sub("", inner).replace(HOLE, "")
+    inner = _DASHES_IN_ROW.sub(r"\1", inner)
+    inner = _COMMAS_IN_ROW.sub(r"\1", inner)
+    after = around.string[around.end() : around.end() + 2]
+    if not after or (after[0] in _STOPS and not after[1:].isalnum()):
+        return inner.rstrip(_LOOSE)
+    return inner

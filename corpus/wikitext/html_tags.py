@@ -50,6 +50,8 @@ def strip_html_tags(text: str, dropped: list[str]) -> str:
 
 
 def _mark(tag: re.Match[str], name: str) -> str:
+    if name == "table" and tag[1]:
+        return "\n|}\n"  # it may close a {|
     shown = _SHOWN[name]
     if shown != TAG:
         return shown
