@@ -1,0 +1,254 @@
+"""What is written is read with what users have: TensorFlow, tfrecord, pyarrow, datasets, DuckDB.
+
+The programs of docs/data.md run here, each in a process of its own, on a small output made by our own writers.
+"""
+
+import io
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+
+from corpus.count_links import DEFAULT_KINDS, count_shard
+from corpus.mention_dictionary import merge_mentions
+from corpus.vocabulary import merge_entities, order_vocabulary
+from schemas import arrow
+from schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS, FAILURE_ROWS
+from schemas.manifest import MANIFEST
+from schemas.records import KINDS, LINK_STATUSES, Example, Failure, Kind, LinkedArticle, Mention, Section, Span, Split
+from schemas.tf_example import decode_example, encode_example
+from schemas.tfrecord import TFRecordWriter, read_tfrecords
+
+DOCS = (Path(__file__).parents[2] / "docs/data.md").read_text()
+PROGRAMS = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", DOCS, re.DOTALL)
+
+TITLES = {("de", 64): "Berlin", ("en", 64): "Berlin", ("de", 183): "Deutschland", ("en", 183): "Germany"}
+
+
+def article(
+    language: str, page_id: int, title: str, text: str, links: Sequence[tuple[str, int | None]], kind: Kind = "article"
+) -> LinkedArticle:
+    """An article with a heading, whose links are the first places of their anchors in the text."""
+    starts = [(text.index(anchor), anchor, qid) for anchor, qid in links]
+    mentions = tuple(
+        Mention(at, at + len(anchor), language, anchor, anchor if qid else None, qid, "resolved" if qid else "red")
+        for at, anchor, qid in starts
+    )
+    line = text.index("\n")
+    paragraphs, sections = (Span(0, line), Span(line + 1, len(text))), (Section(0, len(text), 2, text[:line]),)
+    split: Split = "validation" if title == "Bremen" else "train"
+    return LinkedArticle(language, page_id, 9, title, page_id, kind, split, text, paragraphs, sections, mentions)
+
+
+ARTICLES = {
+    "de": [
+        article(
+            "de",
+            1,
+            "Spree",
+            "Lauf\n𐍈 Die Spree fließt durch Berlin in Deutschland.",
+            [("Berlin", 64), ("Deutschland", 183)],
+        ),
+        article(
+            "de",
+            2,
+            "Bremen",
+            "Lage\nBremen ist kleiner als Berlin, heißt es in Dibbersen.",
+            [("Berlin", 64), ("Dibbersen", None)],
+        ),
+        article(
+            "de",
+            3,
+            "Berlin (Begriffsklärung)",
+            "Berlin\nBerlin ist ein Schiff.",
+            [("Berlin", 821244)],
+            "disambiguation",
+        ),
+    ],
+    "en": [
+        article(
+            "en", 1, "Spree", "Course\nThe Spree flows through Berlin in Germany.", [("Berlin", 64), ("Germany", 183)]
+        )
+    ],
+}
+EXAMPLES = {
+    "de": [
+        Example("de", 1, 0, "train", (0, 622, 8, 7, 2), (4, 5), (1, 3), (2, 4), (5,), (51,)),
+        Example("de", 2, 0, "validation", (0, 250001, 2), (), (), (), (5,), (57,)),
+    ],
+    "en": [Example("en", 1, 0, "train", (0, 35, 2), (4,), (1,), (2,), (7,), (49,))],
+}
+FAILED = Failure("link", "wikitext_limits", "de", 4, "Tabelle", "nesting of 1,000 braces, at most 100 are read")
+
+
+def write_table(path: Path, batch: pa.RecordBatch) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_batches([batch]), path, compression="zstd")
+
+
+def write_counted(out: Path) -> None:
+    """The vocabulary and the mention dictionaries."""
+    entities = []
+    for language, articles in ARTICLES.items():
+        counts = io.BytesIO(), io.BytesIO()
+        count_shard([ARTICLE_ROWS.to_batch(articles)], DEFAULT_KINDS, 1, *counts)
+        entities.append((language, counts[0]))
+        mentions = io.BytesIO()
+        merge_mentions([counts[1]], 0, mentions)
+        (out / "mentions" / language).mkdir(parents=True)
+        (out / "mentions" / language / "mentions-00000.parquet").write_bytes(mentions.getvalue())
+    merged = io.BytesIO()
+    merge_entities(entities, 0, 2, 1, merged)
+    (out / "vocabulary").mkdir()
+    with (
+        (out / "vocabulary/vocabulary.parquet").open("wb") as parquet,
+        (out / "vocabulary/vocabulary.jsonl").open("wb") as jsonl,
+    ):
+        order_vocabulary(
+            [merged],
+            languages=list(ARTICLES),
+            size=100,
+            titles_of=lambda language, qids: [TITLES.get((language, qid)) for qid in qids],
+            labels_of=None,
+            parquet=parquet,
+            jsonl=jsonl,
+        )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with OUT in it, of the layout that the pipelines write."""
+    top = tmp_path_factory.mktemp("readers")
+    out = top / "OUT"
+    for language in ARTICLES:
+        write_table(out / f"articles/{language}/articles-00000.parquet", ARTICLE_ROWS.to_batch(ARTICLES[language]))
+        write_table(out / f"examples/{language}/examples-00000.parquet", EXAMPLE_ROWS.to_batch(EXAMPLES[language]))
+        with (
+            (out / f"examples/{language}/examples-00000.tfrecord.gz").open("wb") as file,
+            TFRecordWriter(file) as writer,
+        ):
+            for example in EXAMPLES[language]:
+                writer.write(encode_example(example))
+    write_table(out / "failures/de/link-00000.parquet", FAILURE_ROWS.to_batch([FAILED]))
+    write_counted(out)
+    for held in {path.parent for path in out.rglob("*.parquet")}:
+        (held / MANIFEST).write_text("{}\n")
+    return top
+
+
+def run(program: str, folder: Path) -> str:
+    """What a program prints, run in the folder."""
+    quiet = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / "cache"), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    quiet |= {"HF_DATASETS_DISABLE_PROGRESS_BARS": "1", "TF_ENABLE_ONEDNN_OPTS": "0", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, env=os.environ | quiet, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_page_has_a_program_for_each_reader() -> None:
+    imported = [re.findall(r"^(?:from|import) (\w+)", program, re.MULTILINE)[-1] for program, _ in PROGRAMS]
+    assert imported == ["pyarrow", "datasets", "duckdb", "tensorflow", "tfrecord"]
+    assert all(len(program.splitlines()) <= 10 for program, _ in PROGRAMS)
+
+
+@pytest.mark.parametrize(("program", "output"), PROGRAMS)
+def test_the_programs_of_the_page_print_what_it_says(program: str, output: str, folder: Path) -> None:
+    assert [line.rstrip() for line in run(program, folder).splitlines()] == output.splitlines()
+
+
+def documented(heading: str) -> list[tuple[str, str]]:
+    """The columns of a section's table: name and type."""
+    section = DOCS.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    table = section.split("| column | type |")[1].split("\n\n")[0]
+    return re.findall(r"^\| `([\w.]+)` \| ([^|]+) \|", table, re.MULTILINE)
+
+
+def described(field: pa.Field, prefix: str = "") -> list[tuple[str, str]]:
+    """A column as the page writes it: its name and type, and those of its structs' fields."""
+    name, kind = prefix + field.name, field.type
+    if pa.types.is_list(kind) and pa.types.is_struct(kind.value_type):
+        return [(name, "list")] + [row for part in kind.value_type for row in described(part, f"{name}.")]
+    written = f"list<{kind.value_type}>" if pa.types.is_list(kind) else str(kind)
+    return [(name, written + ", may be null" * field.nullable)]
+
+
+@pytest.mark.parametrize("name", ["articles", "vocabulary", "mentions", "examples", "failures"])
+def test_every_column_is_on_the_page(name: str) -> None:
+    schema: pa.Schema = getattr(arrow, name.upper())
+    assert documented(name) == [row for field in schema for row in described(field)]
+
+
+def test_every_kind_and_status_is_on_the_page() -> None:
+    statuses = re.findall(r"^\| `(\w+)` \| (?:yes|null) \| (.*) \|$", DOCS, re.MULTILINE)
+    assert dict(statuses) == LINK_STATUSES
+    assert re.search(r"^\| `kind` \| string \| (.*?) \|", DOCS, re.MULTILINE)[1] == (
+        ", ".join(f"`{kind}`" for kind in KINDS[:-1]) + f" or `{KINDS[-1]}`"
+    )
+
+
+def test_tensorflow_parses_our_bytes_and_writes_the_same(folder: Path) -> None:
+    program = """
+import glob, hashlib
+import tensorflow as tf
+import schemas.tf_example  # its descriptors and TensorFlow's live in one process
+for path in sorted(glob.glob("OUT/examples/*/*.tfrecord.gz")):
+    for record in tf.data.TFRecordDataset(path, compression_type="GZIP").as_numpy_iterator():
+        assert tf.train.Example.FromString(record).SerializeToString(deterministic=True) == record
+        print(schemas.tf_example.decode_example(record).page_id)
+"""
+    root = Path(__file__).parents[2]
+    assert run(f"import sys; sys.path.insert(0, {str(root)!r})\n{program}", folder) == "1\n2\n1\n"
+
+
+def test_what_tensorflow_writes_is_read(folder: Path) -> None:
+    program = """
+import tensorflow as tf
+def ints(*values): return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+def text(value): return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode()]))
+features = dict(language=text("zh"), split=text("train"), page_id=ints(7), index=ints(0), token_ids=ints(0, 5, 2))
+for name in ("entity_ids", "entity_starts", "entity_ends"): features[name] = tf.train.Feature()
+for name in ("sentence_starts", "sentence_ends"): features[name] = ints(3)
+example = tf.train.Example(features=tf.train.Features(feature=features))
+with tf.io.TFRecordWriter("written.tfrecord.gz", "GZIP") as writer:
+    writer.write(example.SerializeToString())
+"""
+    run(program, folder)
+    with (folder / "written.tfrecord.gz").open("rb") as file:
+        read = [decode_example(record) for record in read_tfrecords(file)]
+    assert read == [Example("zh", 7, 0, "train", (0, 5, 2), (), (), (), (3,), (3,))]
+
+
+def test_our_own_reader(folder: Path) -> None:
+    for language, examples in EXAMPLES.items():
+        with (folder / f"OUT/examples/{language}/examples-00000.tfrecord.gz").open("rb") as file:
+            assert [decode_example(record) for record in read_tfrecords(file)] == examples
+
+
+@pytest.mark.parametrize("name", ["articles", "mentions", "failures"])
+def test_pyarrow_reads_a_folder_of_all_languages(name: str, folder: Path) -> None:
+    dataset = ds.dataset(folder / "OUT" / name, format="parquet")
+    # pyarrow drops "not null" of columns and keeps everything else
+    assert [(field.name, field.type) for field in dataset.schema] == [
+        (field.name, field.type) for field in getattr(arrow, name.upper())
+    ]
+    assert dataset.count_rows() == {"articles": 4, "mentions": 4, "failures": 1}[name]
+
+
+def test_datasets_finds_the_parquet_of_a_folder_by_itself(folder: Path) -> None:
+    program = """
+from datasets import load_dataset
+print(load_dataset("OUT/articles/de")["train"]["title"][:])
+print(load_dataset("parquet", data_files="OUT/articles/*/*.parquet", split="train", streaming=True).column_names[:3])
+"""
+    assert run(program, folder) == (
+        "['Spree', 'Bremen', 'Berlin (Begriffsklärung)']\n['language', 'page_id', 'revision_id']\n"
+    )
