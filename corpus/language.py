@@ -17,7 +17,7 @@ class KindRules:
     date_title: re.Pattern[str] | None = None  # matches a whole title: "1987", "March 4", "1980s"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Language:
     """One Wikipedia. Every mapping's keys are folded as `corpus.titles.fold_name` folds them.
 
@@ -40,3 +40,6 @@ class Language:
     uppercase: Mapping[str, str] = field(default_factory=dict)  # first letters with a capital of their own: Turkish i
     behaviour_switches: frozenset[str] = frozenset()  # "__NOTOC__", "__KEIN_INHALTSVERZEICHNIS__", …: as written
     kinds: KindRules = field(default_factory=KindRules)
+
+    def __repr__(self) -> str:
+        return f"Language({self.code!r})"

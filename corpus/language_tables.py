@@ -9,6 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from corpus.dump_files import wiki_of
 from corpus.kind_rules import read_kind_rules
 from corpus.language import Language
 from corpus.names import fold_name
@@ -19,7 +20,7 @@ _CAPITALS: dict[str, dict[str, str]] = {  # MediaWiki 1.39, includes/languages/L
     "az": {"i": "İ"},
     "kaa": {"i": "İ"},
 }
-_WIKI_NAMES = {"be-tarask": "be_x_oldwiki"}  # database names kept when the host was renamed
+_CASE_SENSITIVE = {"jbo"}  # $wgCapitalLinks is off: Pywikibot, families/wikipedia_family.py
 
 
 @cache
@@ -68,9 +69,16 @@ def generic_language(code: str, header_namespaces: Mapping[int, str] | None = No
         names = known["namespaces"].get(number, [row["canonical"]])
         english = [name for name in row["aliases"] if name in ("Image", "Image talk")]
         row |= {"name": names[0], "aliases": [*names[1:], *english]}
-    switches = json.loads(_read("en.json"))["behaviour_switches"]
-    made = {"code": code, "wiki": wiki_of(code), "case": "first-letter", "namespaces": rows, "local_interwiki": [code]}
-    language = _build(made | known | {"namespaces": rows, "behaviour_switches": switches}, {})
+    made = {
+        **known,
+        "code": code,
+        "wiki": wiki_of(code),
+        "case": "case-sensitive" if code in _CASE_SENSITIVE else "first-letter",
+        "namespaces": rows,
+        "local_interwiki": [code],
+        "behaviour_switches": json.loads(_read("en.json"))["behaviour_switches"],
+    }
+    language = _build(made, {})
     if not header_namespaces:
         return language
     named = replace(language, namespace_names={**language.namespace_names, **header_namespaces})
@@ -90,20 +98,6 @@ def with_namespaces(language: Language, names: Mapping[int, str]) -> Language:
     )
 
 
-def wiki_of(code: str) -> str:
-    """The database name of a Wikipedia: "zh-yue" -> "zh_yuewiki"."""
-    return _WIKI_NAMES.get(code, code.replace("-", "_") + "wiki")
-
-
-def code_of(wiki: str) -> str:
-    """The code of a database name: "be_x_oldwiki" -> "be-tarask"; ValueError for what is no Wikipedia's."""
-    renamed = {name: code for code, name in _WIKI_NAMES.items()}
-    code = renamed.get(wiki, wiki.removesuffix("wiki").replace("_", "-"))
-    if wiki_of(code) != wiki or code not in wikipedia_codes():
-        raise ValueError(f"no Wikipedia has the database name {wiki!r} (such as 'dewiki' or 'zh_yuewiki')")
-    return code
-
-
 @cache
 def _generic(code: str) -> Language:
     return generic_language(code)
@@ -112,7 +106,7 @@ def _generic(code: str) -> Language:
 def _build(made: Mapping[str, Any], written: Mapping[str, Any]) -> Language:
     common = _interwiki_table()
     local = frozenset(fold_name(prefix) for prefix in made["local_interwiki"])
-    interwiki: dict[str, str | None] = dict.fromkeys(common["other_wikis"]) | common["wikipedias"]
+    interwiki: dict[str, str | None] = dict.fromkeys(map(fold_name, common["other_wikis"])) | common["wikipedias"]
     interwiki |= dict.fromkeys(local, made["code"])
     names = {int(number): row["name"] for number, row in made["namespaces"].items()}
     return Language(

@@ -1,13 +1,13 @@
 """Redirects in wikitext: what `#REDIRECT [[X]]` leads to."""
 
 import re
-from functools import cache
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from corpus.language import Language
 from corpus.titles import Title, page_title
 
-_TARGET_START = re.compile(r"[ \t\n\v\f\r]*:?[ \t\n\v\f\r]*\[\[")
+_TARGET_START = re.compile(r"[ \t\n\v\f\r]*+:?+[ \t\n\v\f\r]*+\[\[")
 
 
 def redirect_target(text: str, language: Language) -> Title | None:
@@ -36,7 +36,7 @@ def redirect_target(text: str, language: Language) -> Title | None:
     return title if title and title.title and title.namespace >= 0 else None
 
 
-@cache
+@lru_cache(maxsize=64)
 def _words(language: Language) -> re.Pattern[str]:
     words = sorted(language.redirect_words, key=len, reverse=True)
-    return re.compile(rf"[ \t\n\r\0\v]*(?:{'|'.join(map(re.escape, words))})", re.IGNORECASE)
+    return re.compile(rf"[ \t\n\r\0\v]*+(?:{'|'.join(map(re.escape, words))})", re.IGNORECASE)

@@ -63,7 +63,7 @@ def normalise_title(raw: str, language: Language) -> Title | None:
     """The page that `[[raw]]` leads to on `language`'s wiki; None where MediaWiki sees no link and leaves the brackets.
 
     That is a target that is empty, too long, relative (`./`), a URL, or has illegal characters, before or after
-    decoding.
+    decoding. A target in another language's Wikipedia is read by that one's rules.
     """
     if _UNUSUAL.search(raw) is None and raw and len(raw) <= MAX_BYTES:
         if raw.isascii():
@@ -161,6 +161,8 @@ def _split(text: str, language: Language, wikis_left: int) -> Title | None:
         return None
     namespace = 0
     while parts := _split_prefix(text):
+        if wikis_left == 0:
+            return None
         prefix = parts[0].lower()
         if prefix in language.namespaces:
             namespace, text = language.namespaces[prefix], parts[1]
@@ -171,7 +173,7 @@ def _split(text: str, language: Language, wikis_left: int) -> Title | None:
             break
         if prefix not in language.local_interwiki:
             return _split_elsewhere(prefix, parts[1], colon, language, wikis_left)
-        colon, text = True, parts[1]
+        colon, text, wikis_left = True, parts[1], wikis_left - 1
         if not text:
             return Title(language.code, 0, "", leading_colon=True)
     return _finish(text, namespace, colon, language)
@@ -193,8 +195,6 @@ def _split_elsewhere(prefix: str, text: str, colon: bool, language: Language, wi
         if _is_illegal(name):
             return None
         return Title(code, 0, name.strip(" "), fragment or None, colon, sidebar)
-    if not wikis_left:
-        return None
     there = _split(text, any_language(code), wikis_left - 1)
     if there is None:
         return None
@@ -206,12 +206,14 @@ def _finish(text: str, namespace: int, colon: bool, language: Language) -> Title
     name = name.rstrip(" ")
     if _is_illegal(name) or len(name.encode()) > (MAX_SPECIAL_BYTES if namespace == -1 else MAX_BYTES):
         return None
-    name = capitalise(name, language)
-    if name.startswith(":") or (namespace and not name):
+    capitalised = capitalise(name, language)
+    if capitalised.startswith(":") or (namespace and not name):
         return None
     if namespace:
-        name = f"{language.namespace_names[namespace]}:{name}"
-    return Title(language.code, namespace, name, fragment or None, colon)
+        capitalised = f"{language.namespace_names[namespace]}:{capitalised}"
+    elif capitalised != name and _has_prefix(capitalised, language):
+        return None  # "ſpecial:X": MediaWiki has the title, and reads it otherwise where it is linked again
+    return Title(language.code, namespace, capitalised, fragment or None, colon)
 
 
 def _is_illegal(name: str) -> bool:

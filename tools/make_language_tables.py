@@ -184,12 +184,12 @@ def common_interwiki(maps: Iterable[dict[str, tuple[str | None, bool, bool]]]) -
     }
 
 
-def write(name: str, table: dict[str, Any]) -> None:
+def write(path: Path, table: dict[str, Any]) -> None:
     """Write a table so that a change of one name is a change of one line."""
     text = json.dumps(table, ensure_ascii=False, indent=1)
     text = re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda m: "[" + re.sub(r"\n\s*", " ", m[1]) + "]", text)
     text = re.sub(r"\{\s+(\"name\"[^{}]*?)\s+\}", lambda m: "{" + re.sub(r"\n\s*", " ", m[1]) + "}", text)
-    (LANGUAGES / name).write_text(text + "\n", encoding="utf-8")
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def siteinfos(folder: Path) -> Iterator[tuple[str, ElementTree.Element]]:
@@ -202,26 +202,27 @@ def siteinfos(folder: Path) -> Iterator[tuple[str, ElementTree.Element]]:
         yield path.name.removesuffix("wiki-siteinfo.xml.gz").replace("_", "-"), query
 
 
-def make_from_siteinfo(folder: Path, link_trails: Path) -> None:
+def make_from_siteinfo(folder: Path, link_trails: Path, output: Path) -> None:
     """Make the table of each wiki that has its siteinfo in `folder`, and the interwiki map of all."""
     trails = json.loads(link_trails.read_text(encoding="utf-8"))
     wikis = dict(siteinfos(folder))
     for code, query in wikis.items():
-        write(f"{code}.json", table_from_siteinfo(code, query, trails[code]))
-    write("interwiki.json", common_interwiki(read_interwiki(query) for query in wikis.values()))
+        write(output / f"{code}.json", table_from_siteinfo(code, query, trails[code]))
+    write(output / "interwiki.json", common_interwiki(read_interwiki(query) for query in wikis.values()))
 
 
-def make_messages(mediawiki: Path) -> None:
+def make_messages(mediawiki: Path, output: Path) -> None:
     """Make `messages.json`, a row for every Wikipedia in the interwiki map."""
     codes = set(json.loads((LANGUAGES / "interwiki.json").read_text(encoding="utf-8"))["wikipedias"].values())
     version = re.search(r"MW_VERSION', '([^']+)'", (mediawiki / "includes" / "Defines.php").read_text(encoding="utf-8"))
     source = f"MediaWiki {version[1] if version else ''}, languages/messages/MessagesXx.php"
-    write("messages.json", {"source": source, "languages": message_rows(read_messages(mediawiki), codes)})
+    write(output / "messages.json", {"source": source, "languages": message_rows(read_messages(mediawiki), codes)})
 
 
 def main(arguments: list[str]) -> None:
     """Make the tables that the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=LANGUAGES, help="the folder to write to")
     commands = parser.add_subparsers(dest="command", required=True)
     siteinfo = commands.add_parser("siteinfo")
     siteinfo.add_argument("folder", type=Path)
@@ -230,12 +231,12 @@ def main(arguments: list[str]) -> None:
     commands.add_parser("dump").add_argument("dump", type=Path)
     options = parser.parse_args(arguments)
     if options.command == "siteinfo":
-        make_from_siteinfo(options.folder, options.link_trails)
+        make_from_siteinfo(options.folder, options.link_trails, options.output)
     elif options.command == "messages":
-        make_messages(options.mediawiki)
+        make_messages(options.mediawiki, options.output)
     else:
         table = table_from_dump(options.dump)
-        write(f"{table['code']}.json", table)
+        write(options.output / f"{table['code']}.json", table)
 
 
 if __name__ == "__main__":
