@@ -51,6 +51,10 @@ class PartitionedRows:
             self._blocks[part].append((self._end, block.size))
             self._end += block.size
 
+    def holds(self, part: int) -> bool:
+        """Whether a part has rows."""
+        return bool(self._blocks[part])
+
     def read(self, part: int) -> pa.Table:
         """All rows of a part."""
         return pa.Table.from_batches([self._read_block(at, size) for at, size in self._blocks[part]], self.schema)

@@ -135,8 +135,8 @@ class _IndexBuild:
         ends = [0]
         with pq.ParquetWriter(self._writer.directory / INTERLANGUAGE, ROW_LINKS, compression="zstd") as links:
             for part in range(PARTS):
-                titles = rows.titles.read(part)
-                if len(titles):
+                if rows.titles.holds(part):
+                    titles = rows.titles.read(part)
                     self._write_titles(titles.combine_chunks().sort_by(_ORDER), rows.links.read(part), sources, links)
                 ends.append(self._writer.rows)
         self._write_targets(ends)
@@ -228,9 +228,9 @@ class _IndexBuild:
         """
         targets = self._writer.map("targets")
         for part in range(PARTS):
-            redirects = self._redirects.read(part).combine_chunks()
-            if not len(redirects):
+            if not self._redirects.holds(part):
                 continue
+            redirects = self._redirects.read(part).combine_chunks()
             titles = self._writer.read_titles(ends[part], ends[part + 1])
             at = pc.index_in(redirects["target"], value_set=titles, skip_nulls=True)
             found = at.is_valid().to_numpy()

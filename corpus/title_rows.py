@@ -107,7 +107,10 @@ class TitleRows:
 
     def join_pages(self) -> None:
         """Brings what the tables say to the pages, and deals these out by title; counts what finds no page."""
+        sources = (self._pages, self._items, self._disambiguations, self._redirects, self._page_links)
         for part in range(PARTS):
+            if not any(source.holds(part) for source in sources):
+                continue
             pages = self._pages.read(part).combine_chunks().sort_by("page_id")
             page_ids = pages["page_id"].to_numpy()
             items = self._known(self._items, part, page_ids, "page_props")
