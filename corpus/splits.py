@@ -10,8 +10,8 @@ VALIDATION_SHARE = 0.01
 def split_of(language: str, page_id: int, qid: int | None, validation_share: float = VALIDATION_SHARE) -> Split:
     """The split of a page: by its item, so that an entity's page is held out in every language at once.
 
-    A page without an item goes by (language, page id). The same on every machine: the first 64 bits of SHA-256 of "Q64" or
-    "de:1234", as a fraction of 2**64, are below the share.
+    A page without an item goes by (language, page id). The same on every machine: held out is what has the first 64
+    bits of SHA-256 of "Q64" or "de:1234", as a fraction of 2**64, below the share.
 
     Args:
         validation_share: 0 to 1.
