@@ -91,35 +91,34 @@ def encode_sentences(
     """Encodes sentences, ascending; mentions that are too long leave no trace, sentences that are too long are cut."""
     done: list[Sentence] = []
     while ranges:
-        cuts = [[place - r.start for m in r.mentions for place in m[:2]] for r in ranges]
+        cuts = [[place for m in r.mentions for place in (m.start - r.start, m.end - r.start)] for r in ranges]
         encoded = tokenizer.encode_segments([text[r.start : r.end] for r in ranges], cuts)
         again: list[SentenceRange] = []
         for sentence, segments in zip(ranges, encoded, strict=True):
-            again += _settle(text, sentence, segments, tokenizer, options, flows, done)
+            if unfit := _unfit_mentions(segments, options, flows):
+                kept = [mention for i, mention in enumerate(sentence.mentions) if i not in unfit]
+                again.append(sentence._replace(mentions=kept))
+            elif (pieces := sum(map(len, segments))) <= options.max_pieces:
+                done.append(_joined(sentence, segments))
+            else:
+                again += _cut_or_skip(text, sentence, pieces, tokenizer, options, flows)
         ranges = again
     done.sort()
     return done
 
 
-def _settle(
-    text: str,
-    sentence: SentenceRange,
-    segments: list[list[int]],
-    tokenizer: Tokenizer,
-    options: ExampleOptions,
-    flows: Flows,
-    done: list[Sentence],
+def _unfit_mentions(segments: Sequence[list[int]], options: ExampleOptions, flows: Flows) -> list[int]:
+    """Which mentions have too many pieces or none; these are counted."""
+    unfit = [i for i, ids in enumerate(segments[1::2]) if not 0 < len(ids) <= options.max_mention_pieces]
+    for i in unfit:
+        over = bool(segments[2 * i + 1])
+        flows.mentions.skipped[f"over {options.max_mention_pieces} pieces" if over else "no pieces"] += 1
+    return unfit
+
+
+def _cut_or_skip(
+    text: str, sentence: SentenceRange, pieces: int, tokenizer: Tokenizer, options: ExampleOptions, flows: Flows
 ) -> list[SentenceRange]:
-    """Adds the encoded sentence to `done`, or returns what to encode in its place."""
-    if unfit := [i for i, ids in enumerate(segments[1::2]) if not 0 < len(ids) <= options.max_mention_pieces]:
-        for i in unfit:
-            over = bool(segments[2 * i + 1])
-            flows.mentions.skipped[f"over {options.max_mention_pieces} pieces" if over else "no pieces"] += 1
-        return [sentence._replace(mentions=[m for i, m in enumerate(sentence.mentions) if i not in unfit])]
-    pieces = sum(map(len, segments))
-    if pieces <= options.max_pieces:
-        done.append(_joined(sentence, segments))
-        return []
     parts = _cut(text, sentence, pieces, tokenizer, options)
     if len(parts) > 1:
         flows.sentences.entered += len(parts) - 1
@@ -129,15 +128,18 @@ def _settle(
 
 
 def _joined(sentence: SentenceRange, segments: list[list[int]]) -> Sentence:
-    if len(segments) == 1:
-        return Sentence(sentence.start, sentence.end, segments[0], [])
+    start, end, places = sentence
+    if not places:
+        return Sentence(start, end, segments[0], places)
     ids: list[int] = []
     mentions = []
-    for i, segment in enumerate(segments):
-        if i % 2:
-            mentions.append(EntityMention(len(ids), len(ids) + len(segment), sentence.mentions[i // 2].entity_id))
-        ids += segment
-    return Sentence(sentence.start, sentence.end, ids, mentions)
+    for place, words, anchor in zip(places, segments[::2], segments[1::2], strict=False):  # words follow the last one
+        ids += words
+        first = len(ids)
+        ids += anchor
+        mentions.append(EntityMention(first, len(ids), place.entity_id))
+    ids += segments[-1]
+    return Sentence(start, end, ids, mentions)
 
 
 def _cut(
