@@ -45,7 +45,9 @@ _URL = re.compile(
     re.IGNORECASE,
 )
 _BIDI = re.compile("[\u200e\u200f\u202a-\u202e]+")
-_SPACES = re.compile("[ _\xa0\u1680\u180e\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
+_BLANK = "_\xa0\u1680\u180e\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_SPACES = re.compile(f"[{_BLANK}][ {_BLANK}]*| [ {_BLANK}]+")  # all but a single plain space
+_SUSPECT = re.compile("[\x00-\x1f\x7f#%&<>\\[\\]{|}~\ufffd\ud800-\udfff]")  # one of these is in all that _ILLEGAL finds
 _ILLEGAL = re.compile(
     "[\x00-\x1f\x7f#<>\\[\\]{|}\ufffd\ud800-\udfff]|%[0-9A-Fa-f]{2}|&[A-Za-z0-9\x80-\U0010ffff]+;|~~~"
 )
@@ -84,7 +86,9 @@ def page_title(text: str, language: Language) -> Title | None:
     None where MediaWiki allows no such title. `page_title(title.title)` is the same page again.
     """
     text = decode_entities(text) if "&" in text else text
-    text = _SPACES.sub(" ", _BIDI.sub("", unicodedata.normalize("NFC", text))).strip(" ")
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", _BIDI.sub("", text))
+    text = _SPACES.sub(" ", text).strip(" ")
     return None if "\ufffd" in text else _split(text, language, _MAX_WIKIS)
 
 
@@ -93,14 +97,12 @@ def capitalise(title: str, language: Language) -> str:
     if not language.capitalised:
         return title
     first = title[:1]
-    if first in language.uppercase:
-        return language.uppercase[first] + title[1:]
-    upper = first.upper()
-    if len(upper) != 1:
-        upper = first.title()  # ᾳ -> ᾼ; ß -> Ss
-    if len(upper) != 1 or _STAY_SMALL.match(first):
+    upper = language.uppercase.get(first) or _upper(first)
+    if upper == first:
         return title
-    return upper + title[1:]
+    if title[1:2] < "\u0300":
+        return upper + title[1:]
+    return unicodedata.normalize("NFC", upper + title[1:])  # "ı\u0308" -> "Ï"
 
 
 def decode_entities(text: str) -> str:
@@ -112,6 +114,14 @@ def namespace_of(title: str, language: Language) -> int:
     """The namespace of a page's title in a dump, for those too old to say its number."""
     parts = _split_prefix(title)
     return language.namespaces.get(parts[0].lower(), 0) if parts else 0
+
+
+def _upper(letter: str) -> str:
+    """The capital of a letter; the letter itself where it has none, or one of several letters."""
+    upper = letter.upper()
+    if len(upper) > 1:
+        upper = letter.title()  # ᾳ -> ᾼ; ß -> Ss
+    return letter if len(upper) > 1 or _STAY_SMALL.match(letter) else upper
 
 
 def _split_prefix(title: str) -> tuple[str, str] | None:
@@ -217,4 +227,6 @@ def _finish(text: str, namespace: int, colon: bool, language: Language) -> Title
 
 
 def _is_illegal(name: str) -> bool:
-    return _ILLEGAL.search(name) is not None or ("." in name and _RELATIVE.search(name) is not None)
+    if _SUSPECT.search(name) and _ILLEGAL.search(name):
+        return True
+    return "." in name and _RELATIVE.search(name) is not None
