@@ -63,7 +63,12 @@ class Settings:
         bytes_=False,
     )
     languages: tuple[str, ...] = _option(
-        (), "link", "codes of Wikipedias, such as en,de,ja (default: all that DIR holds)", words, metavar="CODES"
+        (),
+        "link",
+        "codes of Wikipedias, such as en,de,ja (default: all that DIR holds)",
+        words,
+        metavar="CODES",
+        bytes_=False,
     )
     date: str = _option(
         "", "link", "the dumps' date, where DIR holds several, such as 20260901", str, metavar="DATE", bytes_=False
@@ -101,7 +106,11 @@ class Settings:
     )
     # the vocabulary
     vocabulary_size: int = _option(
-        1_200_000, "vocabulary", "entities kept, the most linked ones (default 1200000)", at_least(1), metavar="N"
+        1_200_000,
+        "vocabulary",
+        "rows of the vocabulary, its 4 special entities included: the most linked entities (default 1200000)",
+        at_least(1),
+        metavar="N",
     )
     min_languages: int | None = _option(
         None,

@@ -95,5 +95,9 @@ def test_a_wrong_configuration_is_shown(tmp_path: Path, text: str, said: str) ->
 
 def test_only_options_that_decide_bytes_are_compared() -> None:
     deciding = Settings(output="O", date="2026", languages=("en",)).deciding("link")
-    assert deciding["languages"] == ["en"]
-    assert "output" not in deciding and "date" not in deciding and "min_count" not in deciding
+    assert deciding == {
+        "range_size": 32 << 20,
+        "wikidata_api": False,
+        "allow_unresolved": False,
+        "validation_share": 0.01,
+    }
