@@ -24,7 +24,7 @@ from xml.sax.saxutils import escape, quoteattr
 HERE = Path(__file__).resolve().parent
 LANGUAGE_TABLES = HERE.parent / "corpus" / "languages"
 DATE = "20260901"
-LANGUAGES = ("en", "de", "ja")
+LANGUAGES = ("en", "de", "es", "ru", "ar", "hi", "ja", "zh", "th", "ko")
 PAGE_PROPS = {"en", "de", "es", "ru", "ar", "ja", "zh"}  # hi has its items from wb_items_per_site alone
 CARRIED = {"th", "ko"}  # not in wb_items_per_site: items come by langlinks.sql, and by [[en:X]] in the text
 PAGES_IN_STREAM = 10
