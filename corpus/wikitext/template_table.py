@@ -1,8 +1,16 @@
 """The wikitext table of a language: what templates show, how numbers are written, words for pictures' places.
 
-`corpus/languages/wikitext/{code}.toml`, with `common.toml` below it. A pattern is wikitext with arguments in braces:
-`{2}`, `{text|1}` (the first that is given), `{-1}` (the last without a name). An argument that is not given leaves a
-hole, which is closed as that of a template would be.
+`corpus/languages/wikitext/{code}.toml`, with `common.toml` below it. A pattern is wikitext with fields in braces:
+
+    {2}          the second argument without a name
+    {text|1}     the first of these that is given
+    {-1}         the last without a name
+    {*}  {*, }   all without a name, with what follows the star between them
+    {quantity}   value and unit of {{convert}}
+    {suffix}     what the star stands for in a name such as "lang-*" or "script/*"
+
+Of several patterns between " // " the first whose fields are all given is taken, else the last. A field that is not
+given leaves a hole, which is closed as that of a template would be.
 """
 
 import re
@@ -15,6 +23,7 @@ from typing import Any
 
 from corpus.names import fold_name
 from corpus.wikitext.markers import HOLE
+from corpus.wikitext.quantities import quantity
 
 _TABLES = files("corpus") / "languages" / "wikitext"
 _FIELD = re.compile(r"\{([^{}]+)\}")
@@ -22,19 +31,45 @@ _SPLIT = re.compile(r"\[\[|\]\]|\|")
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
-    """What a template shows: literal text and, in turn, the arguments of which the first that is given is shown."""
+class Alternative:
+    """Literal text and, between its pieces, fields: the names of which the first that is given is shown."""
 
     literals: tuple[str, ...]  # one more than there are fields
     fields: tuple[tuple[str, ...], ...]
 
+    def values(self, given: Mapping[str, str]) -> list[str]:
+        """What each field shows; HOLE for one that shows nothing."""
+        return [next((value for name in names if (value := _value(name, given))), HOLE) for names in self.fields]
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """What a template shows."""
+
+    alternatives: tuple[Alternative, ...]
+    suffix: str = ""  # what the star in the template's name stands for
+
     def render(self, arguments: str) -> str:
         """The text shown for `arguments`, which is empty or begins with "|"."""
         given = split_arguments(arguments)
-        out = [self.literals[0]]
-        for names, literal in zip(self.fields, self.literals[1:], strict=True):
-            out += (next((given[name] for name in names if given.get(name)), HOLE), literal)
+        if self.suffix:
+            given["suffix"] = self.suffix
+        for alternative in self.alternatives:
+            values = alternative.values(given)
+            if HOLE not in values:
+                break
+        out = [alternative.literals[0]]
+        for value, literal in zip(values, alternative.literals[1:], strict=True):
+            out += (value, literal)
         return "".join(out)
+
+
+def _value(name: str, given: Mapping[str, str]) -> str | None:
+    if name[0] == "*":
+        return name[1:].join(value for key, value in given.items() if key.isdigit() and value)
+    if name == "quantity":
+        return quantity(given)
+    return given.get(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +104,16 @@ class TemplateTable:
 
     def pattern(self, name: str) -> Pattern | None:
         """What the template `name` shows; None for one that is not in the table."""
-        return self.patterns.get(fold_name(name))
+        folded = fold_name(name)
+        found = self.patterns.get(folded)
+        if found is not None:
+            return found
+        for separator in "-/":
+            prefix, _, suffix = folded.partition(separator)
+            starred = self.patterns.get(f"{prefix}{separator}*") if suffix else None
+            if starred is not None:
+                return Pattern(starred.alternatives, suffix)
+        return None
 
 
 def split_arguments(text: str) -> dict[str, str]:
@@ -102,8 +146,12 @@ def split_arguments(text: str) -> dict[str, str]:
 
 def compile_pattern(written: str) -> Pattern:
     """The pattern written as in the tables."""
+    return Pattern(tuple(_compile(alternative) for alternative in written.split(" // ")))
+
+
+def _compile(written: str) -> Alternative:
     pieces = _FIELD.split(written)
-    return Pattern(tuple(pieces[::2]), tuple(tuple(names.split("|")) for names in pieces[1::2]))
+    return Alternative(tuple(pieces[::2]), tuple(tuple(names.split("|")) for names in pieces[1::2]))
 
 
 @cache
@@ -115,6 +163,8 @@ def load_template_table(code: str) -> TemplateTable:
         for written, names in table.get("templates", {}).items():
             compiled = compile_pattern(written)
             patterns.update((fold_name(name), compiled) for name in names)
+        for name in table.get("left_out", ()):
+            patterns.pop(fold_name(name), None)
     places = [*common["picture_places"], *own.get("picture_places", ())]
     return TemplateTable(patterns, _number_format(own.get("numbers", {})), frozenset(places))
 
