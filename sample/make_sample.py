@@ -241,10 +241,10 @@ def dump_files(wiki: Wiki) -> dict[str, bytes]:
         return {f"{stem}-multistream.xml.bz2": data, f"{stem}-multistream-index.txt.bz2": index}
     if wiki.language == "ru":
         half = len(wiki.pages) // 2
-        parts = wiki.pages[:half], wiki.pages[half:]
+        first, middle, last = (wiki.pages[number].page_id for number in (0, half, -1))
         return {
-            f"{stem}{number}.xml-p{part[0].page_id}p{part[-1].page_id}.bz2": bz2.compress(xml_dump(wiki, part))
-            for number, part in enumerate(parts, 1)
+            f"{stem}1.xml-p{first}p{middle - 1}.bz2": bz2.compress(xml_dump(wiki, wiki.pages[:half])),
+            f"{stem}2.xml-p{middle}p{last}.bz2": bz2.compress(xml_dump(wiki, wiki.pages[half:])),
         }
     data = xml_dump(wiki, wiki.pages)
     if wiki.language == "ar":
