@@ -26,8 +26,9 @@ _CASE_SENSITIVE = {"jbo"}  # $wgCapitalLinks is off: Pywikibot, families/wikiped
 @cache
 def language_codes() -> tuple[str, ...]:
     """The codes that have a table, sorted."""
-    names = (entry.name for entry in _TABLES.iterdir())
-    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
+    names = {entry.name for entry in _TABLES.iterdir()}
+    written = (name.removesuffix(".toml") for name in names if name.endswith(".toml"))
+    return tuple(sorted(code for code in written if f"{code}.json" in names))
 
 
 @cache
@@ -58,27 +59,12 @@ def any_language(code: str) -> Language:
 def generic_language(code: str, header_namespaces: Mapping[int, str] | None = None) -> Language:
     """A Wikipedia without a table: what MediaWiki ships for its language, and the names in its dump's header.
 
-    It has no aliases of the wiki's own and no rules for kinds of pages. Raises ValueError for a code that is no
-    Wikipedia's, naming the nearest one.
+    It has no aliases of the wiki's own, and of the rules for kinds of pages only those for disambiguation pages and
+    years. Raises ValueError for a code that is no Wikipedia's, naming the nearest one.
     """
     if code not in wikipedia_codes():
         raise ValueError(f"no Wikipedia has the code {code!r}{_nearest(code, sorted(wikipedia_codes()))}")
-    rows = {number: dict(row) for number, row in json.loads(_read("en.json"))["namespaces"].items() if int(number) < 16}
-    known = _messages_table()["languages"][code]
-    for number, row in rows.items():
-        names = known["namespaces"].get(number, [row["canonical"]])
-        english = [name for name in row["aliases"] if name in ("Image", "Image talk")]
-        row |= {"name": names[0], "aliases": [*names[1:], *english]}
-    made = {
-        **known,
-        "code": code,
-        "wiki": wiki_of(code),
-        "case": "case-sensitive" if code in _CASE_SENSITIVE else "first-letter",
-        "namespaces": rows,
-        "local_interwiki": [code],
-        "behaviour_switches": json.loads(_read("en.json"))["behaviour_switches"],
-    }
-    language = _build(made, {})
+    language = _build(_made_for(code), _written_for(code))
     if not header_namespaces:
         return language
     named = replace(language, namespace_names={**language.namespace_names, **header_namespaces})
@@ -103,6 +89,35 @@ def _generic(code: str) -> Language:
     return generic_language(code)
 
 
+def _made_for(code: str) -> dict[str, Any]:
+    """What a `{code}.json` would say of a Wikipedia without one."""
+    english = json.loads(_read("en.json"))
+    shipped = _messages_table()["languages"][code]
+    namespaces = {}
+    for number, row in english["namespaces"].items():
+        if int(number) < 16:
+            local, *aliases = shipped["namespaces"].get(number, [row["canonical"]])
+            old = [name for name in row["aliases"] if name in ("Image", "Image talk")]
+            namespaces[number] = {"name": local, "canonical": row["canonical"], "aliases": aliases + old}
+    return {
+        **shipped,
+        "code": code,
+        "wiki": wiki_of(code),
+        "case": "case-sensitive" if code in _CASE_SENSITIVE else "first-letter",
+        "namespaces": namespaces,
+        "local_interwiki": [code],
+        "behaviour_switches": english["behaviour_switches"],
+    }
+
+
+def _written_for(code: str) -> dict[str, Any]:
+    """What a `{code}.toml` would say. Years have three digits at least: on some wikis "12" is an article on a number."""
+    known = tomllib.loads(_read("disambiguation.toml")).get(code, {})
+    templates = ["Disambig", "Disambiguation", *known.get("templates", ())]
+    titles = ["disambiguation", *known.get("titles", ())]
+    return {"disambiguation": {"templates": templates, "titles": titles}, "date": {"titles": ["(?=...){year}"]}}
+
+
 def _build(made: Mapping[str, Any], written: Mapping[str, Any]) -> Language:
     common = _interwiki_table()
     local = frozenset(fold_name(prefix) for prefix in made["local_interwiki"])
@@ -125,6 +140,7 @@ def _build(made: Mapping[str, Any], written: Mapping[str, Any]) -> Language:
         capitalised=made["case"] == "first-letter",
         behaviour_switches=frozenset(made["behaviour_switches"]),
         uppercase=_CAPITALS.get(made["code"], {}),
+        spaced_punctuation=written.get("typography", {}).get("space_before", ""),
         kinds=read_kind_rules(written),
     )
 

@@ -30,6 +30,10 @@ LANGUAGES = Path(__file__).resolve().parents[1] / "corpus" / "languages"
 WIKIPEDIA_URL = re.compile(r"https?://([a-z-]+)\.wikipedia\.org/wiki/\$1")
 NOT_LANGUAGES = {"nostalgia", "ten", "test", "test2", "wg-en", "www"}  # hosts at wikipedia.org that are no language
 WIKI_NAMES = {"be-tarask": "be_x_oldwiki"}  # database names kept when the host was renamed
+NEWER_WIKIPEDIAS = [  # younger than the siteinfo at hand: Pywikibot, families/wikipedia_family.py, 2026-08-22
+    *["ann", "bdr", "bol", "iba", "isv", "kai", "kaj", "kge", "knc", "mag", "mos", "nr", "nup", "ppl", "rki", "rsk"],
+    *["syl", "tdd", "tig", "tok"],
+]
 NAMESPACES_SOURCE = "siteinfo: namespaces, namespacealiases"
 
 
@@ -176,8 +180,10 @@ def common_interwiki(maps: Iterable[dict[str, tuple[str | None, bool, bool]]]) -
         for prefix, (code, language, _) in one.items():
             if merged.setdefault(prefix, (code, language)) != (code, language):
                 raise ValueError(f"interwiki prefix {prefix!r}: {merged[prefix]} on one wiki, {(code, language)} here")
+    for code in NEWER_WIKIPEDIAS:
+        merged.setdefault(code, (code, True))
     return {
-        "source": "siteinfo: interwikimap of all tables' wikis",
+        "source": "siteinfo: interwikimap of all tables' wikis; Pywikibot for Wikipedias younger than that",
         "wikipedias": {prefix: code for prefix, (code, _) in sorted(merged.items()) if code},
         "languages": sorted(prefix for prefix, (_, language) in merged.items() if language),
         "other_wikis": sorted(prefix for prefix, (code, _) in merged.items() if not code),

@@ -161,6 +161,15 @@ def test_a_wikipedia_without_a_table_has_what_mediawiki_ships() -> None:
     assert generic_language("be-tarask").wiki == "be_x_oldwiki"
     assert normalise_title("coi", generic_language("jbo")) == Title("jbo", 0, "coi")
     assert normalise_title("istanbul", generic_language("az")) == Title("az", 0, "İstanbul")
+    assert generic_language("tok").interwiki["tok"] == "tok"
+
+
+def test_kinds_in_a_wikipedia_without_a_table() -> None:
+    czech = generic_language("cs")
+    assert classify("Merkur", 0, ["Rozcestník"], [], czech) == "disambiguation"
+    assert classify("Merkur (rozcestník)", 0, [], [], czech) == "disambiguation"
+    assert classify("1987", 0, [], [], czech) == "date"
+    assert classify("12", 0, [], [], czech) == classify("Praha", 0, ["Infobox"], [], czech) == "article"
 
 
 def test_header_names_are_added_and_never_replace() -> None:

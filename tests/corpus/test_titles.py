@@ -94,6 +94,10 @@ def test_a_title_survives_pickling() -> None:
 
 SPECIAL = [
     *" _:#%&;/.~[]{}|<>",
+    "e",
+    "ı",
+    "\u0308",
+    "\u0344",
     "\u00a0",
     "\u200e",
     "\u3000",
