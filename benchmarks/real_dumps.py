@@ -1,0 +1,82 @@
+"""Builds each of some real dumps by itself and prints a table of what came out, how fast, and in how much memory.
+
+usage: python benchmarks/real_dumps.py --tables DIR --model FILE LANGUAGE=DUMP [LANGUAGE=DUMP ...]
+
+`--tables` is a folder with Wikidata's wb_items_per_site, or with page_props beside the dumps. Each dump is built in one
+process (`--direct_running_mode=in_memory`), so MB/s are XML bytes by that process's CPU seconds, less those that
+`mlukit build --help` takes to start; `link` alone and the whole build are told apart, and reading the tables counts.
+The memory is the process's peak.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+COLUMNS = (
+    *("dump", "pages", "articles", "links", "resolved", "failures", "examples"),
+    *("link MB/s", "build MB/s", "peak MB"),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dumps", nargs="+", metavar="LANGUAGE=DUMP")
+    parser.add_argument("--tables", required=True, help="folder of SQL tables")
+    parser.add_argument("--model", required=True, help="SentencePiece model")
+    asked = parser.parse_args()
+    print("| " + " | ".join(COLUMNS) + " |\n|" + " --- |" * len(COLUMNS))
+    for dump in asked.dumps:
+        with tempfile.TemporaryDirectory(prefix="mlukit-real-") as folder:
+            print("| " + " | ".join(build(dump, asked.tables, asked.model, Path(folder) / "out")) + " |", flush=True)
+
+
+def build(dump: str, tables: str, model: str, output: Path) -> list[str]:
+    """The cells of a dump's row."""
+    language, _, path = dump.partition("=")
+    link = ["link", "--dumps", tables, "--dump", dump, "--languages", language]
+    stages = [link, ["vocabulary"], ["examples", "--sentencepiece-model", model]]
+    start, _ = run(["build", "--help"])
+    seconds, peaks = [], []
+    for stage in stages:
+        cpu, peak = run([*stage, "--output", str(output), "--direct_running_mode=in_memory"])
+        seconds.append(cpu - start)
+        peaks.append(peak)
+    totals = json.loads((output / "link.json").read_text())["languages"][language]
+    made = json.loads((output / "examples.json").read_text())["languages"][language]["counts"]
+    pages, links, items = (totals["flows"][name] for name in ("pages", "links", "links with item"))
+    failed = {**pages["failed"], **{k: n for k, n in totals["counts"].items() if k.startswith("damage")}}
+    megabytes = totals["counts"]["xml_bytes"] / 1e6
+    shutil.rmtree(output)
+    return [
+        f"{language} {Path(path).name}",
+        f"{pages['in']:,}",
+        f"{pages['out']:,}",
+        f"{links['out']:,}",
+        f"{items['out'] / max(items['in'], 1):.1%}",
+        ", ".join(f"{reason} {n}" for reason, n in sorted(failed.items())) or "none",
+        f"{made.get('examples', 0):,}",
+        f"{megabytes / seconds[0]:.1f}",
+        f"{megabytes / sum(seconds):.1f}",
+        f"{max(peaks) / 1e6:.0f}",
+    ]
+
+
+def run(words: list[str]) -> tuple[float, float]:
+    """CPU seconds and the peak of resident bytes of a command."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mlukit", *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    said = process.stderr.read() if process.stderr else b""
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"mlukit {' '.join(words)} failed:\n{said.decode()}")
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024.0
+
+
+if __name__ == "__main__":
+    main()
