@@ -34,7 +34,7 @@ def language_codes() -> tuple[str, ...]:
 @cache
 def wikipedia_codes() -> frozenset[str]:
     """The code of every Wikipedia, with a table or without, as siteinfo's interwiki map has them."""
-    return frozenset(_interwiki_table()["wikipedias"].values()) | frozenset(language_codes())
+    return frozenset(_shared("interwiki.json")["wikipedias"].values()) | frozenset(language_codes())
 
 
 @cache
@@ -91,8 +91,8 @@ def _generic(code: str) -> Language:
 
 def _made_for(code: str) -> dict[str, Any]:
     """What a `{code}.json` would say of a Wikipedia without one."""
-    english = json.loads(_read("en.json"))
-    shipped = _messages_table()["languages"][code]
+    english = _shared("en.json")
+    shipped = _shared("messages.json")["languages"][code]
     namespaces = {}
     for number, row in english["namespaces"].items():
         if int(number) < 16:
@@ -111,18 +111,15 @@ def _made_for(code: str) -> dict[str, Any]:
 
 
 def _written_for(code: str) -> dict[str, Any]:
-    """What a `{code}.toml` would say. Years have three digits at least: on some wikis "12" is an article on a number."""
-    known = tomllib.loads(_read("disambiguation.toml")).get(code, {})
+    """What a `{code}.toml` would say. Years have three digits at least: on some wikis "12" is about the number."""
+    known = _shared("disambiguation.toml").get(code, {})
     templates = ["Disambig", "Disambiguation", *known.get("templates", ())]
     titles = ["disambiguation", *known.get("titles", ())]
     return {"disambiguation": {"templates": templates, "titles": titles}, "date": {"titles": ["(?=...){year}"]}}
 
 
 def _build(made: Mapping[str, Any], written: Mapping[str, Any]) -> Language:
-    common = _interwiki_table()
-    local = frozenset(fold_name(prefix) for prefix in made["local_interwiki"])
-    interwiki: dict[str, str | None] = dict.fromkeys(map(fold_name, common["other_wikis"])) | common["wikipedias"]
-    interwiki |= dict.fromkeys(local, made["code"])
+    interwiki, sidebar_prefixes = _interwiki()
     names = {int(number): row["name"] for number, row in made["namespaces"].items()}
     return Language(
         code=made["code"],
@@ -135,8 +132,8 @@ def _build(made: Mapping[str, Any], written: Mapping[str, Any]) -> Language:
         variants=tuple(written.get("variants", {})),
         variant_fallbacks={name: tuple(tried) for name, tried in written.get("variants", {}).items()},
         namespace_names=names | {0: ""},
-        sidebar_prefixes=frozenset(common["languages"]),
-        local_interwiki=local,
+        sidebar_prefixes=sidebar_prefixes,
+        local_interwiki=frozenset(map(fold_name, made["local_interwiki"])),
         capitalised=made["case"] == "first-letter",
         behaviour_switches=frozenset(made["behaviour_switches"]),
         uppercase=_CAPITALS.get(made["code"], {}),
@@ -156,15 +153,17 @@ def _namespace_numbers(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
 
 
 @cache
-def _interwiki_table() -> dict[str, Any]:
-    table: dict[str, Any] = json.loads(_read("interwiki.json"))
-    return table
+def _interwiki() -> tuple[dict[str, str | None], frozenset[str]]:
+    """The prefixes that all languages share, and those of them that stand for a language; one object for all."""
+    table = _shared("interwiki.json")
+    prefixes: dict[str, str | None] = dict.fromkeys(map(fold_name, table["other_wikis"]))
+    return prefixes | table["wikipedias"], frozenset(table["languages"])
 
 
 @cache
-def _messages_table() -> dict[str, Any]:
-    table: dict[str, Any] = json.loads(_read("messages.json"))
-    return table
+def _shared(name: str) -> dict[str, Any]:
+    parsed: dict[str, Any] = (json if name.endswith(".json") else tomllib).loads(_read(name))
+    return parsed
 
 
 def _read(name: str) -> str:

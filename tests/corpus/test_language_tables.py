@@ -81,7 +81,8 @@ def test_a_table_is_whole(code: str) -> None:
     assert "#REDIRECT" in language.redirect_words
     assert {"__NOTOC__", "__TOC__", "__DISAMBIG__"} <= language.behaviour_switches
     assert re.compile(language.link_trail) and re.compile(language.link_prefix)
-    assert language.capitalised and language.interwiki[code] == code and code in language.local_interwiki
+    assert language.capitalised and code in language.local_interwiki
+    assert {language.interwiki[prefix] for prefix in language.local_interwiki} == {code}
     rules = language.kinds
     assert rules.disambiguation_title and rules.list_title and rules.list_category and rules.date_title
     assert {"disambig", *rules.disambiguation_templates} == rules.disambiguation_templates
