@@ -124,7 +124,7 @@ class Tokenizer:
         borders, at = [], 0
         for pieces in self._processor.encode(segments, return_type=str, num_threads=1):
             for piece in pieces:
-                if at and offsets[at] > offsets[at - 1]:
+                if at and offsets[at] > offsets[at - 1] and normalised[at - 1] != WORD_START:
                     borders.append((offsets[at], normalised[at] == WORD_START))
                 at += len(piece)
         return borders

@@ -1,0 +1,246 @@
+"""How fast articles become examples, beside LUKE's own dataset builder, and whether `--mluke-exact` does as it does.
+
+The articles are those of a real dump, with invented items: three links in four lead to an entity of the vocabulary.
+LUKE's builder (studio-ousia/luke, luke/pretraining/dataset.py) runs from a checkout, on our paragraphs and links, with
+transformers' slow XLM-R tokenizer; what it would serialise is taken from it instead, which spares it that work.
+
+usage: python benchmarks/examples.py DUMP MODEL [--language en] [--articles 300] [--luke CHECKOUT]
+
+For --luke: a checkout of github.com/studio-ousia/luke, and `pip install "transformers<5" click tqdm` besides ours.
+Prints MB of article text (UTF-8) for each second of processor time, the best of three rounds.
+"""
+
+import argparse
+import hashlib
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from corpus.dump_files import FileInfo
+from corpus.dump_pages import read_pages
+from corpus.dump_ranges import plan_ranges
+from corpus.example_options import ExampleOptions
+from corpus.examples import make_examples, sentence_splitter
+from corpus.language_tables import load_language
+from corpus.tokenizer import Tokenizer
+from corpus.wikitext.parse import parse_wikitext
+from schemas.manifest import Flow
+from schemas.records import LinkedArticle, Mention, Page
+
+ROUNDS = 3
+EXACT = ExampleOptions(mluke_exact=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dump", type=Path)
+    parser.add_argument("model", type=Path, help="SentencePiece model in XLM-R's layout")
+    parser.add_argument("--language", default="en")
+    parser.add_argument("--articles", type=int, default=300)
+    parser.add_argument("--luke", type=Path, help="checkout of studio-ousia/luke")
+    asked = parser.parse_args()
+    articles = list(islice(read_articles(asked.dump, asked.language), asked.articles))
+    text = sum(len(article.text.encode()) for article in articles)
+    links = sum(len(article.links) for article in articles)
+    print(f"{len(articles)} articles of {asked.dump.name}: {text / 1e6:.2f} MB of text, {links} links")
+    tokenizer = Tokenizer.load(asked.model.read_bytes())
+    for name, options in (("mlukit", ExampleOptions()), ("mlukit --mluke-exact", EXACT)):
+        seconds = measure(lambda options=options: our_examples(articles, asked.language, tokenizer, options))
+        print(f"{name:22}{text / seconds / 1e6:6.2f} MB/s")
+    if asked.luke:
+        process = luke_builder(asked.luke, asked.model, articles, asked.language)
+        seconds = measure(lambda: [process(str(article.page_id)) for article in articles])
+        print(f"{'LUKE':22}{text / seconds / 1e6:6.2f} MB/s")
+        compare(articles, process, tokenizer, asked.language)
+
+
+def read_articles(dump: Path, code: str) -> Iterator[LinkedArticle]:
+    """The dump's articles, with invented items."""
+    language = load_language(code)
+    for part in plan_ranges(code, [FileInfo(str(dump), dump.stat().st_size)]):
+        for page in read_pages(lambda path: Path(path).open("rb"), part):  # noqa: SIM115
+            if isinstance(page, Page) and page.redirect is None:
+                parsed = parse_wikitext(page.text, page.title, language)
+                links = tuple(
+                    Mention(
+                        link.start, link.end, link.language, link.target, link.target, item(link.target), "resolved"
+                    )
+                    for link in parsed.links
+                )
+                yield LinkedArticle(
+                    language=code,
+                    page_id=page.page_id,
+                    revision_id=page.revision_id,
+                    title=page.title,
+                    qid=None,
+                    kind="article",
+                    split="train",
+                    text=parsed.text,
+                    paragraphs=parsed.paragraphs,
+                    sections=parsed.sections,
+                    links=links,
+                )
+
+
+def item(title: str) -> int:
+    """An invented QID."""
+    return 1 + int.from_bytes(hashlib.sha256(title.encode()).digest()[:3])
+
+
+def entity_id(qid: int) -> int:
+    """An invented entity id; -1 for one item in four."""
+    return qid + 3 if qid % 4 else -1
+
+
+def entity_ids(qids: Sequence[int]) -> Any:
+    """The same of several."""
+    return np.array([entity_id(qid) for qid in qids], np.int32)
+
+
+def measure(job: Callable[[], Any]) -> float:
+    """Seconds of processor time."""
+    best = float("inf")
+    for _ in range(ROUNDS):
+        start = time.process_time()
+        job()
+        best = min(best, time.process_time() - start)
+    return best
+
+
+def our_examples(articles: list[LinkedArticle], language: str, tokenizer: Tokenizer, options: ExampleOptions) -> None:
+    splitter = sentence_splitter(language, options)
+    for article in articles:
+        make_examples(article, splitter, tokenizer, entity_ids, options)
+
+
+@dataclass
+class _DumpDB:
+    """Our articles, as wikipedia2vec's database gives them."""
+
+    articles: dict[str, LinkedArticle]
+
+    def get_paragraphs(self, title: str) -> Iterator[SimpleNamespace]:
+        article = self.articles[title]
+        headings = {section.start for section in article.sections}
+        links = list(article.links)
+        for start, end in article.paragraphs:
+            if start not in headings:
+                inside = [
+                    SimpleNamespace(title=link.target, text="", start=link.start - start, end=link.end - start)
+                    for link in links
+                    if start <= link.start < end
+                ]
+                yield SimpleNamespace(text=article.text[start:end], wiki_links=inside, abstract=False)
+
+    def resolve_redirect(self, title: str) -> str:
+        return title
+
+
+class _Vocabulary:
+    def contains(self, title: str, language: str) -> bool:
+        return entity_id(item(title)) >= 0
+
+    def get_id(self, title: str, language: str) -> int:
+        return entity_id(item(title))
+
+
+def luke_builder(
+    checkout: Path, model: Path, articles: list[LinkedArticle], language: str
+) -> Callable[[str], list[dict[str, list[int]]]]:
+    """LUKE's function from a page's title, here its id, to examples."""
+    os.environ["USE_TF"] = "0"  # of transformers; it looks for TensorFlow before there is a stand-in
+    from transformers import XLMRobertaTokenizer  # type: ignore[import-not-found]
+
+    _stand_in("luke", __path__=[str(checkout / "luke")])
+    _stand_in("wikipedia2vec")
+    _stand_in("wikipedia2vec.dump_db", DumpDB=object)
+    _stand_in("luke.utils.entity_vocab", UNK_TOKEN="[UNK]", EntityVocab=object)
+    _stand_in("luke.utils.model_utils", ENTITY_VOCAB_FILE="", METADATA_FILE="", get_entity_vocab_file_path=str)
+    _stand_in("pkg_resources")
+    train = SimpleNamespace(
+        Example=lambda features: SimpleNamespace(SerializeToString=lambda: features),
+        Features=lambda feature: feature,
+        Feature=lambda int64_list: int64_list,
+        Int64List=list_of,
+    )
+    _stand_in("tensorflow", train=train)
+    _stand_in("tensorflow.io", TFRecordWriter=object)
+    _stand_in("tensorflow.train", Int64List=list_of)
+    from luke.pretraining.dataset import WikipediaPretrainingDataset  # type: ignore[import-not-found]
+    from luke.utils.sentence_splitter import ICUSentenceSplitter  # type: ignore[import-not-found]
+
+    database = _DumpDB({str(article.page_id): article for article in articles})
+    tokenizer, splitter = XLMRobertaTokenizer(str(model)), ICUSentenceSplitter(language)
+    WikipediaPretrainingDataset._initialize_worker(
+        database, tokenizer, splitter, _Vocabulary(), language, 510, 128, 30, 5, False, False, False
+    )
+    return WikipediaPretrainingDataset._process_page  # type: ignore[no-any-return]
+
+
+def list_of(value: Any) -> list[int]:
+    return list(value)
+
+
+def _stand_in(name: str, **members: Any) -> None:
+    module = ModuleType(name)
+    vars(module).update(members)
+    sys.modules[name] = module
+
+
+def compare(
+    articles: list[LinkedArticle],
+    process: Callable[[str], list[dict[str, list[int]]]],
+    tokenizer: Tokenizer,
+    language: str,
+) -> None:
+    """Prints how many of LUKE's examples ours equal in pieces, entities and positions, and the first that does not."""
+    splitter, pages, shown = sentence_splitter(language, EXACT), Counter[bool](), Flow()
+    total = 0
+    for article in articles:
+        theirs = [
+            (example["word_ids"], example["entity_ids"], example["entity_position_ids"])
+            for example in process(str(article.page_id))
+        ]
+        batch = make_examples(article, splitter, tokenizer, entity_ids, EXACT)
+        shown.add(batch.sentences)
+        ours = [
+            (
+                list(example.token_ids[1:-1]),
+                list(example.entity_ids),
+                [
+                    place
+                    for start, end in zip(example.entity_starts, example.entity_ends, strict=True)
+                    for place in [*range(start - 1, end - 1), *[-1] * (30 - end + start)]
+                ],
+            )
+            for example in batch.examples
+        ]
+        total += len(theirs)
+        pages[ours == theirs] += 1
+        if ours != theirs and pages[False] == 1:
+            difference(ours, theirs, tokenizer)
+    print(f"--mluke-exact equals LUKE on {pages[True]} of {pages.total()} pages ({total} examples)")
+
+
+def difference(ours: list[Any], theirs: list[Any], tokenizer: Tokenizer) -> None:
+    for (our_pieces, *_), (their_pieces, *_) in zip(ours, theirs, strict=False):
+        for place, (our, their) in enumerate(zip(our_pieces, their_pieces, strict=False)):
+            if our != their:
+                around = slice(max(0, place - 8), place + 8)
+                print(f"  ours   {tokenizer.pieces(our_pieces[around])}")
+                print(f"  LUKE's {tokenizer.pieces(their_pieces[around])}")
+                return
+    print(f"  {len(ours)} examples, LUKE {len(theirs)}; or other entities")
+
+
+if __name__ == "__main__":
+    main()
