@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -33,7 +34,6 @@ from corpus.examples import make_examples, sentence_splitter
 from corpus.language_tables import load_language
 from corpus.tokenizer import Tokenizer
 from corpus.wikitext.parse import parse_wikitext
-from schemas.manifest import Flow
 from schemas.records import LinkedArticle, Mention, Page
 
 ROUNDS = 3
@@ -54,7 +54,7 @@ def main() -> None:
     print(f"{len(articles)} articles of {asked.dump.name}: {text / 1e6:.2f} MB of text, {links} links")
     tokenizer = Tokenizer.load(asked.model.read_bytes())
     for name, options in (("mlukit", ExampleOptions()), ("mlukit --mluke-exact", EXACT)):
-        seconds = measure(lambda options=options: our_examples(articles, asked.language, tokenizer, options))
+        seconds = measure(partial(our_examples, articles, asked.language, tokenizer, options))
         print(f"{name:22}{text / seconds / 1e6:6.2f} MB/s")
     if asked.luke:
         process = luke_builder(asked.luke, asked.model, articles, asked.language)
@@ -203,7 +203,7 @@ def compare(
     language: str,
 ) -> None:
     """Prints how many of LUKE's examples ours equal in pieces, entities and positions, and the first that does not."""
-    splitter, pages, shown = sentence_splitter(language, EXACT), Counter[bool](), Flow()
+    splitter, pages = sentence_splitter(language, EXACT), Counter[bool]()
     total = 0
     for article in articles:
         theirs = [
@@ -211,7 +211,6 @@ def compare(
             for example in process(str(article.page_id))
         ]
         batch = make_examples(article, splitter, tokenizer, entity_ids, EXACT)
-        shown.add(batch.sentences)
         ours = [
             (
                 list(example.token_ids[1:-1]),
