@@ -10,6 +10,7 @@ from schemas.records import Link, Section, Span
 
 _KEPT = re.compile(f"{KEPT}([0-9]+){KEPT}")
 _LINE_END_ENTITY = re.compile("&(?:#0*(?:9|10|13)|#[xX]0*[9aAdD]|NewLine|Tab);")
+_ENTITY = re.compile("&[^&;\\s]{1,40};")
 _INVISIBLE = "\u00ad\u200b\u200e\u200f\ufeff"  # soft hyphen, zero-width space, marks of direction
 _LINK_EDGE = re.compile(f"{LINK}([0-9]+){LINK_TEXT}|{LINK_END}")
 
@@ -61,7 +62,7 @@ def _plain(text: str, kept: list[str]) -> str:
         text = _KEPT.sub(lambda number: kept[int(number[1])], text)
     if "&" in text:
         text = text.replace("&nbsp;", " ")
-        text = decode_entities(_LINE_END_ENTITY.sub(" ", text))
+        text = _ENTITY.sub(_decoded, _LINE_END_ENTITY.sub(" ", text))
     for character in _INVISIBLE:
         if character in text:
             text = text.replace(character, "")
@@ -71,6 +72,12 @@ def _plain(text: str, kept: list[str]) -> str:
     while "  " in text:
         text = text.replace("  ", " ")
     return close_holes(text)
+
+
+def _decoded(entity: re.Match[str]) -> str:
+    """The character of an entity; one that stands for no character is text, as in MediaWiki."""
+    character = decode_entities(entity[0])
+    return entity[0] if character == "\ufffd" else character
 
 
 def _take_links(line: str, at: int, targets: list[tuple[str, str]], result: Assembled) -> str:

@@ -20,6 +20,7 @@ _HOLES = re.compile(f"{HOLE}[{HOLE} ]*(?={HOLE}){HOLE}|{HOLE}")
 _SPACE_BEFORE = re.compile(f" {HOLE}+(?=[{_COMMAS}:])")
 _COMMAS_IN_ROW = re.compile(f" *([{_COMMAS}])[ {_COMMAS}]*(?=[{_COMMAS}])[{_COMMAS}]")
 _DASHES_IN_ROW = re.compile(r"([–—-]) +\1(?= )")
+_SPACES = re.compile("  +")
 _MAX_BRACKETS = 3  # pairs around one hole
 
 
@@ -35,7 +36,7 @@ def _close_in(line: str) -> str:
     for _ in range(_MAX_BRACKETS):
         if HOLE in line:
             line = _AROUND.sub(_close, line)
-    return line.replace(HOLE, "").replace("  ", " ")
+    return _SPACES.sub(" ", line.replace(HOLE, ""))
 
 
 def _close(around: re.Match[str]) -> str:

@@ -44,7 +44,7 @@ class Functions:
             return _CASES[function](argument.strip())
         if function == "formatnum":
             number, pipe, _ = argument.partition("|")
-            return number if pipe else self.format_numbers(number.strip())
+            return self.numbers.plain(number.strip()) if pipe else self.format_numbers(number.strip())
         if function == "#tag":
             return "" if argument.lstrip().lower().startswith("ref") else HOLE
         return None

@@ -82,6 +82,10 @@ class NumberFormat:
     indian: bool = False  # 12,34,567
     digits: Mapping[int, str] = field(default_factory=dict)  # for str.translate
 
+    def plain(self, number: str) -> str:
+        """`number`, which is written in this format, as a computer writes it."""
+        return number.replace(self.separator, "").replace(self.decimal, ".")
+
     def group(self, whole: str) -> str:
         """`whole` with separators between its groups of digits."""
         if len(whole) < 3 + self.minimum:

@@ -7,7 +7,7 @@ innermost can be closed; three braces that close are a parameter, two a template
 import re
 from dataclasses import dataclass, field
 
-from corpus.wikitext.markers import HOLE, PIPE
+from corpus.wikitext.markers import HOLE, PIPE, TAG, TAG_END
 from corpus.wikitext.parser_functions import Functions
 from corpus.wikitext.template_table import TemplateTable
 
@@ -103,7 +103,7 @@ class TemplateReader:
         pattern = self.table.pattern(name)
         if pattern is not None and depth <= MAX_DEPTH:
             shown = _edited(text, name_end, end, [(s, e, r.replace("|", PIPE)) for s, e, r in piece.edits])
-            return pattern.render(shown).replace(PIPE, "|")
+            return TAG + pattern.render(shown).replace(PIPE, "|") + TAG_END  # as within a <span>
         if ":" in name or name.isupper() or not name[:1].isalnum():
             value = self.functions.value(name, lambda: _edited(text, start, end, piece.edits))
             if value is not None:

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from corpus.language import Language
 from corpus.titles import Title, normalise_title
 from corpus.wikitext.external_links import STARTS_WITH_PROTOCOL
-from corpus.wikitext.markers import BLOCK, BREAK, HOLE, LINK, LINK_END, LINK_TEXT
+from corpus.wikitext.markers import BLOCK, BREAK, HOLE, LINK, LINK_END, LINK_TEXT, TAG, TAG_END
 from corpus.wikitext.quotes import strip_quotes
 
 _FILE, _CATEGORY, _MEDIA = 6, 14, -2
@@ -95,6 +95,8 @@ class LinkReader:
                 return True
         if label is None:
             label = _written_target(target)
+            if "''" in label:
+                label = label.replace("'", f"'{TAG}{TAG_END}")  # in a target they are text
         elif not label:
             label = _pipe_trick(target)
         self._anchor(title, label, rest, out)
