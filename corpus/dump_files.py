@@ -49,6 +49,8 @@ class FilePatterns:
     langlinks: tuple[str, ...] = ("{wiki}-*langlinks.sql*",)
     redirect: tuple[str, ...] = ("{wiki}-*redirect.sql*",)
     page: tuple[str, ...] = ("{wiki}-*-page.sql*",)
+    pagelinks: tuple[str, ...] = ("{wiki}-*pagelinks.sql*",)
+    linktarget: tuple[str, ...] = ("{wiki}-*linktarget.sql*",)
     wikidata_folders: tuple[str, ...] = (
         "",
         "wikidatawiki/{date}/",
@@ -79,6 +81,7 @@ class FilePatterns:
 
 
 TABLES = ("page_props", "langlinks", "redirect", "page")
+AUDIT_TABLES = ("pagelinks", "linktarget")  # large, and of use to the audit alone
 SHARED_TABLES = ("wb_items_per_site", "wikidata_json")
 
 
@@ -119,13 +122,17 @@ def language_of(wiki: str) -> str | None:
 
 
 def listing_globs(
-    root: str, languages: Iterable[str], patterns: FilePatterns | None = None, date: str | None = None
+    root: str,
+    languages: Iterable[str],
+    patterns: FilePatterns | None = None,
+    date: str | None = None,
+    tables: Sequence[str] = TABLES,
 ) -> list[str]:
     """The globs to list below `root` (which ends in "/" or is empty) so that find_dumps sees all it may want."""
     patterns = patterns or FilePatterns()
     globs: dict[str, None] = {}
     for language in languages:
-        names = [name for kind in ("pages", *TABLES) for name in getattr(patterns, kind)]
+        names = [name for kind in ("pages", *tables) for name in getattr(patterns, kind)]
         globs |= dict.fromkeys(_globs(root, patterns.folders, names, wiki_of(language), date))
     names = [name for kind in SHARED_TABLES for name in getattr(patterns, kind)]
     globs |= dict.fromkeys(_globs(root, patterns.wikidata_folders, names, "wikidatawiki", date))
@@ -138,11 +145,13 @@ def find_dumps(
     patterns: FilePatterns | None = None,
     date: str | None = None,
     chosen: Mapping[str, Sequence[FileInfo]] | None = None,
+    tables: Sequence[str] = TABLES,
 ) -> FoundDumps:
     """The dumps and tables of each language among files, told by their names; folders play no part.
 
     :param date: takes the files of this date ("20230501", "2023-05-01", "latest") alone
     :param chosen: dumps named by hand, or their parts, by language; only tables are looked for
+    :param tables: those looked for, of TABLES and AUDIT_TABLES
     :raises DumpError: a language without a dump, or with more than one that are not parts of one
     """
     patterns = patterns or FilePatterns()
@@ -153,7 +162,9 @@ def find_dumps(
         if _READABLE.search(_name(file)) and not any(matches(_name(file)) for matches in ignored)
     ]
     by_hand = chosen or {}
-    sets = {language: _find_set(files, language, patterns, date, by_hand.get(language)) for language in languages}
+    sets = {
+        language: _find_set(files, language, patterns, date, by_hand.get(language), tables) for language in languages
+    }
     shared = {}
     for kind in SHARED_TABLES:
         matches = _matching(files, getattr(patterns, kind), "wikidatawiki")
@@ -168,13 +179,14 @@ def _find_set(
     patterns: FilePatterns,
     date: str | None,
     chosen: Sequence[FileInfo] | None,
+    kinds: Sequence[str],
 ) -> DumpSet:
     wiki = wiki_of(language)
     matching = _matching(files, patterns.pages, wiki)
     parts = sorted(chosen, key=_part_order) if chosen else _dump_parts(matching, language, patterns, date)
     dump_date = _date(parts[0])
     tables, warnings = {}, [_gap(a, b) for a, b in pairwise(parts)]
-    for kind in TABLES:
+    for kind in kinds:
         matches = _matching(files, getattr(patterns, kind), wiki)
         if matches:
             tables[kind] = _one_table(matches, date or dump_date, kind)
