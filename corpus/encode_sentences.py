@@ -1,7 +1,7 @@
 """Sentences of an article with their piece ids and mentions, each short enough for an example."""
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -59,15 +59,15 @@ def merge_sentences(sentences: Sequence[Span], links: Iterable[Span | Mention]) 
 
     Args:
         sentences: ascending.
-        links: ascending, not overlapping; none runs over the border of a paragraph.
+        links: none starts before the first sentence or runs over the border of a paragraph.
     """
+    starts = [sentence.start for sentence in sentences]
+    inside: set[int] = set()  # sentences that start within a link
+    for link in links:
+        inside.update(range(bisect_right(starts, link.start), bisect_left(starts, link.end)))
     merged: list[Span] = []
-    following = iter(links)
-    link = next(following, None)
-    for sentence in sentences:
-        while link and link.end <= sentence.start:
-            link = next(following, None)
-        if link and merged and link.start < merged[-1].end:
+    for i, sentence in enumerate(sentences):
+        if i in inside:
             merged[-1] = Span(merged[-1].start, sentence.end)
         else:
             merged.append(sentence)
@@ -95,7 +95,7 @@ def encode_sentences(
         encoded = tokenizer.encode_segments([text[r.start : r.end] for r in ranges], cuts)
         again: list[SentenceRange] = []
         for sentence, segments in zip(ranges, encoded, strict=True):
-            if unfit := _unfit_mentions(segments, options, flows):
+            if sentence.mentions and (unfit := _unfit_mentions(segments, options, flows)):
                 kept = [mention for i, mention in enumerate(sentence.mentions) if i not in unfit]
                 again.append(sentence._replace(mentions=kept))
             elif (pieces := sum(map(len, segments))) <= options.max_pieces:

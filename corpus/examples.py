@@ -51,8 +51,7 @@ def make_examples(
     mentions = _choose_mentions(article, headings, entity_ids, options, flows)
     encode = _mluke_sentences if options.mluke_exact else _sentences
     sentences = encode(article, headings, mentions, splitter, tokenizer, options, flows)
-    kept = [sentence for sentence in sentences if _long_enough(sentence, options, flows)]
-    examples = tuple(_examples(article, kept, options, flows))
+    examples = tuple(_examples(article, _long_enough(sentences, options, flows), options, flows))
     flows.sentences.out = sum(len(example.sentence_starts) for example in examples)
     flows.mentions.out = sum(len(example.entity_ids) for example in examples)
     return ExampleBatch(examples, flows.sentences, flows.mentions)
@@ -132,13 +131,16 @@ def _mluke_sentences(
     return mluke_sentences(article.text, paragraphs, mentions, splitter, tokenizer, options, flows)
 
 
-def _long_enough(sentence: Sentence, options: ExampleOptions, flows: Flows) -> bool:
+def _long_enough(sentences: Sequence[Sentence], options: ExampleOptions, flows: Flows) -> list[Sentence]:
     least = max(1, options.min_sentence_pieces)
-    if len(sentence.ids) >= least:
-        return True
-    reason = f"under {least} pieces" if sentence.ids else "no pieces"
-    flows.skip(reason, mentions=len(sentence.mentions))
-    return False
+    kept = []
+    for sentence in sentences:
+        if len(sentence.ids) >= least:
+            kept.append(sentence)
+        else:
+            reason = f"under {least} pieces" if sentence.ids else "no pieces"
+            flows.skip(reason, mentions=len(sentence.mentions))
+    return kept
 
 
 def _examples(
