@@ -10,6 +10,14 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(word for word in text.replace(",", " ").split() if word)
 
 
+def some_words(text: str) -> tuple[str, ...]:
+    """Words, at least one."""
+    found = words(text)
+    if not found:
+        raise ArgumentTypeError(f"{text!r} names nothing")
+    return found
+
+
 def among(accepted: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
     """A reader of some of the accepted words, in the accepted order."""
 
@@ -29,7 +37,7 @@ def at_least(least: int) -> Callable[[str], int]:
     """A reader of whole numbers."""
 
     def parse(text: str) -> int:
-        if not text.replace("_", "").isdigit() or int(text) < least:
+        if not text.isdecimal() or int(text) < least:
             raise ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
         return int(text)
 
@@ -54,7 +62,7 @@ def size(text: str) -> int:
     """ "32MiB" -> 33554432."""
     digits = text.lower().removesuffix("b").removesuffix("i")
     number, unit = (digits[:-1], digits[-1]) if digits[-1:] in ("k", "m", "g") else (digits, "")
-    if not number.isdigit() or int(number) == 0:
+    if not number.isdecimal() or int(number) == 0:
         raise ArgumentTypeError(f"{text!r} is not a size such as 32MiB")
     return int(number) * _UNITS[unit]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
-from pipelines.option_values import among, at_least, language_path, nearest, share, size, words
+from pipelines.option_values import among, at_least, language_path, nearest, share, size, some_words
 from schemas.records import KINDS
 
 FORMATS = ("parquet", "tfrecord")
@@ -66,7 +66,7 @@ class Settings:
         (),
         "link",
         "codes of Wikipedias, such as en,de,ja (default: all that DIR holds)",
-        words,
+        some_words,
         metavar="CODES",
         bytes_=False,
     )
@@ -220,27 +220,33 @@ def read_settings(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> 
 
 
 def check_beam_flags(flags: Sequence[str], parser: argparse.ArgumentParser) -> None:
-    """Refuses what neither we nor Beam know: Beam would pass over it in silence."""
-    ours = [flag for flag in parser._option_string_actions if flag.startswith("--")]
-    known = beam_flag_names()
-    for flag in flags:
-        name = flag.partition("=")[0]
-        if name.startswith("-") and name not in known:
-            raise SettingsError(f"unknown flag {name}{nearest(name, [*ours, *known])} (see {parser.prog} --help)")
-    if flags and not flags[0].startswith("-"):
-        raise SettingsError(f"{flags[0]!r} is no flag (see {parser.prog} --help)")
+    """Refuses what neither we nor Beam know, which Beam would pass over in silence, and values that Beam refuses."""
+    beam = _beam_parser()
+    values, others = beam.parse_known_args(list(flags))
+    if others:
+        name = others[0].partition("=")[0]
+        if not name.startswith("-"):
+            raise SettingsError(f"{others[0]!r} is no flag (see {parser.prog} --help)")
+        known = [flag for of in (parser, beam) for flag in of._option_string_actions if flag.startswith("--")]
+        raise SettingsError(f"unknown flag {name}{nearest(name, known)} (see {parser.prog} --help)")
+    if values.direct_num_workers < 0:
+        raise SettingsError(f"--direct_num_workers is {values.direct_num_workers}: 0 (all cores) or more is possible")
+    runners = StandardOptions.KNOWN_RUNNER_NAMES
+    if values.runner and "." not in values.runner and values.runner.lower() not in map(str.lower, runners):
+        hint = nearest(values.runner, runners)
+        raise SettingsError(f"--runner {values.runner} is none of {', '.join(runners)}{hint}")
 
 
-def beam_flag_names() -> set[str]:
-    """Every flag that Beam's own options know, those of its runners included."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, conflict_handler="resolve")
+def _beam_parser() -> argparse.ArgumentParser:
+    """Of every flag that Beam's own options know, those of its runners included."""
+    parser = _Parser(add_help=False, allow_abbrev=False, conflict_handler="resolve")
     pending = [PipelineOptions]
     while pending:
         options = pending.pop()
         pending += options.__subclasses__()
         if "_add_argparse_args" in vars(options):
             options._add_argparse_args(parser)
-    return set(parser._option_string_actions)
+    return parser
 
 
 def read_config(path: str, parser: argparse.ArgumentParser) -> dict[str, Any]:
@@ -250,10 +256,12 @@ def read_config(path: str, parser: argparse.ArgumentParser) -> dict[str, Any]:
     """
     try:
         table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:  # no TOML, or no UTF-8
         raise SettingsError(f"--config {path}: {error}") from error
-    options = {f.name: f.metadata for f in fields(Settings) if f.metadata}
+    options = {f.name: f.metadata for f in fields(Settings) if f.metadata and f.name != "config"}
     patterns = table.pop("patterns", {})
+    if not isinstance(patterns, dict):
+        raise SettingsError(f"{path}: patterns = {patterns!r} is no table of file patterns, [patterns]")
     for key in table:
         if key not in options:
             raise SettingsError(f"{path}: unknown option {key!r}{nearest(key, list(options))}")
@@ -271,9 +279,20 @@ def _config_value(path: str, key: str, value: Any, option: Mapping[str, Any]) ->
         if not isinstance(value, bool):
             raise SettingsError(f"{path}: {key} = {value!r} is neither true nor false")
         return value
+    if key == "dump":
+        return _config_dumps(path, value)
+    if isinstance(value, dict):
+        raise SettingsError(f"{path}: {key} is a table; accepted: one value, or a list")
     try:
-        if key == "dump":
-            return tuple(option["parse"](f"{language}={file}") for language, file in dict(value).items())
         return option["parse"](",".join(map(str, value)) if isinstance(value, list) else str(value))
-    except (argparse.ArgumentTypeError, ValueError, TypeError) as error:
+    except (argparse.ArgumentTypeError, ValueError) as error:
         raise SettingsError(f"{path}: {key}: {error}") from error
+
+
+def _config_dumps(path: str, value: Any) -> tuple[tuple[str, str], ...]:
+    """[dump] with a file or a list of its parts for each language."""
+    by_language = value.items() if isinstance(value, dict) else ()
+    files = [(code, file) for code, of in by_language for file in (of if isinstance(of, list) else [of])]
+    if not files or not all(isinstance(file, str) for _, file in files):
+        raise SettingsError(f"{path}: dump = {value!r} is no table of files, such as en = 'enwiki.xml.bz2'")
+    return tuple(files)
