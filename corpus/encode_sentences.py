@@ -90,21 +90,27 @@ def encode_sentences(
 ) -> list[Sentence]:
     """Encodes sentences, ascending; mentions that are too long leave no trace, sentences that are too long are cut."""
     done: list[Sentence] = []
+    max_pieces = options.max_pieces
     while ranges:
-        cuts = [[place for m in r.mentions for place in (m.start - r.start, m.end - r.start)] for r in ranges]
-        encoded = tokenizer.encode_segments([text[r.start : r.end] for r in ranges], cuts)
+        encoded = tokenizer.encode_segments([text[start:end] for start, end, _ in ranges], list(map(_cuts, ranges)))
         again: list[SentenceRange] = []
         for sentence, segments in zip(ranges, encoded, strict=True):
             if sentence.mentions and (unfit := _unfit_mentions(segments, options, flows)):
                 kept = [mention for i, mention in enumerate(sentence.mentions) if i not in unfit]
                 again.append(sentence._replace(mentions=kept))
-            elif (pieces := sum(map(len, segments))) <= options.max_pieces:
+            elif (pieces := sum(map(len, segments))) <= max_pieces:
                 done.append(_joined(sentence, segments))
             else:
                 again += _cut_or_skip(text, sentence, pieces, tokenizer, options, flows)
         ranges = again
     done.sort()
     return done
+
+
+def _cuts(sentence: SentenceRange) -> list[int]:
+    """Where each mention starts and ends, counted from the sentence's start."""
+    origin, _, mentions = sentence
+    return [place - origin for start, end, _ in mentions for place in (start, end)]
 
 
 def _unfit_mentions(segments: Sequence[list[int]], options: ExampleOptions, flows: Flows) -> list[int]:
@@ -147,7 +153,7 @@ def _cut(
 ) -> list[SentenceRange]:
     """The sentence in parts of about equal length, so that none is left too short to keep."""
     start, end, mentions = sentence
-    cuts = [place - start for mention in mentions for place in mention[:2]]
+    cuts = _cuts(sentence)
     borders = _outside_mentions(tokenizer.piece_borders(text[start:end], cuts), cuts)
     number = math.ceil(pieces / max(1, int(options.max_pieces * FILL)))
     places = sorted({start + place for place in _spread(borders, number)})
