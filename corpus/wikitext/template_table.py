@@ -6,6 +6,7 @@
     {text|1}     the first of these that is given
     {-1}         the last without a name
     {*}  {*, }   all without a name, with what follows the star between them
+    {@2}         the second argument, if it is the code of a Wikipedia
     {quantity}   value and unit of {{convert}}
     {suffix}     what the star stands for in a name such as "lang-*" or "script/*"
 
@@ -21,6 +22,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from corpus.language_tables import wikipedia_codes
 from corpus.names import fold_name
 from corpus.wikitext.markers import HOLE
 from corpus.wikitext.quantities import quantity
@@ -67,6 +69,9 @@ class Pattern:
 def _value(name: str, given: Mapping[str, str]) -> str | None:
     if name[0] == "*":
         return name[1:].join(value for key, value in given.items() if key.isdigit() and value)
+    if name[0] == "@":
+        code = given.get(name[1:])
+        return code if code in wikipedia_codes() else None
     if name == "quantity":
         return quantity(given)
     return given.get(name)
