@@ -12,6 +12,7 @@ COMMANDS = {
     "link": ("pipelines.link", "dumps -> articles: text, and links with their Wikidata items"),
     "vocabulary": ("pipelines.vocabulary", "articles -> one entity vocabulary, and a mention dictionary a language"),
     "examples": ("pipelines.examples", "articles and vocabulary -> training examples"),
+    "audit": ("pipelines.audit", "how much markup is left in articles, and which links are missing or wrong"),
     "inspect": ("pipelines.inspect", "look at what was written, a record at a time"),
 }
 

@@ -1,0 +1,237 @@
+"""`mlukit audit`: how much markup is left in the text, and how links compare with the wikitext and with pagelinks."""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from apache_beam.io.filesystems import FileSystems
+
+from corpus.dump_files import AUDIT_TABLES, DumpError, DumpSet, FileInfo, FilePatterns, find_dumps, listing_globs
+from corpus.dump_head import read_siteinfo
+from corpus.dump_ranges import DumpRange, plan_ranges
+from corpus.link_audit import LinkTally
+from corpus.partition_rows import PARTS
+from corpus.residue import ResidueTally
+from pipelines.audit_report import print_links, print_residue
+from pipelines.folders import shards_of
+from pipelines.launch import RunError
+from pipelines.option_values import nearest, words
+from pipelines.run import Run, fingerprint, say
+from pipelines.settings import Settings, SettingsError, check_beam_flags, read_config
+from schemas.manifest import Shard
+from transforms.audit_links import CompareLinks, DealPageLinks, ReadSeenLinks, page_links_path, seen_path
+from transforms.audit_residue import AuditResidue
+from transforms.do_units import Unit
+from transforms.storage import WORK, Storage, open_file
+
+PHASES = ("residue", "seen", "pagelinks", "compare")
+_PLAN = f"{WORK}/audit.plan.json"
+_EXAMPLES = """  mlukit audit OUT                     remains of markup in OUT/articles
+  mlukit audit OUT --dumps DIR         also: links held against the dumps, and pagelinks and linktarget beside them
+  mlukit audit OUT --languages en,nl --examples 12"""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a language's links are held against."""
+
+    ranges: tuple[DumpRange, ...]  # of the dump; none where it is not there
+    namespaces: tuple[tuple[int, str], ...]  # of its head
+    tables: Mapping[str, FileInfo]  # pagelinks, linktarget
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command."""
+    parser = _parser()
+    try:
+        asked, beam_flags = parser.parse_known_args(list(arguments))
+        check_beam_flags(beam_flags, parser)
+        audit(asked, beam_flags)
+    except (SettingsError, DumpError) as error:
+        print(f"mlukit audit: {error}", file=sys.stderr)
+        return 2
+    except RunError as error:
+        print(f"mlukit audit: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        say("\nmlukit audit: stopped. What was finished is kept: the same command goes on from there.")
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mlukit audit",
+        description="Tells how good OUT/articles is: remains of markup, and links that are missing or wrong.",
+        epilog=f"examples:\n{_EXAMPLES}\n\nFlags of Apache Beam (--runner, --direct_num_workers, …) may follow.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("output", metavar="OUT", help="an output folder whose link stage is finished")
+    parser.add_argument("--dumps", default="", metavar="DIR", help="folder of the dumps and tables that OUT is made of")
+    parser.add_argument("--languages", type=words, default=(), metavar="CODES", help="default: all of OUT")
+    parser.add_argument("--date", default="", metavar="DATE", help="the tables' date (default: that of OUT's dumps)")
+    parser.add_argument("--config", default="", metavar="FILE", help="TOML file with [patterns] of file names")
+    parser.add_argument("--examples", type=int, default=3, metavar="N", help="shown of each class (default 3)")
+    return parser
+
+
+def audit(asked: argparse.Namespace, beam_flags: Sequence[str]) -> None:
+    """Does the audit, writes OUT/audit/residue.json and links.json, and prints both.
+
+    Raises:
+        SettingsError: OUT has no finished articles, or none in a language asked for.
+        DumpError: DIR has neither the dump nor the tables of a language.
+    """
+    settings = Settings(output=asked.output, dumps=asked.dumps, languages=asked.languages, date=asked.date)
+    if not Storage(asked.output).exists("link.json"):
+        raise SettingsError(f"{asked.output} has no finished link stage: name a folder that mlukit link wrote")
+    run = Run(settings, beam_flags)
+    linked = run.needed("link", "audit")
+    languages = _languages(asked.languages, linked)
+    patterns = FilePatterns.from_table(_patterns(asked.config))
+    compared = {code: _find(settings, code, linked, patterns) for code in languages} if asked.dumps else {}
+    _begin(run, {"link": fingerprint(linked), "languages": languages, "compared": repr(compared)})
+    articles = {language: shards_of(run.storage, f"articles/{language}") for language in languages}
+    residue = _residue(run, articles)
+    run.storage.write_json("audit/residue.json", {code: tally.to_json() for code, tally in residue.items()})
+    print_residue(residue, asked.examples)
+    if compared:
+        links = _links(run, articles, compared)
+        run.storage.write_json("audit/links.json", {code: tally.to_json() for code, tally in links.items()})
+        print_links(links, asked.examples)
+    _clean(run)
+
+
+def _languages(asked: Sequence[str], linked: Mapping[str, Any]) -> list[str]:
+    there = sorted(linked["languages"])
+    for code in asked:
+        if code not in there:
+            raise SettingsError(
+                f"--languages: OUT has no articles in {code!r}{nearest(code, there)}: {', '.join(there)}"
+            )
+    return sorted(set(asked)) or there
+
+
+def _patterns(config: str) -> Mapping[str, object]:
+    table: Mapping[str, object] = read_config(config, _parser())["patterns"] if config else {}
+    return table
+
+
+def _begin(run: Run, plan: Mapping[str, Any]) -> None:
+    """Goes on with a broken audit of the same kind; another one starts anew."""
+    if not run.storage.exists(_PLAN) or run.storage.read_json(_PLAN) != plan:
+        _clean(run)
+        run.storage.write_json(_PLAN, plan)
+
+
+def _clean(run: Run) -> None:
+    for phase in PHASES:
+        run.storage.delete(f"{WORK}/receipts/{phase}")
+        run.storage.delete(f"{WORK}/{phase}")
+    run.storage.delete(_PLAN)
+
+
+def _find(settings: Settings, language: str, linked: Mapping[str, Any], patterns: FilePatterns) -> Compared:
+    """What DIR has of a language: the very dump that OUT was made of, and tables of its date."""
+    root, date = settings.dumps.rstrip("/") + "/", settings.date or None
+    globs = listing_globs(root, [language], patterns, None, AUDIT_TABLES)
+    listing = [FileInfo(f.path, f.size_in_bytes) for of in FileSystems.match(globs) for f in of.metadata_list]
+    used = [
+        FileInfo(source["name"], source["bytes"])
+        for source in linked["sources"]
+        if source["language"] == language and source["kind"] == "dump"
+    ]
+    found = find_dumps(listing, [language], patterns, date, {language: used}, AUDIT_TABLES).sets[language]
+    for warning in found.warnings:
+        say(f"{language}: {warning}")
+    dump = _same_dump(used, listing)
+    if not dump and "pagelinks" not in found.tables:
+        raise DumpError(
+            f"{settings.dumps} has neither {', '.join(file.path for file in used)} nor pagelinks.sql of {language}: "
+            "name the folder that OUT was made of, or leave --dumps out"
+        )
+    _say_what_is_missing(language, found, bool(dump))
+    if not dump:
+        return Compared((), (), found.tables)
+    site = read_siteinfo(open_file, dump[0].path, dump[0].size)
+    ranges = plan_ranges(language, dump, linked["options"]["range_size"])
+    return Compared(tuple(ranges), tuple(site.namespaces.items()), found.tables)
+
+
+def _same_dump(used: Sequence[FileInfo], listing: Sequence[FileInfo]) -> list[FileInfo]:
+    """The files that OUT was made of, told by name and size; none where one is missing."""
+    by_name = {(file.path.rpartition("/")[2], file.size): file for file in listing}
+    found = [by_name.get((file.path, file.size)) for file in used]
+    return [file for file in found if file is not None] if all(found) else []
+
+
+def _say_what_is_missing(language: str, found: DumpSet, dump: bool) -> None:
+    if not dump:
+        say(f"{language}: the dump that OUT was made of is not there, so nobody knows which links the wikitext has")
+    if "pagelinks" not in found.tables:
+        say(f"{language}: no pagelinks.sql, so links are held against the wikitext alone")
+    elif "linktarget" not in found.tables:
+        say(f"{language}: no linktarget.sql, which names what pagelinks leads to: numbers alone are compared")
+
+
+def _residue(run: Run, articles: Mapping[str, Sequence[Shard]]) -> dict[str, ResidueTally]:
+    units = [
+        AuditResidue(language, number, shard.bytes, shard.path)
+        for language, shards in articles.items()
+        for number, shard in enumerate(shards)
+    ]
+    run.phase("look for markup", units)
+    tallies = {language: ResidueTally() for language in articles}
+    for unit in units:
+        tallies[unit.language].add(ResidueTally.from_json(run.storage.read_json(unit.path)))
+    return tallies
+
+
+def _links(run: Run, articles: Mapping[str, Sequence[Shard]], compared: Mapping[str, Compared]) -> dict[str, LinkTally]:
+    parts = {language: min(PARTS, max(1, len(articles[language]) // 4)) for language in compared}
+    reading = [unit for language in compared for unit in _reading(language, articles, compared, parts[language])]
+    run.phase("read links", reading)
+    dealing = [
+        DealPageLinks(
+            language, 0, tables["pagelinks"].size, tables["pagelinks"], tables.get("linktarget"), parts[language]
+        )
+        for language, tables in ((language, of.tables) for language, of in compared.items())
+        if "pagelinks" in tables
+    ]
+    run.phase("read pagelinks", dealing)
+    dealt = {unit.language for unit in dealing}
+    comparing: list[Unit] = []
+    for language in compared:
+        seen = tuple(seen_path(language, shard) for shard in range(len(articles[language])))
+        table = page_links_path(language) if language in dealt else ""
+        comparing += [CompareLinks(language, part, len(seen), seen, table) for part in range(parts[language])]
+    run.phase("compare links", comparing)
+    tallies = {language: LinkTally() for language in compared}
+    for unit in comparing:
+        assert isinstance(unit, CompareLinks)
+        tallies[unit.language].add(LinkTally.from_json(run.storage.read_json(unit.path)))
+    return tallies
+
+
+def _reading(
+    language: str, articles: Mapping[str, Sequence[Shard]], compared: Mapping[str, Compared], parts: int
+) -> list[ReadSeenLinks]:
+    paths = [shard.path for shard in articles[language]]
+    of = compared[language]
+    if not of.ranges:
+        return [ReadSeenLinks(language, n, 1, (path,), None, (), parts) for n, path in enumerate(paths)]
+    return [
+        ReadSeenLinks(
+            language,
+            part.shard,
+            part.end - part.start,
+            tuple(paths[part.shard : part.shard + part.shards]),
+            part,
+            of.namespaces,
+            parts,
+        )
+        for part in of.ranges
+    ]

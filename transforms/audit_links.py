@@ -1,0 +1,206 @@
+"""Holds a language's links against its wikitext and pagelinks: pages and table rows are dealt out by page, then met."""
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, pairwise
+from pathlib import Path
+from typing import BinaryIO, ClassVar, TypeVar, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from corpus.dump_files import FileInfo
+from corpus.dump_pages import PageReader
+from corpus.dump_ranges import DumpRange
+from corpus.language import Language
+from corpus.language_tables import any_language, with_namespaces
+from corpus.link_audit import SEEN_PAGES, LinkTally, SeenPage, TablePart, compare_pages
+from corpus.page_links import page_parts, write_page_links
+from corpus.redirects import redirect_target
+from corpus.sitelinks import LinkTarget, read_linktarget, read_pagelinks
+from corpus.sql_dump import open_sql
+from corpus.titles import namespace_of
+from corpus.written_links import written_links
+from schemas.manifest import Receipt
+from schemas.records import Page
+from transforms.do_units import Unit
+from transforms.monitor import Monitor
+from transforms.storage import WORK, Storage, is_local, open_file
+from transforms.write_shards import read_batches
+
+R = TypeVar("R")
+_COLUMNS = ["page_id", "title", "links"]
+_REPORT_EVERY = 1 << 14  # rows
+
+
+def seen_path(language: str, shard: int) -> str:
+    """Where the pages of a shard lie with their links, a row group for each part."""
+    return f"{WORK}/seen/{language}/{shard:05}.parquet"
+
+
+def page_links_path(language: str) -> str:
+    """Where the rows of pagelinks lie, a row group for each part."""
+    return f"{WORK}/pagelinks/{language}/links.parquet"
+
+
+@dataclass(frozen=True)
+class ReadSeenLinks(Unit):
+    """The extracted links of some shards of articles, and those of the wikitext where the dump is there."""
+
+    phase: ClassVar[str] = "seen"
+    articles: tuple[str, ...]  # shards, from `number` on
+    dump_range: DumpRange | None  # that the shards were made of
+    header_namespaces: tuple[tuple[int, str], ...]
+    parts: int
+
+    def run(self, storage: Storage, monitor: Monitor) -> Receipt:
+        """Writes a file for each shard."""
+        counts: Counter[str] = Counter()
+        pages = None if self.dump_range is None else self._pages(monitor)
+        for shard, path in enumerate(self.articles, self.number):
+            seen = [*_merge(_articles(storage, path, self.language), pages, shard)]
+            counts["pages"] += len(seen)
+            with storage.write(seen_path(self.language, shard)) as stream:
+                _write_parts(seen, self.parts, cast(BinaryIO, stream))
+            monitor.advance()
+        return Receipt(self.name, counts=counts)
+
+    def _pages(self, monitor: Monitor) -> "_DumpPages":
+        assert self.dump_range is not None
+        language = with_namespaces(any_language(self.language), dict(self.header_namespaces))
+        reader = PageReader(open_file, self.dump_range, namespace_of_title=lambda title: namespace_of(title, language))
+        return _DumpPages(reader, language, monitor)
+
+
+class _DumpPages:
+    """The pages of a range one after the other, each with the links it has; redirects have none."""
+
+    def __init__(self, reader: PageReader, language: Language, monitor: Monitor) -> None:
+        self._reader, self._language, self._monitor = reader, language, monitor
+        self._records = iter(reader)
+        self._waiting = next(self._records, None)
+
+    def of_shard(self, shard: int) -> Iterator[Page]:
+        """Those whose article is in the shard, or would be."""
+        while self._waiting is not None and self._reader.shard <= shard:
+            self._monitor.advance(pages=1)
+            record, self._waiting = self._waiting, next(self._records, None)
+            if isinstance(record, Page):
+                yield record
+
+    def is_redirect(self, page: Page) -> bool:
+        """As `transforms.parse_articles` tells it."""
+        return page.redirect is not None or redirect_target(page.text, self._language) is not None
+
+    def written(self, page: Page, seen: SeenPage) -> SeenPage:
+        """The page with its links."""
+        links = written_links(page.text, self._language)
+        return SeenPage(seen.page_id, seen.title, True, seen.targets, seen.abroad, links)
+
+
+def _articles(storage: Storage, path: str, language: str) -> Iterator[SeenPage]:
+    with storage.open(path) as stream:
+        for batch in read_batches(stream, _COLUMNS):
+            for row in range(batch.num_rows):
+                page_id, title, links = (batch[name][row].as_py() for name in _COLUMNS)
+                own = {link["target"]: link["page"] or "" for link in links if link["language"] == language}
+                abroad = sum(link["language"] != language for link in links)
+                yield SeenPage(page_id, title, True, own, abroad, None)
+
+
+def _merge(articles: Iterator[SeenPage], pages: _DumpPages | None, shard: int) -> Iterator[SeenPage]:
+    """Articles with the links of their pages, and redirects; both come in the dump's order."""
+    if pages is None:
+        yield from articles
+        return
+    article = next(articles, None)
+    for page in pages.of_shard(shard):
+        if article is not None and article.page_id == page.page_id:
+            yield pages.written(page, article)
+            article = next(articles, None)
+        elif pages.is_redirect(page):
+            yield SeenPage(page.page_id, page.title, False, {}, 0, None)
+    if article is not None:
+        raise ValueError(f"article {article.page_id} {article.title!r} is not in the dump, or not in its place")
+
+
+def _write_parts(pages: Sequence[SeenPage], parts: int, stream: BinaryIO) -> None:
+    table = pa.Table.from_pylist([page.to_row() for page in pages], SEEN_PAGES)
+    part_of = page_parts(table["page_id"].to_numpy(), parts)
+    order = np.argsort(part_of, kind="stable")
+    borders = np.searchsorted(part_of[order], np.arange(parts + 1)).tolist()
+    table = table.take(pa.array(order))
+    with pq.ParquetWriter(stream, SEEN_PAGES, compression="zstd", write_statistics=False) as writer:
+        for start, end in pairwise(borders):
+            writer.write_table(table.slice(start, end - start), row_group_size=max(1, end - start))
+
+
+@dataclass(frozen=True)
+class DealPageLinks(Unit):
+    """pagelinks of one wiki, with linktarget where there is one, dealt out by page."""
+
+    phase: ClassVar[str] = "pagelinks"
+    pagelinks: FileInfo
+    linktarget: FileInfo | None
+    parts: int
+
+    def run(self, storage: Storage, monitor: Monitor) -> Receipt:
+        """See `corpus.page_links.write_page_links`."""
+        counts: Counter[str] = Counter()
+        near = storage.path(WORK) if is_local(storage.root) else None
+        with (
+            tempfile.TemporaryDirectory(dir=near) as folder,
+            storage.write(page_links_path(self.language)) as out,
+            open_sql(open_file, self.pagelinks.path) as links,
+        ):
+            targets = None if self.linktarget is None else self._targets(self.linktarget.path, counts, monitor)
+            rows = _watched(read_pagelinks(links, counts), monitor)
+            counts += write_page_links(rows, targets, Path(folder), self.parts, cast(BinaryIO, out))
+        return Receipt(self.name, counts=counts)
+
+    @staticmethod
+    def _targets(path: str, counts: Counter[str], monitor: Monitor) -> Iterator[LinkTarget]:
+        with open_sql(open_file, path) as stream:
+            yield from _watched(read_linktarget(stream, counts), monitor)
+
+
+def _watched(rows: Iterator[R], monitor: Monitor) -> Iterator[R]:
+    for count, row in enumerate(rows):
+        if count % _REPORT_EVERY == 0:
+            monitor.advance()
+        yield row
+
+
+@dataclass(frozen=True)
+class CompareLinks(Unit):
+    """One part of a language's pages meets its part of pagelinks."""
+
+    phase: ClassVar[str] = "compare"
+    seen: tuple[str, ...]
+    page_links: str  # "" where the table is missing
+
+    @property
+    def path(self) -> str:
+        """Where the tally is written."""
+        return f"{WORK}/compare/{self.language}/{self.number:05}.json"
+
+    def run(self, storage: Storage, monitor: Monitor) -> Receipt:
+        """See `corpus.link_audit.compare_pages`."""
+        tally = LinkTally()
+        table = TablePart(_read_part(storage, self.page_links, self.number)) if self.page_links else None
+        pages = chain.from_iterable(self._pages(storage, path, monitor) for path in self.seen)
+        compare_pages(pages, table, tally)
+        storage.write_json(self.path, tally.to_json())
+        return Receipt(self.name, counts={"pages": tally.counts["pages"]})
+
+    def _pages(self, storage: Storage, path: str, monitor: Monitor) -> Iterator[SeenPage]:
+        monitor.advance()
+        yield from map(SeenPage.from_row, _read_part(storage, path, self.number).to_pylist())
+
+
+def _read_part(storage: Storage, path: str, part: int) -> pa.Table:
+    with storage.open(path) as stream, pq.ParquetFile(stream) as file:
+        return file.read_row_group(part, use_threads=False)
