@@ -13,7 +13,7 @@ from corpus.kinds import classify
 from corpus.language import Language
 from corpus.language_tables import any_language, with_namespaces
 from corpus.redirects import redirect_target
-from corpus.titles import namespace_of, normalise_title
+from corpus.titles import namespace_of, page_title
 from corpus.wikitext import WikitextError, parse_wikitext
 from schemas.arrow import PAGE_TITLE_ROWS, PARSED_ARTICLE_ROWS
 from schemas.manifest import Flow, Receipt, Shard
@@ -141,7 +141,7 @@ def _read(
 def _read_page(page: Page, language: Language, tally: _Tally) -> Iterator[Article | PageTitle | Failure]:
     tally.counts["wikitext_bytes"] += len(page.text.encode())
     if page.redirect is not None:
-        target = normalise_title(page.redirect, language)
+        target = page_title(page.redirect, language)
     else:
         target = redirect_target(page.text, language)
     if page.redirect is not None or target is not None:
