@@ -29,6 +29,7 @@ from corpus.wikitext.quantities import quantity
 
 _TABLES = files("corpus") / "languages" / "wikitext"
 _FIELD = re.compile(r"\{([^{}]+)\}")
+_LINK = re.compile(r"\[\[(?:[^\[\]|]*\|)?([^\[\]]*)\]\]")
 _SPLIT = re.compile(r"\[\[|\]\]|\|")
 
 
@@ -60,10 +61,12 @@ class Pattern:
             values = alternative.values(given)
             if HOLE not in values:
                 break
-        out = [alternative.literals[0]]
+        out = alternative.literals[0]
         for value, literal in zip(values, alternative.literals[1:], strict=True):
-            out += (value, literal)
-        return "".join(out)
+            if "[[" in value and out.rfind("[[") > out.rfind("]]"):
+                value = _LINK.sub(r"\1", value)  # a link within a link is none
+            out += value + literal
+        return out
 
 
 def _value(name: str, given: Mapping[str, str]) -> str | None:

@@ -131,16 +131,17 @@ class LinkReader:
         return True
 
     def _picture(self, options: str, rest: str, out: list[str]) -> None:
-        """A picture is no text; one that stands beside the text ends the paragraph, as in MediaWiki."""
+        """A picture is no text: one beside the text ends the paragraph, as in MediaWiki; brackets go with one alone in them."""
         if "[[" in options:
             self.dropped.append(options)
         places = self.picture_places
         for option in options.split("|"):
             name = option.partition("=")[0].strip()
             if name in places:
-                out.append(BLOCK)
-                break
-        out.append(rest)
+                out += (BLOCK, rest)
+                return
+        alone = out[-1].endswith("(") and rest.startswith(")")
+        out += (HOLE if alone else "", rest)
 
     def _anchor(self, title: Title, label: str, rest: str, out: list[str]) -> None:
         prefix_of, trail_of = _affixes(self.language)
