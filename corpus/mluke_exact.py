@@ -12,6 +12,9 @@ luke/utils/sentence_splitter.py. Unlike ours:
 - a sentence over the possible length is left out whole;
 - of a long mention the first pieces stay.
 
+Two things are not repeated: a mention that lost all its pieces, which has a place nowhere, is left out and counted;
+and a special piece written out in the text ("<s>", "<mask>") stays text. benchmarks/examples.py compares the two.
+
 `sentence_starts` and `sentence_ends` still say where a sentence lies; that its pieces join to SentencePiece's
 normalised text of that range does not hold here.
 """
