@@ -1,21 +1,22 @@
 """Looks up the links of a shard of articles, and gives articles their own items."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
-from typing import ClassVar
+from typing import BinaryIO, ClassVar, cast
 
-from corpus.resolve_links import BATCH_ARTICLES, resolve_articles
-from schemas.arrow import ARTICLE_ROWS, PARSED_ARTICLE_ROWS
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from corpus.resolve_links import resolve_batch
+from schemas.arrow import ARTICLES
 from schemas.manifest import Flow, Receipt
-from schemas.records import LinkedArticle
 from transforms.do_units import Unit
 from transforms.monitor import Monitor
 from transforms.open_index import open_indexes
 from transforms.parse_articles import parsed_path
 from transforms.storage import Storage
-from transforms.write_shards import read_records, write_records
+from transforms.write_shards import read_batches
 
 
 @dataclass(frozen=True)
@@ -32,31 +33,36 @@ class ResolveLinks(Unit):
         return f"articles/{self.language}/articles-{self.number:05}.parquet"
 
     def run(self, storage: Storage, monitor: Monitor) -> Receipt:
-        """See `corpus.resolve_links.resolve_articles`."""
+        """See `corpus.resolve_links.resolve_batch`."""
         resolved, counts = Flow(), Counter[str]()
-        with storage.write(self.path) as stream, write_records(stream, ARTICLE_ROWS) as writer:
-            for article in self._articles(storage, monitor):
-                writer.write(article, len(article.text))
-                _count(article, resolved, counts)
+        indexes = open_indexes(storage, self.languages)
+        with (
+            storage.open(parsed_path(self.language, self.number)) as parsed,
+            storage.write(self.path) as stream,
+            pq.ParquetWriter(cast(BinaryIO, stream), ARTICLES, compression="zstd") as writer,
+        ):
+            for batch in read_batches(parsed):
+                articles = resolve_batch(batch, indexes, self.validation_share)
+                writer.write_batch(articles)
+                stream.rows += articles.num_rows
+                _count(articles, resolved, counts)
+                monitor.advance(parsed.tell(), pages=articles.num_rows)
         return Receipt(self.name, (storage.shard(self.path, stream),), {"links with item": resolved}, counts)
 
-    def _articles(self, storage: Storage, monitor: Monitor) -> Iterator[LinkedArticle]:
-        indexes = open_indexes(storage, self.languages)
-        with storage.open(parsed_path(self.language, self.number)) as stream:
-            articles = read_records(stream, PARSED_ARTICLE_ROWS)
-            while batch := list(islice(articles, BATCH_ARTICLES)):
-                monitor.advance(stream.tell(), pages=len(batch))
-                yield from resolve_articles(batch, indexes, self.validation_share)
+
+def _count(articles: pa.RecordBatch, resolved: Flow, counts: Counter[str]) -> None:
+    links = articles["links"].flatten()
+    without = pc.is_null(links.field("qid"))
+    resolved.entered += len(links)
+    resolved.skipped.update(_tally(links.field("status").filter(without)))
+    found = _tally(links.field("status").filter(pc.invert(without)))
+    resolved.out += found.total()
+    counts.update({f"links {status}": n for status, n in found.items()})
+    lacking = articles["qid"].null_count
+    counts.update({"articles with item": articles.num_rows - lacking, "articles without item": lacking})
+    counts.update({f"articles {split}": n for split, n in _tally(articles["split"]).items()})
+    counts.update({f"articles of kind {kind}": n for kind, n in _tally(articles["kind"]).items()})
 
 
-def _count(article: LinkedArticle, resolved: Flow, counts: Counter[str]) -> None:
-    resolved.entered += len(article.links)
-    for link in article.links:
-        if link.qid is None:
-            resolved.skipped[link.status] += 1
-        else:
-            resolved.out += 1
-            counts[f"links {link.status}"] += 1
-    counts["articles with item" if article.qid is not None else "articles without item"] += 1
-    counts[f"articles {article.split}"] += 1
-    counts[f"articles of kind {article.kind}"] += 1
+def _tally(values: pa.Array) -> Counter[str]:
+    return Counter({row["values"]: row["counts"] for row in pc.value_counts(values).to_pylist()})

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from corpus.resolve_links import resolve_article, resolve_articles
+from corpus.resolve_links import resolve_articles
 from corpus.sitelinks import DisambiguationPage, PageItem
 from corpus.title_index import TitleIndex
 from corpus.title_index_build import build_title_index
@@ -26,7 +26,7 @@ def indexes(tmp_path: Path) -> dict[str, TitleIndex]:
 
 def test_links_get_page_item_and_status(indexes: dict[str, TitleIndex]) -> None:
     targets = [("en", "A"), ("en", "R"), ("fr", "Étoile"), ("de", "A"), ("fr", "A"), ("en", "Lost"), ("en", "Many")]
-    linked = resolve_article(article("A", *targets), indexes)
+    (linked,) = resolve_articles([article("A", *targets)], indexes)
     expected: list[tuple[str | None, int | None, LinkStatus]] = [
         ("A", 64, "resolved"),
         ("A", 64, "redirected"),
@@ -45,7 +45,8 @@ def test_links_get_page_item_and_status(indexes: dict[str, TitleIndex]) -> None:
 def test_everything_else_stays(indexes: dict[str, TitleIndex]) -> None:
     sections = (Section(0, 3, 2, "abc"),)
     page = Article("en", 1, 10, "A", "list", "abc\nd", (Span(0, 3), Span(4, 5)), sections, (), ())
-    assert resolve_article(page, indexes) == LinkedArticle(
+    (linked,) = resolve_articles([page], indexes)
+    assert linked == LinkedArticle(
         "en", 1, 10, "A", 64, "list", "train", "abc\nd", (Span(0, 3), Span(4, 5)), sections, ()
     )
 
@@ -59,7 +60,7 @@ def test_own_item_and_kind(indexes: dict[str, TitleIndex]) -> None:
 
 
 def test_a_page_of_a_language_without_index(indexes: dict[str, TitleIndex]) -> None:
-    linked = resolve_article(article("A", ("en", "A"), ("fr", "Étoile")), {"fr": indexes["fr"]})
+    (linked,) = resolve_articles([article("A", ("en", "A"), ("fr", "Étoile"))], {"fr": indexes["fr"]})
     assert (linked.qid, [mention.status for mention in linked.links]) == (None, ["unknown_wiki", "resolved"])
 
 
@@ -71,7 +72,7 @@ def test_alternatives(indexes: dict[str, TitleIndex]) -> None:
 
 def test_a_batch_is_as_its_articles(indexes: dict[str, TitleIndex]) -> None:
     pages = [article(title, ("en", "A"), ("en", title), page_id=i) for i, title in enumerate(["A", "Many", "Z"])]
-    assert resolve_articles(pages, indexes) == [resolve_article(page, indexes) for page in pages]
+    assert resolve_articles(pages, indexes) == [one for page in pages for one in resolve_articles([page], indexes)]
     assert resolve_articles([], indexes) == []
 
 
