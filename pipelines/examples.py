@@ -1,6 +1,6 @@
 """`mlukit examples`: training examples out of articles and the entity vocabulary."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -8,8 +8,8 @@ from apache_beam.io.filesystems import FileSystems
 
 from corpus.example_options import ExampleOptions
 from corpus.tokenizer import Tokenizer, TokenizerError
-from pipelines.folders import shards_of, write_folder
-from pipelines.report import language_totals
+from pipelines.folders import shards_of, sources_of, write_folder
+from pipelines.report import by_language, language_totals
 from pipelines.run import Run, fingerprint, say
 from pipelines.settings import Settings, SettingsError
 from pipelines.stages import run_command
@@ -43,7 +43,7 @@ def check_tokenizer(settings: Settings) -> str:
     try:
         with open_file(model) as stream:
             return Tokenizer.load(stream.read()).fingerprint
-    except TokenizerError as error:
+    except (TokenizerError, OSError) as error:
         raise SettingsError(f"--sentencepiece-model {model}: {error}") from error
 
 
@@ -76,7 +76,7 @@ def make_examples(run: Run) -> None:
     }
     if not run.begin(STAGE, inputs):
         return
-    languages = sorted(linked["languages"])
+    languages = linked["inputs"]["languages"]
     articles = {language: shards_of(run.storage, f"articles/{language}") for language in languages}
     (tokenizer,) = run.phase("tokenizer", [_tokenizer(run, linked, articles)])
     say(f"tokenizer: {tokenizer.counts['pieces']:,} pieces, {tokenizer.facts['tokenizer'][:16]}")
@@ -89,15 +89,7 @@ def make_examples(run: Run) -> None:
     ]
     receipts = run.phase("make examples", units)
     facts = {**inputs, "tokenizer": tokenizer.facts["tokenizer"], "entities": vocabulary["facts"]["entities"]}
-    _finish(
-        run,
-        inputs,
-        facts,
-        {
-            language: [r for u, r in zip(units, receipts, strict=True) if u.language == language]
-            for language in languages
-        },
-    )
+    _finish(run, inputs, facts, linked["sources"], by_language(units, receipts))
 
 
 def _tokenizer(run: Run, linked: dict[str, Any], articles: dict[str, list[Shard]]) -> Unit:
@@ -109,12 +101,21 @@ def _tokenizer(run: Run, linked: dict[str, Any], articles: dict[str, list[Shard]
     return TrainTokenizer(ALL_LANGUAGES, 0, 1, run.settings.train_sentencepiece, shards, characters)
 
 
-def _finish(run: Run, inputs: dict[str, Any], facts: dict[str, Any], receipts: dict[str, list[Receipt]]) -> None:
+def _finish(
+    run: Run,
+    inputs: dict[str, Any],
+    facts: dict[str, Any],
+    sources: Sequence[Mapping[str, Any]],
+    receipts: dict[str, list[Receipt]],
+) -> None:
     options = run.settings.deciding(STAGE)
     for language, of_language in receipts.items():
-        write_folder(run.storage, f"examples/{language}", "examples", EXAMPLES, language, options, facts, of_language)
+        own = sources_of(language, sources)
+        write_folder(
+            run.storage, f"examples/{language}", "examples", EXAMPLES, language, options, facts, of_language, own
+        )
     result = {"languages": language_totals(receipts), "facts": facts}
-    run.finish(STAGE, inputs, result, PHASES)
+    run.finish(STAGE, inputs, result, [f"examples/{language}" for language in receipts], PHASES)
 
 
 def main(arguments: Sequence[str]) -> int:

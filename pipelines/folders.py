@@ -1,17 +1,36 @@
 """Finished folders: their manifests, and what lies in them that should not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from schemas.manifest import MANIFEST, Receipt, Shard, folder_manifest, total_counts, total_flows
+from transforms.do_units import ALL_LANGUAGES
 from transforms.storage import Storage
 
 
 def shards_of(storage: Storage, folder: str) -> list[Shard]:
     """The shards of a finished folder, in order."""
     return [Shard(**shard) for shard in storage.read_json(f"{folder}/{MANIFEST}")["shards"]]
+
+
+def sources_of(language: str, sources: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Of the files that the link stage read, those that concern a language."""
+    return [source for source in sources if source["language"] in (language, ALL_LANGUAGES)]
+
+
+def damage_of(storage: Storage, folder: str) -> str:
+    """What became of a finished folder's files, told by their sizes: "a.parquet has gone"; "" where all are there."""
+    manifest, sizes = f"{folder}/{MANIFEST}", storage.sizes(folder)
+    if manifest not in sizes:
+        return f"{manifest} has gone"
+    for shard in shards_of(storage, folder):
+        if shard.path not in sizes:
+            return f"{shard.path} has gone"
+        if sizes[shard.path] != shard.bytes:
+            return f"{shard.path} has changed from {shard.bytes} to {sizes[shard.path]} bytes"
+    return ""
 
 
 def write_folder(

@@ -208,6 +208,6 @@ def _failure_notice(error: Exception, errors: Sequence[UnitError]) -> str:
     if errors:
         first = errors[0]
         logging.getLogger("mlukit").debug("%s", first.trace)
-        return f"{first.unit} failed: {first.kind}: {first.message}\n{again}"
+        return f"{first.unit} failed: {first.kind}: {first.message}. {again}"
     lines = [line for line in str(error).splitlines() if line.strip()]
-    return f"the pipeline failed: {lines[-1] if lines else type(error).__name__}\n{again}"
+    return f"the pipeline failed: {lines[-1] if lines else type(error).__name__}. {again}"

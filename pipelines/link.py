@@ -5,18 +5,18 @@ from typing import Any
 
 from corpus.dump_files import FileInfo
 from corpus.dump_ranges import DumpRange, plan_ranges
-from pipelines.folders import write_folder
-from pipelines.report import language_totals
+from pipelines.folders import sources_of, write_folder
+from pipelines.report import ReceiptsByLanguage, by_language, language_totals
 from pipelines.run import Run, say
 from pipelines.sources import Sources, describe, find_sources
 from pipelines.stages import run_command
 from schemas.arrow import ARTICLES, FAILURES
-from schemas.manifest import Receipt
+from schemas.manifest import Receipt, total_counts
 from transforms.ask_wikidata import AskWikidata
 from transforms.build_title_index import BuildTitleIndex
 from transforms.carry_items import CarryItems
 from transforms.checksum_files import ChecksumFile
-from transforms.do_units import ALL_LANGUAGES, Unit
+from transforms.do_units import ALL_LANGUAGES
 from transforms.gather_items import LABELS, SITELINKS, WIKIDATA, GatherSitelinks, GatherWikidata, items_path
 from transforms.parse_articles import ParseArticles, parsed_path, titles_path
 from transforms.resolve_links import ResolveLinks
@@ -40,13 +40,13 @@ def link_articles(run: Run) -> None:
     }
     parsed = _parse(run, sources, ranges)
     shards = {language: sum(part.shards for part in of) for language, of in ranges.items()}
-    indexed = _index(run, sources, shards)
-    _ask(run, sources.languages, shards)
+    items, gathered = _gather(run, sources)
+    indexed = _index(run, sources, shards, items)
+    gathered += _ask(run, sources.languages, shards)
     resolved = _resolve(run, sources.languages, shards, parsed)
-    _finish(run, inputs, described, parsed, indexed, resolved)
-
-
-_Receipts = dict[str, list[Receipt]]
+    _warn_of_no_items(run, resolved)
+    receipts = {code: [*parsed[code], *indexed[code], *resolved[code]] for code in sources.languages}
+    _finish(run, inputs, described, receipts | ({ALL_LANGUAGES: gathered} if gathered else {}))
 
 
 def _name(file: FileInfo) -> str:
@@ -59,7 +59,7 @@ def _checksums(run: Run, files: Sequence[tuple[str, str, FileInfo]]) -> list[dic
     return describe(files, {unit.path: r.facts["sha256"] for unit, r in zip(units, receipts, strict=True)})
 
 
-def _parse(run: Run, sources: Sources, ranges: dict[str, list[DumpRange]]) -> _Receipts:
+def _parse(run: Run, sources: Sources, ranges: dict[str, list[DumpRange]]) -> ReceiptsByLanguage:
     units = [
         ParseArticles(
             language, part.shard, part.end - part.start, part, tuple(sources.sites[language].namespaces.items())
@@ -70,26 +70,24 @@ def _parse(run: Run, sources: Sources, ranges: dict[str, list[DumpRange]]) -> _R
     return by_language(units, run.phase("parse articles", units))
 
 
-def _index(run: Run, sources: Sources, shards: dict[str, int]) -> _Receipts:
-    items, labels = _gather(run, sources)
+_Items = dict[str, int]  # how many files of each source there are for each language, in order of preference
+
+
+def _index(run: Run, sources: Sources, shards: dict[str, int], items: _Items) -> ReceiptsByLanguage:
+    def files(source: str, language: str) -> tuple[str, ...]:
+        return tuple(items_path(source, language, number) for number in range(items.get(source, 0)))
+
     units = [
         BuildTitleIndex(
             language,
             0,
             shards[language],
             tuple(titles_path(language, shard) for shard in range(shards[language])),
-            tuple(
-                (name, sources.found.sets[language].tables[name])
-                for name in INDEX_TABLES
-                if name in sources.found.sets[language].tables
-            ),
-            tuple(
-                (source, tuple(items_path(source, language, number) for number in range(parts)))
-                for source, parts in items
-            ),
-            tuple(items_path(LABELS, language, number) for number in range(labels)),
+            tuple((name, dump.tables[name]) for name in INDEX_TABLES if name in dump.tables),
+            tuple((source, files(source, language)) for source in (SITELINKS, WIKIDATA) if source in items),
+            files(LABELS, language),
         )
-        for language in sources.languages
+        for language, dump in sorted(sources.found.sets.items())
     ]
     receipts = by_language(units, run.phase("build title indexes", units))
     languages = tuple(sources.languages)
@@ -99,38 +97,41 @@ def _index(run: Run, sources: Sources, shards: dict[str, int]) -> _Receipts:
     return receipts
 
 
-def _ask(run: Run, languages: Sequence[str], shards: dict[str, int]) -> None:
+def _ask(run: Run, languages: Sequence[str], shards: dict[str, int]) -> list[Receipt]:
     settings = run.settings
-    if settings.wikidata_api:
-        paths = tuple(parsed_path(language, number) for language in languages for number in range(shards[language]))
-        cache = settings.wikidata_cache
-        asking = AskWikidata(
-            ALL_LANGUAGES, 0, 1, paths, tuple(languages), settings.wikidata_endpoint, settings.wikidata_contact, cache
-        )
-        (receipt,) = run.phase("ask Wikidata", [asking])
-        say(f"ask Wikidata: {', '.join(f'{name} {n:,}' for name, n in sorted(receipt.counts.items()))}")
+    if not settings.wikidata_api:
+        return []
+    paths = tuple(parsed_path(language, number) for language in languages for number in range(shards[language]))
+    cache = settings.wikidata_cache
+    asking = AskWikidata(
+        ALL_LANGUAGES, 0, 1, paths, tuple(languages), settings.wikidata_endpoint, settings.wikidata_contact, cache
+    )
+    (receipt,) = run.phase("ask Wikidata", [asking])
+    say(f"ask Wikidata: {', '.join(f'{name} {n:,}' for name, n in sorted(receipt.counts.items()))}")
+    return [receipt]
 
 
-def _gather(run: Run, sources: Sources) -> tuple[list[tuple[str, int]], int]:
-    """How many files of each source there are for each language, in order of preference; and how many of labels."""
+def _gather(run: Run, sources: Sources) -> tuple[_Items, list[Receipt]]:
     shared, languages = sources.found.shared, tuple(sources.languages)
-    items, labels = [], 0
+    items: _Items = {}
+    receipts: list[Receipt] = []
     if SITELINKS in shared:
         file = shared[SITELINKS]
-        run.phase("read sitelinks", [GatherSitelinks(ALL_LANGUAGES, 0, file.size, file.path, languages)])
-        items.append((SITELINKS, 1))
+        receipts += run.phase("read sitelinks", [GatherSitelinks(ALL_LANGUAGES, 0, file.size, file.path, languages)])
+        items[SITELINKS] = 1
     if WIKIDATA in shared:
         ranges = plan_ranges(ALL_LANGUAGES, [shared[WIKIDATA]], run.settings.range_size)
         units = [
             GatherWikidata(ALL_LANGUAGES, n, part.end - part.start, part, languages) for n, part in enumerate(ranges)
         ]
-        run.phase("read Wikidata", units)
-        items.append((WIKIDATA, len(units)))
-        labels = len(units)
-    return items, labels
+        receipts += run.phase("read Wikidata", units)
+        items[WIKIDATA] = items[LABELS] = len(units)
+    return items, receipts
 
 
-def _resolve(run: Run, languages: Sequence[str], shards: dict[str, int], parsed: _Receipts) -> _Receipts:
+def _resolve(
+    run: Run, languages: Sequence[str], shards: dict[str, int], parsed: ReceiptsByLanguage
+) -> ReceiptsByLanguage:
     sizes = {shard.path: shard.bytes for of in parsed.values() for receipt in of for shard in receipt.shards}
     units = [
         ResolveLinks(
@@ -142,31 +143,24 @@ def _resolve(run: Run, languages: Sequence[str], shards: dict[str, int], parsed:
     return by_language(units, run.phase("resolve links", units))
 
 
-def by_language(units: Sequence[Unit], receipts: Sequence[Receipt]) -> _Receipts:
-    """Receipts in the order of their units, for each language."""
-    grouped: _Receipts = {}
-    for unit, receipt in zip(units, receipts, strict=True):
-        grouped.setdefault(unit.language, []).append(receipt)
-    return grouped
+def _warn_of_no_items(run: Run, resolved: ReceiptsByLanguage) -> None:
+    """Says which languages' sources of items fit no article, as those of another wiki or date would."""
+    for language, receipts in resolved.items():
+        counts = total_counts(receipts)
+        if counts["articles without item"] and not counts["articles with item"] and not run.settings.allow_unresolved:
+            say(f"{language}: no source of items knows any of its {counts['articles without item']:,} articles")
 
 
-def _finish(
-    run: Run,
-    inputs: dict[str, Any],
-    described: list[dict[str, object]],
-    parsed: _Receipts,
-    indexed: _Receipts,
-    resolved: _Receipts,
-) -> None:
-    options = run.settings.deciding(STAGE)
-    totals: dict[str, Any] = {}
-    for language in resolved:
-        own = [source for source in described if source["language"] in (language, ALL_LANGUAGES)]
-        receipts = [*parsed[language], *indexed[language], *resolved[language]]
-        write_folder(run.storage, f"articles/{language}", "articles", ARTICLES, language, options, {}, receipts, own)
-        write_folder(run.storage, f"failures/{language}", "failures", FAILURES, language, options, {}, receipts, own)
-        totals |= language_totals({language: receipts})
-    run.finish(STAGE, inputs, {"languages": totals, "sources": described}, PHASES)
+def _finish(run: Run, inputs: dict[str, Any], described: list[dict[str, object]], receipts: ReceiptsByLanguage) -> None:
+    options, folders = run.settings.deciding(STAGE), []
+    for language, of_language in receipts.items():
+        own = sources_of(language, described)
+        kinds = {"failures": FAILURES} if language == ALL_LANGUAGES else {"articles": ARTICLES, "failures": FAILURES}
+        for kind, schema in kinds.items():
+            folders.append(f"{kind}/{language}")
+            write_folder(run.storage, folders[-1], kind, schema, language, options, {}, of_language, own)
+    result = {"languages": language_totals(receipts), "sources": described}
+    run.finish(STAGE, inputs, result, folders, PHASES)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -2,12 +2,23 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from schemas.manifest import Flow, Receipt, total_counts, total_flows
+from transforms.do_units import Unit
 from transforms.storage import Storage
 
+ReceiptsByLanguage: TypeAlias = dict[str, list[Receipt]]
+
 _REASONS_SHOWN = 4
+
+
+def by_language(units: Sequence[Unit], receipts: Sequence[Receipt]) -> ReceiptsByLanguage:
+    """Receipts in the order of their units, for each language."""
+    grouped: ReceiptsByLanguage = {}
+    for unit, receipt in zip(units, receipts, strict=True):
+        grouped.setdefault(unit.language, []).append(receipt)
+    return grouped
 
 
 def language_totals(receipts: Mapping[str, Iterable[Receipt]]) -> dict[str, Any]:

@@ -11,8 +11,10 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
+from pipelines.folders import damage_of
 from pipelines.launch import run_units
 from pipelines.progress import Progress
 from pipelines.settings import Settings, SettingsError
@@ -41,13 +43,21 @@ class Run:
     def _check_folder(self) -> None:
         if self.storage.exists(RUN_RECORD):
             return
-        names = [name for name in self.storage.sizes() if not name.startswith(WORK)]
+        names = list(islice((name for name in self.storage.files() if not name.startswith(f"{WORK}/")), 4))
         if names:
+            more = ", …" if len(names) > 3 else ""
             raise SettingsError(
-                f"--output {self.settings.output} holds something else ({', '.join(names[:3])}, …): "
+                f"--output {self.settings.output} holds something else ({', '.join(sorted(names)[:3])}{more}): "
                 "name a new or empty folder, or one that mlukit wrote"
             )
-        self.storage.write_json(RUN_RECORD, {"runs": []})
+
+    def _claim_folder(self) -> None:
+        """Makes the folder ours, by its first file."""
+        if not self.storage.exists(RUN_RECORD):
+            try:
+                self.storage.write_json(RUN_RECORD, {"runs": []})
+            except OSError as error:
+                raise SettingsError(f"--output {self.settings.output} cannot be written to: {error}") from error
 
     def record(self, stage: str, seconds: float) -> None:
         """Adds to the list of runs what no manifest may hold, since it differs each time."""
@@ -72,13 +82,14 @@ class Run:
         """The record of a stage that another one builds on.
 
         Raises:
-            SettingsError: it is not finished.
+            SettingsError: it is not finished, or what it wrote is gone.
         """
         record = self.finished(stage)
         if record is None:
             raise SettingsError(
                 f"{self.settings.output} has no finished {stage} stage, which {by} builds on: run mlukit {stage} first"
             )
+        self._check_whole(stage, record)
         return record
 
     def begin(self, stage: str, inputs: Mapping[str, Any]) -> bool:
@@ -88,8 +99,9 @@ class Run:
             inputs: what identifies its inputs.
 
         Raises:
-            SettingsError: what is there was made with other options or of other inputs.
+            SettingsError: what is there was made with other options or of other inputs, or cannot be written to.
         """
+        self._claim_folder()
         plan = {"options": self.settings.deciding(stage), "inputs": dict(inputs)}
         done = self.finished(stage)
         name = f"{WORK}/{stage}.plan.json"
@@ -99,24 +111,47 @@ class Run:
         if old is None:
             self.storage.write_json(name, plan)
         if done:
+            self._check_whole(stage, done)
             say(f"{stage}: finished before, nothing to do")
         return not done
 
     def _check_same(self, stage: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         for part in ("options", "inputs"):
-            for key in sorted({*old[part], *new[part]}):
+            for key in dict.fromkeys([*new[part], *old[part]]):
                 before, now = old[part].get(key), new[part].get(key)
                 if before != now:
+                    if key == "files":
+                        before, now = _difference(before, now)
                     raise SettingsError(
-                        f"{self.settings.output} has a {stage} stage made with {key} = {before!r}, now it is {now!r}: "
-                        "ask for the same again, or name another --output"
+                        f"the {stage} stage in {self.settings.output} was made with {key} = {before!r}, now it is "
+                        f"{now!r}: ask for the same again, or name another --output"
                     )
 
-    def finish(self, stage: str, inputs: Mapping[str, Any], result: Mapping[str, Any], phases: Iterable[str]) -> None:
-        """Writes the stage's record, and removes what only its work needed."""
-        self.storage.write_json(
-            f"{stage}.json", {"options": self.settings.deciding(stage), "inputs": dict(inputs), **result}
-        )
+    def _check_whole(self, stage: str, record: Mapping[str, Any]) -> None:
+        """Refuses to go on from a finished stage when files of it are gone or are others."""
+        for folder in record["folders"]:
+            if damage := damage_of(self.storage, folder):
+                raise SettingsError(
+                    f"{self.settings.output}: the {stage} stage was finished, but {damage} since: "
+                    f"take {stage}.json away to have the stage done again"
+                )
+
+    def finish(
+        self,
+        stage: str,
+        inputs: Mapping[str, Any],
+        result: Mapping[str, Any],
+        folders: Sequence[str],
+        phases: Iterable[str],
+    ) -> None:
+        """Writes the stage's record, and removes what only its work needed.
+
+        Args:
+            folders: those that the stage wrote, each with a manifest.
+        """
+        options = self.settings.deciding(stage)
+        record = {"options": options, "inputs": dict(inputs), "folders": list(folders), **result}
+        self.storage.write_json(f"{stage}.json", record)
         for phase in phases:
             self.storage.delete(f"{WORK}/receipts/{phase}")
             self.storage.delete(f"{WORK}/{phase}")
@@ -163,6 +198,11 @@ class Run:
             progress.update(done, reports)
 
         return show
+
+
+def _difference(before: Sequence[Any], now: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    """Of two long lists only what the other has not."""
+    return [one for one in before if one not in now], [one for one in now if one not in before]
 
 
 def fingerprint(value: Any) -> str:

@@ -41,7 +41,7 @@ def run_command(
         print_report(run.storage, [name for name, _ in stages])
     except (SettingsError, DumpError) as error:
         return _complain(command, error, 2)
-    except RunError as error:
+    except (RunError, OSError) as error:
         return _complain(command, error, 1)
     except KeyboardInterrupt:
         say(f"\nmlukit {command}: stopped. What was finished is kept: the same command goes on from there.")

@@ -5,7 +5,7 @@ from typing import Any
 
 from corpus.count_links import PARTS
 from corpus.vocabulary import EntityVocabulary, VocabularyError, VocabularyOptions, check_candidates
-from pipelines.folders import shards_of, write_folder
+from pipelines.folders import shards_of, sources_of, write_folder
 from pipelines.report import language_totals
 from pipelines.run import Run, fingerprint, say
 from pipelines.settings import SettingsError
@@ -27,7 +27,7 @@ def make_vocabulary(run: Run) -> None:
     inputs = {"link": fingerprint(linked)}
     if not run.begin(STAGE, inputs):
         return
-    languages = sorted(linked["languages"])
+    languages = linked["inputs"]["languages"]
     options = _options(run, languages)
     needed = options.languages_needed(languages)
     articles = {language: shards_of(run.storage, f"articles/{language}") for language in languages}
@@ -39,7 +39,8 @@ def make_vocabulary(run: Run) -> None:
         [OrderVocabulary(ALL_LANGUAGES, 0, 1, tuple(r.shards[0].path for r in merged), tuple(languages), options.size)],
     )
     mentions = _mentions(run, counting, languages)
-    _finish(run, inputs, articles, list(zip(counting, counted, strict=True)), merged, ordered, mentions)
+    sources = linked["sources"]
+    _finish(run, inputs, sources, articles, list(zip(counting, counted, strict=True)), merged, ordered, mentions)
 
 
 def _options(run: Run, languages: Sequence[str]) -> VocabularyOptions:
@@ -98,6 +99,7 @@ def _mentions(run: Run, counting: Sequence[CountLinks], languages: Sequence[str]
 def _finish(
     run: Run,
     inputs: Mapping[str, Any],
+    sources: Sequence[Mapping[str, Any]],
     articles: Mapping[str, Sequence[Shard]],
     counted: Sequence[tuple[CountLinks, Receipt]],
     merged: Sequence[Receipt],
@@ -111,16 +113,17 @@ def _finish(
         dictionary = [receipt for of, receipt in mentions if of == language]
         totals |= language_totals({language: receipts})
         totals[language]["counts"] |= total_counts(dictionary)
-        write_folder(run.storage, f"mentions/{language}", "mentions", MENTIONS, language, options, inputs, dictionary)
-    candidates, order = total_flows(merged)["entities"], total_flows(ordered)["entities"]
-    totals[ALL_LANGUAGES] = {
-        "flows": {"entities": candidates.to_json(), "entities kept": order.to_json()},
-        "counts": dict(total_counts(merged)),
-    }
-    write_folder(run.storage, "vocabulary", "vocabulary", VOCABULARY, None, options, inputs, [*ordered, *merged])
+        own = sources_of(language, sources)
+        write_folder(
+            run.storage, f"mentions/{language}", "mentions", MENTIONS, language, options, inputs, dictionary, own
+        )
+    whole = [*merged, *ordered]
+    totals |= language_totals({ALL_LANGUAGES: whole})
+    write_folder(run.storage, "vocabulary", "vocabulary", VOCABULARY, None, options, inputs, whole, sources)
     with run.storage.open(VOCABULARY_PARQUET) as stream:
         facts = {"entities": EntityVocabulary.open(stream).fingerprint}
-    run.finish(STAGE, inputs, {"languages": totals, "facts": facts}, PHASES)
+    folders = ["vocabulary", *(f"mentions/{language}" for language in articles)]
+    run.finish(STAGE, inputs, {"languages": totals, "facts": facts}, folders, PHASES)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -41,4 +41,4 @@ class OrderVocabulary(Unit):
             )
             parquet.rows = jsonl.rows = flow.out + len(SPECIAL_ENTITIES)
         shards = (storage.shard(VOCABULARY_PARQUET, parquet), storage.shard(VOCABULARY_JSONL, jsonl))
-        return Receipt(self.name, shards, {"entities": flow})
+        return Receipt(self.name, shards, {"entities kept": flow})

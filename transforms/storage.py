@@ -106,6 +106,13 @@ class Storage:
         path = self.path(relative)
         return FileSystems.match([path])[0].metadata_list[0].size_in_bytes if FileSystems.exists(path) else None
 
+    def files(self) -> Iterator[str]:
+        """The paths of all files of the folder, one by one and in no order: a look at the first ones costs little."""
+        if is_local(self.root):
+            root = Path(self.root)
+            return (p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file())
+        return iter(self.sizes())
+
     def sizes(self, folder: str = "") -> dict[str, int]:
         """All files below a folder with their sizes, by path relative to the output folder, sorted."""
         top = self.path(folder) if folder else self.root
@@ -117,11 +124,14 @@ class Storage:
         return dict(sorted((f.path[len(self.root.rstrip("/")) + 1 :], f.size_in_bytes) for f in files))
 
     def read_json(self, relative: str) -> Any:
-        """A JSON file's value; FileNotFoundError where there is none."""
+        """A JSON file's value; OSError where there is none, or something else."""
         if not self.exists(relative):
-            raise FileNotFoundError(self.path(relative))
+            raise FileNotFoundError(f"there is no {self.path(relative)}")
         with self.open(relative) as stream:
-            return json.loads(stream.read())
+            try:
+                return json.loads(stream.read())
+            except ValueError as error:
+                raise OSError(f"{self.path(relative)} is damaged: {error}") from error
 
     def write_json(self, relative: str, value: Any) -> None:
         """Writes a JSON file whole."""

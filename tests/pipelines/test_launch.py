@@ -84,7 +84,7 @@ def test_a_unit_that_fails_ends_the_run_with_its_reason(tmp_path: Path) -> None:
     _, said = run.communicate(timeout=90)
     assert run.returncode == 1
     assert said == (
-        "nap/en/00001 failed: ValueError: the value was 7\n"
+        "nap/en/00001 failed: ValueError: the value was 7. "
         "What was finished is kept: the same command goes on from there.\n"
     )
 
