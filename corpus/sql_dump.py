@@ -27,14 +27,17 @@ MAX_TABLES_NAMED = 20  # in an error
 MAX_ZSTD_WINDOW_BYTES = 1 << 27
 COMPRESSIONS = (".sql", ".gz", ".bz2", ".zst")
 
+# Before 3.11.5 Python loses its place where a possessive group fails within (cpython#106052; Debian 12 has 3.11.2).
+# So groups are atomic instead, but for those that fail at once if at all.
 _INSIDE = rb"[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+"  # of a string
 _STRING = rb"'" + _INSIDE + rb"'"
 _BARE = rb"[^'\"(),;\s]++"  # a number, NULL, 0x4142
 _PREFIXED = rb"(?:_[a-z0-9]++\s*+|[xXnN])" + _STRING  # _binary 'ab', X'4142'
 _ANY_VALUE = rb"(?:" + _STRING + rb"|" + _PREFIXED + rb"|" + _BARE + rb")"
-_NAME = rb"(?:`[^`]++`\s*+\.\s*+)?+[`\"]?([^\s`\"(),;]++)[`\"]?"
+_NAME = rb"(?:`[^`]++`\s*+\.\s*+)?[`\"]?([^\s`\"(),;]++)[`\"]?"
 
-_IGNORED = re.compile(rb"(?:[\s;]++|--[^\n]*+\n|#[^\n]*+\n|/\*(?:[^*]++|\*(?!/))*+\*/)*+")
+_COMMENT = rb"--[^\n]*+\n|#[^\n]*+\n|/\*[^*]*+\*++(?:[^*/][^*]*+\*++)*+/"
+_IGNORED = re.compile(rb"(?>(?:[\s;]++|" + _COMMENT + rb")*)")
 _CUT_COMMENT = re.compile(rb"--|#|/\*|[/-]\Z")
 _CREATE = re.compile(rb"CREATE\s+(?:TEMPORARY\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?" + _NAME + rb"\s*\(", re.I)
 _INSERT = re.compile(
@@ -42,10 +45,11 @@ _INSERT = re.compile(
 )
 _OTHER_INSERT = re.compile(rb"INSERT\b|REPLACE\b", re.I)
 _FORM = "INSERT [IGNORE] INTO table [(column, …)] VALUES (…), …; and REPLACE INTO in its place"
-_STATEMENT_PART = re.compile(rb"(?:[^;'\"`]++|" + _STRING + rb"|\"[^\"]*+\"|`[^`]*+`)*+", re.S)
-_PARENTHESES = rb"\((?:[^()']++|" + _STRING + rb"|\((?:[^()']++|" + _STRING + rb"|\([^()]*+\))*+\))*+\)"  # three deep
+_STATEMENT_PART = re.compile(rb"(?>(?:[^;'\"`]++|" + _STRING + rb"|\"[^\"]*+\"|`[^`]*+`)*)", re.S)
+_INNER = rb"\((?>(?:[^()']++|" + _STRING + rb"|\([^()]*+\))*)\)"
+_PARENTHESES = rb"\((?>(?:[^()']++|" + _STRING + rb"|" + _INNER + rb")*)\)"  # three deep
 _DEFINITION = re.compile(
-    rb"\s*+(`[^`]++`|[^\s`(),]++)\s*+([a-z]*+)(?:[^,'()]++|" + _STRING + rb"|" + _PARENTHESES + rb")*+([,)])",
+    rb"\s*+(`[^`]++`|[^\s`(),]++)\s*+([a-z]*+)(?>(?:[^,'()]++|" + _STRING + rb"|" + _PARENTHESES + rb")*)([,)])",
     re.I | re.S,
 )
 _TUPLE = re.compile(rb"\s*+\(\s*+" + _ANY_VALUE + rb"(?:\s*+,\s*+" + _ANY_VALUE + rb")*+\s*+\)\s*+", re.S)
