@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from corpus.wikitext.markers import BLOCK, BREAK, HOLE, KEPT, TAG, TAG_END
 
 _NOTHING = ("ref", "includeonly", "section", "templatestyles", "templatedata", "indicator")
-_INLINE = ("math", "chem", "ce", "hiero", "maplink")
+_INLINE = ("math", "chem", "ce", "hiero", "maplink", "phonos")
 _BLOCKS = (
     "gallery", "references", "timeline", "score", "graph", "mapframe", "imagemap", "inputbox", "categorytree",
 )  # fmt: skip
@@ -22,6 +22,7 @@ _NAMES = (*_NOTHING, *_INLINE, *_BLOCKS, *_CODE, *_TEXT)
 
 _OPEN = re.compile(rf"<(?:!--|({'|'.join((*_NAMES, *_IGNORED))})(?=\s|/?>))", re.IGNORECASE)
 _CLOSE = {name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in _NAMES}
+_INDENT = re.compile("^:+", re.MULTILINE)
 _BLANK = re.compile(r"[ \t]*")
 
 
@@ -111,7 +112,8 @@ def _shown(name: str, attributes: str, content: str, stripped: Stripped) -> str:
     if name == "pre":
         return BLOCK + BREAK.join(stripped.keep(line) for line in content.split("\n")) + BLOCK
     if name == "poem":
-        return BLOCK + strip_extension_tags(content, stripped).replace("\n", BREAK) + BLOCK
+        lines = _INDENT.sub("", strip_extension_tags(content, stripped)).split("\n")
+        return "\n".join(f"{BLOCK}{line}{BLOCK}" for line in lines)
     if name in _INLINE:
         return HOLE
     if "[[" in content:

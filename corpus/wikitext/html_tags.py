@@ -17,7 +17,7 @@ _SHOWN = dict.fromkeys(_INLINE.split(), TAG) | dict.fromkeys(_BLOCKS.split(), BL
 
 _TAG = re.compile(r"<(/?)([a-zA-Z][^\s/<>]*)([^<>]*)>")
 _HIDDEN = re.compile(
-    r"display\s*:\s*none|class\s*=\s*[\"']?[^\"'>]*\b(?:thumb|gallery|floatright|floatleft|floatnone|toc|references?)(?![\w-])",
+    r"display\s*:\s*none|class\s*=\s*[\"']?[^\"'>]*(?<![\w-])(?:thumb|gallery|floatright|floatleft|floatnone|toc|references?)(?![\w-])",
     re.IGNORECASE,
 )
 

@@ -79,7 +79,7 @@ def _outside(links: LinkReader, dropped: list[str]) -> int:
         if ":" not in target:
             count += not target.startswith("#")
             continue
-        title = links._title(target)
+        title = links.title(target)
         if title is None:
             continue
         if title.namespace == 0 and title.language is not None:

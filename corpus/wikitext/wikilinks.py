@@ -58,7 +58,7 @@ class LinkReader:
         """A piece without "]]": a picture whose caption has links, or text. Where to go on."""
         piece = pieces[number - 1]
         target, pipe, label = piece.partition("|")
-        title = self._title(target) if pipe else None
+        title = self.title(target) if pipe else None
         if title is None or title.namespace != _FILE or title.leading_colon:
             out.append("[[" + piece)
             return number
@@ -74,7 +74,8 @@ class LinkReader:
         out.append("[[" + piece)
         return number
 
-    def _title(self, target: str) -> Title | None:
+    def title(self, target: str) -> Title | None:
+        """The page that `[[target]]` leads to, looked up once a page."""
         try:
             return self.titles[target]
         except KeyError:
@@ -84,7 +85,7 @@ class LinkReader:
 
     def _link(self, target: str, label: str | None, rest: str, out: list[str]) -> bool:
         """Adds what a link shows; False where it is none. `label` is None without a "|"."""
-        title = self._title(target)
+        title = self.title(target)
         if title is None:
             return self._no_title(target, label, rest, out)
         if ":" in target or target.startswith("//"):
@@ -131,7 +132,7 @@ class LinkReader:
         return True
 
     def _picture(self, options: str, rest: str, out: list[str]) -> None:
-        """A picture is no text: one beside the text ends the paragraph, as in MediaWiki; brackets go with one alone in them."""
+        """A picture is no text: beside the text it ends the paragraph, as in MediaWiki; brackets around one go too."""
         if "[[" in options:
             self.dropped.append(options)
         places = self.picture_places
