@@ -1,6 +1,6 @@
 """What the title index costs: time, memory and disk of building it and of looking titles up in it.
 
-    python benchmarks/title_index.py --titles 500000 5000000
+    python -m benchmarks.title_index --titles 500000 5000000
 
 Titles are made up: words of seven scripts, as long as titles are, 60 % of them redirects, one redirect in 100 leading
 to whatever comes, mostly another redirect. They are read from Parquet, as in a run. Each measurement runs in a process
@@ -31,7 +31,7 @@ from schemas.records import PageTitle
 REDIRECTS = 0.6
 WITH_ITEM = 0.97  # of articles
 LOOKUPS = 2_000_000
-SHARD_ROWS = 1 << 14
+SHARD_ROWS = 40_000  # 32 MiB of a dump
 BATCH = 10_000  # links of some 256 articles
 ALPHABETS = (
     *(["abcdefghijklmnoprstuvwy"] * 14),
@@ -84,25 +84,33 @@ def peak_mb() -> float:
 
 
 def make_up(directory: Path, titles: int) -> dict[str, float]:
-    """Writes the pages of a wiki as the parse phase does."""
-    source = pages(titles)
-    with pq.ParquetWriter(directory.with_suffix(".parquet"), PAGE_TITLES, compression="zstd") as writer:
-        while batch := list(islice(source, SHARD_ROWS)):
+    """Writes the pages of a wiki beside its index as the parse phase does: in shards."""
+    shards, source = shards_of(directory), pages(titles)
+    shards.mkdir()
+    while batch := list(islice(source, SHARD_ROWS)):
+        path = shards / f"{batch[0].page_id}.parquet"
+        with pq.ParquetWriter(path, PAGE_TITLES, compression="zstd") as writer:
             writer.write_batch(PAGE_TITLE_ROWS.to_batch(batch))
     return {}
 
 
-def read_pages(path: Path) -> Iterator[PageTitle]:
+def shards_of(directory: Path) -> Path:
+    """The folder with the input of an index."""
+    return directory.with_name("titles")
+
+
+def read_pages(shards: Path) -> Iterator[PageTitle]:
     """The pages that were made up."""
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(SHARD_ROWS, use_threads=False):
-            yield from PAGE_TITLE_ROWS.to_records(batch)
+    for path in sorted(shards.iterdir()):
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(BATCH, use_threads=False):
+                yield from PAGE_TITLE_ROWS.to_records(batch)
 
 
 def measure_build(directory: Path, titles: int) -> dict[str, float]:
     """Seconds of CPU to build, reading the pages included."""
     start = time.process_time()
-    build_title_index(directory, read_pages(directory.with_suffix(".parquet")), items_by_page=items(titles))
+    build_title_index(directory, read_pages(shards_of(directory)), items_by_page=items(titles))
     seconds = time.process_time() - start
     size = sum(path.stat().st_size for path in directory.iterdir())
     return {
@@ -163,16 +171,8 @@ MEASUREMENTS: dict[str, Callable[[Path, int], dict[str, float]]] = {
 
 def run_aside(measurement: str, directory: Path, titles: int) -> subprocess.Popen[bytes]:
     """Starts a measurement in a process of its own."""
-    command = [
-        sys.executable,
-        __file__,
-        "--measure",
-        measurement,
-        "--directory",
-        str(directory),
-        "--titles",
-        str(titles),
-    ]
+    options = ["--measure", measurement, "--directory", str(directory), "--titles", str(titles)]
+    command = [sys.executable, "-m", "benchmarks.title_index", *options]
     return subprocess.Popen(command, stdout=subprocess.PIPE)
 
 

@@ -64,7 +64,7 @@ class PartitionedRows:
         return pa.ipc.read_record_batch(pa.py_buffer(self._file.read(size)), self.schema)
 
     def close(self) -> None:
-        """Removes the file."""
+        """Removes the file; does nothing the second time."""
         self._file.close()
         self._path.unlink(missing_ok=True)
 

@@ -18,7 +18,7 @@ from corpus.sitelinks import DisambiguationPage, LangLink, PageItem, RedirectRow
 from corpus.title_index import MAX_QID, HashTitles
 from schemas.records import PageTitle
 
-BATCH_ROWS = 1 << 16
+BATCH_ROWS = 1 << 15
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 _PAGE_ID, _QID = pa.field("page_id", pa.int64()), pa.field("qid", pa.uint32())
@@ -124,6 +124,8 @@ class TitleRows:
             for batch in pa.table([columns[name] for name in TITLES.names], TITLES).combine_chunks().to_batches():
                 self.titles.add(batch, part_of_hashes(batch["hash"].to_numpy()))
             self._deal_links(part, pages, page_ids, qids)
+        for source in sources:
+            source.close()
 
     def _with_redirects(self, part: int, pages: pa.Table, page_ids: npt.NDArray[np.int64]) -> pa.Table:
         """Pages with the redirects of the table in place of their own."""
