@@ -1,6 +1,7 @@
 """The wikitext table of a language: what templates show, how numbers are written, words for pictures' places.
 
-`corpus/languages/wikitext/{code}.toml`, with `common.toml` below it. A pattern is wikitext with fields in braces:
+Templates stand in `corpus/languages/wikitext/{code}.toml`, with `common.toml` below it; the rest in `messages.json`
+beside them, which `tools/make_wikitext_messages.py` makes. A pattern is wikitext with fields in braces:
 
     {2}          the second argument without a name
     {text|1}     the first of these that is given
@@ -14,6 +15,7 @@ Of several patterns between " // " the first whose fields are all given is taken
 given leaves a hole, which is closed as that of a template would be.
 """
 
+import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -28,6 +30,10 @@ from corpus.wikitext.markers import HOLE
 from corpus.wikitext.quantities import quantity
 
 _TABLES = files("corpus") / "languages" / "wikitext"
+# MediaWiki 1.39, MessagesEn.php: img_thumbnail, img_framed, img_left, img_right, img_center, img_none
+ENGLISH_PLACES = frozenset(
+    {"thumb", "thumbnail", "frame", "framed", "enframed", "left", "right", "center", "centre", "none"}
+)
 _FIELD = re.compile(r"\{([^{}]+)\}")
 _LINK = re.compile(r"\[\[(?:[^\[\]|]*\|)?([^\[\]]*)\]\]")
 _SPLIT = re.compile(r"\[\[|\]\]|\|")
@@ -168,30 +174,27 @@ def _compile(written: str) -> Alternative:
 
 @cache
 def load_template_table(code: str) -> TemplateTable:
-    """The table of a Wikipedia's language; for one without a table that which holds for all."""
-    common, own = _read("common"), _read(code)
+    """The table of a Wikipedia; without one of its own, the templates that most have, and MediaWiki's own words."""
     patterns: dict[str, Pattern] = {}
-    for table in (common, own):
+    for table in (_read_toml("common"), _read_toml(code)):
         for written, names in table.get("templates", {}).items():
             compiled = compile_pattern(written)
             patterns.update((fold_name(name), compiled) for name in names)
         for name in table.get("left_out", ()):
             patterns.pop(fold_name(name), None)
-    places = [*common["picture_places"], *own.get("picture_places", ())]
-    return TemplateTable(patterns, _number_format(own.get("numbers", {})), frozenset(places))
+    messages = _messages().get(code, {})
+    numbers = dict(messages.get("numbers", {}))
+    numbers["digits"] = {ord(str(i)): digit for i, digit in enumerate(numbers.get("digits", ""))}
+    places = ENGLISH_PLACES | set(messages.get("picture_places", ()))
+    return TemplateTable(patterns, NumberFormat(**numbers), frozenset(places))
 
 
-def _number_format(row: Mapping[str, Any]) -> NumberFormat:
-    digits = {ord(str(i)): digit for i, digit in enumerate(row.get("digits", ""))}
-    return NumberFormat(
-        decimal=row.get("decimal", "."),
-        separator=row.get("separator", ","),
-        minimum=row.get("minimum", 1),
-        indian=row.get("indian", False),
-        digits=digits,
-    )
+@cache
+def _messages() -> dict[str, Any]:
+    rows: dict[str, Any] = json.loads((_TABLES / "messages.json").read_text(encoding="utf-8"))["languages"]
+    return rows
 
 
-def _read(code: str) -> dict[str, Any]:
+def _read_toml(code: str) -> dict[str, Any]:
     path = _TABLES / f"{code}.toml"
     return tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
