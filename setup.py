@@ -8,6 +8,7 @@ from setuptools import find_packages, setup
 
 INSTALL_REQUIRES = [
     "apache-beam==2.77.0",
+    "google-apitools<0.5.32",  # without it Beam says a warning at every import; the bound is that of apache-beam[gcp]
     "google-crc32c",
     "icu-tokenizer",
     "mwparserfromhell",
