@@ -52,7 +52,7 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["schemas*", "corpus*", "transforms*", "pipelines*"]),
     py_modules=["mlukit"],
-    package_data={"corpus": [f"languages/{folder}*.{kind}" for folder in ("", "wikitext/") for kind in ("json", "toml")]},
+    package_data={"corpus": ["languages/**/*.json", "languages/**/*.toml"]},
     install_requires=INSTALL_REQUIRES,
     extras_require=EXTRAS_REQUIRE,
     entry_points={"console_scripts": ["mlukit = mlukit:run"]},
