@@ -103,7 +103,7 @@ def find_residue(text: str, classes: tuple[ResidueClass, ...]) -> Iterator[Resid
 def _spaced(language: Language) -> str:
     """A space before punctuation that ends something; " ...", " .NET", " :-)" and the language's own usage are none."""
     signs = "".join(sign for sign in _PUNCTUATION if sign not in language.spaced_punctuation)
-    return rf"(?<=[^\s,;:.!?–—-]) +[{re.escape(signs)}](?=[\s{_CLOSING}]|$)"
+    return rf"(?<=[^\s,;:.!?(（–—-]) +[{re.escape(signs)}](?=[\s{_CLOSING}]|$)"
 
 
 def _namespace(language: Language) -> str:

@@ -195,11 +195,9 @@ def _links(run: Run, articles: Mapping[str, Sequence[Shard]], compared: Mapping[
     reading = [unit for language in compared for unit in _reading(language, articles, compared, parts[language])]
     run.phase("read links", reading)
     dealing = [
-        DealPageLinks(
-            language, 0, tables["pagelinks"].size, tables["pagelinks"], tables.get("linktarget"), parts[language]
-        )
-        for language, tables in ((language, of.tables) for language, of in compared.items())
-        if "pagelinks" in tables
+        DealPageLinks(code, 0, file.size, file, of.tables.get("linktarget"), parts[code])
+        for code, of in compared.items()
+        if (file := of.tables.get("pagelinks"))
     ]
     run.phase("read pagelinks", dealing)
     dealt = {unit.language for unit in dealing}

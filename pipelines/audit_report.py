@@ -53,18 +53,11 @@ def print_links(tallies: Mapping[str, LinkTally], examples: int) -> None:
 
 
 def _print_classes(language: str, tally: LinkTally, number: int) -> None:
-    texts = {
-        **WRONG,
-        **MISSED,
-        TOO_MANY: "pages with more targets than pagelinks has rows: some are wrong",
-        **SET_ASIDE,
-    }
-    for name, text in texts.items():
+    numbers = {TOO_MANY: "pages with more targets than pagelinks has rows: some are wrong"}
+    for name, text in (WRONG | MISSED | numbers | SET_ASIDE).items():
         if not tally.counts[name]:
             continue
-        side = (
-            "wrong" if name in WRONG else "missed" if name in MISSED else "no fault" if name in SET_ASIDE else "wrong"
-        )
+        side = "no fault" if name in SET_ASIDE else "missed" if name in MISSED else "wrong"
         print(f"\n{language}  {name} ({side}): {tally.counts[name]:,}  {text}")
         sample = tally.examples.get(name)
         for item in sample.items()[:number] if sample else []:
