@@ -1,7 +1,7 @@
 """Does memory stay flat? Builds from dumps of growing size and prints the peak memory of each process.
 
 The dumps are made of the pages of a real one, over and over under new titles and ids, with new targets in their links
-in proportion, so that titles, entities and anchors grow with the dump as they do in a larger Wikipedia.
+in proportion, each with an item of its own, so that titles, entities and anchors grow with the dump.
 
 usage: python benchmarks/memory.py DUMP.xml.bz2 [--sizes 0.2,2] [--language en] [--work DIR]
 
@@ -28,7 +28,14 @@ TITLE = re.compile(rb"(<title>)([^<]+)(</title>)")
 PAGE_ID = re.compile(rb"(</title>(?:\s*<ns>\d+</ns>)?\s*<id>)(\d+)")
 LINK = re.compile(rb"\[\[([^\[\]|#:<>{}\n]+)")
 REDIRECT = re.compile(rb'(<redirect title=")([^"]+)')
-STEP = 1 << 21  # between the page ids of two rounds
+STEP = 1 << 21  # between the page ids of two turns
+TABLE = b"""CREATE TABLE `wb_items_per_site` (
+  `ips_row_id` bigint(20) unsigned NOT NULL,
+  `ips_item_id` int(10) unsigned NOT NULL,
+  `ips_site_id` varbinary(32) NOT NULL,
+  `ips_site_page` varbinary(310) NOT NULL
+);
+"""
 
 
 def main() -> None:
@@ -66,26 +73,43 @@ def read_pages(dump: Path) -> tuple[bytes, list[bytes]]:
 
 
 def make_dumps(folder: Path, language: str, head: bytes, pages: list[bytes], size: int) -> None:
-    """A plain XML dump of about `size` bytes and its page_props; nothing where they lie there already."""
+    """A plain XML dump of about `size` bytes and a table of items; nothing where they lie there already."""
     dump = folder / f"{language}wiki-20260901-pages-articles.xml"
     if dump.exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
     aside = dump.with_suffix(".tmp")
-    with aside.open("wb") as out, gzip.open(folder / f"{language}wiki-20260901-page_props.sql.gz", "wb") as props:
+    titles = sorted({title for page in pages for title in titles_in(page)})
+    with (
+        aside.open("wb") as out,
+        gzip.open(folder / "wikidatawiki-20260901-wb_items_per_site.sql.gz", "wb", 1) as table,
+    ):
         out.write(head)
-        props.write(
-            b"CREATE TABLE `page_props` (\n `pp_page` int(11),\n `pp_propname` varbinary(60),\n `pp_value` blob\n);\n"
-        )
+        table.write(TABLE)
         turn = 0
         while out.tell() < size:
-            written = [renamed(page, turn) for page in pages]
-            out.write(b"\n".join(written))
-            rows = [f"({page},'wikibase_item','Q{page}')" for page in filter(None, map(page_id, written))]
-            props.write(f"INSERT INTO `page_props` VALUES {','.join(rows)};\n".encode())
+            out.write(b"\n".join(renamed(page, turn) for page in pages))
+            table.write(sitelinks(language, titles, turn))
             turn += 1
         out.write(b"</mediawiki>\n")
     aside.rename(dump)
+
+
+def titles_in(page: bytes) -> list[bytes]:
+    """The page's own title, if it is an article, and those that its links name; not all are pages, as in a dump."""
+    own = [m[2] for m in TITLE.finditer(page)] if b"<redirect" not in page else []
+    names = [m[1].strip().replace(b"_", b" ") for m in LINK.finditer(page)]
+    return own + [name[:1].upper() + name[1:] for name in names if name and b"&" not in name]
+
+
+def sitelinks(language: str, titles: list[bytes], turn: int) -> bytes:
+    """An INSERT with an item of its own for every title of a turn."""
+    quoted = (title.replace(b"\\", b"\\\\").replace(b"'", b"\\'") for title in titles)
+    first = turn * len(titles) + 1
+    rows = (
+        b"(%d,%d,'%swiki','%s (%d)')" % (n, n, language.encode(), title, turn) for n, title in enumerate(quoted, first)
+    )
+    return b"INSERT INTO `wb_items_per_site` VALUES " + b",".join(rows) + b";\n"
 
 
 def renamed(page: bytes, turn: int) -> bytes:
@@ -95,12 +119,6 @@ def renamed(page: bytes, turn: int) -> bytes:
     page = PAGE_ID.sub(lambda m: m[1] + b"%d" % (int(m[2]) % STEP + turn * STEP), page, count=1)
     page = REDIRECT.sub(lambda m: m[1] + m[2] + mark, page, count=1)
     return LINK.sub(lambda m: b"[[" + m[1].rstrip() + mark, page)
-
-
-def page_id(page: bytes) -> int | None:
-    """The id of an article; None for other pages."""
-    found = PAGE_ID.search(page)
-    return int(found[2]) if found and b"<redirect" not in page else None
 
 
 def measure(dumps: Path, output: Path, language: str) -> tuple[float, float, float]:
