@@ -12,6 +12,11 @@ _KEPT = re.compile(f"{KEPT}([0-9]+){KEPT}")
 _LINE_END_ENTITY = re.compile("&(?:#0*(?:9|10|13)|#[xX]0*[9aAdD]|NewLine|Tab);")
 _ENTITY = re.compile("&[^&;\\s]{1,40};")
 _INVISIBLE = "\u00ad\u200b\u200e\u200f\ufeff"  # soft hyphen, zero-width space, marks of direction
+_PADDED = (f"{LINK_TEXT} ", f" {LINK_END}", f"{LINK_TEXT}{LINK_END}")
+_EMPTY_LINK = re.compile(f"{LINK}[0-9]+{LINK_TEXT}( ?){LINK_END}")
+_PADDING_BEFORE = re.compile(f"({LINK}[0-9]+{LINK_TEXT}) ")
+_PADDING_AFTER = re.compile(f" ({LINK_END})")
+_SPACES = re.compile("  +")
 _LINK_EDGE = re.compile(f"{LINK}([0-9]+){LINK_TEXT}|{LINK_END}")
 
 
@@ -28,8 +33,10 @@ class Assembled:
 
 def assemble(paragraphs: list[str], kept: list[str], targets: list[tuple[str, str]]) -> Assembled:
     """Text, paragraphs, sections and links of `paragraphs`; their markers hold indices into the two lists."""
-    marked = _plain("\n".join(paragraphs), kept)
     result = Assembled()
+    marked = _plain("\n".join(paragraphs), kept)
+    if any(edge in marked for edge in _PADDED):
+        marked, result.empty_anchors = _without_padding(marked)
     lines: list[str] = []
     headings: list[tuple[int, int, str]] = []
     at = 0
@@ -80,33 +87,30 @@ def _decoded(entity: re.Match[str]) -> str:
     return entity[0] if character == "\ufffd" else character
 
 
+def _without_padding(text: str) -> tuple[str, int]:
+    """`text` with the spaces at a link's edges outside of it, and how many links showed nothing, which are gone."""
+    text, empty = _EMPTY_LINK.subn(r"\1", text)
+    text = _PADDING_AFTER.sub(r"\1 ", _PADDING_BEFORE.sub(r" \1", text))
+    return _SPACES.sub(" ", text), empty
+
+
 def _take_links(line: str, at: int, targets: list[tuple[str, str]], result: Assembled) -> str:
     """`line`, which begins at `at`, without the markers of its links, which are added to the result."""
     pieces = _LINK_EDGE.split(line)  # text, number, anchor, None, text, …
-    out = [pieces[0]]
     end = at + len(pieces[0])
-    after_space = not pieces[0] or pieces[0].endswith(" ")
     for i in range(1, len(pieces), 4):
-        anchor = pieces[i + 1].strip(" ")
+        anchor = pieces[i + 1]
         start = end
-        if anchor and not after_space and pieces[i + 1].startswith(" "):
-            out.append(" ")
-            start += 1
-        end = start + len(anchor)
-        out.append(anchor)
-        if not anchor or anchor.isspace():
-            result.empty_anchors += 1
+        end += len(anchor)
+        core = anchor.strip()
+        if core:
+            if len(core) != len(anchor):
+                start += anchor.index(core)
+            result.links.append(Link(start, start + len(core), *targets[int(pieces[i])]))
         else:
-            result.links.append(Link(start, end, *targets[int(pieces[i])]))
-            after_space = False
-        text = (" " if pieces[i + 1].endswith(" ") else "") + pieces[i + 3]
-        if text.startswith(" "):
-            text = text.lstrip(" ") if after_space else " " + text.lstrip(" ")
-        if text:
-            after_space = text.endswith(" ")
-            out.append(text)
-            end += len(text)
-    return "".join(out).rstrip(" ")
+            result.empty_anchors += 1
+        end += len(pieces[i + 3])
+    return "".join(pieces[::2])
 
 
 def _sections(headings: list[tuple[int, int, str]], end: int) -> list[Section]:

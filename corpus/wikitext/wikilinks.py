@@ -164,15 +164,14 @@ class LinkReader:
             self.left_out[reason] += 1
             out += (label.replace("\n", " "), rest)
             return
+        before = after = ""
+        if len(core) != len(label):
+            before = " " if label[0] in _SPACES else ""
+            after = " " if label[-1] in _SPACES else ""
         if "\n" in core or BREAK in core or BLOCK in core:
             core = core.replace("\n", " ").replace(BREAK, " ").replace(BLOCK, " ")
-        number = len(self.targets)
+        out += (f"{before}{LINK}{len(self.targets)}{LINK_TEXT}{core}{LINK_END}{after}", rest)
         self.targets.append((title.language or "", title.title))
-        if core is not label:
-            before, _, after = label.partition(label.strip(_SPACES))
-            out += (" " if before else "", f"{LINK}{number}{LINK_TEXT}{core}{LINK_END}", " " if after else "", rest)
-        else:
-            out += (f"{LINK}{number}{LINK_TEXT}{core}{LINK_END}", rest)
 
     def _why_not(self, title: Title, anchor: str) -> str | None:
         """Why a link is not kept; None for one that is."""

@@ -1,0 +1,166 @@
+"""How fast text and links come out of wikitext, beside other people's extractors, and how they compare with MediaWiki.
+
+    python benchmarks/extraction.py en=enwiki-pages-articles1.xml.bz2 it=itwiki-pages-articles.xml.gz
+    python benchmarks/extraction.py --oracle ORACLE_DIR --oracle-scripts SCRIPTS --work DIR en=…
+
+MB of wikitext (UTF-8) a second of processor time, from a page's text to its text and links, best of --repeat runs; no
+reading of dumps. The peers run one after the other on the same pages; they are installed into an environment of their
+own (--peers), made when it is not there. With --oracle the pages are also rendered by MediaWiki (once, kept in --work)
+and every extractor is scored against it, ours twice: as it is, and with every template left out.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias
+from unittest import mock
+
+from corpus.dump_files import FileInfo
+from corpus.dump_pages import read_pages
+from corpus.dump_ranges import plan_ranges
+from corpus.language_tables import any_language
+from corpus.titles import namespace_of
+from corpus.wikitext import parse_wikitext
+from corpus.wikitext.template_table import TemplateTable
+from schemas.records import Page
+
+HERE = Path(__file__).resolve().parent
+PACKAGES = [
+    *("mwparserfromhell==0.7.2", "wikitextparser==3.0.0", "wikiextractor==3.1.0", "wikipedia2vec==2.0.0"),
+    *("setuptools<70", "lxml"),  # the last is for the oracle's scripts
+]
+PEERS = ["mwparserfromhell", "wikitextparser", "wikiextractor", "wikipedia2vec", "huggingface"]
+Pages: TypeAlias = list[dict[str, Any]]
+
+
+def _open(path: str) -> BinaryIO:
+    return Path(path).open("rb")
+
+
+def pages_of(language: str, dump: Path, limit: int) -> Pages:
+    """The articles of a dump, redirects left out."""
+    found: Pages = []
+    own = any_language(language)
+    redirect = tuple(word.lower() for word in own.redirect_words)
+    for part in plan_ranges(language, [FileInfo(str(dump), dump.stat().st_size)]):
+        for page in read_pages(_open, part):
+            if len(found) == limit:
+                return found
+            if not isinstance(page, Page) or page.redirect or page.text.lstrip().lower().startswith(redirect):
+                continue
+            if page.namespace is not None or namespace_of(page.title, own) == 0:
+                found.append({"page_id": page.page_id, "title": page.title, "text": page.text})
+    return found
+
+
+def extract(language: str, pages: Pages, out: Path, repeat: int) -> float:
+    """Write our extraction of the pages to `out`; the seconds of the fastest run."""
+    own = any_language(language)
+    parse_wikitext("[[a]] {{b}}", "T", own)  # tables
+    best = float("inf")
+    for _ in range(repeat):
+        started = time.process_time()
+        parsed = [parse_wikitext(page["text"], page["title"], own) for page in pages]
+        best = min(best, time.process_time() - started)
+    with out.open("w", encoding="utf-8") as file:
+        for page, result in zip(pages, parsed, strict=True):
+            links = [[result.text[k.start : k.end], k.target] for k in result.links if k.language == language]
+            row = {"title": page["title"], "text": result.text, "links": links}
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    return best
+
+
+@contextmanager
+def templates_left_out() -> Iterator[None]:
+    """While it lasts, no template shows anything: the oracle does not know what templates show."""
+    with mock.patch.object(TemplateTable, "pattern", lambda *_: None):
+        yield
+
+
+def peers_python(folder: Path) -> Path:
+    """The Python of the environment with the peers, made where it is not there."""
+    python = folder / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
+    return python
+
+
+def run_peer(python: Path, peer: str, language: str, pages: Path, out: Path, repeat: int) -> float:
+    """The seconds of a peer's fastest run."""
+    command = [str(python), str(HERE / "extraction_peers.py"), peer, language, str(pages), str(out)]
+    results = [subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout for _ in range(repeat)]
+    return float(min(json.loads(result.splitlines()[-1])["seconds"] for result in results))
+
+
+def render(options: argparse.Namespace, language: str, pages: Path) -> Path:
+    """MediaWiki's rendering of the pages, kept beside them."""
+    out = pages.with_suffix(".out")
+    if not out.exists():
+        environment = os.environ | {"ORACLE_DIR": str(options.oracle.resolve()), "ORACLE_LANG": language}
+        with pages.open() as source, out.open("w") as target:
+            script = str(options.oracle_scripts / "parse.php")
+            subprocess.run(["php", script], stdin=source, stdout=target, env=environment, check=True)
+    return out
+
+
+def score(options: argparse.Namespace, python: Path, language: str, rendered: Path, extracted: list[Path]) -> None:
+    """Print a row of the oracle's table for each extraction."""
+    script = str(options.oracle_scripts / "score.py")
+    command = [str(python), script, str(options.oracle.resolve()), language, str(rendered), *map(str, extracted)]
+    subprocess.run(command, check=True)
+
+
+def measure(options: argparse.Namespace, python: Path, language: str, dump: Path, work: Path) -> None:
+    """Print the rows of one dump."""
+    folder = work / f"{language}-{dump.name.split('.')[0]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    pages = pages_of(language, dump, options.pages)
+    written = folder / "pages.jsonl"
+    written.write_text("".join(json.dumps(page, ensure_ascii=False) + "\n" for page in pages), encoding="utf-8")
+    size = sum(len(page["text"].encode()) for page in pages) / 1e6
+    extracted = [folder / "mlukit.jsonl"]
+    ours = extract(language, pages, extracted[0], options.repeat)
+    print(f"| {language} {dump.name[:40]} | mlukit | {size:.1f} | {len(pages)} | {size / ours:.2f} | 1.0 |", flush=True)
+    for peer in options.peer:
+        extracted.append(folder / f"{peer}.jsonl")
+        theirs = run_peer(python, peer, language, written, extracted[-1], options.repeat)
+        print(f"| | {peer} | | | {size / theirs:.2f} | {theirs / ours:.1f} |", flush=True)
+    if options.oracle:
+        with templates_left_out():
+            extracted.append(folder / "mlukit_without_templates.jsonl")
+            extract(language, pages, extracted[-1], 1)
+        score(options, python, language, render(options, language, written), extracted)
+
+
+def main() -> None:
+    """Print a Markdown table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dump", nargs="+", help="LANGUAGE=FILE")
+    parser.add_argument("--pages", type=int, default=1 << 30, help="the first so many articles of each dump")
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--peer", nargs="*", default=PEERS, choices=PEERS)
+    parser.add_argument("--peers", type=Path, default=Path(tempfile.gettempdir()) / "extraction-peers")
+    parser.add_argument("--oracle", type=Path, help="the folder that the oracle's prepare.py made")
+    parser.add_argument("--oracle-scripts", type=Path, help="the folder with the oracle's parse.php and score.py")
+    parser.add_argument("--work", type=Path, help="where pages and results are kept")
+    options = parser.parse_args()
+    if options.oracle and not options.oracle_scripts:
+        parser.error("--oracle needs --oracle-scripts")
+    python = peers_python(options.peers)
+    print("| dump | extractor | MB | pages | MB/s | ours is faster by |\n| --- | --- | --- | --- | --- | --- |")
+    with tempfile.TemporaryDirectory() as temporary:
+        for dump in options.dump:
+            language, _, path = dump.partition("=")
+            measure(options, python, language, Path(path), options.work or Path(temporary))
+
+
+if __name__ == "__main__":
+    main()
