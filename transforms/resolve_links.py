@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpus.resolve_links import resolve_batch
+from corpus.title_variants import variants_of
 from schemas.arrow import ARTICLES
 from schemas.manifest import Flow, Receipt
 from transforms.do_units import Unit
@@ -35,14 +36,14 @@ class ResolveLinks(Unit):
     def run(self, storage: Storage, monitor: Monitor) -> Receipt:
         """See `corpus.resolve_links.resolve_batch`."""
         resolved, counts = Flow(), Counter[str]()
-        indexes = open_indexes(storage, self.languages)
+        indexes, variants = open_indexes(storage, self.languages), variants_of(self.languages)
         with (
             storage.open(parsed_path(self.language, self.number)) as parsed,
             storage.write(self.path) as stream,
             pq.ParquetWriter(cast(BinaryIO, stream), ARTICLES, compression="zstd") as writer,
         ):
             for batch in read_batches(parsed):
-                articles = resolve_batch(batch, indexes, self.validation_share)
+                articles = resolve_batch(batch, indexes, self.validation_share, variants)
                 writer.write_batch(articles)
                 stream.rows += articles.num_rows
                 _count(articles, resolved, counts)
