@@ -37,7 +37,7 @@ sys.path.insert(0, str(ROOT))
 
 from corpus.dump_files import language_of  # noqa: E402
 from corpus.language_tables import any_language  # noqa: E402
-from corpus.link_audit import RECORDED, SET_ASIDE, LinkTally  # noqa: E402
+from corpus.link_audit import MISSED, RECORDED, SET_ASIDE, WRONG, LinkTally  # noqa: E402
 from corpus.residue import ResidueTally, find_residue, residue_classes  # noqa: E402
 
 BEGIN, END = "<!-- tables: written by benchmarks/accuracy.py -->", "<!-- end of tables -->"
@@ -318,20 +318,23 @@ def link_table(results: Sequence[Result]) -> list[str]:
     for r in results:
         if r.links is None:
             continue
-        counts, made = r.links.counts, r.links.counts["not written"] + r.links.counts["made of a template"]
+        counts = r.links.counts
+        made = counts["not written"] + counts["argument"] + counts["made of a template"]
         recorded = "pagelinks" if r.real_table else "what MediaWiki recorded"
-        wrong = counts["unknown"] + counts["other spelling"] + counts["other namespace"]
+        wrong = sum(counts[name] for name in WRONG) - (
+            0 if r.real_table else counts["not written"] + counts["argument"]
+        )
         right = counts["right"]
         precision = f"{100 * right / (right + wrong):.3f}%" if counts[RECORDED] and right else "–"
         recall = "–" if r.links.recall is None else f"{100 * r.links.recall:.3f}%"
-        missed = counts["missed"] + counts["missed spelling"]
+        missed = sum(counts[name] for name in MISSED)
         against = recorded if counts[RECORDED] else "by number" if counts["links by number"] else "wikitext"
         rows.append([r.name, against, str(right), str(wrong), str(made), str(missed), precision, recall])
         aside.update({name: counts[name] for name in SET_ASIDE if counts[name]})
     lines = ["### Link targets against pagelinks and the wikitext", "", *markdown(rows), "Set aside, in all dumps:", ""]
     lines += markdown([["class", "links", "what it is"], *([n, str(c), SET_ASIDE[n]] for n, c in aside.most_common())])
     for r in results:
-        for name in ("unknown", "other spelling", "other namespace", "missed", "missed spelling"):
+        for name in sorted({*WRONG, *MISSED} - ({"not written", "argument"} if not r.real_table else set())):
             for item in r.links.examples[name].items() if r.links and name in r.links.examples else ():
                 lines.append(f"- {r.name}: {name}: {item['title']} -> {item['target']} {item['other']}".rstrip())
     return [*lines, ""]

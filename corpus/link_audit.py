@@ -31,6 +31,7 @@ WRONG = {
     "unknown": "extracted, written in the text, and not in pagelinks: the table may be of another day",
     "other spelling": "pagelinks has the title with other letter case, spaces or signs",
     "other namespace": "pagelinks has the page in a namespace whose name we took for a part of the title",
+    "argument": "extracted from a template's argument, and not in pagelinks: the template does not show it",
     "not written": "extracted, but neither written as a link nor in pagelinks: made from a template's arguments",
 }
 MISSED = {
@@ -267,7 +268,10 @@ def _why_wrong(
     rest = target.partition(":")[2].strip()
     if rest and rest in elsewhere:
         return "other namespace", rest
-    return ("unknown" if page.written is None or target in page.written else "not written"), ""
+    if page.written is None:
+        return "unknown", ""
+    place = page.written.get(target)
+    return "not written" if place is None else "argument" if place == "template" else "unknown", ""
 
 
 def _note_missed(page: SeenPage, target: str, place: Place, extracted: Mapping[str, str], tally: LinkTally) -> None:

@@ -69,6 +69,12 @@ def test_extracted_alone(
     assert tally.precision == (0 if name in WRONG else None)
 
 
+def test_a_template_that_does_not_show_its_argument() -> None:
+    tally = compare(page({"Rhine": ""}, {"Rhine": "template"}), table((1, 0, "Cologne")))
+    assert tally.counts["argument"] == 1
+    assert tally.precision == 0
+
+
 @pytest.mark.parametrize(
     ("places", "name"),
     [
