@@ -8,7 +8,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from corpus.example_options import ExampleOptions
 from corpus.tokenizer import Tokenizer, TokenizerError
-from pipelines.folders import shards_of, sources_of, write_folder
+from pipelines.folders import add_failures, shards_of, sources_of, write_folder
 from pipelines.report import by_language, language_totals
 from pipelines.run import Run, fingerprint, say
 from pipelines.settings import Settings, SettingsError
@@ -114,6 +114,7 @@ def _finish(
         write_folder(
             run.storage, f"examples/{language}", "examples", EXAMPLES, language, options, facts, of_language, own
         )
+        add_failures(run.storage, language, STAGE, of_language)
     result = {"languages": language_totals(receipts), "facts": facts}
     run.finish(STAGE, inputs, result, [f"examples/{language}" for language in receipts], PHASES)
 

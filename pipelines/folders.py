@@ -62,3 +62,14 @@ def write_folder(
         counts=total_counts(receipts),
     )
     storage.write_json(f"{folder}/{MANIFEST}", manifest)
+
+
+def add_failures(storage: Storage, language: str, stage: str, receipts: Sequence[Receipt]) -> None:
+    """Puts the failures of a later stage beside those of the link stage, in place of its own from before."""
+    folder = f"failures/{language}"
+    mine = f"{folder}/{stage}-"
+    fresh = [shard for receipt in receipts for shard in receipt.shards if shard.path.startswith(mine)]
+    manifest = storage.read_json(f"{folder}/{MANIFEST}")
+    others = [shard for shard in manifest["shards"] if not shard["path"].startswith(mine)]
+    manifest["shards"] = others + [shard.to_json() for shard in fresh]
+    storage.write_json(f"{folder}/{MANIFEST}", manifest)

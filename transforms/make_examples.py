@@ -1,5 +1,6 @@
 """Makes the training examples of a shard of articles."""
 
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -12,15 +13,16 @@ from corpus.tokenizer import Tokenizer
 from corpus.vocabulary import EntityVocabulary
 from schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS
 from schemas.manifest import Flow, Receipt, Shard
-from schemas.records import Example, LinkedArticle
+from schemas.records import Example, Failure, LinkedArticle
 from schemas.tf_example import encode_example
 from schemas.tfrecord import TFRecordWriter
 from transforms.do_units import Unit
 from transforms.monitor import Monitor
 from transforms.order_vocabulary import VOCABULARY_PARQUET
+from transforms.parse_articles import failures_path
 from transforms.storage import CountingStream, Storage
 from transforms.train_tokenizer import MODEL_PATH
-from transforms.write_shards import ShardWriter, read_records, write_records
+from transforms.write_shards import ShardWriter, read_records, write_failures, write_records
 
 _ENDINGS = {"parquet": "parquet", "tfrecord": "tfrecord.gz"}
 
@@ -42,15 +44,22 @@ class MakeExamples(Unit):
         splitter = sentence_splitter(self.language, self.options)
         flows = {"articles": Flow(), "sentences": Flow(), "mentions": Flow()}
         counts: Counter[str] = Counter()
+        failures: list[Failure] = []
         with storage.open(self.articles) as stream, _Outputs(storage, self) as outputs:
             for article in self._articles(stream, flows["articles"], monitor):
-                batch = make_examples(article, splitter, tokenizer, vocabulary.ids_of, self.options)
+                try:
+                    batch = make_examples(article, splitter, tokenizer, vocabulary.ids_of, self.options)
+                except Exception:  # one article must not end the run, and its failure is recorded
+                    failures.append(_failure(article, flows["articles"]))
+                    continue
                 flows["sentences"].add(batch.sentences)
                 flows["mentions"].add(batch.mentions)
                 _count(batch.examples, flows["articles"], counts)
                 for example in batch.examples:
                     outputs.write(example)
-        return Receipt(self.name, tuple(outputs.shards), flows, counts)
+        path = failures_path(self.language, self.phase, self.number)
+        shards = (*outputs.shards, *write_failures(storage, path, failures))
+        return Receipt(self.name, shards, flows, counts)
 
     def _articles(self, stream: BinaryIO, flow: Flow, monitor: Monitor) -> Iterator[LinkedArticle]:
         """The articles of the kinds that examples are made of."""
@@ -61,6 +70,12 @@ class MakeExamples(Unit):
                 yield article
             else:
                 flow.skipped[f"kind {article.kind}"] += 1
+
+
+def _failure(article: LinkedArticle, flow: Flow) -> Failure:
+    reason, detail = "example_error", traceback.format_exc(limit=-3)
+    flow.failed[reason] += 1
+    return Failure(MakeExamples.phase, reason, article.language, article.page_id, article.title, detail)
 
 
 def _count(examples: tuple[Example, ...], articles: Flow, counts: Counter[str]) -> None:
