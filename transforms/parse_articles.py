@@ -140,11 +140,9 @@ def _read(
 
 def _read_page(page: Page, language: Language, tally: _Tally) -> Iterator[Article | PageTitle | Failure]:
     tally.counts["wikitext_bytes"] += len(page.text.encode())
-    if page.redirect is not None:
-        target = page_title(page.redirect, language)
-    else:
-        target = redirect_target(page.text, language)
-    if page.redirect is not None or target is not None:
+    written = page.redirect
+    target = redirect_target(page.text, language) if written is None else page_title(written, language)
+    if written is not None or target is not None:
         tally.pages.skipped[REDIRECT] += 1
         inside = target is not None and target.namespace == 0 and target.language == language.code
         yield PageTitle(page.page_id, page.title, target.title if inside and target else "")
