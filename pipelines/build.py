@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from pipelines import examples, link, vocabulary
+from pipelines.settings import Settings
+from pipelines.sources import chosen_languages
 from pipelines.stages import run_command
 
 
@@ -19,5 +21,11 @@ def main(arguments: Sequence[str]) -> int:
             (examples.STAGE, examples.make_examples),
         ],
         arguments,
-        examples.check,
+        check,
     )
+
+
+def check(settings: Settings) -> None:
+    """Refuses before the work on dumps what later stages would refuse after it."""
+    examples.check(settings)
+    vocabulary.check(settings, chosen_languages(settings))

@@ -10,8 +10,10 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from corpus.tokenizer import Tokenizer
+from pipelines.option_values import at_least, plain_path
 from pipelines.report import print_report
 from pipelines.run import RUN_RECORD
+from pipelines.settings import Parser, SettingsError
 from schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS, RecordCodec
 from schemas.manifest import MANIFEST
 from schemas.records import Example, LinkedArticle, qid_name
@@ -33,7 +35,7 @@ class InspectError(ValueError):
 
 def main(arguments: Sequence[str]) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="mlukit inspect",
         description="Shows records of what mlukit wrote.",
         epilog=f"examples:\n{_EXAMPLES}",
@@ -41,15 +43,15 @@ def main(arguments: Sequence[str]) -> int:
         allow_abbrev=False,
     )
     parser.add_argument("folder", metavar="FOLDER", help="an output folder, or one of the folders in it")
-    parser.add_argument("--number", type=int, default=3, metavar="N", help="records to show (default 3)")
+    parser.add_argument("--number", type=at_least(1), default=3, metavar="N", help="records to show (default 3)")
     parser.add_argument(
-        "--characters", type=int, default=1500, metavar="N", help="of a record; 0 shows all (default 1500)"
+        "--characters", type=at_least(0), default=1500, metavar="N", help="of a record; 0 shows all (default 1500)"
     )
-    parser.add_argument("--page-id", type=int, metavar="ID", help="only records of this page")
-    asked = parser.parse_args(list(arguments))
+    parser.add_argument("--page-id", type=at_least(1), metavar="ID", help="only records of this page")
     try:
-        show(asked.folder.rstrip("/"), asked.number, asked.characters, asked.page_id)
-    except InspectError as error:
+        asked = parser.parse_args(list(arguments))
+        show(plain_path(asked.folder).rstrip("/"), asked.number, asked.characters, asked.page_id)
+    except (SettingsError, InspectError, OSError) as error:
         print(f"mlukit inspect: {error}", file=sys.stderr)
         return 2
     return 0

@@ -204,10 +204,11 @@ def _death_notice(status: str, reports: Sequence[Report]) -> str:
 
 
 def _failure_notice(error: Exception, errors: Sequence[UnitError]) -> str:
-    again = "What was finished is kept: the same command goes on from there."
     if errors:
         first = errors[0]
         logging.getLogger("mlukit").debug("%s", first.trace)
-        return f"{first.unit} failed: {first.kind}: {first.message}. {again}"
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return f"the pipeline failed: {lines[-1] if lines else type(error).__name__}. {again}"
+        what = f"{first.unit} failed: {first.kind}: {' '.join(first.message.split())}"
+    else:
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        what = f"the pipeline failed: {lines[-1] if lines else type(error).__name__}"
+    return f"{what.rstrip('.')}. What was finished is kept: the same command goes on from there."

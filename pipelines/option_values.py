@@ -18,6 +18,11 @@ def some_words(text: str) -> tuple[str, ...]:
     return found
 
 
+def plain_path(text: str) -> str:
+    """A path of a local file, without "file://", or one on another filesystem that Beam knows."""
+    return text.removeprefix("file://")
+
+
 def among(accepted: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
     """A reader of some of the accepted words, in the accepted order."""
 
@@ -69,10 +74,10 @@ def size(text: str) -> int:
 
 def language_path(text: str) -> tuple[str, str]:
     """ "en=PATH" -> ("en", "PATH")."""
-    language, equals, path = text.partition("=")
-    if not (language and equals and path):
+    language, equals, file = text.partition("=")
+    if not (language and equals and file):
         raise ArgumentTypeError(f"{text!r} is not LANGUAGE=PATH, such as en=enwiki.xml.bz2")
-    return language, path
+    return language, plain_path(file)
 
 
 def nearest(word: str, accepted: Sequence[str]) -> str:

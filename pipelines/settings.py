@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
-from pipelines.option_values import among, at_least, language_path, nearest, share, size, some_words
+from pipelines.option_values import among, at_least, language_path, nearest, plain_path, share, size, some_words
 from schemas.records import KINDS
 
 FORMATS = ("parquet", "tfrecord")
@@ -44,12 +44,12 @@ def _option(
 class Settings:
     """The options of a run."""
 
-    output: str = _option("", "link vocabulary examples", "folder to write to", str, metavar="OUT", bytes_=False)
+    output: str = _option("", "link vocabulary examples", "folder to write to", plain_path, metavar="OUT", bytes_=False)
     config: str = _option(
         "",
         "link vocabulary examples",
         "TOML file of these options; flags override it",
-        str,
+        plain_path,
         metavar="FILE",
         bytes_=False,
     )
@@ -58,7 +58,7 @@ class Settings:
         "",
         "link",
         "folder of dumps, as Wikimedia names them: flat, or in {wiki}/{date}/",
-        str,
+        plain_path,
         metavar="DIR",
         bytes_=False,
     )
@@ -98,7 +98,7 @@ class Settings:
         "", "link", "address that Wikimedia may write to, named in requests", str, metavar="ADDRESS", bytes_=False
     )
     wikidata_cache: str = _option(
-        "", "link", "file that keeps Wikidata's answers (default: in OUT)", str, metavar="FILE", bytes_=False
+        "", "link", "file that keeps Wikidata's answers (default: in OUT)", plain_path, metavar="FILE", bytes_=False
     )
     allow_unresolved: bool = _option(False, "link", "go on without any source of items for a language")
     validation_share: float = _option(
@@ -131,7 +131,7 @@ class Settings:
     )
     # the examples
     sentencepiece_model: str = _option(
-        "", "examples", "SentencePiece model in XLM-R's layout", str, metavar="FILE", bytes_=False
+        "", "examples", "SentencePiece model in XLM-R's layout", plain_path, metavar="FILE", bytes_=False
     )
     train_sentencepiece: int = _option(
         0, "examples", "train a model of N pieces on the articles instead", at_least(100), metavar="N"
@@ -170,14 +170,17 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """Raises SettingsError where argparse's own would print its usage and end the process."""
+
     def error(self, message: str) -> NoReturn:
+        """Called with what is wrong."""
         raise SettingsError(message)
 
 
 def command_parser(command: str, description: str, examples: str) -> argparse.ArgumentParser:
     """The parser of a stage's flags; "build" has those of all stages."""
-    parser = _Parser(
+    parser = Parser(
         prog=f"mlukit {command}",
         description=description,
         epilog=f"examples:\n{examples}\n\nFlags of Apache Beam (--runner, --direct_num_workers, …) may follow.",
@@ -239,7 +242,7 @@ def check_beam_flags(flags: Sequence[str], parser: argparse.ArgumentParser) -> N
 
 def _beam_parser() -> argparse.ArgumentParser:
     """Of every flag that Beam's own options know, those of its runners included."""
-    parser = _Parser(add_help=False, allow_abbrev=False, conflict_handler="resolve")
+    parser = Parser(add_help=False, allow_abbrev=False, conflict_handler="resolve")
     pending = [PipelineOptions]
     while pending:
         options = pending.pop()

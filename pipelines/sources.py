@@ -1,8 +1,11 @@
 """What a run reads: dumps and tables found, looked at and described before any work starts."""
 
+import glob
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from apache_beam.io.filesystems import FileSystems
 
@@ -18,13 +21,24 @@ from corpus.dump_files import (
     listing_globs,
 )
 from corpus.dump_head import SiteInfo, check_dump, read_siteinfo
+from corpus.dump_lines import lines_within
+from corpus.dump_ranges import DumpRange
 from corpus.language_tables import any_language, language_codes
+from corpus.sql_dump import SqlDumpError, open_sql, read_table
 from pipelines.run import say
 from pipelines.settings import Settings, SettingsError
 from transforms.storage import is_local, open_file
 
 # The export format of the dumps in which interlanguage links still stood in the text: Wikidata took them over in 2013.
 _LAST_VERSION_WITH_LINKS = (0, 8)
+# A column of each SQL table, to tell it by.
+_KEYS = {
+    "page_props": "pp_page",
+    "langlinks": "ll_from",
+    "redirect": "rd_from",
+    "page": "page_id",
+    "wb_items_per_site": "ips_item_id",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +63,35 @@ class Sources:
         return files + [("all", kind, file) for kind, file in sorted(self.found.shared.items())]
 
 
+def chosen_languages(settings: Settings) -> list[str]:
+    """The languages to build: those that are named, else all that the dumps are of.
+
+    Raises:
+        DumpError: there are no dumps where they should lie.
+        SettingsError: a language is unknown.
+    """
+    if not (settings.dumps or settings.dump):
+        raise SettingsError("--dumps is missing: name the folder of dumps, or dumps by --dump LANGUAGE=PATH")
+    _check_folder(settings.dumps)
+    by_hand = sorted({language for language, _ in settings.dump})
+    if settings.languages:
+        if beside := [language for language in by_hand if language not in settings.languages]:
+            raise SettingsError(f"--dump names a dump of {beside[0]}, which is not among --languages")
+        languages = sorted(set(settings.languages))
+    else:
+        languages = sorted({*by_hand, *(_languages_in(settings.dumps, settings) if settings.dumps else ())})
+    if not languages:
+        raise DumpError(
+            f"{settings.dumps} holds no dump of a Wikipedia, such as enwiki-20260901-pages-articles.xml.bz2"
+        )
+    for language in languages:
+        try:
+            any_language(language)
+        except ValueError as error:
+            raise SettingsError(f"--languages: {error}") from error
+    return languages
+
+
 def find_sources(settings: Settings) -> Sources:
     """Finds and checks the dumps and tables that the settings ask for.
 
@@ -56,20 +99,12 @@ def find_sources(settings: Settings) -> Sources:
         DumpError: a file is missing, empty, ambiguous or no dump.
         SettingsError: a language is unknown, or nothing says which items its pages have.
     """
-    if not (settings.dumps or settings.dump):
-        raise SettingsError("--dumps is missing: name the folder of dumps, or dumps by --dump LANGUAGE=PATH")
+    languages, date = chosen_languages(settings), settings.date or None
     patterns = FilePatterns.from_table(settings.patterns)
-    by_hand = _by_hand(settings)
-    root = _folder(settings.dumps)
-    languages = list(settings.languages) or sorted({*by_hand, *_languages_in(root, patterns, settings.date)})
-    if not languages:
-        raise DumpError(
-            f"{settings.dumps} holds no dump of a Wikipedia, such as enwiki-20260901-pages-articles.xml.bz2"
-        )
-    for language in languages:
-        _check_language(language)
-    listing = _listing(listing_globs(root, languages, patterns, settings.date or None)) if root else []
-    found = find_dumps(listing, languages, patterns, settings.date or None, by_hand)
+    listing = _listing(settings.dumps, listing_globs("", languages, patterns, date)) if settings.dumps else []
+    found = find_dumps(listing, languages, patterns, date, _by_hand(settings))
+    for kind, file in found.shared.items():
+        check_table(kind, file)
     sites = {language: _look_at(found.sets[language]) for language in languages}
     _check_items(settings, found)
     return Sources(found, sites)
@@ -78,55 +113,91 @@ def find_sources(settings: Settings) -> Sources:
 def _by_hand(settings: Settings) -> dict[str, list[FileInfo]]:
     files: dict[str, list[FileInfo]] = {}
     for language, path in settings.dump:
-        if not FileSystems.exists(path):
+        found = _local_file(Path(path)) if is_local(path) else next(iter(_remote_files(glob.escape(path))), None)
+        if found is None:
             raise DumpError(f"--dump {language}={path}: there is no such file")
-        files.setdefault(language, []).extend(_listing([path]))
+        if found in files.setdefault(language, []):
+            raise DumpError(f"--dump {language}={path} is given twice")
+        files[language].append(found)
     return files
 
 
-def _folder(path: str) -> str:
-    """The folder's path with a slash at its end; DumpError where there is none."""
-    if path and is_local(path) and not FileSystems.exists(path):
+def _check_folder(path: str) -> None:
+    if path and is_local(path) and not Path(path).is_dir():
         raise DumpError(f"--dumps {path}: there is no such folder")
-    return path.rstrip("/") + "/" if path else ""
 
 
-def _listing(globs: Sequence[str]) -> list[FileInfo]:
-    results = FileSystems.match(list(globs))
-    return [FileInfo(file.path, file.size_in_bytes) for result in results for file in result.metadata_list]
+def _listing(folder: str, patterns: Iterable[str]) -> list[FileInfo]:
+    """The files below a folder that match a pattern; Beam would walk through all of a local one, for each pattern."""
+    if is_local(folder):
+        found = (_local_file(path) for pattern in patterns for path in sorted(Path(folder).glob(pattern)))
+        return [file for file in found if file]
+    root = glob.escape(folder.rstrip("/"))
+    return [file for pattern in patterns for file in _remote_files(f"{root}/{pattern}")]
 
 
-def _languages_in(root: str, patterns: FilePatterns, date: str) -> set[str]:
+def _local_file(path: Path) -> FileInfo | None:
+    if path.exists() and not path.is_file():
+        raise DumpError(f"{path} is no file, though named as a dump or table")
+    return FileInfo(str(path), path.stat().st_size) if path.exists() else None
+
+
+def _remote_files(pattern: str) -> list[FileInfo]:
+    return [FileInfo(file.path, file.size_in_bytes) for file in FileSystems.match([pattern])[0].metadata_list]
+
+
+def _languages_in(folder: str, settings: Settings) -> set[str]:
     """The languages whose dumps lie in a folder."""
-    if not root:
-        return set()
-    globs = [
-        root + (folder + name).replace("{wiki}", "*wiki").replace("{date}", date or "*")
-        for folder in patterns.folders
-        for name in patterns.pages
+    names = FilePatterns.from_table(settings.patterns)
+    patterns = [
+        (below + name).replace("{wiki}", "*wiki").replace("{date}", settings.date or "*")
+        for below in names.folders
+        for name in names.pages
     ]
-    names = (re.match(r"[a-z_]+wiki(?=-)", file.path.rpartition("/")[2]) for file in _listing(globs))
-    return {language for name in names if name and (language := language_of(name[0]))}
-
-
-def _check_language(code: str) -> None:
-    try:
-        any_language(code)
-    except ValueError as error:
-        raise SettingsError(f"--languages: {error}") from error
-    if code not in language_codes():
-        say(f"{code}: no language table, so links' trails and namespaces are guessed (docs/languages.md)")
+    wikis = (re.match(r"[a-z_]+wiki(?=-)", file.path.rpartition("/")[2]) for file in _listing(folder, patterns))
+    return {language for wiki in wikis if wiki and (language := language_of(wiki[0]))}
 
 
 def _look_at(dump: DumpSet) -> SiteInfo:
+    if dump.language not in language_codes():
+        say(f"{dump.language}: no language table, so links' trails and namespaces are guessed (docs/languages.md)")
     for file in dump.files:
         check_dump(open_file, file.path, file.size)
-    for file in dump.tables.values():
-        if not file.size:
-            raise DumpError(f"{file.path} is empty; take it away, or get it again")
+    for kind, file in dump.tables.items():
+        check_table(kind, file)
     for warning in dump.warnings:
         say(f"{dump.language}: {warning}")
     return read_siteinfo(open_file, dump.files[0].path, dump.files[0].size)
+
+
+def check_table(kind: str, file: FileInfo) -> None:
+    """Looks at the beginning of a table.
+
+    Args:
+        kind: one of `corpus.dump_files.TABLES` or `SHARED_TABLES`.
+
+    Raises:
+        DumpError: it is empty, does not decode as its name says, or is another table or none.
+    """
+    if not file.size:
+        raise DumpError(f"{file.path} is empty; take it away, or get it again")
+    try:
+        if kind == "wikidata_json":
+            _check_json(file)
+        else:
+            with open_sql(open_file, file.path) as stream:
+                next(read_table(stream, kind, [_KEYS[kind]]), None)
+    except (SqlDumpError, OSError) as error:
+        raise DumpError(f"{error}; take it away, or get it again") from error
+
+
+def _check_json(file: FileInfo) -> None:
+    damage: Counter[str] = Counter()
+    pieces = lines_within(open_file, DumpRange("all", file.path, file.size, 0, file.size, 0), damage)
+    head = next(pieces, b"").lstrip()
+    if damage or not head.startswith((b"[", b"{")):
+        what = ", ".join(damage) or f"it begins with {head[:60]!r}"
+        raise OSError(f"{file.path} is no JSON dump of Wikidata ({what}); accepted: an array with an entity a line")
 
 
 def _check_items(settings: Settings, found: FoundDumps) -> None:

@@ -8,7 +8,7 @@ from corpus.vocabulary import EntityVocabulary, VocabularyError, VocabularyOptio
 from pipelines.folders import shards_of, sources_of, write_folder
 from pipelines.report import language_totals
 from pipelines.run import Run, fingerprint, say
-from pipelines.settings import SettingsError
+from pipelines.settings import Settings, SettingsError
 from pipelines.stages import run_command
 from schemas.arrow import MENTIONS, VOCABULARY
 from schemas.manifest import Receipt, Shard, total_counts, total_flows
@@ -28,31 +28,27 @@ def make_vocabulary(run: Run) -> None:
     if not run.begin(STAGE, inputs):
         return
     languages = linked["inputs"]["languages"]
-    options = _options(run, languages)
-    needed = options.languages_needed(languages)
+    needed = check(run.settings, languages)
+    if run.settings.min_languages is None:
+        say(f"vocabulary: entities linked to in at least {needed} of {len(languages)} languages (--min-languages)")
     articles = {language: shards_of(run.storage, f"articles/{language}") for language in languages}
     counting = _count(run, articles)
     counted = run.phase("count links", counting)
     merged = _merge(run, counting, needed)
-    ordered = run.phase(
-        "order entities",
-        [OrderVocabulary(ALL_LANGUAGES, 0, 1, tuple(r.shards[0].path for r in merged), tuple(languages), options.size)],
-    )
+    parts, size = tuple(receipt.shards[0].path for receipt in merged), run.settings.vocabulary_size
+    ordered = run.phase("order entities", [OrderVocabulary(ALL_LANGUAGES, 0, 1, parts, tuple(languages), size)])
     mentions = _mentions(run, counting, languages)
     sources = linked["sources"]
     _finish(run, inputs, sources, articles, list(zip(counting, counted, strict=True)), merged, ordered, mentions)
 
 
-def _options(run: Run, languages: Sequence[str]) -> VocabularyOptions:
-    settings = run.settings
+def check(settings: Settings, languages: Sequence[str]) -> int:
+    """In how many languages an entity must be linked to; SettingsError where none could come into the vocabulary."""
     options = VocabularyOptions(settings.vocabulary_size, settings.min_languages, settings.min_count)
     try:
-        needed = options.languages_needed(languages)
+        return options.languages_needed(languages)
     except VocabularyError as error:
         raise SettingsError(str(error)) from error
-    if settings.min_languages is None:
-        say(f"vocabulary: entities linked to in at least {needed} of {len(languages)} languages (--min-languages)")
-    return options
 
 
 def parts_of(shards: int) -> int:

@@ -1,7 +1,9 @@
 """The output folder, on any filesystem that Beam knows; files appear in it whole or not at all."""
 
+import glob
 import hashlib
 import json
+import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -104,7 +106,10 @@ class Storage:
     def size(self, relative: str) -> int | None:
         """A file's size in bytes; None where there is none."""
         path = self.path(relative)
-        return FileSystems.match([path])[0].metadata_list[0].size_in_bytes if FileSystems.exists(path) else None
+        if is_local(path):
+            return Path(path).stat().st_size if Path(path).is_file() else None
+        found = FileSystems.match([glob.escape(path)])[0].metadata_list
+        return found[0].size_in_bytes if found else None
 
     def files(self) -> Iterator[str]:
         """The paths of all files of the folder, one by one and in no order: a look at the first ones costs little."""
@@ -120,7 +125,7 @@ class Storage:
             root = Path(self.root)
             found = [p for p in Path(top).rglob("*") if p.is_file()]
             return dict(sorted((p.relative_to(root).as_posix(), p.stat().st_size) for p in found))
-        files = FileSystems.match([top.rstrip("/") + "/**"])[0].metadata_list
+        files = FileSystems.match([glob.escape(top.rstrip("/")) + "/**"])[0].metadata_list
         return dict(sorted((f.path[len(self.root.rstrip("/")) + 1 :], f.size_in_bytes) for f in files))
 
     def read_json(self, relative: str) -> Any:
@@ -141,14 +146,15 @@ class Storage:
     @contextmanager
     def write(self, relative: str) -> Iterator[CountingStream]:
         """Writes a file under a name of this attempt's own and publishes it when the block ends without an error."""
-        aside = self.path(f"{WORK}/aside/{uuid.uuid4().hex}")
+        aside = f"{WORK}/aside/{uuid.uuid4().hex}"
+        path = self.path(aside)
         try:
-            with cast(BinaryIO, FileSystems.create(aside, compression_type=CompressionTypes.UNCOMPRESSED)) as stream:
+            with cast(BinaryIO, FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)) as stream:
                 counting = CountingStream(stream)
                 yield counting
-            self._publish(aside, self.path(relative))
+            self._publish(path, self.path(relative))
         except BaseException:
-            self._remove([aside])
+            self.delete(aside)
             raise
 
     def _publish(self, aside: str, final: str) -> None:
@@ -157,7 +163,7 @@ class Storage:
             Path(aside).replace(final)
             return
         if FileSystems.exists(final):  # an earlier attempt's, with the same bytes
-            FileSystems.delete([final])
+            FileSystems.delete([glob.escape(final)])
         FileSystems.rename([aside], [final])
 
     @contextmanager
@@ -190,10 +196,13 @@ class Storage:
 
     def delete(self, relative: str) -> None:
         """Removes a file, or a folder with all that is in it; nothing where there is neither."""
-        self._remove([self.path(relative)])
-
-    @staticmethod
-    def _remove(paths: list[str]) -> None:
-        existing = [p for p in paths if FileSystems.exists(p) or not is_local(p)]
-        if existing:
-            FileSystems.delete(existing)
+        path = self.path(relative)
+        if is_local(path):
+            if Path(path).is_dir():
+                shutil.rmtree(path)
+            else:
+                Path(path).unlink(missing_ok=True)
+            return
+        found = [self.path(name) for name in self.sizes(relative)] + [path] * self.exists(relative)
+        if found:
+            FileSystems.delete(list(map(glob.escape, found)))  # it takes patterns
