@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -12,14 +13,14 @@ import pyarrow.parquet as pq
 from corpus.tokenizer import Tokenizer
 from pipelines.option_values import at_least, plain_path
 from pipelines.report import print_report
-from pipelines.run import RUN_RECORD
+from pipelines.run import RUN_RECORD, say
 from pipelines.settings import Parser, SettingsError
 from schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS, RecordCodec
 from schemas.manifest import MANIFEST
 from schemas.records import Example, LinkedArticle, qid_name
 from schemas.tf_example import decode_example
 from schemas.tfrecord import read_tfrecords
-from transforms.storage import Storage, open_file
+from transforms.storage import Storage, is_local, open_file
 from transforms.train_tokenizer import MODEL_PATH
 from transforms.write_shards import read_batches
 
@@ -63,6 +64,7 @@ def show(folder: str, number: int, characters: int = 0, page_id: int | None = No
     Raises:
         InspectError: the folder is none of ours.
     """
+    folder = str(Path(folder).resolve()) if is_local(folder) else folder  # what lies beside it is needed, too
     storage = Storage(folder)
     if storage.exists(RUN_RECORD):
         print_report(storage, ["link", "vocabulary", "examples"])
@@ -76,12 +78,20 @@ def show(folder: str, number: int, characters: int = 0, page_id: int | None = No
     root = Storage("/".join(folder.split("/")[:-depth]) or ".")
     rows = _rows(root, manifest)
     if page_id is not None:
-        rows = (row for row in rows if getattr(row, "page_id", None) == page_id)
+        rows = (row for row in rows if _page_id(row) == page_id)
     render = _renderer(root, manifest)
+    shown = 0
     for row in islice(rows, number):
+        shown += 1
         text = render(row)
         cut = 0 < characters < len(text)
         print(f"{text[:characters]} … (--characters 0 shows all)" if cut else text, end="\n\n")
+    if not shown:
+        say(f"{folder} has no record" + (f" of page {page_id}" if page_id is not None else ""))
+
+
+def _page_id(row: Any) -> int | None:
+    return row.get("page_id") if isinstance(row, dict) else row.page_id
 
 
 def _rows(root: Storage, manifest: dict[str, Any]) -> Iterator[Any]:

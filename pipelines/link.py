@@ -8,6 +8,7 @@ from corpus.dump_ranges import DumpRange, plan_ranges
 from pipelines.folders import sources_of, write_folder
 from pipelines.report import ReceiptsByLanguage, by_language, language_totals
 from pipelines.run import Run, say
+from pipelines.settings import SettingsError
 from pipelines.sources import Sources, describe, find_sources
 from pipelines.stages import run_command
 from schemas.arrow import ARTICLES, FAILURES
@@ -20,6 +21,7 @@ from transforms.do_units import ALL_LANGUAGES
 from transforms.gather_items import LABELS, SITELINKS, WIKIDATA, GatherSitelinks, GatherWikidata, items_path
 from transforms.parse_articles import ParseArticles, parsed_path, titles_path
 from transforms.resolve_links import ResolveLinks
+from transforms.storage import WORK
 
 STAGE = "link"
 PHASES = ("checksum", "parse", "items", "wikidata", "index", "carry", "ask", "resolve")
@@ -54,9 +56,25 @@ def _name(file: FileInfo) -> str:
 
 
 def _checksums(run: Run, files: Sequence[tuple[str, str, FileInfo]]) -> list[dict[str, object]]:
+    """What manifests say of the sources; taken anew by each run, since a file may be replaced between two.
+
+    Raises:
+        SettingsError: a file is not the one that shards were made of by the run before.
+    """
+    run.storage.delete(f"{WORK}/receipts/{ChecksumFile.phase}")
     units = [ChecksumFile(language, number, file.size, file.path) for number, (language, _, file) in enumerate(files)]
     receipts = run.phase("check sources", units)
-    return describe(files, {unit.path: r.facts["sha256"] for unit, r in zip(units, receipts, strict=True)})
+    described = describe(files, [receipt.facts["sha256"] for receipt in receipts])
+    record = f"{WORK}/{ChecksumFile.phase}/sources.json"
+    if not run.storage.exists(record):
+        run.storage.write_json(record, described)
+    for before, now in zip(run.storage.read_json(record), described, strict=True):
+        if before != now:
+            raise SettingsError(
+                f"{now['name']} has changed: its SHA-256 was {before['sha256']} when work on it began in "
+                f"{run.settings.output}, now it is {now['sha256']}: bring the same file back, or name another --output"
+            )
+    return described
 
 
 def _parse(run: Run, sources: Sources, ranges: dict[str, list[DumpRange]]) -> ReceiptsByLanguage:

@@ -227,7 +227,7 @@ def _names_other_languages(dump: DumpSet) -> bool:
     return version is not None and (int(version[1]), int(version[2])) <= _LAST_VERSION_WITH_LINKS
 
 
-def describe(files: Iterable[tuple[str, str, FileInfo]], checksums: Mapping[str, str]) -> list[dict[str, object]]:
+def describe(files: Iterable[tuple[str, str, FileInfo]], checksums: Iterable[str]) -> list[dict[str, object]]:
     """What manifests say of source files; names without folders, so that bytes do not depend on where they lie."""
     return [
         {
@@ -235,7 +235,7 @@ def describe(files: Iterable[tuple[str, str, FileInfo]], checksums: Mapping[str,
             "kind": kind,
             "name": file.path.rpartition("/")[2],
             "bytes": file.size,
-            "sha256": checksums[file.path],
+            "sha256": checksum,
         }
-        for language, kind, file in files
+        for (language, kind, file), checksum in zip(files, checksums, strict=True)
     ]
