@@ -39,7 +39,7 @@ MISSED = {
     "missed spelling": "as `missed`, and extracted with another spelling",
 }
 SET_ASIDE = {
-    "self link": "leads to the page it stands on: MediaWiki records none",
+    "self link": "leads to the page it stands on, in another script or over a redirect too: MediaWiki records none",
     "variant": "pagelinks has the page that ours resolves to: another variant of the title, or a redirect",
     "out of a template": "in pagelinks, not written as a link on the page: a template makes it",
     "made of a template": "extracted, not written as a link: made from a template's arguments, as our tables say",
@@ -259,19 +259,18 @@ def _why_wrong(
     folded: Mapping[str, str],
 ) -> tuple[str, str]:
     """The class of a target that pagelinks does not have, and what it has instead."""
-    if target == page.title:
+    if page.title in (target, leads_to):
         return "self link", ""
     if leads_to and leads_to in recorded:
         return "variant", leads_to
+    if page.written is not None and page.written.get(target, "template") == "template":
+        return ("argument" if target in page.written else "not written"), ""
     if _fold(target) in folded:
         return "other spelling", folded[_fold(target)]
     rest = target.partition(":")[2].strip()
     if rest and rest in elsewhere:
         return "other namespace", rest
-    if page.written is None:
-        return "unknown", ""
-    place = page.written.get(target)
-    return "not written" if place is None else "argument" if place == "template" else "unknown", ""
+    return "unknown", ""
 
 
 def _note_missed(page: SeenPage, target: str, place: Place, extracted: Mapping[str, str], tally: LinkTally) -> None:

@@ -52,6 +52,8 @@ def test_right_and_missed() -> None:
     ("target", "leads_to", "written", "rows", "name", "other"),
     [
         ("Bonn", "Bonn", "Bonn", (), "self link", ""),
+        ("BONN", "Bonn", "BONN", (), "self link", ""),
+        ("RHINE", "", "Cologne", ((1, 0, "Rhine"),), "not written", ""),
         ("臺北", "台北", "臺北", ((1, 0, "台北"),), "variant", "台北"),
         ("River rhine", "", "River rhine", ((1, 0, "River Rhine"),), "other spelling", "River Rhine"),
         ("Portal:Rhine", "", "Portal:Rhine", ((1, 100, "Rhine"),), "other namespace", "Rhine"),
