@@ -68,7 +68,7 @@ def choose_workers(units: Sequence[Unit], beam_flags: Sequence[str]) -> Workers:
     if "--direct_running_mode" in named and direct.direct_running_mode != "multi_processing":
         return Workers("DirectRunner", 0)
     if "--direct_num_workers" in named or "--direct_running_mode" in named:
-        return Workers("DirectRunner", direct.direct_num_workers or os.cpu_count() or 1)
+        return Workers("DirectRunner", min(direct.direct_num_workers or os.cpu_count() or 1, len(units)))
     if len(units) == 1 or sum(unit.cost for unit in units) < SMALL:
         return Workers("DirectRunner", 0)
     return Workers("DirectRunner", min(os.cpu_count() or 1, len(units)))
