@@ -8,7 +8,9 @@ from setuptools import find_packages, setup
 
 INSTALL_REQUIRES = [
     "apache-beam==2.77.0",
-    "google-apitools<0.5.32",  # without it Beam says a warning at every import; the bound is that of apache-beam[gcp]
+    # without it Beam says a warning at every import; the versions are those of apache-beam[gcp]
+    "google-apitools>=0.5.31,<0.5.32; python_version < '3.13'",
+    "google-apitools>=0.5.35; python_version >= '3.13'",
     "google-crc32c",
     "icu-tokenizer",
     "mwparserfromhell",
