@@ -132,6 +132,8 @@ def measure(dump: Path, work: Path, oracle: "Oracle | None") -> Result:
     result.links = LinkTally.from_json(json.loads((output / "audit/links.json").read_text("utf-8"))[language])
     result.residue = ResidueTally.from_json(json.loads((output / "audit/residue.json").read_text("utf-8"))[language])
     result.pages = result.residue.pages
+    if not result.pages:
+        raise LeftOutError("has no article")
     if rendered and oracle:
         articles = list(read_articles(output, language))
         oracle.score(result, folder, articles)
@@ -288,7 +290,8 @@ def write_head(language: str, work: Path) -> Path:
 def tables(results: Sequence[Result], left_out: Sequence[str], with_oracle: bool) -> str:
     """The tables as Markdown."""
     results = sorted(results, key=lambda r: (-r.residue.paragraphs, r.name))
-    lines = [f"Made on {time.strftime('%Y-%m-%d')}.", ""]
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
+    lines = [f"Made on {time.strftime('%Y-%m-%d')} at {commit.strip() or 'an unknown commit'}.", ""]
     lines += oracle_table(results) if with_oracle else []
     lines += link_table(results) + residue_table(results, with_oracle)
     if left_out:
@@ -346,11 +349,14 @@ def residue_table(results: Sequence[Result], with_oracle: bool) -> list[str]:
         found.update(r.residue.places)
     names = [of.name for of in residue_classes("en") if of.name in found]
     rows = [["dump", "paragraphs", "any", *(["not shown by MediaWiki"] if with_oracle else []), *map(code, names)]]
+    clean = [r.name for r in results if not r.residue.places]
     for r in results:
+        if not r.residue.places:
+            continue
         ours = [f"{1000 * r.our_paragraphs / max(r.residue.paragraphs, 1):.2f}"] if with_oracle else []
         rates = [f"{r.residue.per_thousand(name):.2f}" for name in names]
         rows.append([r.name, str(r.residue.paragraphs), f"{r.residue.per_thousand():.2f}", *ours, *rates])
-    lines = ["### Residue: paragraphs in 1,000", "", *markdown(rows)]
+    lines = ["### Residue: paragraphs in 1,000", "", *markdown(rows), f"None at all in {', '.join(clean)}.", ""]
     examples = [f"- {r.name}: {line.replace('|', '/')}" for r in results for line in r.our_examples[:12]]
     return [*lines, "Not shown by MediaWiki:", "", *(examples or ["- nothing"])] if with_oracle else lines
 
