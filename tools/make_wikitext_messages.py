@@ -2,8 +2,8 @@
 
     python tools/make_wikitext_messages.py MEDIAWIKI_FOLDER
 
-The words that say where a picture stands, and how {{formatnum:}} writes numbers. A row for every Wikipedia; MediaWiki's
-sources and PHP are needed to make it, not to use it.
+The words that say where a picture stands, how {{formatnum:}} writes numbers, and names of magic words. A row for every
+Wikipedia; MediaWiki's sources and PHP are needed to make it, not to use it.
 """
 
 import json
@@ -17,6 +17,8 @@ from read_mediawiki_messages import MEDIAWIKI_CODES
 
 LANGUAGES = Path(__file__).resolve().parents[1] / "corpus" / "languages"
 PLACES = ("img_thumbnail", "img_manualthumb", "img_framed", "img_left", "img_right", "img_center", "img_none")
+FUNCTIONS = ("pagename", "fullpagename", "basepagename", "subpagename", "rootpagename")
+FUNCTIONS += ("formatnum", "lc", "uc", "lcfirst", "ucfirst")
 _READ = """
 foreach (["MEDIA", "SPECIAL", "MAIN", "TALK", "USER", "USER_TALK", "PROJECT", "PROJECT_TALK", "FILE", "FILE_TALK",
     "MEDIAWIKI", "MEDIAWIKI_TALK", "TEMPLATE", "TEMPLATE_TALK", "HELP", "HELP_TALK", "CATEGORY", "CATEGORY_TALK"]
@@ -56,7 +58,14 @@ def row(files: list[dict[str, Any]]) -> dict[str, Any]:
     """What holds for a language with these files."""
     words = [word for file in files for place in PLACES for word in dict(file["words"]).get(place, ())[1:]]
     places = list(dict.fromkeys(word.partition("=")[0] for word in words))
-    return {"picture_places": places, "numbers": numbers(files)}
+    names = {
+        name.removesuffix(":").lower(): function
+        for file in reversed(files)
+        for function in FUNCTIONS
+        for name in dict(file["words"]).get(function, ())[1:]
+    }
+    local = {name: function for name, function in sorted(names.items()) if name != function}
+    return {"picture_places": places, "numbers": numbers(files), "functions": local}
 
 
 def numbers(files: list[dict[str, Any]]) -> dict[str, Any]:

@@ -10,10 +10,11 @@ PROTOCOLS = [
     *("magnet:", "mailto:", "matrix:", "mms://", "news:", "nntp://", "redis://", "sftp://", "sip:", "sips:", "sms:"),
     *("ssh://", "svn://", "tel:", "telnet://", "urn:", "worldwind://", "xmpp:", "//"),
 ]
-_ADDRESS = r"[^][<>\"\x00-\x20\x7f\xa0\u1680\u2000-\u200a\u202f\u205f\u3000\ufffd]"
-_OPEN = re.compile(
-    rf"\[(?:{'|'.join(map(re.escape, PROTOCOLS))})(?:\[[0-9a-fA-F:.]+\]|{_ADDRESS}){_ADDRESS}*", re.IGNORECASE
+_ADDRESS = (
+    rf"(?:{HOLE}|[^][<>\"\x00-\x20\x7f\xa0\u1680\u2000-\u200a\u202f\u205f\u3000\ufffd])"  # a template may be in it
 )
+_HOST = rf"(?:\[[0-9a-fA-F:.]+\]|{_ADDRESS})"
+_OPEN = re.compile(rf"\[(?:(?:{'|'.join(map(re.escape, PROTOCOLS))}){_HOST}|{HOLE}){_ADDRESS}*", re.IGNORECASE)
 STARTS_WITH_PROTOCOL = re.compile("|".join(map(re.escape, PROTOCOLS)), re.IGNORECASE)
 
 

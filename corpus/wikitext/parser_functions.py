@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from corpus.wikitext.markers import HOLE
-from corpus.wikitext.template_table import NumberFormat
+from corpus.wikitext.template_table import TemplateTable
 
 _NUMBER = re.compile(r"(-(?=[\d.]))?(\d+|(?=\.\d))(\.\d*)?")
 _CASES: dict[str, Callable[[str], str]] = {
@@ -14,7 +14,7 @@ _CASES: dict[str, Callable[[str], str]] = {
     "lcfirst": lambda text: text[:1].lower() + text[1:],
     "ucfirst": lambda text: text[:1].upper() + text[1:],
 }
-_PAGE_NAMES = frozenset({"PAGENAME", "FULLPAGENAME", "BASEPAGENAME", "SUBPAGENAME", "ROOTPAGENAME"})
+_PAGE_NAMES = frozenset({"pagename", "fullpagename", "basepagename", "subpagename", "rootpagename"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,29 +22,28 @@ class Functions:
     """Values of magic words on one page."""
 
     title: str
-    numbers: NumberFormat
+    table: TemplateTable
 
     def value(self, name: str, inner: Callable[[], str]) -> str | None:
         """The value of `{{name|…}}`; None where it is no function, or one whose value the page does not settle.
 
         `inner` gives what stands between the braces.
         """
-        if name in _PAGE_NAMES:
-            return self.title
         if name == "!":
             return "|"
         if name == "=":
             return "="
-        function, colon, _ = name.partition(":")
+        written, colon, _ = name.partition(":")
+        function = written.strip().lower()
+        function = self.table.functions.get(function, function)
         if not colon:
-            return None
-        function = function.strip().lower()
+            return self.title if function in _PAGE_NAMES and not name.islower() else None
         argument = inner().partition(":")[2]
         if function in _CASES:
             return _CASES[function](argument.strip())
         if function == "formatnum":
             number, pipe, _ = argument.partition("|")
-            return self.numbers.plain(number.strip()) if pipe else self.format_numbers(number.strip())
+            return self.table.numbers.plain(number.strip()) if pipe else self.format_numbers(number.strip())
         if function == "#tag":
             return "" if argument.lstrip().lower().startswith("ref") else HOLE
         return None
@@ -55,7 +54,7 @@ class Functions:
 
     def _format(self, number: re.Match[str]) -> str:
         sign, whole, fraction = number[1] or "", number[2], number[3] or ""
-        shown = self.numbers.group(whole)
+        shown = self.table.numbers.group(whole)
         if fraction:
-            shown += self.numbers.decimal + fraction[1:]
-        return (sign.replace("-", "−") + shown).translate(self.numbers.digits)
+            shown += self.table.numbers.decimal + fraction[1:]
+        return (sign.replace("-", "−") + shown).translate(self.table.numbers.digits)

@@ -5,6 +5,7 @@ import re
 from corpus.wikitext.markers import BLOCK
 
 _EDGE = re.compile(r"^[ \t]*:*[ \t]*(\{)\||^[ \t]*\|\}", re.MULTILINE)
+_CODE = re.compile(r"^[ \t]*(?::*[ \t]*(\{\|)|(\|-)|[|!]).*", re.MULTILINE)
 
 
 def strip_tables(text: str, dropped: list[str]) -> str:
@@ -26,7 +27,19 @@ def strip_tables(text: str, dropped: list[str]) -> str:
                 dropped.append(text[start:at])
                 out.append(BLOCK)
     if depth:
-        dropped.append(text[start:])
-    else:
-        out.append(text[at:])
+        at = _end_of_unclosed(text, start)
+        dropped.append(text[start:at])
+        out.append(BLOCK)
+    out.append(text[at:])
     return "".join(out)
+
+
+def _end_of_unclosed(text: str, start: int) -> int:
+    """Where a table without an end stops hiding text: where a row begins that has no cell, else with the page.
+
+    What stands in a row but in no cell is shown before the table, as HTML has it.
+    """
+    last = None
+    for code in _CODE.finditer(text, start):
+        last = code
+    return last.end() if last and (last[1] or last[2]) else len(text)

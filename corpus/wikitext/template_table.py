@@ -118,6 +118,7 @@ class TemplateTable:
 
     patterns: Mapping[str, Pattern]
     numbers: NumberFormat
+    functions: Mapping[str, str]  # local names of magic words, in small letters -> English ones
     picture_places: frozenset[str]  # "thumb", "right", …: options of a picture that stands beside the text
 
     def pattern(self, name: str) -> Pattern | None:
@@ -186,7 +187,7 @@ def load_template_table(code: str) -> TemplateTable:
     numbers = dict(messages.get("numbers", {}))
     numbers["digits"] = {ord(str(i)): digit for i, digit in enumerate(numbers.get("digits", ""))}
     places = ENGLISH_PLACES | set(messages.get("picture_places", ()))
-    return TemplateTable(patterns, NumberFormat(**numbers), frozenset(places))
+    return TemplateTable(patterns, NumberFormat(**numbers), messages.get("functions", {}), frozenset(places))
 
 
 @cache

@@ -104,7 +104,7 @@ class TemplateReader:
         if pattern is not None and depth <= MAX_DEPTH:
             shown = _edited(text, name_end, end, [(s, e, r.replace("|", PIPE)) for s, e, r in piece.edits])
             return TAG + pattern.render(shown).replace(PIPE, "|") + TAG_END  # as within a <span>
-        if ":" in name or name.isupper() or not name[:1].isalnum():
+        if ":" in name or not name.islower() or not name[:1].isalnum():
             value = self.functions.value(name, lambda: _edited(text, start, end, piece.edits))
             if value is not None:
                 return value

@@ -29,6 +29,7 @@ class LinkReader:
     interlanguage: dict[tuple[str, str], None] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
     dropped: list[str] = field(default_factory=list)  # captions of pictures
+    dead: int = -1  # a piece that is text because a picture before it broke off there
     titles: dict[str, Title | None] = field(default_factory=dict)  # by target as written
 
     def replace(self, text: str) -> str:
@@ -58,7 +59,7 @@ class LinkReader:
         """A piece without "]]": a picture whose caption has links, or text. Where to go on."""
         piece = pieces[number - 1]
         target, pipe, label = piece.partition("|")
-        title = self.title(target) if pipe else None
+        title = self.title(target) if pipe and number - 1 != self.dead else None
         if title is None or title.namespace != _FILE or title.leading_colon:
             out.append("[[" + piece)
             return number
@@ -70,6 +71,7 @@ class LinkReader:
                 self._picture("".join(caption), parts[2], out)
                 return i + 1
             if len(parts) == 1:
+                self.dead = i
                 break
         out.append("[[" + piece)
         return number
@@ -191,7 +193,7 @@ class LinkReader:
 @cache
 def _affixes(language: Language) -> tuple[re.Pattern[str] | None, re.Pattern[str] | None]:
     """(prefix, trail) that belong to a link's text."""
-    prefix = re.compile(f"(?:{language.link_prefix})$") if language.link_prefix else None
+    prefix = re.compile(rf"(?:{language.link_prefix})\Z") if language.link_prefix else None
     return prefix, re.compile(language.link_trail) if language.link_trail else None
 
 
