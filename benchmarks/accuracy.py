@@ -263,7 +263,11 @@ class Oracle:
                 line, line_end = text.rfind("\n", 0, start) + 1, text.find("\n", end)
                 after = text[start : min(end + SIDE, line_end if line_end >= 0 else len(text))]
                 before = text[max(line, start - SIDE) : end]
-                if name != "doubled spaces" and (norm(before) in page_text or norm(after) in page_text):
+                if name == "begins with punctuation":
+                    seen = "\n" + norm(after) in "\n" + page_text
+                else:
+                    seen = name != "doubled spaces" and (norm(before) in page_text or norm(after) in page_text)
+                if seen:
                     continue
                 result.ours[name] += 1
                 marked.add(line)

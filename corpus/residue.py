@@ -65,6 +65,7 @@ _CLASSES: dict[str, tuple[str, str]] = {
         rf"[{_OPENING}] ?[{_COMMAS}](?![ ,;:–-]*\))|[{_COMMAS}](?<![(（ ].) ?[{_CLOSING}]"
         rf"|[{_COMMAS}] ?[{_COMMAS}](?! ?\))",
     ),
+    "begins with punctuation": ("what stood before is gone", r"^[,.)\]、。，）।»](?![.\w])"),
     "doubled spaces": ("two spaces or more", r"  +"),
     "&name;": ("a character reference", r"&(?:[A-Za-z][A-Za-z0-9]{1,30}|#[0-9]{1,8}|#[xX][0-9A-Fa-f]{1,8});"),
     "__SWITCH__": ("a behaviour switch", r"__[^\W\d_]+__"),
