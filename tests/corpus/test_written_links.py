@@ -1,4 +1,4 @@
-"""Where wikitext has its links: literal cases, hostile pages, and the real dumps."""
+"""Where wikitext has its links: literal cases, and hostile pages in bounded time."""
 
 import time
 import tomllib
