@@ -55,6 +55,7 @@ class Result:
     language: str
     seconds: float = 0.0
     pages: int = 0
+    failed: dict[str, int] = field(default_factory=dict)  # pages by reason
     score: list[str] = field(default_factory=list)
     scored: dict[str, int] = field(default_factory=dict)
     misses: list[str] = field(default_factory=list)
@@ -119,6 +120,8 @@ def measure(dump: Path, work: Path, oracle: "Oracle | None") -> Result:
     result.seconds = time.monotonic() - start
     if ended.returncode:
         raise LeftOutError(ended.stderr.strip().splitlines()[-1])
+    linked = json.loads((output / "link.json").read_text("utf-8"))
+    result.failed = linked["languages"][language]["flows"]["pages"]["failed"]
     rendered = oracle.render(dump, result, folder) if oracle else None
     shutil.rmtree(tables, ignore_errors=True)
     tables.mkdir()
@@ -133,7 +136,7 @@ def measure(dump: Path, work: Path, oracle: "Oracle | None") -> Result:
     result.residue = ResidueTally.from_json(json.loads((output / "audit/residue.json").read_text("utf-8"))[language])
     result.pages = result.residue.pages
     if not result.pages:
-        raise LeftOutError("has no article")
+        raise LeftOutError(f"has no article; failed: {result.failed or 'none'}")
     if rendered and oracle:
         articles = list(read_articles(output, language))
         oracle.score(result, folder, articles)
@@ -298,8 +301,9 @@ def tables(results: Sequence[Result], left_out: Sequence[str], with_oracle: bool
     lines = [f"Made on {time.strftime('%Y-%m-%d')} at {commit.strip() or 'an unknown commit'}.", ""]
     lines += oracle_table(results) if with_oracle else []
     lines += link_table(results) + residue_table(results, with_oracle)
-    if left_out:
-        lines += ["", "Left out:", "", *(f"- {line}" for line in left_out)]
+    failed = [f"{r.name}: pages that failed: {r.failed}" for r in results if r.failed]
+    if left_out or failed:
+        lines += ["", "Left out:", "", *(f"- {line}" for line in [*left_out, *failed])]
     return "\n".join(lines)
 
 
