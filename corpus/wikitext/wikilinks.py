@@ -3,11 +3,11 @@
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from urllib.parse import unquote
 
 from corpus.language import Language
-from corpus.titles import Title, normalise_title
+from corpus.titles import MAX_BYTES, Title, normalise_title
 from corpus.wikitext.external_links import STARTS_WITH_PROTOCOL
 from corpus.wikitext.markers import BLOCK, BREAK, HOLE, LINK, LINK_END, LINK_TEXT, TAG, TAG_END
 from corpus.wikitext.quotes import strip_quotes
@@ -15,6 +15,21 @@ from corpus.wikitext.quotes import strip_quotes
 _FILE, _CATEGORY, _MEDIA = 6, 14, -2
 _LONGEST_PREFIX = 64  # characters
 _SPACES = " \n\t" + BREAK + BLOCK
+
+
+@lru_cache(maxsize=1 << 14)
+def _title_of(target: str, language: Language) -> Title | None:
+    return normalise_title(target, language)
+
+
+def title_of(target: str, language: Language) -> Title | None:
+    """The page that `[[target]]` leads to; the same few titles are linked again and again, so they are remembered."""
+    return _title_of(target, language) if len(target) <= MAX_BYTES else normalise_title(target, language)
+
+
+def forget_titles() -> None:
+    """Forget the titles that are remembered; a measurement begins so."""
+    _title_of.cache_clear()
 
 
 @dataclass(slots=True)
@@ -29,8 +44,12 @@ class LinkReader:
     interlanguage: dict[tuple[str, str], None] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
     dropped: list[str] = field(default_factory=list)  # captions of pictures
+    prefix: re.Pattern[str] | None = None  # what belongs to a link's text before it, and after it
+    trail: re.Pattern[str] | None = None
     dead: int = -1  # a piece that is text because a picture before it broke off there
-    titles: dict[str, Title | None] = field(default_factory=dict)  # by target as written
+
+    def __post_init__(self) -> None:
+        self.prefix, self.trail = _affixes(self.language)
 
     def replace(self, text: str) -> str:
         """`text` with each link replaced by its anchor, which is marked if it leads to an article."""
@@ -59,7 +78,7 @@ class LinkReader:
         """A piece without "]]": a picture whose caption has links, or text. Where to go on."""
         piece = pieces[number - 1]
         target, pipe, label = piece.partition("|")
-        title = self.title(target) if pipe and number - 1 != self.dead else None
+        title = title_of(target, self.language) if pipe and number - 1 != self.dead else None
         if title is None or title.namespace != _FILE or title.leading_colon:
             out.append("[[" + piece)
             return number
@@ -76,18 +95,9 @@ class LinkReader:
         out.append("[[" + piece)
         return number
 
-    def title(self, target: str) -> Title | None:
-        """The page that `[[target]]` leads to, looked up once a page."""
-        try:
-            return self.titles[target]
-        except KeyError:
-            title = normalise_title(target, self.language)
-            self.titles[target] = title
-            return title
-
     def _link(self, target: str, label: str | None, rest: str, out: list[str]) -> bool:
         """Adds what a link shows; False where it is none. `label` is None without a "|"."""
-        title = self.title(target)
+        title = title_of(target, self.language)
         if title is None:
             return self._no_title(target, label, rest, out)
         if ":" in target or target.startswith("//"):
@@ -147,14 +157,13 @@ class LinkReader:
         out += (HOLE if alone else "", rest)
 
     def _anchor(self, title: Title, label: str, rest: str, out: list[str]) -> None:
-        prefix_of, trail_of = _affixes(self.language)
-        if prefix_of:
-            prefix = prefix_of.search(out[-1][-_LONGEST_PREFIX:])
+        if self.prefix:
+            prefix = self.prefix.search(out[-1][-_LONGEST_PREFIX:])
             if prefix:
                 out[-1] = out[-1][: len(out[-1]) - len(prefix[0])]
                 label = prefix[0] + label
-        if trail_of:
-            trail = trail_of.match(rest)
+        if self.trail:
+            trail = self.trail.match(rest)
             if trail:
                 label += trail[0]
                 rest = rest[trail.end() :]
@@ -170,7 +179,7 @@ class LinkReader:
         if len(core) != len(label):
             before = " " if label[0] in _SPACES else ""
             after = " " if label[-1] in _SPACES else ""
-        if "\n" in core or BREAK in core or BLOCK in core:
+        if not core.isprintable():  # faster than to look for each
             core = core.replace("\n", " ").replace(BREAK, " ").replace(BLOCK, " ")
         out += (f"{before}{LINK}{len(self.targets)}{LINK_TEXT}{core}{LINK_END}{after}", rest)
         self.targets.append((title.language or "", title.title))
