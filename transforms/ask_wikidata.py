@@ -17,7 +17,7 @@ from corpus.wikidata_api import WikidataApi
 from schemas.manifest import Receipt
 from transforms.do_units import Unit
 from transforms.monitor import Monitor
-from transforms.open_index import index_folder, open_indexes
+from transforms.open_index import header_shard, index_folder, open_indexes
 from transforms.storage import Storage, is_local
 from transforms.write_shards import read_batches
 
@@ -50,7 +50,8 @@ class AskWikidata(Unit):
                     built = build_title_index(folder, items_by_title={ASKED: answers})
                 counts[f"{language} titles given an item"] = built.get("items", 0)
             counts.update({f"wikidata {name}": n for name, n in api.counts.items()})
-        return Receipt(self.name, counts=counts)
+        layers = tuple(header_shard(storage, language, ASKED) for language in self.languages)
+        return Receipt(self.name, layers, counts=counts)
 
     def _cache_file(self, storage: Storage, stack: ExitStack) -> Path:
         if self.cache:

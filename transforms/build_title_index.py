@@ -19,7 +19,7 @@ from schemas.manifest import Receipt
 from schemas.records import PageTitle
 from transforms.do_units import Unit
 from transforms.monitor import Monitor
-from transforms.open_index import index_folder
+from transforms.open_index import header_shard, index_folder
 from transforms.storage import Storage, open_file
 from transforms.write_shards import read_batches, read_records
 
@@ -56,7 +56,7 @@ class BuildTitleIndex(Unit):
             if self.labels:
                 counts["labels"] = build_label_index(folder, _batches(storage, self.labels))
         counts |= {f"rows of tables left out: {reason}": n for reason, n in skipped.items()}
-        return Receipt(self.name, counts=counts)
+        return Receipt(self.name, (header_shard(storage, self.language),), counts=counts)
 
     def _pages(self, storage: Storage, monitor: Monitor) -> Iterator[PageTitle]:
         for path in self.titles:

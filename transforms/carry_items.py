@@ -7,7 +7,7 @@ from corpus.carry_items import CARRIED, carry_items
 from schemas.manifest import Receipt
 from transforms.do_units import Unit
 from transforms.monitor import Monitor
-from transforms.open_index import index_folder, local_folder
+from transforms.open_index import header_shard, index_folder, local_folder
 from transforms.storage import Storage, is_local
 
 
@@ -24,4 +24,5 @@ class CarryItems(Unit):
         counts = carry_items(self.language, folders)
         if not is_local(storage.root):
             storage.upload_folder(folders[self.language] / CARRIED, f"{index_folder(self.language)}/{CARRIED}")
-        return Receipt(self.name, counts={f"carry {name}": n for name, n in counts.items()})
+        shard = header_shard(storage, self.language, CARRIED)
+        return Receipt(self.name, (shard,), counts={f"carry {name}": n for name, n in counts.items()})

@@ -13,6 +13,7 @@ from pathlib import Path
 from corpus.label_index import LabelIndex
 from corpus.title_index import HEADER, TitleIndex
 from corpus.vocabulary import TextsOf
+from schemas.manifest import Shard
 from transforms.storage import Storage, is_local
 
 _COPY_BYTES = 8 << 20
@@ -21,6 +22,18 @@ _COPY_BYTES = 8 << 20
 def index_folder(language: str) -> str:
     """Where a language's index lies."""
     return f"index/{language}"
+
+
+def header_shard(storage: Storage, language: str, layer: str = "") -> Shard:
+    """What a receipt says of an index or a layer of it: with its header gone it is no index, and has to be made again.
+
+    Args:
+        layer: "" for the index itself, which goes with all its layers when it is made again.
+    """
+    path = "/".join(filter(None, (index_folder(language), layer, HEADER)))
+    with storage.open(path) as stream:
+        content = stream.read()
+    return Shard(path, 1, len(content), hashlib.sha256(content).hexdigest())
 
 
 def open_indexes(storage: Storage, languages: Sequence[str]) -> dict[str, TitleIndex]:
