@@ -82,12 +82,14 @@ def main() -> None:
     oracle = Oracle.prepare(asked, work)
     results, left_out = [], []
     for dump in dumps_below(asked.folders):
-        if asked.only in dump.name:
-            try:
-                results.append(measure(dump, work, oracle))
-            except LeftOutError as error:
-                left_out.append(f"{dump.name}: {error}")
-            print(dump.name, left_out[-1:] if not results or results[-1].name not in dump.name else "done", flush=True)
+        if asked.only not in dump.name:
+            continue
+        try:
+            results.append(measure(dump, work, oracle))
+            print(f"{dump.name}: {results[-1].seconds:.0f} s", flush=True)
+        except LeftOutError as error:
+            left_out.append(f"{dump.name}: {error}")
+            print(f"left out: {left_out[-1]}", flush=True)
     text = tables(results, left_out, oracle is not None)
     print(text)
     if asked.write:
