@@ -38,6 +38,7 @@ class Run:
         self.settings = settings
         self.storage = Storage(settings.output)
         self._beam_flags = tuple(beam_flags)
+        self._begun: set[str] = set()
         self._check_folder()
 
     def _check_folder(self) -> None:
@@ -60,7 +61,13 @@ class Run:
                 raise SettingsError(f"--output {self.settings.output} cannot be written to: {error}") from error
 
     def record(self, stage: str, seconds: float) -> None:
-        """Adds to the list of runs what no manifest may hold, since it differs each time."""
+        """Adds to the list of runs, if anything was done, what no manifest may hold, since it differs each time.
+
+        Args:
+            seconds: that the stage took.
+        """
+        if stage not in self._begun:
+            return
         runs = self.storage.read_json(RUN_RECORD)["runs"]
         entry = {
             "stage": stage,
@@ -106,14 +113,16 @@ class Run:
         done = self.finished(stage)
         name = f"{WORK}/{stage}.plan.json"
         old = done or (self.storage.read_json(name) if self.storage.exists(name) else None)
-        if old is not None:
-            self._check_same(stage, old, plan)
         if old is None:
             self.storage.write_json(name, plan)
+        else:
+            self._check_same(stage, old, plan)
         if done:
             self._check_whole(stage, done)
             say(f"{stage}: finished before, nothing to do")
-        return not done
+            return False
+        self._begun.add(stage)
+        return True
 
     def _check_same(self, stage: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         for part in ("options", "inputs"):
