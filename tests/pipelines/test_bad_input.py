@@ -1,0 +1,457 @@
+"""What a user can get wrong, and what can be wrong with files: one line that says so.
+
+Where it can be known before any work, the output folder is not even made.
+"""
+
+import bz2
+import gc
+import gzip
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.pipelines.conftest import DE, build
+from tests.small_dumps import (
+    IN_MEMORY,
+    SmallPage,
+    assert_all_accounted,
+    checksums,
+    complaint,
+    dump_xml,
+    load,
+    rows,
+    run,
+    shards,
+    sql,
+    write_dump,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+EN_DUMP, DE_DUMP = (f"{language}wiki-20260901-pages-articles.xml.bz2" for language in ("en", "de"))
+EN_ITEMS, JA_LINKS = "enwiki-20260901-page_props.sql.gz", "jawiki-20260901-langlinks.sql.gz"
+SITELINKS = "wikidatawiki-20260901-wb_items_per_site.sql.gz"
+
+
+@pytest.fixture
+def own_dumps(dumps: Path, tmp_path: Path) -> Path:
+    """The dumps, to be changed."""
+    return Path(shutil.copytree(dumps, tmp_path / "dumps"))
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Iterator[Path]:
+    """An output folder that must not be made."""
+    yield tmp_path / "OUT"
+    assert not (tmp_path / "OUT").exists()
+
+
+# Flags and configuration
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--outptu", "x"], "unknown flag --outptu; did you mean '--output'? (see mlukit build --help)"),
+        (["--min-langs=2"], "unknown flag --min-langs; did you mean '--min-languages'? (see mlukit build --help)"),
+        (
+            ["--direct_num_worker", "2"],
+            "unknown flag --direct_num_worker; did you mean '--direct_num_workers'? (see mlukit build --help)",
+        ),
+        (["en", "de"], "'en' is no flag (see mlukit build --help)"),
+        (["--direct_num_workers", "2", "stray"], "'stray' is no flag (see mlukit build --help)"),
+        (["--direct_num_workers", "two"], "argument --direct_num_workers: invalid int value: 'two'"),
+        (["--direct_num_workers", "-1"], "--direct_num_workers is -1: 0 (all cores) or more is possible"),
+        (["--min-count", "0"], "argument --min-count: '0' is not a whole number of at least 1"),
+        (["--min-count", "²"], "argument --min-count: '²' is not a whole number of at least 1"),
+        (["--range-size", "32 apples"], "argument --range-size: '32 apples' is not a size such as 32MiB"),
+        (
+            ["--kinds", "artcle"],
+            "argument --kinds: 'artcle' is not one of article, list, disambiguation, date, other; "
+            "did you mean 'article'?",
+        ),
+        (
+            ["--format", "tfrecords"],
+            "argument --format: 'tfrecords' is not one of parquet, tfrecord; did you mean 'tfrecord'?",
+        ),
+        (["--languages", ""], "argument --languages: '' names nothing"),
+        (["--languages", "en,eng"], "--languages: no Wikipedia has the code 'eng'; the nearest is 'ng'"),
+        (["--min-languages", "4"], "--min-languages is 4, but 3 are built (de, en, ja): 1 to 3 are possible"),
+        (["--vocabulary-size", "4"], "--vocabulary-size is 4: 4 are special, so at least 5 are needed"),
+        (
+            ["--max-tokens", "8", "--min-sentence-pieces", "7"],
+            "min_sentence_pieces is 7: 0 to 6 is possible, what max_tokens leaves",
+        ),
+        (["--output", ""], "--output is missing: name the folder to write to"),
+    ],
+)
+def test_flags(dumps: Path, output: Path, flags: list[str], said: str) -> None:
+    assert complaint(build(dumps, output, *flags)) == f"mlukit build: {said}"
+
+
+def test_a_runner_that_beam_does_not_know(dumps: Path, output: Path) -> None:
+    said = complaint(build(dumps, output, "--runner", "FlinkRuner"))
+    assert said.startswith("mlukit build: --runner FlinkRuner is none of DataflowRunner, ")
+    assert said.endswith("; did you mean 'FlinkRunner'?")
+
+
+def test_a_runner_that_lacks_something(dumps: Path, tmp_path: Path) -> None:
+    ran = build(dumps, tmp_path / "OUT", "--runner", "PortableRunner")
+    assert (ran.status, ran.err.count("\n")) == (1, 1)
+    assert ran.err.startswith("mlukit build: the pipeline failed: You must specify a --job_endpoint")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["buidl"], "mlukit: unknown command 'buidl': did you mean 'build'?"),
+        (["--output", "x"], "mlukit: unknown command '--output': it is none of build, "),
+        (["link", "--vocabulary-size", "9"], "mlukit link: unknown flag --vocabulary-size"),
+        (["inspect", "x", "--nubmer", "3"], "mlukit inspect: unrecognized arguments: --nubmer 3"),
+        (["inspect", "x", "--number", "-3"], "mlukit inspect: argument --number: '-3' is not a whole number of at"),
+        (["inspect"], "mlukit inspect: the following arguments are required: FOLDER"),
+    ],
+)
+def test_commands(words: list[str], said: str) -> None:
+    assert complaint(run(*words)).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"langauges = ['en']", "{}: unknown option 'langauges'; did you mean 'languages'?"),
+        (b"config = 'other.toml'", "{}: unknown option 'config'"),
+        (b"min_count = 'many'", "{}: min_count: 'many' is not a whole number of at least 1"),
+        (b"allow_unresolved = 'yes'", "{}: allow_unresolved = 'yes' is neither true nor false"),
+        (b"languages = []", "{}: languages: '' names nothing"),
+        (b"[languages]\nen = 1", "{}: languages is a table; accepted: one value, or a list"),
+        (b"patterns = 3", "{}: patterns = 3 is no table of file patterns, [patterns]"),
+        (
+            b"[patterns]\npags = 'x'",
+            "file patterns: pags = 'x'; accepted: a list of texts, with no more than {{wiki}} ",
+        ),
+        (b"dump = ['en=x']", "{}: dump = ['en=x'] is no table of files, such as en = 'enwiki.xml.bz2'"),
+        (b"[dump]\nen = 3", "{}: dump = {{'en': 3}} is no table of files, such as en = 'enwiki.xml.bz2'"),
+        (b"languages", "--config {}: Expected '=' after a key"),
+        (b"# \xff\n", "--config {}: 'utf-8' codec can't decode byte 0xff"),
+    ],
+)
+def test_configurations(dumps: Path, output: Path, tmp_path: Path, content: bytes, said: str) -> None:
+    config = tmp_path / "mlukit.toml"
+    config.write_bytes(content)
+    assert complaint(build(dumps, output, "--config", config)).startswith(f"mlukit build: {said.format(config)}")
+
+
+def test_a_configuration_that_is_not_there(dumps: Path, output: Path, tmp_path: Path) -> None:
+    for path in (tmp_path / "none.toml", tmp_path):
+        assert complaint(build(dumps, output, "--config", path)).startswith(f"mlukit build: --config {path}: [Errno ")
+
+
+def test_dumps_of_a_configuration(dumps: Path, tmp_path: Path) -> None:
+    config = tmp_path / "mlukit.toml"
+    config.write_text(f"allow_unresolved = true\n[dump]\nde = ['{dumps / DE_DUMP}']\n")
+    assert run("link", "--config", config, "--output", tmp_path / "OUT", IN_MEMORY).status == 0
+    assert [row["page_id"] for row in rows(*shards(tmp_path / "OUT/articles/de"))] == [1, 2, 3]
+
+
+# The output folder
+
+
+def test_an_output_with_something_else_in_it(dumps: Path, tmp_path: Path) -> None:
+    for name in ("thesis.tex", "a/b.txt"):
+        (tmp_path / "OUT" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "OUT" / name).touch()
+    assert complaint(build(dumps, tmp_path / "OUT")) == (
+        f"mlukit build: --output {tmp_path / 'OUT'} holds something else (a/b.txt, thesis.tex): "
+        "name a new or empty folder, or one that mlukit wrote"
+    )
+    assert sorted(path.name for path in (tmp_path / "OUT").rglob("*")) == ["a", "b.txt", "thesis.tex"]
+
+
+@pytest.mark.parametrize("name", ["file", "file/below", "/dev/null/below", "/dev/full", "/proc/mlukit"])
+def test_an_output_that_cannot_be_written_to(dumps: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    said = complaint(build(dumps, tmp_path / name))
+    assert said.startswith(f"mlukit build: --output {tmp_path / name} cannot be written to: [Errno ")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mounts a disk of a size, with options as mount has them."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no right to mount a small disk here")
+
+    def remount(options: str) -> Path:
+        gc.collect()  # files that a failed run had open
+        subprocess.run(["mount", "-o", f"remount,{options}", disk], check=True)
+        return disk
+
+    yield remount
+    subprocess.run(["umount", "--lazy", disk], check=True)  # indexes are still mapped
+
+
+def test_a_full_disk(built: Path, dumps: Path, small_disk: Callable[[str], Path]) -> None:
+    ends = []
+    for size in range(4, 2000, 80):  # KiB; a whole output is some 500
+        ran = build(dumps, small_disk(f"size={size}k") / "OUT")
+        if ran.status == 0:
+            break
+        ends.append(ran.err.splitlines()[-1])
+        assert ran.status == 1 and "Traceback" not in ran.err
+    assert len(ends) > 2
+    assert all(end.startswith("mlukit build: ") and "[Errno 28] No space left on device" in end for end in ends), ends
+    assert checksums(small_disk("size=2m") / "OUT") == checksums(built)
+    read_only = small_disk("ro")
+    assert build(dumps, read_only / "OUT").status == 0  # it has nothing to write
+    said = complaint(build(dumps, read_only / "OTHER"))
+    assert "cannot be written to: [Errno 30] Read-only file system" in said
+
+
+# The tokenizer
+
+
+def test_a_tokenizer_is_named_once(dumps: Path, output: Path) -> None:
+    name_it = "mlukit build: name the tokenizer: --sentencepiece-model FILE (a model in XLM-R's layout, such as "
+    assert complaint(run("build", "--dumps", dumps, "--output", output)).startswith(name_it)
+    assert complaint(build(dumps, output, "--train-sentencepiece", 200)).startswith(name_it)
+
+
+def test_a_tokenizer_that_is_none(dumps: Path, output: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    (tmp_path / "html").write_text("<html>404 not found</html>")
+    for path, said in (
+        (tmp_path / "none", "there is no such file"),
+        (tmp_path / "empty", "the SentencePiece model is empty"),
+        (tmp_path / "html", "not a SentencePiece model (26 bytes): "),
+        (tmp_path, "[Errno 21] Is a directory"),
+    ):
+        refused = complaint(build(dumps, output, "--sentencepiece-model", path))
+        assert refused.startswith(f"mlukit build: --sentencepiece-model {path}: {said}")
+
+
+def test_a_tokenizer_with_more_pieces_than_the_corpus_gives_has_fewer(dumps: Path, tmp_path: Path) -> None:
+    flags = ("--dumps", dumps, "--languages", "ja", "--output", tmp_path / "OUT", "--allow-unresolved", IN_MEMORY)
+    assert run("link", *flags).status == 0
+    ran = run("build", *flags, "--train-sentencepiece", 5000)
+    assert ran.status == 2  # ja alone has no items
+    assert ran.err.splitlines()[-1].startswith("mlukit build: the entity vocabulary is empty: no link on the pages")
+
+
+# Which dumps
+
+
+def test_folders_of_dumps(dumps: Path, output: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    none = f"mlukit build: --dumps {tmp_path / 'none'}: there is no such folder"
+    assert complaint(build(dumps, output, "--dumps", tmp_path / "none")) == none
+    a_file = f"mlukit build: --dumps {dumps / EN_DUMP}: there is no such folder"
+    assert complaint(build(dumps, output, "--dumps", dumps / EN_DUMP)) == a_file
+    empty = f"mlukit build: {tmp_path / 'empty'} holds no dump of a Wikipedia, such as enwiki-20260901-pages-articles"
+    assert complaint(build(dumps, output, "--dumps", tmp_path / "empty")).startswith(empty)
+    assert "--dumps is missing" in complaint(build(dumps, output, "--dumps", ""))
+
+
+def test_a_language_without_a_dump(dumps: Path, output: Path) -> None:
+    said = complaint(build(dumps, output, "--languages", "en,fr"))
+    assert said.startswith("mlukit build: no dump for language 'fr': looked for frwiki-*pages-articles*.xml*, ")
+
+
+def test_a_date_without_a_dump(dumps: Path, output: Path) -> None:
+    said = complaint(build(dumps, output, "--date", "20260801", "--languages", "de"))
+    assert said.startswith("mlukit build: no dump for language 'de': ")
+    assert said.endswith(f"found of other dates: {dumps / DE_DUMP}")
+
+
+def test_two_dumps_of_a_language(own_dumps: Path, output: Path) -> None:
+    other = own_dumps / "dewiki-20260801-pages-articles.xml.gz"
+    other.write_bytes(gzip.compress(dump_xml("de", DE).encode()))
+    assert complaint(build(own_dumps, output)) == (
+        f"mlukit build: 2 dumps match language 'de': {other}, {own_dumps / DE_DUMP}; take one away, or choose one by "
+        "--date, or name one by --dump"
+    )
+
+
+def test_dumps_named_by_hand(dumps: Path, output: Path, tmp_path: Path) -> None:
+    def said(*flags: str) -> str:
+        return complaint(build(dumps, output, *flags)).removeprefix("mlukit build: ")
+
+    dump = dumps / DE_DUMP
+    assert said("--dump", f"de={tmp_path}/none.xml") == f"--dump de={tmp_path}/none.xml: there is no such file"
+    assert said("--dump", f"de={dump}", "--dump", f"de={dump}") == f"--dump de={dump} is given twice"
+    assert said("--dump", f"xx={dump}") == "--languages: no Wikipedia has the code 'xx'; the nearest is 'xh'"
+    beside = "--dump names a dump of de, which is not among --languages"
+    assert said("--languages", "en", "--dump", f"de={dump}") == beside
+    assert said("--dump", "de").startswith("argument --dump: 'de' is not LANGUAGE=PATH")
+
+
+def test_a_name_with_the_characters_of_patterns(dumps: Path, tmp_path: Path) -> None:
+    dump = tmp_path / "de[wiki] *?.xml.bz2"
+    dump.write_bytes((dumps / DE_DUMP).read_bytes())
+    ran = run("link", "--dump", f"de={dump}", "--output", f"file://{tmp_path}/OUT", "--allow-unresolved", IN_MEMORY)
+    assert ran.status == 0, ran.err
+    assert len(rows(*shards(tmp_path / "OUT/articles/de"))) == 3
+
+
+# What is wrong with a file
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        (EN_DUMP, b"", "is empty; accepted: MediaWiki's XML export, plain or as .bz2, .gz, .xz, .zst or .7z"),
+        (EN_DUMP, b"<mediawiki>", "has no content that decodes as its name says"),
+        (EN_DUMP, bz2.compress(b"<html>404</html>"), "is no dump: it begins with b'<html>404</html>', "),
+        (EN_DUMP, bz2.compress(b"<!DOCTYPE x><mediawiki>"), "declares a document type or entities"),
+        (EN_ITEMS, b"", "is empty; take it away, or get it again"),
+        (EN_ITEMS, b"<html>404</html>", ": cannot read on after 0 bytes: Not a gzipped file (b'<h')"),
+        (EN_ITEMS, gzip.compress(b"<html>404</html>"), ": cut off: the dump ends within a statement"),
+        (EN_ITEMS, gzip.compress(b""), ": no table `page_props` in the dump; it has: no CREATE TABLE"),
+        (JA_LINKS, gzip.compress(sql("redirect", []).encode()), ": no table `langlinks` in the dump; it has: redirect"),
+        (SITELINKS, gzip.compress(b"not SQL"), ": cut off: the dump ends within a statement"),
+        ("wikidata-20260901-all.json.gz", gzip.compress(b"no json"), "is no JSON dump of Wikidata (it begins with b"),
+        ("wikidata-20260901-all.json.gz", b"[\n{}\n]\n", "is no JSON dump of Wikidata (corrupt_block)"),
+    ],
+)  # fmt: skip
+def test_files_that_are_something_else(own_dumps: Path, output: Path, name: str, content: bytes, said: str) -> None:
+    (own_dumps / name).write_bytes(content)
+    refused = complaint(build(own_dumps, output))
+    assert refused.startswith(f"mlukit build: {own_dumps / name}") and said in refused
+
+
+@pytest.mark.parametrize("name", [EN_DUMP, EN_ITEMS])
+def test_a_folder_where_a_file_should_be(own_dumps: Path, output: Path, name: str) -> None:
+    (own_dumps / name).unlink()
+    (own_dumps / name).mkdir()
+    said = f"mlukit build: {own_dumps / name} is no file, though named as a dump or table"
+    assert complaint(build(own_dumps, output)) == said
+
+
+def test_a_table_that_is_cut_off(own_dumps: Path, tmp_path: Path, built: Path) -> None:
+    path = own_dumps / EN_ITEMS
+    whole = path.read_bytes()
+    path.write_bytes(gzip.compress(gzip.decompress(whole)[:-60]))
+    ran = build(own_dumps, tmp_path / "OUT")
+    assert ran.status == 1
+    last = ran.err.splitlines()[-1]
+    assert last.startswith(f"mlukit build: index/en/00000 failed: SqlDumpError: {path}: cut off: the dump ends within")
+
+
+def test_no_source_of_items(own_dumps: Path, output: Path) -> None:
+    (own_dumps / EN_ITEMS).unlink()
+    assert complaint(build(own_dumps, output)) == (
+        "mlukit build: no source of Wikidata items for en: give {wiki}-{date}-page_props.sql.gz, "
+        "wikidatawiki-{date}-wb_items_per_site.sql.gz or the Wikidata JSON dump beside the dumps, or ask for "
+        "--wikidata-api, or go on with --allow-unresolved"
+    )
+
+
+def test_links_to_other_languages_are_no_source_where_none_has_items(own_dumps: Path, output: Path) -> None:
+    said = complaint(build(own_dumps, output, "--languages", "ja"))
+    assert said.startswith("mlukit build: no source of Wikidata items for ja: ")
+
+
+def test_no_source_of_items_is_allowed_if_asked_for(own_dumps: Path, tmp_path: Path) -> None:
+    (own_dumps / EN_ITEMS).unlink()
+    ran = build(own_dumps, tmp_path / "OUT", "--allow-unresolved")
+    assert ran.status == 0, ran.err
+    assert {row["qid"] for row in rows(*shards(tmp_path / "OUT/articles/en"))} == {None}
+    assert {row["qid"] for row in rows(*shards(tmp_path / "OUT/articles/de"))} == {"Q64", "Q7", "Q183"}
+
+
+def test_items_that_belong_to_no_article_are_said(own_dumps: Path, tmp_path: Path) -> None:
+    (own_dumps / EN_ITEMS).write_bytes(gzip.compress(sql("page_props", [(9999, "wikibase_item", "Q1", None)]).encode()))
+    ran = build(own_dumps, tmp_path / "OUT")
+    assert ran.status == 0, ran.err
+    assert "en: no source of items knows any of its 7 articles" in ran.err.splitlines()
+
+
+def test_an_empty_vocabulary(dumps: Path, tmp_path: Path) -> None:
+    ran = build(dumps, tmp_path / "OUT", "--min-languages", 3, "--min-count", 9)
+    assert ran.status == 2
+    assert ran.err.splitlines()[-1] == (
+        "mlukit build: the entity vocabulary is empty: of 5 entities that links lead to (2 entities in 1 language, "
+        "1 entities in 2 languages, 2 entities in 3 languages) none passes; lower --min-languages (is 3) or "
+        "--min-count (is 9)"
+    )
+
+
+# What is wrong with a page is a record, and the others are kept
+
+
+def test_broken_pages_are_failures_and_the_others_are_kept(own_dumps: Path, tmp_path: Path) -> None:
+    pages = [
+        SmallPage(1, "First", "The first."),
+        SmallPage(2, "", raw="<page><title>A & B</title><ns>0</ns><id>2</id></page>\n"),
+        SmallPage(3, "", raw="<page><title>None</title><ns>0</ns><id>3</id><revision></revision></page>\n"),
+        SmallPage(4, "", raw="<page><title>Id</title><id>x</id><revision><text>t</text></revision></page>\n"),
+        SmallPage(5, "", raw="<page><title>Unclosed</title><ns>0</ns><id>5</id>\n"),
+        SmallPage(6, "Last", "The last, with [[First]]."),
+        SmallPage(7, "", raw="<page><title>Cut</title><ns>0</ns><id>7</id><revision><text>here it e"),
+    ]
+    xml = dump_xml("en", pages).removesuffix("</mediawiki>\n")
+    (own_dumps / EN_DUMP).write_bytes(bz2.compress(xml.encode()))
+    ran = build(own_dumps, tmp_path / "OUT", "--allow-unresolved", "--languages", "en,de")
+    assert ran.status == 0, ran.err
+    assert [row["title"] for row in rows(*shards(tmp_path / "OUT/articles/en"))] == ["First", "Last"]
+    failures = rows(*shards(tmp_path / "OUT/failures/en"))
+    assert [(row["reason"], row["page_id"], row["title"]) for row in failures] == [
+        ("malformed_xml", 2, "A & B"),
+        ("missing_element", 3, "None"),
+        ("bad_value", None, "Id"),
+        ("unclosed_page", 5, "Unclosed"),
+        ("cut_page", 7, "Cut"),
+        ("truncated", None, None),
+    ]
+    english = load(tmp_path / "OUT/link.json")["languages"]["en"]
+    assert english["flows"]["pages"] == {
+        "in": 7,
+        "out": 2,
+        "failed": {"bad_value": 1, "cut_page": 1, "malformed_xml": 1, "missing_element": 1, "unclosed_page": 1},
+        "skipped": {},
+    }
+    assert english["counts"]["damage truncated"] == 1
+    assert_all_accounted(tmp_path / "OUT")
+
+
+def test_a_dump_cut_in_the_middle_keeps_what_can_be_read(tmp_path: Path) -> None:
+    pages = [SmallPage(i, f"Page {i}", os.urandom(600).hex()) for i in range(1, 400)]
+    dump = write_dump(tmp_path, "en", pages)
+    recompressed = bz2.compress(bz2.decompress(dump.read_bytes()), 1)
+    dump.write_bytes(recompressed[: len(recompressed) // 2])
+    ran = run("link", "--dumps", tmp_path, "--output", tmp_path / "OUT", "--allow-unresolved", IN_MEMORY)
+    assert ran.status == 0, ran.err
+    kept = [row["page_id"] for row in rows(*shards(tmp_path / "OUT/articles/en"))]
+    assert kept == list(range(1, len(kept) + 1)) and 120 < len(kept) < 200
+    reasons = [row["reason"] for row in rows(*shards(tmp_path / "OUT/failures/en"))]
+    assert reasons == ["cut_page", "truncated"]
+
+
+# The command itself
+
+
+def test_no_traceback_and_nothing_on_standard_output(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "mlukit",
+        "build",
+        "--dumps",
+        "none",
+        "--output",
+        "OUT",
+        "--train-sentencepiece",
+        "200",
+    ]
+    ran = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == "mlukit build: --dumps none: there is no such folder\n"
+    assert list(tmp_path.iterdir()) == []
