@@ -69,7 +69,7 @@ def row(files: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def numbers(files: list[dict[str, Any]]) -> dict[str, Any]:
-    """The keys of corpus.wikitext.template_table.NumberFormat that differ from English."""
+    """The keys of corpus.wikitext.number_format.NumberFormat that differ from English."""
 
     def first(name: str) -> Any:
         return next((file[name] for file in files if file.get(name)), None)

@@ -2,7 +2,7 @@
 
 import re
 
-from corpus.wikitext.markers import HOLE
+from corpus.wikitext.markers import HEADING, HOLE, LINK, LINK_END, LINK_TEXT
 
 _OPENING = "([（［「『〈《【“«‹"
 _CLOSING = ")]）］」』〉》】”»›"
@@ -20,6 +20,11 @@ _HOLES = re.compile(f"{HOLE}[{HOLE} ]*(?={HOLE}){HOLE}|{HOLE}")
 _SPACE_BEFORE = re.compile(f" {HOLE}+(?=[{_COMMAS}:])")
 _COMMAS_IN_ROW = re.compile(f" *([{_COMMAS}])[ {_COMMAS}]*(?=[{_COMMAS}])[{_COMMAS}]")
 _DASHES_IN_ROW = re.compile(r"([–—-]) +\1(?= )")
+_LEADING_STOP = re.compile(rf"\A ?{HOLE} ?(?:[.!?] +|[。！？])")
+_AT_LINK_START = re.compile(f"({LINK}[0-9]+{LINK_TEXT})([{HOLE} ]*{HOLE} ?)")
+_AT_LINK_END = re.compile(f"( ?{HOLE}[{HOLE} ]*)({LINK_END})")
+_JOINED = re.compile(f"{LINK_END}?{HOLE}(?:{LINK}[0-9]+{LINK_TEXT})?")
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")
 _SPACES = re.compile("  +")
 _MAX_BRACKETS = 3  # pairs around one hole
 
@@ -32,11 +37,26 @@ def close_holes(text: str) -> str:
 
 
 def _close_in(line: str) -> str:
-    line = _QUOTED.sub(HOLE, _HOLES.sub(HOLE, line))
+    line = _HOLES.sub(HOLE, line)
+    if HOLE + LINK_END in line or f"{HOLE} {LINK_END}" in line:
+        line = _AT_LINK_END.sub(r"\2\1", line)
+    if LINK_TEXT + HOLE in line:
+        line = _AT_LINK_START.sub(r"\2\1", line)
+    line = _JOINED.sub(_parted, _QUOTED.sub(HOLE, _LEADING_STOP.sub("", line)))
     for _ in range(_MAX_BRACKETS):
         if HOLE in line:
             line = _AROUND.sub(_close, line)
-    return _SPACES.sub(" ", line.replace(HOLE, ""))
+    line = _SPACES.sub(" ", line.replace(HOLE, ""))
+    return line if line.startswith(HEADING) or any(map(str.isalnum, line)) else ""
+
+
+def _parted(joined: re.Match[str]) -> str:
+    """The hole with a space where it stands between two words that would else become one."""
+    text = joined.string
+    before, after = text[joined.start() - 1 : joined.start()], text[joined.end() : joined.end() + 1]
+    if not before.isalnum() or not (after.isalnum() or (after and after in "([")) or _UNSPACED.search(before + after):
+        return joined[0]
+    return joined[0].replace(HOLE, " ")
 
 
 def _close(around: re.Match[str]) -> str:
@@ -60,5 +80,5 @@ def _close(around: re.Match[str]) -> str:
     inner = _COMMAS_IN_ROW.sub(r"\1", inner)
     after = around.string[around.end() : around.end() + 2]
     if not after or (after[0] in _STOPS and not after[1:].isalnum()):
-        return inner.rstrip(_LOOSE)
+        return inner.rstrip(_LOOSE + "–—-" if not after else _LOOSE)
     return inner

@@ -1,13 +1,11 @@
 """Magic words and parser functions whose value the page itself settles: {{PAGENAME}}, {{formatnum:1234}}, {{lc:X}}."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from corpus.wikitext.markers import HOLE
 from corpus.wikitext.template_table import TemplateTable
 
-_NUMBER = re.compile(r"(-(?=[\d.]))?(\d+|(?=\.\d))(\.\d*)?")
 _CASES: dict[str, Callable[[str], str]] = {
     "lc": str.lower,
     "uc": str.upper,
@@ -43,18 +41,8 @@ class Functions:
             return _CASES[function](argument.strip())
         if function == "formatnum":
             number, pipe, _ = argument.partition("|")
-            return self.table.numbers.plain(number.strip()) if pipe else self.format_numbers(number.strip())
+            numbers = self.table.conventions.numbers
+            return numbers.plain(number.strip()) if pipe else numbers.written(number.strip())
         if function == "#tag":
             return "" if argument.lstrip().lower().startswith("ref") else HOLE
         return None
-
-    def format_numbers(self, text: str) -> str:
-        """`text` with its numbers as the language writes them."""
-        return _NUMBER.sub(self._format, text)
-
-    def _format(self, number: re.Match[str]) -> str:
-        sign, whole, fraction = number[1] or "", number[2], number[3] or ""
-        shown = self.table.numbers.group(whole)
-        if fraction:
-            shown += self.table.numbers.decimal + fraction[1:]
-        return (sign.replace("-", "−") + shown).translate(self.table.numbers.digits)

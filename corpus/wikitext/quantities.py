@@ -1,30 +1,143 @@
-"""Value and unit as {{convert}} shows them: |5|km|mi is "5 km", |2|to|3|C is "2–3 °C"; the conversion is left out."""
+"""Value and unit as {{convert}} shows them: |5|ft|11|in is "5 feet 11 inches"; the conversion is left out.
 
+The rules are those of the documentation at en.wikipedia.org/wiki/Template:Convert; words and units stand in the
+languages' tables. Where a table has no names of units, their symbols are shown, as with |abbr=on.
+"""
+
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-_BETWEEN = {  # what stands between the ends of a range or the sides of a rectangle
-    **dict.fromkeys(("-", "–", "to", "to(-)", "til", "bis", "à"), "–"),
-    **dict.fromkeys(("x", "×", "by", "*", "xx"), " × "),
-    **dict.fromkeys(("+/-", "±", "+/−"), " ± "),
-    **dict.fromkeys((",", "and", "or", "&"), ", "),
+from corpus.wikitext.markers import HOLE
+from corpus.wikitext.number_format import NumberFormat
+
+_RANGES = {  # what is written between the ends of a range or the sides of a rectangle -> which word is meant
+    **dict.fromkeys(("-", "–", "to-"), "dash"),
+    **dict.fromkeys(("to", "to(-)", "til", "bis", "à"), "to"),
+    **dict.fromkeys(("and", "and(-)", "&"), "and"),
+    **dict.fromkeys(("x", "×", "by", "*", "xx"), "by"),
+    **dict.fromkeys(("+/-", "±", "+/−"), "plus or minus"),
+    **{"or": "or", ",": "comma", "to about": "to about", ", and": ", and", ", or": ", or", "+": "plus"},
 }
-_SYMBOLS = {  # of units whose code is not what is shown
-    **{"C": "°C", "F": "°F", "deg": "°", "km2": "km²", "m2": "m²", "cm2": "cm²", "mm2": "mm²", "mi2": "sq mi"},
-    **{"sqmi": "sq mi", "sqkm": "km²", "sqm": "m²", "sqft": "sq ft", "ft2": "sq ft", "sqin": "sq in", "sqyd": "sq yd"},
-    **{"km3": "km³", "m3": "m³", "cm3": "cm³", "cuft": "cu ft", "cuin": "cu in", "cumi": "cu mi", "kph": "km/h"},
-    **{"kmh": "km/h", "m3/s": "m³/s", "cuft/s": "cu ft/s", "PD/sqkm": "/km²", "PD/sqmi": "/sq mi", "um": "μm"},
-    **{"USgal": "US gal", "impgal": "imp gal", "N.m": "N⋅m", "Nm": "N⋅m", "kg/m3": "kg/m³", "g/cm3": "g/cm³"},
-}
+_BETWEEN = {"dash": "–", "to": "–", "by": " × ", "plus or minus": " ± ", "plus": " + "}  # without words of the language
+_COMPOUND = {"ft": ("in",), "yd": ("ft", "in"), "mi": ("yd", "ft", "ch"), "lb": ("oz",), "st": ("lb",), "deg": ("min",)}
+_SCALED = re.compile(r"e(3|6|9|12)(.+)")
+_PREFIXED = re.compile(r"([kMGT])(oilbbl|cuft|USgal|impgal|acre)(.*)")
+_EXPONENTS = {"k": "3", "M": "6", "G": "9", "T": "12"}
+_SUPERSCRIPTS = str.maketrans("-−0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_POWER = re.compile(r"(?<=[a-z])[23]$")
+_SCIENTIFIC = re.compile(r"(?<=\d)e([-−]?\d+)", re.IGNORECASE)
+_FRACTION = re.compile(r"(?<!\d)(?:(\d{1,9}) ?[+ -] ?)?(\d{1,9}) ?(?://?|⁄) ?(\d{1,9})")
+_HYPHEN = re.compile(r"(?<=\d)-(?=\d{1,40}(?:\.\d{1,40})?$)")
+_SHORT = frozenset({"on", "in", "unit", "values", "mos", "~", "yes", "y", "1"})
 
 
-def quantity(given: Mapping[str, str]) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Units:
+    """Units and the words around them in one language."""
+
+    symbols: Mapping[str, str] = field(default_factory=dict)  # of units whose code is not what is shown
+    names: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # code -> (of one, of several)
+    words: Mapping[str, str] = field(default_factory=dict)  # "to", "and", … and "e6" for million
+
+    def symbol(self, code: str) -> str:
+        """What stands for a unit in short."""
+        found = self.symbols.get(code)
+        if found is not None:
+            return found
+        if code.startswith("PD/"):
+            return "/" + self.symbol(code[3:])
+        if "/" in code:
+            return "/".join(self.symbol(part) if part else "" for part in code.split("/", 1))
+        return _POWER.sub(lambda power: power[0].translate(_SUPERSCRIPTS), code)
+
+
+@dataclass(frozen=True, slots=True)
+class _Style:
+    names: bool  # "feet", not "ft"
+    adjective: bool  # "10-inch"
+    american: bool  # "meter"
+
+
+def quantity(given: Mapping[str, str], units: Units, numbers: NumberFormat, abbreviated: bool = False) -> str | None:
     """The value with its unit; None without a value."""
-    value = given.get("1")
-    if not value:
+    if not given.get("1") or HOLE in given["1"]:
         return None
-    number = 2
-    while (between := given.get(str(number), "").lower()) in _BETWEEN and given.get(str(number + 1)):
-        value += _BETWEEN[between] + given[str(number + 1)]
+    number, values, kinds = 2, [_value(given["1"], given, numbers)], []
+    while (kind := _RANGES.get(given.get(str(number), "").lower())) and given.get(str(number + 1)):
+        kinds.append((kind, given[str(number)]))
+        values.append(_value(given[str(number + 1)], given, numbers))
         number += 2
     unit = given.get(str(number), "")
-    return f"{value} {_SYMBOLS.get(unit, unit)}".rstrip(" ")
+    adjective = given.get("adj", given.get("sing", "")) in ("on", "mid")
+    abbreviation = given.get("abbr", "on" if abbreviated else "")
+    style = _Style(abbreviation not in _SHORT and not _is_short(unit, units), adjective, given.get("sp") == "us")
+    shown = _in_range(values, kinds, unit, units, style)
+    while (next_unit := given.get(str(number + 2), "")) in _COMPOUND.get(unit, ()):
+        more = given.get(str(number + 1), "")
+        if not more.replace(".", "", 1).isdecimal():
+            break
+        unit, number = next_unit, number + 2
+        separator = "-" if style.names and style.adjective else " "
+        shown += separator + _with_unit(numbers.all_written(more), unit, units, style)
+    extra = given.get("-1", "")
+    if given.get("adj") == "mid" and extra[:1] == "-":
+        shown += extra
+    return shown
+
+
+def _value(written: str, given: Mapping[str, str], numbers: NumberFormat) -> str:
+    """A value as it is shown: numbers grouped, with signs and fractions."""
+    if "/" not in written and "⁄" not in written:
+        shown = _HYPHEN.sub("–", written)
+    else:
+        shown = _FRACTION.sub(lambda f: (f"{f[1]} " if f[1] else "") + f"{f[2]}⁄{f[3]}", written)
+    shown = _SCIENTIFIC.sub(lambda power: "×10" + power[1].translate(_SUPERSCRIPTS), shown)
+    comma = given.get("comma", "")
+    if comma in ("off", "gaps") or (comma in ("5", "gaps5") and len(shown) < 5):
+        return shown.replace("-", "−") if shown.startswith("-") else shown
+    return numbers.all_written(shown)
+
+
+def _in_range(values: list[str], kinds: list[tuple[str, str]], unit: str, units: Units, style: _Style) -> str:
+    """The values with the words between them and the unit behind the last, or each where sides are given in short."""
+    shown = ""
+    for value, (kind, written) in zip(values, kinds, strict=False):
+        if kind == "by" and not style.names and units.names and written != "xx":
+            shown += _with_unit(value, unit, units, style) + " × "
+            continue
+        in_short = not style.names and written.endswith("(-)")
+        word = units.words.get(kind) if not in_short and not (kind == "by" and not style.names) else None
+        shown += value + (word if word is not None else _BETWEEN.get(kind, "–" if in_short else ", "))
+    return shown + _with_unit(values[-1], unit, units, style, several=len(values) > 1)
+
+
+def _with_unit(value: str, code: str, units: Units, style: _Style, several: bool = False) -> str:
+    """`value` with its unit behind it."""
+    if not code:
+        return value
+    scaled, prefixed = _SCALED.fullmatch(code), _PREFIXED.fullmatch(code)
+    if scaled or (prefixed and code not in units.symbols):
+        exponent = scaled[1] if scaled else _EXPONENTS[prefixed[1]] if prefixed else ""
+        code = scaled[2] if scaled else prefixed[2] + prefixed[3] if prefixed else code
+        word = units.words.get(f"e{exponent}") if style.names else None
+        value += f" {word}" if word else "×10" + exponent.translate(_SUPERSCRIPTS)
+        several = True
+    name = units.names.get(code)
+    if not style.names or name is None:
+        symbol = units.symbol(code)
+        return (
+            value + symbol if symbol[:1] in ("/", "°") and symbol[1:2] not in ("C", "F", "R") else f"{value} {symbol}"
+        )
+    one = style.adjective or (not several and (value in ("1", "−1") or (value.partition("⁄")[1] and " " not in value)))
+    shown = name[0] if one else name[1]
+    if style.american:
+        shown = shown.replace("metre", "meter").replace("litre", "liter")
+    return f"{value}-{shown.replace(' ', '-')}" if style.adjective else f"{value} {shown}"
+
+
+def _is_short(code: str, units: Units) -> bool:
+    """Whether a unit is shown in short even where names are."""
+    scaled, prefixed = _SCALED.fullmatch(code), _PREFIXED.fullmatch(code)
+    base = scaled[2] if scaled else prefixed[2] + prefixed[3] if prefixed else code
+    return base not in units.names

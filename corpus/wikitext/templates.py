@@ -7,10 +7,13 @@ innermost can be closed; three braces that close are a parameter, two a template
 import re
 from dataclasses import dataclass, field
 
+from corpus.names import fold_name
 from corpus.wikitext.markers import HOLE, PIPE, TAG, TAG_END
 from corpus.wikitext.parser_functions import Functions
+from corpus.wikitext.template_pattern import Pattern, split_arguments
 from corpus.wikitext.template_table import TemplateTable
 
+_LONGEST_SETTING = 40  # characters: "30em", "decimal"
 MAX_DEPTH = 40  # of templates within arguments of templates, as in MediaWiki; deeper ones show nothing
 
 _OPEN = re.compile(r"\{\{+")
@@ -33,7 +36,7 @@ class TemplateReader:
 
     table: TemplateTable
     functions: Functions
-    names: dict[str, None] = field(default_factory=dict)  # of all templates met, in order
+    names: dict[str, Pattern | None] = field(default_factory=dict)  # all templates met, in order: what each shows
     dropped: list[str] = field(default_factory=list)  # of those that show nothing
 
     def expand(self, text: str) -> str:
@@ -98,18 +101,33 @@ class TemplateReader:
         if piece.edits and piece.edits[0][0] < name_end:
             return self._computed_name(text, piece, end)
         name = text[start:name_end].strip()
-        if name not in self.names:
-            self.names[name] = None
-        pattern = self.table.pattern(name)
+        if name in self.names:
+            pattern = self.names[name]
+        else:
+            pattern = self.names[name] = self.table.pattern(name)
         if pattern is not None and depth <= MAX_DEPTH:
             shown = _edited(text, name_end, end, [(s, e, r.replace("|", PIPE)) for s, e, r in piece.edits])
-            return TAG + pattern.render(shown).replace(PIPE, "|") + TAG_END  # as within a <span>
+            return (
+                TAG + pattern.render(shown, self.table.conventions).replace(PIPE, "|") + TAG_END
+            )  # as within a <span>
         if ":" in name or not name.islower() or not name[:1].isalnum():
             value = self.functions.value(name, lambda: _edited(text, start, end, piece.edits))
             if value is not None:
                 return value
+        if depth == 1 and (shown := self._list(text, piece, name_end, end)) and fold_name(name) not in self.table.notes:
+            return shown
         self.dropped.append(text[start:end])
         return HOLE
+
+    def _list(self, text: str, piece: _Piece, at: int, end: int) -> str:
+        """The list that an unknown template has as its only argument but settings: it makes columns or a look."""
+        if text.find("\n*", at, end) < 0 and text.find("\n#", at, end) < 0:
+            return ""
+        given = split_arguments(_edited(text, at, end, [(s, e, r.replace("|", PIPE)) for s, e, r in piece.edits]))
+        lists = [value for name, value in given.items() if name.isdecimal() and value.startswith(("\n*", "\n#"))]
+        if len(lists) != 1 or any(len(value) > _LONGEST_SETTING for value in given.values() if value != lists[0]):
+            return ""
+        return f"{lists[0]}\n".replace(PIPE, "|")
 
     def _computed_name(self, text: str, piece: _Piece, end: int) -> str:
         """A template whose name, or a function whose first argument, was itself made by a template."""

@@ -28,7 +28,7 @@ from corpus.wikitext.markers import HOLE
         ("foo: _", "foo:"),
         ("foo _ : bar", "foo : bar"),
         ("foo - _ - bar", "foo - bar"),
-        ("a _ _ b_c", "a bc"),
+        ("a _ _ b_c", "a b c"),
         ("は、_、と", "は、と"),
         ("日本（_、_）は", "日本は"),
         ("_", ""),
