@@ -126,9 +126,7 @@ def _with_unit(value: str, code: str, units: Units, style: _Style, several: bool
     name = units.names.get(code)
     if not style.names or name is None:
         symbol = units.symbol(code)
-        return (
-            value + symbol if symbol[:1] in ("/", "°") and symbol[1:2] not in ("C", "F", "R") else f"{value} {symbol}"
-        )
+        return value + symbol if symbol.startswith("/") or symbol == "°" else f"{value} {symbol}"
     one = style.adjective or (not several and (value in ("1", "−1") or (value.partition("⁄")[1] and " " not in value)))
     shown = name[0] if one else name[1]
     if style.american:
