@@ -82,13 +82,14 @@ def make_examples(run: Run) -> None:
     say(f"tokenizer: {tokenizer.counts['pieces']:,} pieces, {tokenizer.facts['tokenizer'][:16]}")
     kinds = frozenset(vocabulary["options"]["kinds"])
     options = example_options(run.settings)
+    facts = {**inputs, "tokenizer": tokenizer.facts["tokenizer"], "entities": vocabulary["facts"]["entities"]}
+    belongs_to = facts["tokenizer"], facts["entities"]
     units = [
-        MakeExamples(language, number, shard.bytes, shard.path, kinds, run.settings.format, options)
+        MakeExamples(language, number, shard.bytes, shard.path, kinds, run.settings.format, options, *belongs_to)
         for language, shards in articles.items()
         for number, shard in enumerate(shards)
     ]
     receipts = run.phase("make examples", units)
-    facts = {**inputs, "tokenizer": tokenizer.facts["tokenizer"], "entities": vocabulary["facts"]["entities"]}
     _finish(run, inputs, facts, linked["sources"], by_language(units, receipts))
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import BinaryIO, ClassVar, cast
 
 from corpus.example_options import ExampleOptions
@@ -36,11 +37,12 @@ class MakeExamples(Unit):
     kinds: frozenset[str]
     formats: tuple[str, ...]
     options: ExampleOptions
+    tokenizer: str  # fingerprint of the model
+    entities: str  # fingerprint of the vocabulary
 
     def run(self, storage: Storage, monitor: Monitor) -> Receipt:
         """See `corpus.examples.make_examples`."""
-        with storage.open(MODEL_PATH) as model, storage.open(VOCABULARY_PARQUET) as stream:
-            tokenizer, vocabulary = Tokenizer.load(model.read()), EntityVocabulary.open(stream)
+        tokenizer, vocabulary = _opened(storage.root, self.tokenizer, self.entities)
         splitter = sentence_splitter(self.language, self.options)
         flows = {"articles": Flow(), "sentences": Flow(), "mentions": Flow()}
         counts: Counter[str] = Counter()
@@ -76,6 +78,23 @@ def _failure(article: LinkedArticle, flow: Flow) -> Failure:
     reason, detail = "example_error", traceback.format_exc(limit=-3)
     flow.failed[reason] += 1
     return Failure(MakeExamples.phase, reason, article.language, article.page_id, article.title, detail)
+
+
+@lru_cache(maxsize=1)
+def _opened(root: str, model_fingerprint: str, entities_fingerprint: str) -> tuple[Tokenizer, EntityVocabulary]:
+    """What the units of a run share, kept for the process's next one: it takes a second or two to read.
+
+    Raises:
+        ValueError: they are not those that the run was planned with.
+    """
+    storage = Storage(root)
+    with storage.open(MODEL_PATH) as model, storage.open(VOCABULARY_PARQUET) as stream:
+        tokenizer, vocabulary = Tokenizer.load(model.read()), EntityVocabulary.open(stream)
+    found = ((MODEL_PATH, tokenizer, model_fingerprint), (VOCABULARY_PARQUET, vocabulary, entities_fingerprint))
+    for path, opened, fingerprint in found:
+        if opened.fingerprint != fingerprint:
+            raise ValueError(f"{path} has the fingerprint {opened.fingerprint}, the run began with {fingerprint}")
+    return tokenizer, vocabulary
 
 
 def _count(examples: tuple[Example, ...], articles: Flow, counts: Counter[str]) -> None:
