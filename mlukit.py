@@ -14,6 +14,7 @@ COMMANDS = {
     "examples": ("pipelines.examples", "articles and vocabulary -> training examples"),
     "audit": ("pipelines.audit", "how much markup is left in articles, and which links are missing or wrong"),
     "inspect": ("pipelines.inspect", "look at what was written, a record at a time"),
+    "verify": ("pipelines.verify", "read again what was written, and say what is changed or missing"),
 }
 
 

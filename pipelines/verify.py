@@ -1,0 +1,154 @@
+"""`mlukit verify`: whether an output folder is still what the runs wrote, and what to run where it is not."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from pipelines.find_damage import (
+    CHANGED,
+    Folder,
+    Problem,
+    folders_of,
+    is_inside,
+    look_at_models,
+    look_beside,
+    look_into,
+    mending,
+    read_records,
+)
+from pipelines.launch import RunError, choose_workers
+from pipelines.option_values import nearest, plain_path
+from pipelines.run import RUN_RECORD, Run, say
+from pipelines.settings import STAGES, Parser, Settings, SettingsError, check_beam_flags
+from transforms.storage import WORK, Storage
+from transforms.verify_shards import VerifyShard
+
+_EXAMPLES = """  mlukit verify OUT                               all that is finished
+  mlukit verify OUT vocabulary articles/en        some folders
+  mlukit verify OUT --direct_num_workers=8"""
+_RECEIPTS = f"{WORK}/receipts/{VerifyShard.phase}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command; its exit status is 0 only where all is whole."""
+    parser = _parser()
+    try:
+        asked, beam_flags = parser.parse_known_args(list(arguments))
+        check_beam_flags(beam_flags, parser)
+        storage = Storage(asked.output.rstrip("/") or "/")
+        problems, read = verify(storage, asked.folders, beam_flags)
+    except SettingsError as error:
+        print(f"mlukit verify: {error}", file=sys.stderr)
+        return 2
+    except (RunError, OSError) as error:
+        print(f"mlukit verify: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        say("\nmlukit verify: stopped.")
+        return 130
+    _print(storage, problems, read, asked.folders)
+    return 1 if problems else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="mlukit verify",
+        description="Reads again what mlukit wrote and compares it with the manifests: sizes, SHA-256, rows. Names "
+        "what has changed, is missing, extra or not finished, and what to run to mend it. Changes nothing.",
+        epilog=f"examples:\n{_EXAMPLES}\n\nFlags of Apache Beam (--runner, --direct_num_workers, …) may follow.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("output", type=plain_path, metavar="OUT", help="an output folder")
+    parser.add_argument("folders", nargs="*", metavar="FOLDER", help="of OUT, such as examples/en (default: all)")
+    return parser
+
+
+def verify(storage: Storage, chosen: Sequence[str], beam_flags: Sequence[str]) -> tuple[list[Problem], int]:
+    """Looks at an output folder.
+
+    Args:
+        chosen: folders in it, by their path or their name within it; all of it where none is named.
+
+    Returns:
+        What is wrong, by stage and path, and how many shards were read again.
+
+    Raises:
+        SettingsError: it is no output folder, or has no such folder.
+        RunError: a worker died.
+    """
+    if not storage.exists(RUN_RECORD):
+        raise SettingsError(f"{storage.root} has no {RUN_RECORD}: name a folder that mlukit wrote")
+    records, problems = read_records(storage)
+    folders = folders_of(records)
+    if chosen:
+        folders, problems = _choose(storage.root, folders, chosen), []
+    else:
+        problems += [*look_beside(storage, records), *look_at_models(storage, records)]
+    units: list[VerifyShard] = []
+    stages: list[str] = []
+    for folder in folders:
+        found, shards = look_into(storage, folder)
+        problems += found
+        stages += [folder.stage] * len(shards)
+        for shard in shards:
+            units.append(VerifyShard(folder.language, len(units), shard.bytes, storage.root, shard))
+    problems += _read_again(storage.root, units, stages, beam_flags)
+    return sorted(problems, key=lambda problem: (STAGES.index(problem.stage), problem.path)), len(units)
+
+
+def _choose(root: str, folders: Sequence[Folder], chosen: Sequence[str]) -> list[Folder]:
+    names = [folder.path for folder in folders]
+    wanted = [name.removeprefix(f"{root}/").strip("/") for name in map(plain_path, chosen)]
+    for name in wanted:
+        if not any(name and is_inside(path, name) for path in names):
+            there = ", ".join(dict.fromkeys(path.partition("/")[0] for path in names)) or "none is finished"
+            raise SettingsError(f"{root} has no finished folder {name!r}{nearest(name, names)} ({there})")
+    return [folder for folder in folders if any(is_inside(folder.path, name) for name in wanted)]
+
+
+def _read_again(
+    root: str, units: Sequence[VerifyShard], stages: Sequence[str], beam_flags: Sequence[str]
+) -> list[Problem]:
+    """What reading the shards, each of a stage, tells of them."""
+    if not units:
+        return []
+    with _scratch_run(root, units, beam_flags) as run:
+        receipts = run.phase("verify", units)
+    return [
+        Problem(stage, CHANGED, unit.shard.path, text)
+        for unit, stage, receipt in zip(units, stages, receipts, strict=True)
+        if (text := receipt.facts["problem"])
+    ]
+
+
+@contextmanager
+def _scratch_run(root: str, units: Sequence[VerifyShard], beam_flags: Sequence[str]) -> Iterator[Run]:
+    """A run whose receipts are thrown away.
+
+    They lie outside OUT, which may be read-only; but the workers of a cluster share nothing else with the launcher.
+    """
+    if choose_workers(units, beam_flags).runner == "DirectRunner":
+        with tempfile.TemporaryDirectory(prefix="mlukit-verify-") as folder:
+            yield Run(Settings(output=folder), beam_flags)
+        return
+    run = Run(Settings(output=root), beam_flags)
+    run.storage.delete(_RECEIPTS)
+    try:
+        yield run
+    finally:
+        run.storage.delete(_RECEIPTS)
+
+
+def _print(storage: Storage, problems: Sequence[Problem], read: int, chosen: Sequence[str]) -> None:
+    for problem in problems:
+        print(problem)
+    if problems:
+        print(f"\n{storage.root}: problems: {len(problems):,}; shards read again: {read:,}. To mend it:")
+        for number, line in enumerate(mending(storage, problems), 1):
+            print(f"  {number}. {line}")
+        return
+    what = chosen or [stage for stage in STAGES if storage.exists(f"{stage}.json")]
+    print(f"{storage.root} is whole ({', '.join(what)}): {read:,} shards read again")

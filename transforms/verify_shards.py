@@ -1,0 +1,63 @@
+"""Reads finished shards again and holds them against what their manifest says."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import BinaryIO, ClassVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas.manifest import Receipt, Shard
+from schemas.tfrecord import TFRecordError, read_tfrecords
+from transforms.do_units import Unit
+from transforms.monitor import Monitor
+from transforms.storage import Storage
+
+_CHUNK = 4 << 20
+
+
+@dataclass(frozen=True)
+class VerifyShard(Unit):
+    """Compares size, SHA-256 and number of rows of a shard; what differs is a result, and no failure of the unit."""
+
+    phase: ClassVar[str] = "verify"
+    root: str  # the output folder that is looked at: the receipt goes elsewhere, since that one may be read-only
+    shard: Shard
+
+    def run(self, storage: Storage, monitor: Monitor) -> Receipt:
+        """The receipt's fact "problem" says what is wrong; "" where nothing is."""
+        try:
+            with Storage(self.root).open(self.shard.path) as stream:
+                problem = _difference(self.shard, stream, monitor)
+        except (OSError, pa.ArrowException, TFRecordError) as error:
+            problem = f"cannot be read: {' '.join(str(error).split())}"
+        return Receipt(self.name, counts={"bytes": self.shard.bytes}, facts={"problem": problem})
+
+
+def _difference(shard: Shard, stream: BinaryIO, monitor: Monitor) -> str:
+    digest, size = hashlib.sha256(), 0
+    while chunk := stream.read(_CHUNK):
+        digest.update(chunk)
+        size += len(chunk)
+        monitor.advance(size)
+    if size != shard.bytes:
+        return f"{size:,} bytes, the manifest says {shard.bytes:,}"
+    if digest.hexdigest() != shard.sha256:
+        return f"SHA-256 {digest.hexdigest()}, the manifest says {shard.sha256}"
+    stream.seek(0)
+    rows = count_rows(shard.path, stream)
+    return f"{rows:,} rows, the manifest says {shard.rows:,}" if rows != shard.rows else ""
+
+
+def count_rows(path: str, stream: BinaryIO) -> int:
+    """The rows of a shard: of Parquet or TFRecord, or the lines of anything else; a record in memory at a time.
+
+    Raises:
+        OSError, pyarrow.ArrowException, TFRecordError: it is damaged.
+    """
+    if path.endswith(".parquet"):
+        with pq.ParquetFile(stream) as file:
+            return int(file.metadata.num_rows)
+    if path.endswith(".tfrecord.gz"):
+        return sum(1 for _ in read_tfrecords(stream))
+    return sum(1 for _ in stream)
