@@ -30,7 +30,9 @@ class ExampleBatch:
 
 def sentence_splitter(language: str, options: ExampleOptions) -> SentenceSplitter:
     """The splitter that `make_examples` takes for a language's articles."""
-    return SentenceSplitter(language, abbreviations=not options.mluke_exact or language in ABBREVIATION_LANGUAGES)
+    if options.mluke_exact:
+        return SentenceSplitter(language, abbreviations=language in ABBREVIATION_LANGUAGES, corrections=False)
+    return SentenceSplitter(language)
 
 
 def make_examples(

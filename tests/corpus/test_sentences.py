@@ -47,6 +47,39 @@ def test_sentences_without_spaces(language: str, expected: list[str]) -> None:
     assert sentences("".join(expected), language) == expected
 
 
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        (
+            "en",
+            ["Dr. No met Lt. Col. John F. Kennedy of the U.S. Army.", "He had No. 5 Baker Street.", "No."],
+        ),
+        ("en", ["W. W. Norton, e.g. Mr. Hood.", "It cost 5.", "Berlin grew by 12.", "End."]),
+        (
+            "de",
+            ["Am 3. Oktober im 20. Jahrhundert, z. B. Berlin, z.B. Bonn.", "Er wurde 12.", "Dann d. h. Dr. Müller."],
+        ),
+        ("th", ["เมื่อ (ค.ศ. 1919-1932) และในปีค.ศ. 1949 พ.ศ.2550 เวลา 8.30 น. ที่ประเทศ.", "คืน.", "ดี"]),
+        ("bn", ["এটি ৫ কি.মি. দূরে।", "ডি. এবং মি. রায়।", "সে করে.", "তিনি"]),
+        ("el", ["Ο Γ. Κ. Σαββίδης ήταν στον Αγ. Πέτρο το 300 π.Χ.", "Έγραψε.", "Τέλος."]),
+        ("ru", ["З. Г. Чернышёв на ул. Ленина.", "Это был 1990 г.", "Он умер."]),
+        ("zh", ["由J.B.伯里编。", "完"]),
+        ("xx", ["J. Smith came.", "Dr.", "Berg."]),
+    ],
+)
+def test_dots_that_end_no_sentence(language: str, expected: list[str]) -> None:
+    separator = "" if language == "zh" else " "
+    assert sentences(separator.join(expected), language) == expected
+
+
+def test_corrections_are_a_choice() -> None:
+    assert sentences("Mr. A. Smith left the U.S. Army.", "en", corrections=False) == [
+        "Mr. A.",
+        "Smith left the U.S.",
+        "Army.",
+    ]
+
+
 def test_abbreviations_are_a_choice() -> None:
     assert sentences("Mr. Smith left.", "en", abbreviations=False) == ["Mr.", "Smith left."]
 
