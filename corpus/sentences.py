@@ -97,9 +97,9 @@ class _Corrections:
             return True
         first = after[0]
         initial = _INITIAL.search(tail)
-        if initial and (initial[1] or "A").isupper() and initial[2].isupper():
-            if first.isupper() or (tail == before and first.isalpha()):
-                return False
+        before_word = first.isupper() or (tail == before and first.isalpha())
+        if before_word and initial and (initial[1] or "A").isupper() and initial[2].isupper():
+            return False
         if tail == before and first.isalnum() and _SHORT_WORD.search(tail):
             return False
         if not first.isupper() and _ROW_OF_SHORT_WORDS.search(tail):

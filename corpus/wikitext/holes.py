@@ -69,8 +69,11 @@ def _close(around: re.Match[str]) -> str:
     inner = text[len(head) : len(text) - len(tail)]
     if head and tail:
         return HOLE
+    after = around.string[around.end() : around.end() + 2]
+    at_end = not after or (after[0] in _STOPS and not after[1:].isalnum())
     if head:
-        return head + inner.strip(_LOOSE).replace(HOLE, "")
+        inner = inner.strip(_LOOSE).replace(HOLE, "")
+        return head + inner if inner or not at_end else HOLE
     if tail:
         return tail
     if not around.start():
@@ -78,7 +81,6 @@ def _close(around: re.Match[str]) -> str:
     inner = _SPACE_BEFORE.sub("", inner).replace(HOLE, "")
     inner = _DASHES_IN_ROW.sub(r"\1", inner)
     inner = _COMMAS_IN_ROW.sub(r"\1", inner)
-    after = around.string[around.end() : around.end() + 2]
-    if not after or (after[0] in _STOPS and not after[1:].isalnum()):
+    if at_end:
         return inner.rstrip(_LOOSE + "–—-" if not after else _LOOSE)
     return inner

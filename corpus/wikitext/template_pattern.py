@@ -34,6 +34,7 @@ from corpus.wikitext.quantities import Units, quantity
 _GROUP = re.compile("⟦([^⟦⟧]*)⟧")
 _FIELD = re.compile(r"\{([^{}]+)\}")
 _LINK = re.compile(r"\[\[(?:[^\[\]|]*\|)?([^\[\]]*)\]\]")
+_NO_TARGET = re.compile(r"\[\[|[<\x01-\x1f]|^\W*$")  # a link of its own, a note, a question mark
 _SPLIT = re.compile(r"\[\[|\]\]|-\{|\}-|\|")
 _LANGUAGE = re.compile("[a-z]{2,3}")
 # en.wikipedia.org, Template:IPAc-en: words before the phonemes, and phonemes that are shown as they are written
@@ -110,11 +111,10 @@ def _filled(out: str, literals: tuple[str, ...], values: list[str]) -> str:
     """`out` with the literals and the values between them."""
     out += literals[0]
     for value, literal in zip(values, literals[1:], strict=True):
-        if "[[" in value and out.rfind("[[") > out.rfind("]]"):
-            if out.endswith("[[") and literal.startswith("]]"):  # the author made the link
-                out, literal = out[:-2], literal[2:]
-            else:
-                value = _LINK.sub(r"\1", value)  # a link within a link is none
+        if out.endswith("[[") and literal.startswith("]]") and _NO_TARGET.search(value):
+            out, literal = out[:-2], literal[2:]
+        elif "[[" in value and out.rfind("[[") > out.rfind("]]"):
+            value = _LINK.sub(r"\1", value)  # a link within a link is none
         out += value
         if literal[:1] in _COMMAS and out[-1:] == literal[:1]:
             literal = literal[1:]
