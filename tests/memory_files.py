@@ -1,0 +1,102 @@
+"""A filesystem for Beam with the manners of an object store: no folders, whole files only, patterns on deletion."""
+
+import io
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
+
+from apache_beam.io.filesystem import BeamIOError, CompressionTypes, FileMetadata, FileSystem
+
+SCHEME = "memory"
+
+
+class _NewFile(io.BytesIO):
+    """Appears in the store when it is closed."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = path
+
+    def close(self) -> None:
+        if not self.closed:
+            MemoryFiles.files[self._path] = self.getvalue()
+        super().close()
+
+
+class MemoryFiles(FileSystem):
+    """memory://bucket/name; Beam finds it by its scheme."""
+
+    files: ClassVar[dict[str, bytes]] = {}
+
+    @classmethod
+    def scheme(cls) -> str:
+        return SCHEME
+
+    def join(self, basepath: str, *paths: str) -> str:
+        return "/".join([basepath.rstrip("/"), *(path.strip("/") for path in paths)])
+
+    def split(self, path: str) -> tuple[str, str]:
+        head, _, tail = path.rpartition("/")
+        return head, tail
+
+    def mkdirs(self, path: str) -> None:
+        """There are no folders."""
+
+    def has_dirs(self) -> bool:
+        return False
+
+    def _list(self, dir_or_prefix: str) -> Iterator[FileMetadata]:
+        for path in sorted(self.files):
+            if path.startswith(dir_or_prefix):
+                yield FileMetadata(path, len(self.files[path]), 0.0)
+
+    def create(
+        self,
+        path: str,
+        mime_type: str = "application/octet-stream",
+        compression_type: str = CompressionTypes.AUTO,
+    ) -> io.BytesIO:
+        assert compression_type == CompressionTypes.UNCOMPRESSED, "Beam would compress it by its name"
+        return _NewFile(path)
+
+    def open(
+        self,
+        path: str,
+        mime_type: str = "application/octet-stream",
+        compression_type: str = CompressionTypes.AUTO,
+    ) -> io.BytesIO:
+        assert compression_type == CompressionTypes.UNCOMPRESSED, "Beam would decompress it by its name"
+        return io.BytesIO(self._content(path))
+
+    def _content(self, path: str) -> bytes:
+        if path not in self.files:
+            raise BeamIOError(f"no such object: {path}")
+        return self.files[path]
+
+    def copy(self, source_file_names: Sequence[str], destination_file_names: Sequence[str]) -> None:
+        for source, destination in zip(source_file_names, destination_file_names, strict=True):
+            self.files[destination] = self._content(source)
+
+    def rename(self, source_file_names: Sequence[str], destination_file_names: Sequence[str]) -> None:
+        self.copy(source_file_names, destination_file_names)
+        for source in source_file_names:
+            del self.files[source]
+
+    def exists(self, path: str) -> bool:
+        return path in self.files
+
+    def size(self, path: str) -> int:
+        return len(self._content(path))
+
+    def last_updated(self, path: str) -> float:
+        return 0.0
+
+    def checksum(self, path: str) -> str:
+        return str(hash(self._content(path)))
+
+    def metadata(self, path: str) -> FileMetadata:
+        return FileMetadata(path, self.size(path), 0.0)
+
+    def delete(self, paths: Sequence[str]) -> None:
+        for match in self.match(list(paths)):
+            for found in match.metadata_list:
+                del self.files[found.path]
