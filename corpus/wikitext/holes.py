@@ -75,7 +75,7 @@ def _close(around: re.Match[str]) -> str:
         inner = inner.strip(_LOOSE).replace(HOLE, "")
         return head + inner if inner or not at_end else HOLE
     if tail:
-        return tail
+        return "/" + tail if inner[0] == "/" and around.start() else tail  # of a pronunciation
     if not around.start():
         return ""
     inner = _SPACE_BEFORE.sub("", inner).replace(HOLE, "")
