@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from pipelines.folder_lock import FolderLock
 from pipelines.folders import damage_of
-from pipelines.launch import run_units
+from pipelines.launch import RunError, run_units
 from pipelines.progress import Progress
 from pipelines.settings import Settings, SettingsError
 from schemas.manifest import Receipt, dump_json
@@ -39,7 +40,12 @@ class Run:
         self.storage = Storage(settings.output)
         self._beam_flags = tuple(beam_flags)
         self._begun: set[str] = set()
+        self._lock = FolderLock()
         self._check_folder()
+
+    def close(self) -> None:
+        """Lets other runs work on the output folder."""
+        self._lock.release()
 
     def _check_folder(self) -> None:
         if self.storage.exists(RUN_RECORD):
@@ -109,6 +115,10 @@ class Run:
             SettingsError: what is there was made with other options or of other inputs, or cannot be written to.
         """
         self._claim_folder()
+        if self.finished(stage) is None and not self._lock.take(self.storage.root):
+            raise SettingsError(
+                f"another run works on {self.settings.output}: wait for its end, or name another --output"
+            )
         plan = {"options": self.settings.deciding(stage), "inputs": dict(inputs)}
         done = self.finished(stage)
         name = f"{WORK}/{stage}.plan.json"
@@ -178,7 +188,7 @@ class Run:
             receipts |= self._receipts(todo)
         missing = [unit.name for unit in units if unit.name not in receipts]
         if missing:
-            raise RuntimeError(f"the runner ended well, but left no receipt of {', '.join(missing[:5])}")
+            raise RunError(f"the runner ended well, but left no receipt of {', '.join(missing[:5])}")
         return [receipts[unit.name] for unit in units]
 
     def _receipts(self, units: Sequence[Unit]) -> dict[str, Receipt]:

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 
 from corpus.dump_files import DumpError
 from pipelines.launch import RunError
@@ -33,12 +34,12 @@ def run_command(
     try:
         settings, beam_flags = read_settings(command_parser(command, description, examples), arguments)
         check(settings)
-        run = Run(settings, beam_flags)
-        for name, stage in stages:
-            start = time.monotonic()
-            stage(run)
-            run.record(name, time.monotonic() - start)
-        print_report(run.storage, [name for name, _ in stages])
+        with closing(Run(settings, beam_flags)) as run:
+            for name, stage in stages:
+                start = time.monotonic()
+                stage(run)
+                run.record(name, time.monotonic() - start)
+            print_report(run.storage, [name for name, _ in stages])
     except (SettingsError, DumpError) as error:
         return _complain(command, error, 2)
     except (RunError, OSError) as error:

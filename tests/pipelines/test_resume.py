@@ -362,6 +362,17 @@ def _content(path: Path) -> str:
         return ""
 
 
+def test_two_runs_at_once_do_not_get_in_each_others_way(built: Path, dumps: Path, tmp_path: Path) -> None:
+    output = tmp_path / "OUT"
+    process = start_build(dumps, output)
+    wait_for(lambda: (output / "_work/receipts/checksum").exists(), process)
+    said = f"mlukit build: another run works on {output}: wait for its end, or name another --output"
+    assert complaint(build(dumps, output)) == said
+    process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert checksums(output) == checksums(built)
+
+
 def test_ctrl_c_says_how_to_go_on(dumps: Path, tmp_path: Path) -> None:
     output = tmp_path / "OUT"
     process = start_build(dumps, output)
