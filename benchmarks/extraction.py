@@ -29,6 +29,7 @@ from corpus.language_tables import any_language
 from corpus.titles import namespace_of
 from corpus.wikitext import parse_wikitext
 from corpus.wikitext.template_table import TemplateTable
+from corpus.wikitext.templates import TemplateReader
 from corpus.wikitext.wikilinks import forget_titles
 from schemas.records import Page
 
@@ -84,7 +85,8 @@ def extract(language: str, pages: Pages, out: Path, repeat: int) -> float:
 @contextmanager
 def templates_left_out() -> Iterator[None]:
     """While it lasts, no template shows anything: the oracle does not know what templates show."""
-    with mock.patch.object(TemplateTable, "pattern", lambda *_: None):
+    no_list = mock.patch.object(TemplateReader, "_list", lambda *_: "")
+    with mock.patch.object(TemplateTable, "pattern", lambda *_: None), no_list:
         yield
 
 

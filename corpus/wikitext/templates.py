@@ -18,6 +18,7 @@ MAX_DEPTH = 40  # of templates within arguments of templates, as in MediaWiki; d
 
 _OPEN = re.compile(r"\{\{+")
 _EDGE = re.compile(r"\{\{+|\}\}+|\[\[|\]\]")
+_NO_TITLE = re.compile(r"[\[\]<>{}\n]")  # MediaWiki 1.39, Parser::braceSubstitution: what names no page stays text
 _LINK = "[["
 
 
@@ -113,6 +114,8 @@ class TemplateReader:
             value = self.functions.value(name, lambda: _edited(text, start, end, piece.edits))
             if value is not None:
                 return value
+        if (not name or _NO_TITLE.search(name)) and ":" not in name:
+            return "{{" + _edited(text, start, end, piece.edits) + "}}"
         if depth == 1 and (shown := self._list(text, piece, name_end, end)) and fold_name(name) not in self.table.notes:
             return shown
         self.dropped.append(text[start:end])
