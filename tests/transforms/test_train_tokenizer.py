@@ -1,0 +1,43 @@
+"""The sample that a tokenizer is trained on."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from schemas.arrow import ARTICLE_ROWS
+from schemas.records import LinkedArticle, Span, Split
+from transforms import train_tokenizer
+from transforms.monitor import Monitor
+from transforms.storage import Storage
+from transforms.train_tokenizer import TrainTokenizer, sample_sizes
+from transforms.write_shards import write_records
+
+
+def test_languages_give_by_their_size_to_the_power_of_seven_tenths() -> None:
+    sizes = sample_sizes({"en": 1_000_000, "sw": 1_000}, 10_000)
+    assert sizes == {"en": 9922, "sw": 79}  # 1000 ** 0.7 = 125.9 to 1
+    assert sample_sizes({"en": 5, "sw": 0}, 100) == {"en": 100, "sw": 0}
+    assert sample_sizes({"en": 0}, 100) == {"en": 0}
+
+
+def write_shard(storage: Storage, path: str, texts: list[tuple[Split, str]]) -> None:
+    with storage.write(path) as stream, write_records(stream, ARTICLE_ROWS) as writer:
+        for number, (split, text) in enumerate(texts):
+            spans = (Span(0, len(text)),)
+            writer.write(LinkedArticle("en", number, 1, "T", None, "article", split, text, spans, (), ()))
+
+
+def test_the_sample_is_of_train_pages_and_no_longer_than_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = Storage(str(tmp_path))
+    paths = tuple(f"articles/en/articles-{n:05}.parquet" for n in range(8))
+    for n, path in enumerate(paths):
+        write_shard(storage, path, [("train", f"shard {n}\nbig"), ("validation", "hidden"), ("train", "z" * 50)])
+    monkeypatch.setattr(train_tokenizer, "SAMPLE_CHARACTERS", 100)
+    unit = TrainTokenizer("all", 0, 1, 300, (("en", paths),), (("en", 8 * 61),))
+    sample = list(unit._paragraphs(storage, Monitor(None, unit.name)))
+    assert "hidden" not in sample
+    assert Counter(line[:5] for line in sample) == {"shard": 2, "big": 2, "zzzzz": 2}  # two shards are enough
+    assert sample[0] != "shard 0"  # shards in an order of their own, not the dump's
+    again = TrainTokenizer("all", 0, 1, 300, (("en", tuple(reversed(paths))),), unit.characters)
+    assert list(again._paragraphs(storage, Monitor(None, unit.name))) == sample
