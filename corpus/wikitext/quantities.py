@@ -32,6 +32,10 @@ _HYPHEN = re.compile(r"(?<=\d)-(?=\d{1,40}(?:\.\d{1,40})?$)")
 _SHORT = frozenset({"on", "in", "unit", "values", "mos", "~", "yes", "y", "1"})
 
 
+def _superscript(digits: re.Match[str]) -> str:
+    return digits[0].translate(_SUPERSCRIPTS)
+
+
 @dataclass(frozen=True, slots=True)
 class Units:
     """Units and the words around them in one language."""
@@ -45,11 +49,8 @@ class Units:
         found = self.symbols.get(code)
         if found is not None:
             return found
-        if code.startswith("PD/"):
-            return "/" + self.symbol(code[3:])
-        if "/" in code:
-            return "/".join(self.symbol(part) if part else "" for part in code.split("/", 1))
-        return _POWER.sub(lambda power: power[0].translate(_SUPERSCRIPTS), code)
+        parts = code.removeprefix("PD").split("/")
+        return "/".join(self.symbols.get(part) or _POWER.sub(_superscript, part) for part in parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,8 @@ class TemplateReader:
     table: TemplateTable
     functions: Functions
     names: dict[str, Pattern | None] = field(default_factory=dict)  # all templates met, in order: what each shows
-    dropped: list[str] = field(default_factory=list)  # of those that show nothing
+    dropped: list[str] = field(default_factory=list)  # texts of those that show nothing
+    _dropped: list[tuple[int, int]] = field(default_factory=list)  # where they stand, those within others left out
 
     def expand(self, text: str) -> str:
         """`text` with every template replaced by what a reader sees, or by a hole."""
@@ -49,6 +50,8 @@ class TemplateReader:
         while at >= 0:
             at = self._expand_from(text, at, edits)
             at = text.find("{{", at)
+        self.dropped += (text[start:end] for start, end in self._dropped)
+        self._dropped.clear()
         return _edited(text, 0, len(text), edits)
 
     def _expand_from(self, text: str, at: int, edits: list[tuple[int, int, str]]) -> int:
@@ -118,7 +121,13 @@ class TemplateReader:
             return "{{" + _edited(text, start, end, piece.edits) + "}}"
         if depth == 1 and (shown := self._list(text, piece, name_end, end)) and fold_name(name) not in self.table.notes:
             return shown
-        self.dropped.append(text[start:end])
+        return self._drop(start, end)
+
+    def _drop(self, start: int, end: int) -> str:
+        """The hole that a template leaves; those within it went with it."""
+        while self._dropped and self._dropped[-1][0] >= start:
+            self._dropped.pop()
+        self._dropped.append((start, end))
         return HOLE
 
     def _list(self, text: str, piece: _Piece, at: int, end: int) -> str:
@@ -136,10 +145,7 @@ class TemplateReader:
         inner = _edited(text, piece.start, end, piece.edits)
         name = inner.partition("|")[0].strip()
         value = self.functions.value(name, lambda: inner) if ":" in name else None
-        if value is None:
-            self.dropped.append(text[piece.start : end])
-            return HOLE
-        return value
+        return self._drop(piece.start, end) if value is None else value
 
 
 def _edited(text: str, start: int, end: int, edits: list[tuple[int, int, str]]) -> str:
