@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 COMMANDS = {
+    "download": ("pipelines.download", "dumps of a day, for some languages, from Wikimedia or a mirror"),
     "build": ("pipelines.build", "dumps -> linked articles, vocabulary, training examples: all stages"),
     "link": ("pipelines.link", "dumps -> articles: text, and links with their Wikidata items"),
     "vocabulary": ("pipelines.vocabulary", "articles -> one entity vocabulary, and a mention dictionary a language"),
@@ -26,6 +27,7 @@ def usage() -> str:
         "mlukit: from Wikipedia dumps to multilingual entity training examples\n\n"
         f"usage: mlukit COMMAND [FLAGS]\n\ncommands:\n{commands}\n\n"
         "examples:\n"
+        "  mlukit download --dumps DIR --languages en,de,ja --dry-run\n"
         "  mlukit build --dumps DIR --output OUT --languages en,de,ja --sentencepiece-model FILE\n"
         "  mlukit inspect OUT/examples/en\n"
         "  mlukit build --help\n"

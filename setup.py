@@ -21,7 +21,9 @@ INSTALL_REQUIRES = [
     "py7zr",
     "pyarrow",
     "PyICU",
+    "requests",
     "sentencepiece==0.2.3",  # other versions count offsets in other units, and train other models
+    "urllib3>=2.3",  # HTTPResponse.read1
     "wikidata-client",
     "zstandard",
 ]

@@ -52,7 +52,7 @@ class Progress:
         now = finished + sum(min(r.bytes, unit.cost) for unit, r in running)
         self._pages = max(self._pages, sum(r.pages for _, r in running))
         speed = (now - before) / max(seconds, 1e-9)
-        left = f", {_duration((total - now) / speed)} left" if speed > 0 and now < total else ""
+        left = f", {duration((total - now) / speed)} left" if speed > 0 and now < total else ""
         pages = f", {sum(r.pages for _, r in running):,} pages in work" if any(r.pages for _, r in running) else ""
         languages = sorted({u.language for u, _ in running if u.language != ALL_LANGUAGES})
         where = f" {','.join(languages)}" if languages else ""
@@ -64,7 +64,8 @@ class Progress:
             self._width = len(line)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """3723 -> "1:02:03"."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

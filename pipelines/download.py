@@ -1,0 +1,307 @@
+"""`mlukit download`: the dumps of a day for some languages, from Wikimedia or a mirror."""
+
+import argparse
+import fcntl
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from corpus.download import Client, DownloadError, Patience, RemoteFile, StoppedError, check_url
+from corpus.dump_files import AUDIT_TABLES, TABLES, DumpError, FileInfo, find_dumps, listing_globs
+from corpus.language_tables import any_language
+from corpus.snapshots import (
+    CLASSIC,
+    CONTENT,
+    DOWNLOADABLE,
+    WIKIMEDIA,
+    Wanted,
+    find_files,
+    find_latest,
+    plain_date,
+)
+from pipelines.option_values import among, plain_path, some_words
+from pipelines.progress import duration
+from pipelines.run import say
+from pipelines.settings import Parser, SettingsError
+
+CONNECTIONS = 2  # Wikimedia allows three
+_LATEST = "latest"
+_TABLES = (*TABLES, *AUDIT_TABLES)
+_EXAMPLES = """  mlukit download --dumps DIR --languages en,de,ja --dry-run
+  mlukit download --dumps DIR --languages en,de,ja --date 20260901 --tables page_props,langlinks
+  mlukit download --dumps DIR --languages en,de,ja --family content --mirror https://mirror.example.org/dumps"""
+PATIENCE = Patience()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is got, and where to."""
+
+    folder: Path
+    date: str
+    files: Sequence[RemoteFile]
+
+    def there(self, file: RemoteFile) -> int:
+        """How many bytes of a file are there."""
+        final = self.folder / file.path
+        part = final.with_name(final.name + ".part")
+        if final.exists():
+            return file.size
+        return min(part.stat().st_size, file.size) if part.exists() else 0
+
+    @property
+    def missing(self) -> int:
+        """Bytes that are still to be got."""
+        return sum(file.size - self.there(file) for file in self.files)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command."""
+    parser = _parser()
+    client = None
+    try:
+        asked = parser.parse_args(list(arguments))
+        wanted = _wanted(asked)
+        client = Client(asked.contact, PATIENCE, say)
+        plan = _plan(client, wanted, Path(asked.dumps), asked.date)
+        _print_plan(plan)
+        _check_folder(plan, wanted)
+        if not asked.dry_run:
+            with _only_one(plan.folder):
+                _get(client, plan)
+            say(_next_command(plan, wanted))
+    except SettingsError as error:
+        return _complain(error, 2)
+    except (DownloadError, DumpError, OSError) as error:
+        return _complain(error, 1)
+    except KeyboardInterrupt:
+        if client:
+            client.stop()
+        say("\nmlukit download: stopped. What is there is kept: the same command goes on from there.")
+        return 130
+    return 0
+
+
+def _complain(error: Exception, status: int) -> int:
+    print(f"mlukit download: {error}", file=sys.stderr)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="mlukit download",
+        description="Gets the dumps of a day into DIR/{wiki}/{date}/, where mlukit build finds them. "
+        "Broken off, it goes on by the same command.",
+        epilog=f"examples:\n{_EXAMPLES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--dumps", required=True, type=plain_path, metavar="DIR", help="folder to write to")
+    add("--languages", required=True, type=some_words, metavar="CODES", help="codes of Wikipedias, such as en,de,ja")
+    add("--date", default=_LATEST, metavar="DATE", help="such as 20260901 (default: latest, the last that is complete)")
+    add("--mirror", default=WIKIMEDIA, metavar="URL", help=f"where the dumps lie (default: {WIKIMEDIA})")
+    add(
+        "--family",
+        default=CLASSIC,
+        choices=(CLASSIC, CONTENT),
+        help="classic: pages-articles; content: mediawiki_content_current and classic's tables (default classic)",
+    )
+    add(
+        "--tables",
+        default=("page_props",),
+        type=among(DOWNLOADABLE),
+        metavar="TABLES",
+        help=f"among {','.join(DOWNLOADABLE)} (default page_props)",
+    )
+    add("--contact", default="", metavar="ADDRESS", help="address that the server's people may write to")
+    add("--dry-run", action="store_true", help="show what would be got, and stop")
+    return parser
+
+
+def _wanted(asked: argparse.Namespace) -> Wanted:
+    languages = list(dict.fromkeys(asked.languages))
+    for language in languages:
+        try:
+            any_language(language)
+        except ValueError as error:
+            raise SettingsError(f"--languages: {error}") from error
+    try:
+        check_url(asked.mirror)
+        if asked.date != _LATEST:
+            plain_date(asked.date, asked.family)
+    except DownloadError as error:
+        raise SettingsError(str(error)) from error
+    if not asked.contact.isascii() or not asked.contact.isprintable():
+        raise SettingsError(f"--contact {asked.contact!r}; accepted: letters, digits and signs of ASCII")
+    if "://" in asked.dumps:
+        raise SettingsError(f"--dumps {asked.dumps}; accepted: a folder of this machine")
+    return Wanted(languages, asked.tables, asked.family, asked.mirror.rstrip("/"))
+
+
+def _plan(client: Client, wanted: Wanted, folder: Path, date: str) -> Plan:
+    say(f"download: asking {wanted.mirror} what it has")
+    if date == _LATEST:
+        date, files = find_latest(client, wanted)
+        say(f"download: the latest day is {date}")
+        return Plan(folder, date, files)
+    date = plain_date(date, wanted.family)
+    return Plan(folder, date, find_files(client, wanted, date))
+
+
+def _print_plan(plan: Plan) -> None:
+    by_wiki: dict[str, list[RemoteFile]] = {}
+    for file in plan.files:
+        by_wiki.setdefault(file.path.partition("/")[0], []).append(file)
+    for wiki, files in by_wiki.items():
+        print(f"{wiki} {plan.date}")
+        for file in files:
+            there = plan.there(file)
+            state = "  there" if there == file.size else f"  {_bytes(there)} there" if there else ""
+            unchecked = "" if file.checksum else "  no checksum is known"
+            print(f"  {_bytes(file.size):>9}  {file.path.rpartition('/')[2]}{state}{unchecked}")
+    total = sum(file.size for file in plan.files)
+    print(f"{len(plan.files):,} files, {_bytes(total)}; to get: {_bytes(plan.missing)} into {plan.folder}")
+
+
+def _check_folder(plan: Plan, wanted: Wanted) -> None:
+    """Refuses a download that would not fit, or that a build would not know what to do with.
+
+    Raises:
+        DownloadError: there is too little space, or a file of another size.
+        DumpError: what lies in the folder could be taken for the same dump.
+    """
+    for file in plan.files:
+        path = plan.folder / file.path
+        if path.exists() and path.stat().st_size != file.size:
+            raise DownloadError(
+                f"{path} has {path.stat().st_size:,} bytes, {file.url} has {file.size:,}: take it away, and run again"
+            )
+    existing = next(path for path in (plan.folder.absolute(), *plan.folder.absolute().parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    print(f"free at {existing}: {_bytes(free)}")
+    if free < plan.missing:
+        raise DownloadError(f"{_bytes(plan.missing)} would not fit into {plan.folder}, which has {_bytes(free)} free")
+    globs = listing_globs("", wanted.languages, None, plan.date, _TABLES)
+    found = {path for pattern in globs for path in plan.folder.glob(pattern) if path.is_file()}
+    planned = {plan.folder / file.path: file.size for file in plan.files}
+    sizes = {path: path.stat().st_size for path in found} | planned
+    listing = [FileInfo(str(path), size) for path, size in sizes.items()]
+    for language, dump in find_dumps(listing, wanted.languages, None, plan.date, None, _TABLES).sets.items():
+        for warning in dump.warnings:
+            say(f"download: {language}: {warning}")
+
+
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    """Holds the folder: two downloads would write into each other's files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # goes with the process, however that ends
+        except BlockingIOError as error:
+            raise DownloadError(f"another mlukit download writes to {folder}: wait for its end, or stop it") from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _get(client: Client, plan: Plan) -> None:
+    """Gets all files; one that cannot be got does not keep the others from being got.
+
+    Raises:
+        DownloadError: says which could not be got, and why.
+        OSError: one could not be written.
+    """
+    progress = _Progress(plan)
+    pool = ThreadPoolExecutor(CONNECTIONS, "download")
+    waiting = {pool.submit(client.fetch, file, plan.folder, progress.report) for file in plan.files}
+    failed: list[Exception] = []
+    try:
+        while waiting:
+            done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_EXCEPTION)
+            progress.show()
+            failed += [error for future in done if (error := _failure(future))]
+        progress.close()
+    except BaseException:
+        client.stop()
+        raise
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    if failed:
+        reasons = "\n  ".join(map(str, failed))
+        raise DownloadError(
+            f"{len(failed)} of {len(plan.files)} files could not be got:\n  {reasons}\n"
+            "The others are there. Run the same again later, or with another --mirror or --date."
+        )
+
+
+def _failure(future: "Future[None]") -> Exception | None:
+    """Why a file could not be got; raises what concerns all of them, such as a full disk."""
+    try:
+        future.result()
+    except StoppedError:
+        raise
+    except DownloadError as error:
+        return error
+    return None
+
+
+class _Progress:
+    """A line on a terminal, and a closing one anywhere."""
+
+    def __init__(self, plan: Plan, out: TextIO | None = None) -> None:
+        self._out = out or sys.stderr
+        self._there = {file.path: plan.there(file) for file in plan.files}
+        self._sizes = {file.path: file.size for file in plan.files}
+        self._before = sum(self._there.values())
+        self._start = time.monotonic()
+
+    def report(self, path: str, size: int) -> None:
+        """How many bytes of a file are there; may be called by any thread."""
+        self._there[path] = size
+
+    def show(self) -> None:
+        """Shows where the download stands, if somebody watches."""
+        if self._out.isatty():
+            print(f"\r{self._line():<78}", end="", file=self._out, flush=True)
+
+    def close(self) -> None:
+        """Says what was got."""
+        seconds = time.monotonic() - self._start
+        got = max(0, sum(self._there.values()) - self._before)
+        end = "\r" + " " * 78 + "\r" if self._out.isatty() else ""
+        print(f"{end}download: {_bytes(got)} in {seconds:.1f} s", file=self._out, flush=True)
+
+    def _line(self) -> str:
+        there, total = sum(self._there.values()), sum(self._sizes.values())
+        whole = sum(size == self._sizes[path] for path, size in self._there.items())
+        speed = max(0, there - self._before) / max(time.monotonic() - self._start, 1e-9)
+        left = f", {duration((total - there) / speed)} left" if speed and there < total else ""
+        return (
+            f"download: {whole}/{len(self._sizes)} files, {_bytes(there)} of {_bytes(total)}, {_bytes(speed)}/s{left}"
+        )
+
+
+def _bytes(number: float) -> str:
+    """27100000000 -> "27.1 GB"."""
+    for unit in ("B", "kB", "MB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:,.1f} GB"
+
+
+def _next_command(plan: Plan, wanted: Wanted) -> str:
+    languages = ",".join(wanted.languages)
+    return (
+        f"download: all is there. Next: mlukit build --dumps {plan.folder} --date {plan.date} --languages {languages} …"
+    )
