@@ -2,7 +2,9 @@
 
 import difflib
 import importlib
+import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -74,13 +76,22 @@ def _version() -> str:
 
 def exit_with(status: int) -> None:
     """Ends the process at once: after a worker has died, threads of Beam wait for it for ever."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            continue
+        except OSError:  # a full disk
+            status = status or 1
     os._exit(status)
 
 
 def run() -> None:
     """The `mlukit` command."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # schedulers stop a job by it: as good as Ctrl-C
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # text of any script, where the locale knows but some
     exit_with(main())
 
 

@@ -52,6 +52,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         asked = parser.parse_args(list(arguments))
         show(plain_path(asked.folder).rstrip("/"), asked.number, asked.characters, asked.page_id)
+    except BrokenPipeError:
+        raise
     except (SettingsError, InspectError, OSError) as error:
         print(f"mlukit inspect: {error}", file=sys.stderr)
         return 2

@@ -42,6 +42,8 @@ def run_command(
             print_report(run.storage, [name for name, _ in stages])
     except (SettingsError, DumpError) as error:
         return _complain(command, error, 2)
+    except BrokenPipeError:  # the reader of our output has gone
+        raise
     except (RunError, OSError) as error:
         return _complain(command, error, 1)
     except KeyboardInterrupt:

@@ -7,6 +7,7 @@ import bz2
 import gc
 import gzip
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -109,7 +110,7 @@ def test_a_runner_that_lacks_something(dumps: Path, tmp_path: Path) -> None:
     ("words", "said"),
     [
         (["buidl"], "mlukit: unknown command 'buidl': did you mean 'build'?"),
-        (["--output", "x"], "mlukit: unknown command '--output': it is none of build, "),
+        (["--output", "x"], "mlukit: unknown command '--output': it is none of "),
         (["link", "--vocabulary-size", "9"], "mlukit link: unknown flag --vocabulary-size"),
         (["inspect", "x", "--nubmer", "3"], "mlukit inspect: unrecognized arguments: --nubmer 3"),
         (["inspect", "x", "--number", "-3"], "mlukit inspect: argument --number: '-3' is not a whole number of at"),
@@ -436,22 +437,31 @@ def test_a_dump_cut_in_the_middle_keeps_what_can_be_read(tmp_path: Path) -> None
 # The command itself
 
 
+def mlukit(words: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs a line of the shell in a folder; `mlukit` in it is ours."""
+    line = words.replace("mlukit", f"{shlex.quote(sys.executable)} -m mlukit", 1)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    return subprocess.run(["bash", "-c", line], cwd=folder, env=environment, capture_output=True, text=True)
+
+
 def test_no_traceback_and_nothing_on_standard_output(tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "mlukit",
-        "build",
-        "--dumps",
-        "none",
-        "--output",
-        "OUT",
-        "--train-sentencepiece",
-        "200",
-    ]
-    ran = subprocess.run(
-        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
-    )
+    ran = mlukit("mlukit build --dumps none --output OUT --train-sentencepiece 200", tmp_path)
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr == "mlukit build: --dumps none: there is no such folder\n"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_goes_away(built: Path) -> None:
+    ran = mlukit("set -o pipefail; mlukit inspect vocabulary --number 9 | true", built)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_a_locale_that_knows_no_japanese(built: Path) -> None:
+    ran = mlukit("mlukit inspect articles/ja --number 1", built, PYTHONIOENCODING="ascii")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "\\u30c9\\u30a4\\u30c4|Q183]" in ran.stdout
+
+
+def test_a_full_disk_for_the_report(built: Path) -> None:
+    ran = mlukit("mlukit inspect . > /dev/full", built)
+    assert ran.returncode != 0 and "Traceback" not in ran.stderr

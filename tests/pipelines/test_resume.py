@@ -290,7 +290,7 @@ def slowly(unit, *others, do_unit=do_units.do_unit):
     time.sleep(0.1)
 
 do_units.do_unit = slowly
-mlukit.exit_with(mlukit.main(sys.argv[1:]))
+mlukit.run()
 """
 
 
@@ -373,11 +373,12 @@ def test_two_runs_at_once_do_not_get_in_each_others_way(built: Path, dumps: Path
     assert checksums(output) == checksums(built)
 
 
-def test_ctrl_c_says_how_to_go_on(dumps: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_says_how_to_go_on(dumps: Path, tmp_path: Path, number: signal.Signals) -> None:
     output = tmp_path / "OUT"
     process = start_build(dumps, output)
     wait_for(lambda: (output / "_work/receipts/parse").exists(), process)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert said.endswith(f"\nmlukit build: stopped. {GOES_ON}\n") and "Traceback" not in said
