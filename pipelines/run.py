@@ -141,9 +141,10 @@ class Run:
                 if before != now:
                     if key == "files":
                         before, now = _difference(before, now)
+                    anew = f", or take {stage}.json away to have the stage done anew" if self.finished(stage) else ""
                     raise SettingsError(
                         f"the {stage} stage in {self.settings.output} was made with {key} = {before!r}, now it is "
-                        f"{now!r}: ask for the same again, or name another --output"
+                        f"{now!r}: ask for the same again, or name another --output{anew}"
                     )
 
     def _check_whole(self, stage: str, record: Mapping[str, Any]) -> None:

@@ -190,9 +190,17 @@ def test_other_options_over_old_output_are_an_error(
     assert ran.status == 2
     assert ran.err.splitlines()[-1] == (
         f"mlukit build: the {stage} stage in {copied} was made with {what}: ask for the same again, or name another "
-        "--output"
+        "--output" + f", or take {stage}.json away to have the stage done anew" * finished
     )
     assert checksums(copied) == before
+
+
+def test_a_stage_without_its_record_may_have_other_options(copied: Path, dumps: Path, tmp_path: Path) -> None:
+    flags = ("--max-tokens", 12, "--format", "parquet", "--include-headings")
+    (copied / "examples.json").unlink()
+    for output in (copied, tmp_path / "fresh"):
+        assert build(dumps, output, *flags).status == 0
+    assert checksums(copied) == checksums(tmp_path / "fresh")
 
 
 def test_another_tokenizer_is_an_error(copied: Path, dumps: Path, tmp_path: Path) -> None:
@@ -209,7 +217,8 @@ def test_a_dump_of_another_size_is_an_error_that_names_it_alone(copied: Path, ow
     dump.write_bytes(dump.read_bytes() + b"\0")
     assert complaint(build(own_dumps, copied)) == (
         f"mlukit build: the link stage in {copied} was made with files = [['de', 'dump', '{dump.name}', {size}]], "
-        f"now it is [['de', 'dump', '{dump.name}', {size + 1}]]: ask for the same again, or name another --output"
+        f"now it is [['de', 'dump', '{dump.name}', {size + 1}]]: ask for the same again, or name another --output, "
+        "or take link.json away to have the stage done anew"
     )
 
 
