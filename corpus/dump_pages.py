@@ -170,7 +170,7 @@ def _title(data: bytes) -> str | None:
 
 
 def _page_id(data: bytes) -> int | None:
-    found = _PAGE_ID.search(data[:_HEAD_BYTES])
+    found = _PAGE_ID.search(data[:_HEAD_BYTES].partition(b"<revision")[0])  # a revision has an id, too
     return int(found[1]) if found else None
 
 

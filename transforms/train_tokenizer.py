@@ -16,9 +16,8 @@ from transforms.write_shards import read_batches
 
 MODEL_PATH = "tokenizer/sentencepiece.bpe.model"  # the name that Hugging Face's tokenizers look for
 SAMPLE_CHARACTERS = 20_000_000  # over all languages: training holds some thirty times as much
-LANGUAGE_EXPONENT = (
-    0.7  # of a language's share, as in mLUKE's and XLM-R's sampling (Conneau et al., 2020: alpha 0.3 to 0.7)
-)
+SHARDS_SAMPLED = 16  # of a language, at least: a shard's pages are of one time
+LANGUAGE_EXPONENT = 0.7  # of a language's share, as mLUKE samples languages
 
 
 @dataclass(frozen=True)
@@ -51,16 +50,26 @@ class TrainTokenizer(Unit):
         budgets = sample_sizes(dict(self.characters), SAMPLE_CHARACTERS)
         for language, paths in self.shards:
             left = budgets[language]
+            share = left // min(len(paths), SHARDS_SAMPLED) + 1
             for path in sorted(paths, key=lambda p: hashlib.sha256(p.encode()).digest()):
-                if left <= 0:
-                    break
-                with storage.open(path) as stream:
-                    for batch in read_batches(stream, ["split", "text"]):
-                        monitor.advance()
-                        for split, text in zip(*(batch[name].to_pylist() for name in ("split", "text")), strict=True):
-                            if split == "train" and left > 0:
-                                left -= len(text)
-                                yield from text.split("\n")
+                for text in _texts(storage, path, min(share, left), monitor):
+                    left -= len(text)
+                    yield from text.split("\n")
+
+
+def _texts(storage: Storage, path: str, characters: int, monitor: Monitor) -> Iterator[str]:
+    """The first train pages of a shard, until they have so many characters."""
+    if characters <= 0:
+        return
+    with storage.open(path) as stream:
+        for batch in read_batches(stream, ["split", "text"]):
+            monitor.advance()
+            for split, text in zip(*(batch[name].to_pylist() for name in ("split", "text")), strict=True):
+                if split == "train":
+                    yield text
+                    characters -= len(text)
+                    if characters <= 0:
+                        return
 
 
 def sample_sizes(characters: dict[str, int], total: int) -> dict[str, int]:
