@@ -106,7 +106,7 @@ def audit(asked: argparse.Namespace, beam_flags: Sequence[str]) -> None:
 
 
 def _languages(asked: Sequence[str], linked: Mapping[str, Any]) -> list[str]:
-    there = sorted(linked["languages"])
+    there: list[str] = sorted(linked["inputs"]["languages"])
     for code in asked:
         if code not in there:
             raise SettingsError(

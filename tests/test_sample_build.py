@@ -94,3 +94,20 @@ def test_vocabulary_is_readable(built: Path) -> None:
     entities = [json.loads(line) for line in lines]
     assert [entity["name"] for entity in entities[:4]] == ["[PAD]", "[UNK]", "[MASK]", "[MASK2]"]
     assert len(entities) >= 100
+
+
+def run(*words: str) -> str:
+    """What another command prints."""
+    command = [sys.executable, "-m", "mlukit", *words]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=250)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_audit_and_verify_take_the_sample(built: Path) -> None:
+    said = run("audit", str(built), "--dumps", str(ROOT / "sample/dumps"))
+    assert [line.split()[0] for line in said.splitlines()[3:13]] == LANGUAGES
+    residue = json.loads((built / "audit/residue.json").read_text())
+    assert sorted(residue) == LANGUAGES
+    assert run("verify", str(built)).startswith(f"{built} is whole")
