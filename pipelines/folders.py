@@ -43,9 +43,17 @@ def write_folder(
     inputs: Mapping[str, Any],
     receipts: Sequence[Receipt],
     sources: Sequence[Mapping[str, Any]] = (),
+    stage: str = "",
 ) -> None:
-    """Writes the manifest of a folder whose shards are done, and removes what an earlier, broken run left there."""
+    """Writes the manifest of a folder whose shards are done, and removes what an earlier, broken run left there.
+
+    Args:
+        stage: where several stages write to the folder, whose shards these are; those of others stay.
+    """
     shards = [shard for receipt in receipts for shard in receipt.shards if shard.path.startswith(f"{folder}/")]
+    if stage and storage.exists(f"{folder}/{MANIFEST}"):
+        others = (shard for shard in shards_of(storage, folder) if not shard.path.startswith(f"{folder}/{stage}-"))
+        shards += [shard for shard in others if storage.size(shard.path) == shard.bytes]
     names = {shard.path for shard in shards}
     for path in storage.sizes(folder):
         if path not in names:

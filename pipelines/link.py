@@ -176,7 +176,8 @@ def _finish(run: Run, inputs: dict[str, Any], described: list[dict[str, object]]
         kinds = {"failures": FAILURES} if language == ALL_LANGUAGES else {"articles": ARTICLES, "failures": FAILURES}
         for kind, schema in kinds.items():
             folders.append(f"{kind}/{language}")
-            write_folder(run.storage, folders[-1], kind, schema, language, options, {}, of_language, own)
+            stage = STAGE if kind == "failures" else ""
+            write_folder(run.storage, folders[-1], kind, schema, language, options, {}, of_language, own, stage)
     result = {"languages": language_totals(receipts), "sources": described}
     run.finish(STAGE, inputs, result, folders, PHASES)
 

@@ -1,0 +1,47 @@
+"""An article that no example can be made of."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from corpus.example_options import ExampleOptions
+from transforms import make_examples
+from transforms.do_units import do_unit
+from transforms.make_examples import MakeExamples
+from transforms.storage import Storage
+
+
+def test_it_is_a_failure_record_and_the_others_have_their_examples(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(built, tmp_path / "out")
+    storage = Storage(str(tmp_path / "out"))
+    shard = next((tmp_path / "out/articles/en").glob("*.parquet"))
+    pages = pq.read_table(shard, columns=["page_id", "title", "kind"]).to_pylist()
+    broken = next(page for page in pages if page["kind"] == "article")
+    really = make_examples.make_examples
+
+    def fails(article: Any, *rest: Any) -> Any:
+        if article.page_id == broken["page_id"]:
+            raise ZeroDivisionError("of this test")
+        return really(article, *rest)
+
+    monkeypatch.setattr(make_examples, "make_examples", fails)
+    kinds, facts = frozenset({"article", "list"}), storage.read_json("examples.json")["facts"]
+    belongs_to = (facts["tokenizer"], facts["entities"])
+    unit = MakeExamples("en", 0, 1, f"articles/en/{shard.name}", kinds, ("parquet",), ExampleOptions(), *belongs_to)
+    receipt = do_unit(unit, storage, None)
+    flow = receipt.flows["articles"]
+    assert (flow.entered, dict(flow.failed), flow.unaccounted) == (len(pages), {"example_error": 1}, 0)
+    (row,) = pq.read_table(tmp_path / "out/failures/en/examples-00000.parquet").to_pylist()
+    assert row.pop("detail").rstrip().endswith("ZeroDivisionError: of this test")
+    assert row == {
+        "stage": "examples",
+        "reason": "example_error",
+        "language": "en",
+        "page_id": broken["page_id"],
+        "title": broken["title"],
+    }
