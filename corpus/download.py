@@ -11,8 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from threading import Event
@@ -21,6 +19,8 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
+
+from corpus.retry_after import retry_after
 
 T = TypeVar("T")
 _BUSY = {429, 500, 502, 503, 504}
@@ -305,23 +305,11 @@ def _version() -> str:
 def _check_status(url: str, response: requests.Response) -> None:
     status = response.status_code
     if status in _BUSY:
-        raise _TryAgainError(f"the server answers {status} {response.reason}", _retry_after(response))
+        raise _TryAgainError(f"the server answers {status} {response.reason}", retry_after(response))
     if status in (404, 410):
         raise NotFoundError(f"{url}: there is no such file ({status})")
     if status not in (200, 206, 416):
         raise DownloadError(f"{url}: the server answers {status} {response.reason}")
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    """Retry-After in seconds, from a number or a date; None where there is none, or it is neither."""
-    value = response.headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"[0-9]{1,9}", value):
-        return float(value)
-    try:
-        date = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
 def _check_answer(response: requests.Response, at: int, size: int) -> None:

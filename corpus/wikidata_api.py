@@ -12,8 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import Enum
 from pathlib import Path
 from threading import Thread
@@ -26,6 +24,7 @@ import wikidata_client
 from wikidata_client.api import HEADERS
 from wikidata_client.constants import WIKIDATA_ENDPOINT
 
+from corpus.retry_after import retry_after
 from corpus.sitelinks import MAX_QID
 from corpus.wikidata_json import LABEL_CODES
 from schemas.records import qid_number
@@ -213,22 +212,10 @@ def _failure(error: Exception) -> tuple[str, float | None]:
         return "malformed", None
     response = error.response if isinstance(error, requests.HTTPError) else None
     if response is not None:
-        return ("busy", _retry_after(response)) if response.status_code in _BUSY else ("refused", None)
+        return ("busy", retry_after(response)) if response.status_code in _BUSY else ("refused", None)
     if isinstance(error, requests.RequestException | TimeoutError):
         return "unreachable", None
     raise error
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    """Retry-After in seconds, from a number or a date; None where there is none, or it is neither."""
-    value = response.headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"[0-9]{1,9}", value):
-        return float(value)
-    try:
-        date = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
 def _checked(answer: list[Mapping[str, Any]], titles: Iterable[str], counts: Counter[str]) -> dict[str, int]:

@@ -20,7 +20,6 @@ class Progress:
         self._before = frozenset(done)
         self._start = time.monotonic()
         self._next = 0.0
-        self._pages = 0
         self._width = 0
 
     def update(self, done: Collection[str], reports: Sequence[Report]) -> None:
@@ -50,7 +49,6 @@ class Progress:
         finished = sum(self._units[name].cost for name in done)
         running = [(self._units[r.unit], r) for r in reports if r.unit in self._units and r.unit not in done]
         now = finished + sum(min(r.bytes, unit.cost) for unit, r in running)
-        self._pages = max(self._pages, sum(r.pages for _, r in running))
         speed = (now - before) / max(seconds, 1e-9)
         left = f", {duration((total - now) / speed)} left" if speed > 0 and now < total else ""
         pages = f", {sum(r.pages for _, r in running):,} pages in work" if any(r.pages for _, r in running) else ""
