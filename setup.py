@@ -27,13 +27,22 @@ INSTALL_REQUIRES = [
     "zstandard",
 ]
 
+GCP = ["apache-beam[gcp]==2.77.0"]  # gs://, Dataflow
+AWS = ["apache-beam[aws]==2.77.0"]  # s3://
+TRAIN = ["safetensors", "tensorboard", "torch>=2.11", "transformers>=4.57"]  # never on the workers of the pipeline
+
 EXTRAS_REQUIRE = {
-    "gcp": ["apache-beam[gcp]==2.77.0"],  # gs://, Dataflow
-    "aws": ["apache-beam[aws]==2.77.0"],  # s3://
+    "gcp": GCP,
+    "aws": AWS,
+    "train": TRAIN,
     "test": [
+        *GCP,
+        *AWS,
+        *TRAIN,
         "datasets",
         "duckdb",
         "hypothesis",
+        "moto[s3,server]",
         "mwparserfromhell",  # judges the extractor in tests; it runs nowhere else
         "mypy",
         "pytest",
@@ -54,7 +63,7 @@ setup(
     description="From Wikipedia dumps to multilingual entity training examples",
     license="Apache-2.0",
     python_requires=">=3.11",
-    packages=find_packages(include=["schemas*", "corpus*", "transforms*", "pipelines*"]),
+    packages=find_packages(include=["schemas*", "corpus*", "transforms*", "pipelines*", "pretraining*"]),
     py_modules=["mlukit"],
     package_data={"corpus": ["languages/**/*.json", "languages/**/*.toml"]},
     install_requires=INSTALL_REQUIRES,
