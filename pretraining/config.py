@@ -1,0 +1,188 @@
+"""Every number of a pretraining run: the model's, the data's, the training's; each with the source of its default.
+
+Sources: [mLUKE] Ri, Yamada, Tsuruoka, ACL 2022, section 2.1 and appendix A; [LUKE] Yamada et al., EMNLP 2020, and the
+settings of its released code; [XLM-R] Conneau et al., ACL 2020, and the configuration of its published checkpoints;
+[RoBERTa] Liu et al., 2019.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, Self, TypeAlias, TypeVar
+
+C = TypeVar("C", bound="ModelConfig | DataConfig | TrainingConfig")
+
+ModelSize: TypeAlias = Literal["tiny", "base", "large"]
+Precision: TypeAlias = Literal["float32", "bfloat16"]
+Objective: TypeAlias = Literal["words and entities", "words"]
+
+
+class ConfigError(ValueError):
+    """A setting is wrong; its text shows the value and what would be accepted."""
+
+
+def _positive(config: object, *names: str) -> None:
+    for name in names:
+        if (value := getattr(config, name)) < 1:
+            raise ConfigError(f"{name} {value} is not at least 1")
+
+
+def _shares(config: object, *names: str) -> None:
+    for name in names:
+        if not 0 <= (value := getattr(config, name)) <= 1:
+            raise ConfigError(f"{name} {value} is not between 0 and 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig:
+    """The shape of the encoder. The defaults are those of the base model.
+
+    `vocabulary_size` and `entity_vocabulary_size` are facts of the examples, and no default of them is right.
+    """
+
+    vocabulary_size: int = 250_002  # [XLM-R]: 250,000 pieces, <s> <pad> </s> <unk> first, <mask> last
+    entity_vocabulary_size: int = 1_200_000  # [mLUKE]; with the four special entities
+    hidden_size: int = 768  # [XLM-R]
+    layers: int = 12  # [XLM-R]
+    heads: int = 12  # [XLM-R]
+    feed_forward_size: int = 3072  # [XLM-R]
+    entity_embedding_size: int = 256  # [mLUKE], [LUKE]
+    max_positions: int = 514  # [XLM-R]: 512 tokens, counted from pad_id + 1 = 2
+    token_types: int = 1  # [XLM-R]
+    layer_norm_epsilon: float = 1e-5  # [XLM-R]
+    hidden_dropout: float = 0.1  # [LUKE]
+    attention_dropout: float = 0.0  # [LUKE] has 0.1, which attention over packed sequences has no kernel for
+    initializer_range: float = 0.02  # [LUKE]
+    entity_aware_attention: bool = False  # [mLUKE]: not in pretraining; [LUKE] section 3.2
+    bos_id: int = 0  # [XLM-R]
+    pad_id: int = 1
+    eos_id: int = 2
+    unknown_id: int = 3
+    entity_pad_id: int = 0  # the first rows of our vocabulary
+    entity_unknown_id: int = 1
+    entity_mask_id: int = 2
+
+    @property
+    def mask_id(self) -> int:
+        """The id of <mask>: XLM-R's tokenizer has it last."""
+        return self.vocabulary_size - 1
+
+    def __post_init__(self) -> None:
+        _positive(self, *(f.name for f in fields(self) if f.type is int and not f.name.endswith("_id")))
+        if self.hidden_size % self.heads:
+            raise ConfigError(f"hidden_size {self.hidden_size} is no multiple of heads {self.heads}")
+        _shares(self, "hidden_dropout", "attention_dropout")
+
+
+MODELS: Mapping[ModelSize, ModelConfig] = {
+    # for a laptop's CPU and for tests; no paper's
+    "tiny": ModelConfig(hidden_size=128, layers=2, heads=2, feed_forward_size=512, entity_embedding_size=64),
+    "base": ModelConfig(),
+    "large": ModelConfig(hidden_size=1024, layers=24, heads=16, feed_forward_size=4096),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataConfig:
+    """Which examples make a batch, and what is masked in them."""
+
+    seed: int = 1
+    batch_size: int = 2048  # examples a step, over all ranks [mLUKE]
+    language_exponent: float = 0.7  # a language is drawn with probability ∝ its examples ^ this [mLUKE]
+    micro_batch_tokens: int = 16_384  # words that go through the model at once: what a GPU's memory allows
+    max_tokens: int = 512  # of an example, <s> and </s> counted [mLUKE]
+    max_entities: int = 128  # of an example [LUKE]
+    max_mention_tokens: int = 30  # of a mention [LUKE]
+    word_mask_share: float = 0.15  # [mLUKE], [RoBERTa]
+    word_mask_token_share: float = 0.8  # of those: become <mask> [RoBERTa]
+    word_random_share: float = 0.1  # of those: become a random piece; the rest stay as they are [RoBERTa]
+    entity_mask_share: float = 0.15  # [mLUKE]; at least one of an example, always as [MASK] [LUKE]
+    mask_mention_words: bool = False  # mask every word under a masked mention too
+    objective: Objective = "words and entities"  # "words": the paper's baseline of extra training on the same text
+
+    def __post_init__(self) -> None:
+        _positive(self, "batch_size", "max_tokens", "max_entities", "max_mention_tokens")
+        _shares(self, "word_mask_share", "word_mask_token_share", "word_random_share", "entity_mask_share")
+        if self.word_mask_token_share + self.word_random_share > 1:
+            raise ConfigError(
+                f"word_mask_token_share {self.word_mask_token_share} and word_random_share {self.word_random_share} "
+                "are more than 1 together"
+            )
+        if self.micro_batch_tokens < self.max_tokens:
+            raise ConfigError(
+                f"micro_batch_tokens {self.micro_batch_tokens} is less than the {self.max_tokens} tokens of an example"
+            )
+        if self.objective not in ("words and entities", "words"):
+            raise ConfigError(f"objective {self.objective!r} is neither 'words and entities' nor 'words'")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingConfig:
+    """How the parameters move. The defaults are those of stage 2 of the base model."""
+
+    stage: int = 2  # 1: only what import did not find in the checkpoint it started from; 2: all [mLUKE]
+    steps: int = 540_326  # [mLUKE] of a stage
+    warmup_steps: int = 2_500  # [mLUKE]
+    learning_rate: float = 1e-4  # [mLUKE]; stage 1: 5e-4, large: 5e-5; decays linearly to 0
+    beta1: float = 0.9  # [mLUKE]
+    beta2: float = 0.999  # [mLUKE]; [RoBERTa] has 0.98
+    epsilon: float = 1e-6  # [mLUKE]
+    weight_decay: float = 0.01  # [mLUKE]; not on biases and LayerNorm [LUKE]
+    bias_correction: bool = False  # [LUKE]
+    max_gradient_norm: float = 0.0  # 0: no clipping [mLUKE]
+    precision: Precision = "bfloat16"  # of the products; parameters and optimizer stay float32
+    compile: bool = True
+    fully_sharded: bool = False  # FSDP2 instead of DDP
+    validation_interval: int = 5_000  # steps between losses on the validation split
+    validation_examples: int = 1_024  # of each language, at most
+    checkpoint_interval: int = 5_000
+    checkpoints_kept: int = 3
+    log_interval: int = 10
+
+    def __post_init__(self) -> None:
+        if self.stage not in (1, 2):
+            raise ConfigError(f"stage {self.stage} is neither 1 nor 2")
+        _positive(self, "steps", "checkpoints_kept", "checkpoint_interval", "log_interval", "validation_interval")
+        if self.warmup_steps > self.steps:
+            raise ConfigError(f"warmup_steps {self.warmup_steps} are more than the {self.steps} steps")
+        if self.precision not in ("float32", "bfloat16"):
+            raise ConfigError(f"precision {self.precision!r} is neither 'float32' nor 'bfloat16'")
+
+
+def learning_rate(size: ModelSize, stage: int) -> float:
+    """The paper's learning rate of a model in a stage [mLUKE]."""
+    return 5e-4 if stage == 1 else 5e-5 if size == "large" else 1e-4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """All that decides a run, as its folder keeps it in config.json."""
+
+    model: ModelConfig
+    data: DataConfig
+    training: TrainingConfig
+
+    def to_json(self) -> dict[str, Any]:
+        """As written."""
+        return {"model": asdict(self.model), "data": asdict(self.data), "training": asdict(self.training)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`; ConfigError for a name that no setting has."""
+        return cls(
+            model=_from_json(ModelConfig, value["model"]),
+            data=_from_json(DataConfig, value["data"]),
+            training=_from_json(TrainingConfig, value["training"]),
+        )
+
+
+def changed(config: C, settings: Mapping[str, Any]) -> C:
+    """A configuration with other values; ConfigError for a name that no setting has."""
+    known = [f.name for f in fields(config)]
+    for name in settings:
+        if name not in known:
+            raise ConfigError(f"unknown setting {name!r}: {type(config).__name__} has {', '.join(known)}")
+    return replace(config, **settings)
+
+
+def _from_json(kind: type[C], value: Mapping[str, Any]) -> C:
+    return changed(kind(), value)
