@@ -15,6 +15,8 @@ ModelSize: TypeAlias = Literal["tiny", "base", "large"]
 Precision: TypeAlias = Literal["float32", "bfloat16"]
 Objective: TypeAlias = Literal["words and entities", "words"]
 
+ROW_ALIGNMENT = 128  # rows of a table: what the tensor cores' products come in, 250,002 words in 250,112 rows
+
 
 class ConfigError(ValueError):
     """A setting is wrong; its text shows the value and what would be accepted."""
@@ -30,6 +32,10 @@ def _shares(config: object, *names: str) -> None:
     for name in names:
         if not 0 <= (value := getattr(config, name)) <= 1:
             raise ConfigError(f"{name} {value} is not between 0 and 1")
+
+
+def _aligned(rows: int) -> int:
+    return -(-rows // ROW_ALIGNMENT) * ROW_ALIGNMENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +71,16 @@ class ModelConfig:
     def mask_id(self) -> int:
         """The id of <mask>: XLM-R's tokenizer has it last."""
         return self.vocabulary_size - 1
+
+    @property
+    def word_rows(self) -> int:
+        """Rows of the word table: the vocabulary's, and rows never predicted up to a multiple of ROW_ALIGNMENT."""
+        return _aligned(self.vocabulary_size)
+
+    @property
+    def entity_rows(self) -> int:
+        """Rows of the entity table, as `word_rows`."""
+        return _aligned(self.entity_vocabulary_size)
 
     def __post_init__(self) -> None:
         _positive(self, *(f.name for f in fields(self) if f.type is int and not f.name.endswith("_id")))

@@ -1,0 +1,128 @@
+"""Which tensors of `LukeForMaskedLM` a parameter of ours is, and the way between the two.
+
+Ours differ in three things. The query, key and value of a layer are one product, so their rows lie in one tensor. The
+tables of words and entities, and the biases of their heads, have rows up to a multiple of 128, which are never
+predicted. A decoder is the table itself. Theirs may have a pooler, which pretraining has no use for.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from pretraining.config import ModelConfig
+
+_OUTSIDE_LAYERS = {
+    "word_embeddings.words.weight": "luke.embeddings.word_embeddings.weight",
+    "word_embeddings.positions.weight": "luke.embeddings.position_embeddings.weight",
+    "word_embeddings.token_types.weight": "luke.embeddings.token_type_embeddings.weight",
+    "word_embeddings.norm.weight": "luke.embeddings.LayerNorm.weight",
+    "word_embeddings.norm.bias": "luke.embeddings.LayerNorm.bias",
+    "entity_embeddings.entities.weight": "luke.entity_embeddings.entity_embeddings.weight",
+    "entity_embeddings.dense.weight": "luke.entity_embeddings.entity_embedding_dense.weight",
+    "entity_embeddings.positions.weight": "luke.entity_embeddings.position_embeddings.weight",
+    "entity_embeddings.token_types.weight": "luke.entity_embeddings.token_type_embeddings.weight",
+    "entity_embeddings.norm.weight": "luke.entity_embeddings.LayerNorm.weight",
+    "entity_embeddings.norm.bias": "luke.entity_embeddings.LayerNorm.bias",
+    "word_head.dense.weight": "lm_head.dense.weight",
+    "word_head.dense.bias": "lm_head.dense.bias",
+    "word_head.norm.weight": "lm_head.layer_norm.weight",
+    "word_head.norm.bias": "lm_head.layer_norm.bias",
+    "word_head.bias": "lm_head.bias",
+    "entity_head.dense.weight": "entity_predictions.transform.dense.weight",
+    "entity_head.dense.bias": "entity_predictions.transform.dense.bias",
+    "entity_head.norm.weight": "entity_predictions.transform.LayerNorm.weight",
+    "entity_head.norm.bias": "entity_predictions.transform.LayerNorm.bias",
+    "entity_head.bias": "entity_predictions.bias",
+}
+
+_OF_A_LAYER = {
+    "attention.qkv": ("attention.self.query", "attention.self.key", "attention.self.value"),
+    "attention.output": ("attention.output.dense",),
+    "attention_norm": ("attention.output.LayerNorm",),
+    "feed_forward.0": ("intermediate.dense",),
+    "feed_forward.2": ("output.dense",),
+    "feed_forward_norm": ("output.LayerNorm",),
+}
+
+_ENTITY_AWARE = {  # the queries of [LUKE] section 3.2; `query` is that of words to words
+    "attention.entity_aware_queries": (
+        "attention.self.w2e_query",
+        "attention.self.e2w_query",
+        "attention.self.e2e_query",
+    )
+}
+
+TIED = {  # what their file may hold besides, and of which of their tensors it is a copy
+    "lm_head.decoder.weight": "luke.embeddings.word_embeddings.weight",
+    "lm_head.decoder.bias": "lm_head.bias",
+    "entity_predictions.decoder.weight": "luke.entity_embeddings.entity_embeddings.weight",
+}
+
+_WORD_ROWS = ("word_embeddings.words.weight", "word_head.bias")
+_ENTITY_ROWS = ("entity_embeddings.entities.weight", "entity_head.bias")
+
+
+def hugging_face_names(config: ModelConfig) -> dict[str, tuple[str, ...]]:
+    """For every parameter of `PretrainingModel`, the tensors of `LukeForMaskedLM` whose rows one after the other it is.
+
+    As in transformers, there is no `entity_embeddings.dense` where an entity's embedding is as wide as the encoder.
+    """
+    names: dict[str, tuple[str, ...]] = {ours: (theirs,) for ours, theirs in _OUTSIDE_LAYERS.items()}
+    if config.entity_embedding_size == config.hidden_size:
+        del names["entity_embeddings.dense.weight"]
+    parts = _OF_A_LAYER | (_ENTITY_AWARE if config.entity_aware_attention else {})
+    for layer in range(config.layers):
+        for ours, theirs in parts.items():
+            for kind in ("weight", "bias"):
+                names[f"layers.{layer}.{ours}.{kind}"] = tuple(
+                    f"luke.encoder.layer.{layer}.{name}.{kind}" for name in theirs
+                )
+    return names
+
+
+def to_hugging_face(config: ModelConfig, ours: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    """Our parameters (or anything of their shapes, such as gradients) under the names of `LukeForMaskedLM`.
+
+    Yields:
+        Name and tensor, without the copies in `TIED`. The tensors are views of ours.
+    """
+    for name, theirs in hugging_face_names(config).items():
+        yield from zip(theirs, _used(config, name, ours[name]).chunk(len(theirs)), strict=True)
+
+
+def from_hugging_face(config: ModelConfig, theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The parameters of ours that can be made of the tensors of a `LukeForMaskedLM`, whatever else there is.
+
+    A parameter of which `theirs` has not every part is left out. Shapes are not compared.
+    """
+    return {
+        name: _aligned(config, name, torch.cat([theirs[part] for part in parts]))
+        for name, parts in hugging_face_names(config).items()
+        if _has_all(theirs, parts)
+    }
+
+
+def _has_all(theirs: Mapping[str, Tensor], parts: Iterable[str]) -> bool:
+    return all(part in theirs for part in parts)
+
+
+def _rows(config: ModelConfig, name: str) -> tuple[int, int] | None:
+    """Rows used and rows there are, of a parameter with rows that are never predicted."""
+    if name in _WORD_ROWS:
+        return config.vocabulary_size, config.word_rows
+    if name in _ENTITY_ROWS:
+        return config.entity_vocabulary_size, config.entity_rows
+    return None
+
+
+def _used(config: ModelConfig, name: str, tensor: Tensor) -> Tensor:
+    rows = _rows(config, name)
+    return tensor if rows is None else tensor[: rows[0]]
+
+
+def _aligned(config: ModelConfig, name: str, tensor: Tensor) -> Tensor:
+    rows = _rows(config, name)
+    if rows is None:
+        return tensor
+    return torch.cat([tensor, tensor.new_zeros(rows[1] - len(tensor), *tensor.shape[1:])])
