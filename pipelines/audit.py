@@ -15,6 +15,7 @@ from corpus.link_audit import LinkTally
 from corpus.partition_rows import PARTS
 from corpus.residue import ResidueTally
 from pipelines.audit_report import print_links, print_residue
+from pipelines.dataflow import check_dataflow
 from pipelines.folders import shards_of
 from pipelines.launch import RunError
 from pipelines.option_values import nearest, words
@@ -86,6 +87,7 @@ def audit(asked: argparse.Namespace, beam_flags: Sequence[str]) -> None:
         DumpError: DIR has neither the dump nor the tables of a language.
     """
     settings = Settings(output=asked.output, dumps=asked.dumps, languages=asked.languages, date=asked.date)
+    check_dataflow(settings, beam_flags)
     if not Storage(asked.output).exists("link.json"):
         raise SettingsError(f"{asked.output} has no finished link stage: name a folder that mlukit link wrote")
     run = Run(settings, beam_flags)

@@ -25,8 +25,10 @@ from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions,
 from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner.fn_runner import ExtendedProvisionInfo, FnApiRunner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
+from apache_beam.runners.runner import PipelineResult
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
+from pipelines.dataflow import is_dataflow, prepare
 from transforms.do_units import DoUnits, Unit
 from transforms.monitor import Report, UnitError, read_errors, read_reports
 
@@ -34,6 +36,7 @@ SMALL = 4 << 20  # input bytes below which worker processes cost more than they 
 _POLL = 0.25  # seconds
 _PATIENCE = 3.0  # seconds for stopped workers to be gone
 _WORKER_LOG = "workers.log"
+_Started = Callable[[PipelineResult], None]  # told of a job that runs
 
 
 class RunError(Exception):
@@ -90,7 +93,7 @@ def run_units(
     """
     workers = choose_workers(units, beam_flags)
     folder = Path(tempfile.mkdtemp(prefix="mlukit-"))
-    run = _Run(lambda: _run_pipeline(units, root, folder, workers, beam_flags))
+    run = _Run(lambda started: _run_pipeline(units, root, folder, workers, beam_flags, started))
     try:
         run.start()
         while not run.ended.wait(_POLL):
@@ -102,6 +105,7 @@ def run_units(
     finally:
         if not run.ended.is_set():
             _stop_workers()
+            run.cancel()
         run.close()
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -112,10 +116,11 @@ class _Run(threading.Thread):
     Beam waits for each of its worker processes in a thread, which raises when the process's exit status is not 0.
     """
 
-    def __init__(self, target: Callable[[], None]) -> None:
+    def __init__(self, target: Callable[[_Started], None]) -> None:
         super().__init__(name="pipeline", daemon=True)
         self._target_function = target
         self._hook = threading.excepthook
+        self._job: PipelineResult | None = None
         self.error: Exception | None = None
         self.died = ""
         self.ended = threading.Event()  # is_alive() is wrong after Ctrl-C in join (Python 3.11, bpo-45274)
@@ -124,11 +129,26 @@ class _Run(threading.Thread):
 
     def run(self) -> None:
         try:
-            self._target_function()
+            self._target_function(self._keep_job)
         except Exception as error:
             self.error = error
         finally:
             self.ended.set()
+
+    def _keep_job(self, job: PipelineResult) -> None:
+        self._job = job
+
+    def cancel(self) -> None:
+        """Ends a job on a cluster, which would go on without its launcher.
+
+        Raises:
+            RunError: it could not be ended.
+        """
+        if self._job is not None:
+            try:
+                self._job.cancel()
+            except Exception as error:
+                raise RunError(f"the job goes on: it could not be cancelled: {error}") from error
 
     def _thread_failed(self, failure: threading.ExceptHookArgs, /) -> None:
         if failure.thread is not None and failure.thread.name == "run_worker":
@@ -143,12 +163,18 @@ class _Run(threading.Thread):
             logging.disable(logging.NOTSET)
 
 
-def _run_pipeline(units: Sequence[Unit], root: str, folder: Path, workers: Workers, beam_flags: Sequence[str]) -> None:
+def _run_pipeline(
+    units: Sequence[Unit], root: str, folder: Path, workers: Workers, beam_flags: Sequence[str], started: _Started
+) -> None:
     options = PipelineOptions(list(beam_flags))
+    if is_dataflow(options):
+        prepare(options, units[0].phase, folder)
     runner = _local_runner(options, workers, folder) if workers.runner == "DirectRunner" else workers.runner
     pipeline = beam.Pipeline(runner=runner, options=options)
     pipeline | "Units" >> DoUnits(units, root, str(folder) if workers.runner == "DirectRunner" else None)
-    pipeline.run().wait_until_finish()
+    job = pipeline.run()
+    started(job)
+    job.wait_until_finish()
 
 
 def _local_runner(options: PipelineOptions, workers: Workers, folder: Path) -> FnApiRunner:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 
 from corpus.dump_files import DumpError
+from pipelines.dataflow import check_dataflow
 from pipelines.launch import RunError
 from pipelines.report import print_report
 from pipelines.run import Run, say
@@ -33,6 +34,7 @@ def run_command(
     """
     try:
         settings, beam_flags = read_settings(command_parser(command, description, examples), arguments)
+        check_dataflow(settings, beam_flags)
         check(settings)
         with closing(Run(settings, beam_flags)) as run:
             for name, stage in stages:

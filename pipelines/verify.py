@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from pipelines.dataflow import check_dataflow
 from pipelines.find_damage import (
     CHANGED,
     Folder,
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str]) -> int:
         asked, beam_flags = parser.parse_known_args(list(arguments))
         check_beam_flags(beam_flags, parser)
         storage = Storage(asked.output.rstrip("/") or "/")
+        check_dataflow(Settings(output=storage.root), beam_flags)
         problems, read = verify(storage, asked.folders, beam_flags)
     except SettingsError as error:
         print(f"mlukit verify: {error}", file=sys.stderr)
