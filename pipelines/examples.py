@@ -74,7 +74,7 @@ def make_examples(run: Run) -> None:
         "vocabulary": fingerprint(vocabulary),
         "tokenizer": check_tokenizer(run.settings),
     }
-    if not run.begin(STAGE, inputs):
+    if not run.begin(STAGE, inputs, PHASES):
         return
     languages = linked["inputs"]["languages"]
     articles = {language: shards_of(run.storage, f"articles/{language}") for language in languages}

@@ -51,11 +51,12 @@ def write_folder(
         stage: where several stages write to the folder, whose shards these are; those of others stay.
     """
     shards = [shard for receipt in receipts for shard in receipt.shards if shard.path.startswith(f"{folder}/")]
-    if stage and storage.exists(f"{folder}/{MANIFEST}"):
+    sizes = storage.sizes(folder)
+    if stage and f"{folder}/{MANIFEST}" in sizes:
         others = (shard for shard in shards_of(storage, folder) if not shard.path.startswith(f"{folder}/{stage}-"))
-        shards += [shard for shard in others if storage.size(shard.path) == shard.bytes]
+        shards += [shard for shard in others if sizes.get(shard.path) == shard.bytes]
     names = {shard.path for shard in shards}
-    for path in storage.sizes(folder):
+    for path in sizes:
         if path not in names:
             storage.delete(path)
     manifest = folder_manifest(

@@ -33,7 +33,7 @@ def link_articles(run: Run) -> None:
     sources = find_sources(run.settings)
     files = sources.files()
     inputs = {"languages": sources.languages, "files": [[code, kind, _name(f), f.size] for code, kind, f in files]}
-    if not run.begin(STAGE, inputs):
+    if not run.begin(STAGE, inputs, PHASES, leftovers=["index"]):
         return
     described = _checksums(run, files)
     ranges = {

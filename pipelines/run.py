@@ -8,9 +8,11 @@ with other options it is refused, since old and new shards would not belong toge
 import hashlib
 import os
 import platform
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
@@ -22,10 +24,12 @@ from pipelines.settings import Settings, SettingsError
 from schemas.manifest import Receipt, dump_json
 from transforms.do_units import Unit
 from transforms.monitor import Report
-from transforms.storage import WORK, Storage
+from transforms.storage import WORK, Storage, is_local
 
 RUN_RECORD = "run.json"  # what differs between two runs: times, host, workers
 _LISTING_INTERVAL = 2.0  # seconds between two looks at what is finished
+_READERS = 8  # receipts read at once: an object store takes its time for each
+_SECRET_FLAGS = re.compile(r"--(\w*(?:access_key|session_token|password|secret)\w*)", re.ASCII)
 
 
 class Run:
@@ -48,6 +52,10 @@ class Run:
         self._lock.release()
 
     def _check_folder(self) -> None:
+        if not is_local(self.storage.root) and re.search(r"[*?\[\]]", self.storage.root):
+            raise SettingsError(
+                f"--output {self.settings.output}: on an object store, a name with * ? [ or ] would be a pattern"
+            )
         if self.storage.exists(RUN_RECORD):
             return
         names = list(islice((name for name in self.storage.files() if not name.startswith(f"{WORK}/")), 4))
@@ -81,15 +89,20 @@ class Run:
             "seconds": round(seconds, 1),
             "host": platform.node(),
             "cores": os.cpu_count(),
-            "beam_flags": list(self._beam_flags),
+            "beam_flags": _without_secrets(self._beam_flags),
         }
         self.storage.write_json(RUN_RECORD, {"runs": [*runs, entry]})
 
     def finished(self, stage: str) -> dict[str, Any] | None:
         """The record of a finished stage; None where it is not."""
-        name = f"{stage}.json"
-        record: dict[str, Any] | None = self.storage.read_json(name) if self.storage.exists(name) else None
-        return record
+        return self._read_if_there(f"{stage}.json")
+
+    def _read_if_there(self, name: str) -> dict[str, Any] | None:
+        try:
+            value: dict[str, Any] = self.storage.read_json(name)
+        except FileNotFoundError:
+            return None
+        return value
 
     def needed(self, stage: str, by: str) -> dict[str, Any]:
         """The record of a stage that another one builds on.
@@ -105,11 +118,16 @@ class Run:
         self._check_whole(stage, record)
         return record
 
-    def begin(self, stage: str, inputs: Mapping[str, Any]) -> bool:
+    def begin(
+        self, stage: str, inputs: Mapping[str, Any], phases: Iterable[str], leftovers: Iterable[str] = ()
+    ) -> bool:
         """Begins a stage or goes on with it; False where it is finished already.
 
         Args:
             inputs: what identifies its inputs.
+            phases: whose receipts are removed where it begins from nothing: a worker that outlived an earlier run may
+                have left some after the end of the stage.
+            leftovers: files and folders that are removed then, too.
 
         Raises:
             SettingsError: what is there was made with other options or of other inputs, or cannot be written to.
@@ -122,8 +140,10 @@ class Run:
         plan = {"options": self.settings.deciding(stage), "inputs": dict(inputs)}
         done = self.finished(stage)
         name = f"{WORK}/{stage}.plan.json"
-        old = done or (self.storage.read_json(name) if self.storage.exists(name) else None)
+        old = done or self._read_if_there(name)
         if old is None:
+            for path in (*(f"{WORK}/receipts/{phase}" for phase in phases), *leftovers):
+                self.storage.delete(path)
             self.storage.write_json(name, plan)
         else:
             self._check_same(stage, old, plan)
@@ -194,15 +214,24 @@ class Run:
 
     def _receipts(self, units: Sequence[Unit]) -> dict[str, Receipt]:
         """Of those units that are done: a receipt is there, and so is what it names."""
-        found = {}
+
+        def read(unit: Unit) -> Receipt:
+            return Receipt.from_json(self.storage.read_json(unit.receipt_path))
+
+        there: set[str] = set()
         for phase in {unit.phase for unit in units}:
-            listing = self.storage.sizes(f"{WORK}/receipts/{phase}")
-            for unit in units:
-                if unit.receipt_path in listing:
-                    receipt = Receipt.from_json(self.storage.read_json(unit.receipt_path))
-                    if all(self.storage.size(shard.path) == shard.bytes for shard in receipt.shards):
-                        found[unit.name] = receipt
-        return found
+            there |= self.storage.sizes(f"{WORK}/receipts/{phase}").keys()
+        done = [unit for unit in units if unit.receipt_path in there]
+        with ThreadPoolExecutor(_READERS) as readers:
+            receipts = list(readers.map(read, done))
+        sizes: dict[str, int] = {}
+        for folder in {shard.path.rpartition("/")[0] for receipt in receipts for shard in receipt.shards}:
+            sizes |= self.storage.sizes(folder)  # on an object store far cheaper than to ask for each file
+        return {
+            receipt.unit: receipt
+            for receipt in receipts
+            if all(sizes.get(shard.path) == shard.bytes for shard in receipt.shards)
+        }
 
     def _watch(self, progress: Progress, units: Sequence[Unit]) -> Callable[[Sequence[Report]], None]:
         paths = {unit.receipt_path: unit.name for unit in units}
@@ -223,6 +252,19 @@ class Run:
 def _difference(before: Sequence[Any], now: Sequence[Any]) -> tuple[list[Any], list[Any]]:
     """Of two long lists only what the other has not."""
     return [one for one in before if one not in now], [one for one in now if one not in before]
+
+
+def _without_secrets(flags: Sequence[str]) -> list[str]:
+    """Flags as they may be written down; a flag and its value may be two words."""
+    shown: list[str] = []
+    secret = False
+    for flag in flags:
+        name, has_value, _ = flag.partition("=")
+        if secret and not flag.startswith("--"):
+            flag = "…"
+        secret = bool(_SECRET_FLAGS.fullmatch(name))
+        shown.append(f"{name}=…" if secret and has_value else flag)
+    return shown
 
 
 def fingerprint(value: Any) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
+from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
 from pipelines.option_values import among, at_least, language_path, nearest, plain_path, share, size, some_words
@@ -223,7 +224,10 @@ def read_settings(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> 
 
 
 def check_beam_flags(flags: Sequence[str], parser: argparse.ArgumentParser) -> None:
-    """Refuses what neither we nor Beam know, which Beam would pass over in silence, and values that Beam refuses."""
+    """Refuses what neither we nor Beam know, which Beam would pass over in silence, and values that Beam refuses.
+
+    Files that are read before the first pipeline, and without one, are opened as these flags say.
+    """
     beam = _beam_parser()
     values, others = beam.parse_known_args(list(flags))
     if others:
@@ -238,6 +242,7 @@ def check_beam_flags(flags: Sequence[str], parser: argparse.ArgumentParser) -> N
     if values.runner and "." not in values.runner and values.runner.lower() not in map(str.lower, runners):
         hint = nearest(values.runner, runners)
         raise SettingsError(f"--runner {values.runner} is none of {', '.join(runners)}{hint}")
+    FileSystems.set_options(PipelineOptions(list(flags)))
 
 
 def _beam_parser() -> argparse.ArgumentParser:

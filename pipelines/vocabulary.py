@@ -25,7 +25,7 @@ def make_vocabulary(run: Run) -> None:
     """Does the stage on the articles of the run's output folder."""
     linked = run.needed("link", STAGE)
     inputs = {"link": fingerprint(linked)}
-    if not run.begin(STAGE, inputs):
+    if not run.begin(STAGE, inputs, PHASES):
         return
     languages = linked["inputs"]["languages"]
     needed = check(run.settings, languages)

@@ -1,4 +1,4 @@
-"""A filesystem for Beam with the manners of an object store: no folders, whole files only, patterns on deletion."""
+"""A filesystem for Beam with the manners of an object store: no folders, whole files only."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -97,6 +97,5 @@ class MemoryFiles(FileSystem):
         return FileMetadata(path, self.size(path), 0.0)
 
     def delete(self, paths: Sequence[str]) -> None:
-        for match in self.match(list(paths)):
-            for found in match.metadata_list:
-                del self.files[found.path]
+        for path in paths:
+            self.files.pop(path, None)

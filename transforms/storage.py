@@ -7,23 +7,37 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
 
-from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystem import CompressionTypes, FileMetadata
 from apache_beam.io.filesystems import FileSystems
 
 from schemas.manifest import Shard, dump_json
+from transforms.s3_clients import share_clients
 
+share_clients()
 _COPY_BYTES = 8 << 20
+_FIRST = 1000  # files that a store gives in one call
 WORK = "_work"  # what is needed only until a stage is finished
 
 
 def open_file(path: str) -> BinaryIO:
     """Opens a file for reading as it is: Beam would decompress it by its name."""
     return cast(BinaryIO, FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED))
+
+
+@contextmanager
+def _os_errors(path: str) -> Iterator[None]:
+    """Beam's filesystems raise errors of many classes; a failing one is the same to the user as a failing disk."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        raise OSError(f"{path}: {error}") from error
 
 
 def is_local(path: str) -> bool:
@@ -101,22 +115,22 @@ class Storage:
 
     def exists(self, relative: str) -> bool:
         """Whether there is such a file."""
-        return bool(FileSystems.exists(self.path(relative)))
+        with _os_errors(self.path(relative)):
+            return bool(FileSystems.exists(self.path(relative)))
 
     def size(self, relative: str) -> int | None:
         """A file's size in bytes; None where there is none."""
         path = self.path(relative)
         if is_local(path):
             return Path(path).stat().st_size if Path(path).is_file() else None
-        found = FileSystems.match([glob.escape(path)])[0].metadata_list
-        return found[0].size_in_bytes if found else None
+        return self._listed(relative).get(relative)
 
     def files(self) -> Iterator[str]:
-        """The paths of all files of the folder, one by one and in no order: a look at the first ones costs little."""
+        """The paths of the folder's files in no order, but of a store's only some: a look at the first costs little."""
         if is_local(self.root):
             root = Path(self.root)
             return (p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file())
-        return iter(self.sizes())
+        return iter(self.objects("", limit=_FIRST))
 
     def sizes(self, folder: str = "") -> dict[str, int]:
         """All files below a folder with their sizes, by path relative to the output folder, sorted."""
@@ -125,18 +139,32 @@ class Storage:
             root = Path(self.root)
             found = [p for p in Path(top).rglob("*") if p.is_file()]
             return dict(sorted((p.relative_to(root).as_posix(), p.stat().st_size) for p in found))
-        files = FileSystems.match([glob.escape(top.rstrip("/")) + "/**"])[0].metadata_list
-        return dict(sorted((f.path[len(self.root.rstrip("/")) + 1 :], f.size_in_bytes) for f in files))
+        return self._listed(f"{folder}/" if folder else "")
+
+    def _listed(self, prefix: str) -> dict[str, int]:
+        """Sizes of the files on an object store whose paths begin so, sorted: one call for a thousand of them."""
+        return {path: file.size_in_bytes for path, file in self.objects(prefix).items()}
+
+    def objects(self, prefix: str, limit: int | None = None) -> dict[str, FileMetadata]:
+        """What an object store knows of the files whose paths begin so, by path relative to the folder, sorted."""
+        root = self.root.rstrip("/") + "/"
+        with _os_errors(root + prefix):
+            files = FileSystems.match([f"{glob.escape(root + prefix)}**"], [limit])[0].metadata_list
+        return {file.path[len(root) :]: file for file in sorted(files, key=lambda file: cast(str, file.path))}
 
     def read_json(self, relative: str) -> Any:
         """A JSON file's value; OSError where there is none, or something else."""
-        if not self.exists(relative):
-            raise FileNotFoundError(f"there is no {self.path(relative)}")
-        with self.open(relative) as stream:
-            try:
-                return json.loads(stream.read())
-            except ValueError as error:
-                raise OSError(f"{self.path(relative)} is damaged: {error}") from error
+        try:
+            with _os_errors(self.path(relative)), self.open(relative) as stream:
+                content = stream.read()
+        except OSError as error:
+            if self.exists(relative):
+                raise
+            raise FileNotFoundError(f"there is no {self.path(relative)}") from error
+        try:
+            return json.loads(content)
+        except ValueError as error:
+            raise OSError(f"{self.path(relative)} is damaged: {error}") from error
 
     def write_json(self, relative: str, value: Any) -> None:
         """Writes a JSON file whole."""
@@ -145,30 +173,53 @@ class Storage:
 
     @contextmanager
     def write(self, relative: str) -> Iterator[CountingStream]:
-        """Writes a file under a name of this attempt's own and publishes it when the block ends without an error."""
+        """Writes a file under a name of this attempt's own and publishes it when the block ends without an error.
+
+        Two attempts may publish one file at any time, each the same bytes: a reader finds it whole throughout.
+        """
         aside = f"{WORK}/aside/{uuid.uuid4().hex}"
-        path = self.path(aside)
         try:
-            with cast(BinaryIO, FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)) as stream:
+            with self._create(aside) as stream:
                 counting = CountingStream(stream)
                 yield counting
-            self._publish(path, self.path(relative))
+            with _os_errors(self.path(relative)):
+                self._publish(aside, relative, counting.bytes)
         except BaseException:
-            self.delete(aside)
+            with suppress(OSError):  # where the store is down, it goes when the stage is finished
+                self.delete(aside)
             raise
 
-    def _publish(self, aside: str, final: str) -> None:
+    @contextmanager
+    def _create(self, relative: str) -> Iterator[BinaryIO]:
+        """Closing it is what makes an object of it, also after an error: so it may have half of the bytes."""
+        path = self.path(relative)
+        with _os_errors(path):
+            stream = cast(BinaryIO, FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED))
+        try:
+            yield stream
+        finally:
+            with _os_errors(path):
+                stream.close()
+
+    def _publish(self, aside: str, relative: str, size: int) -> None:
+        source, final = self.path(aside), self.path(relative)
         if is_local(final):
             Path(final).parent.mkdir(parents=True, exist_ok=True)
-            Path(aside).replace(final)
+            Path(source).replace(final)
             return
-        if FileSystems.exists(final):  # an earlier attempt's, with the same bytes
-            FileSystems.delete([glob.escape(final)])
-        FileSystems.rename([aside], [final])
+        if FileSystems.get_filesystem(final).has_dirs() and FileSystems.exists(final):
+            FileSystems.delete([final])  # HDFS renames at once, but over nothing
+        FileSystems.rename([source], [final])  # on an object store a copy, which replaces at once, and a deletion
+        if (found := self.size(relative)) != size:
+            raise OSError(f"{final} has {found} bytes after {size} were written: the store lost some")
 
     @contextmanager
     def write_folder(self, relative: str) -> Iterator[Path]:
-        """Gives a local folder to write files into, and publishes it when the block ends without an error."""
+        """Gives a local folder to write files into, and publishes it when the block ends without an error.
+
+        On a local disk it takes the place of what was there. On an object store its files replace those of their names,
+        one by one, and others stay: a late attempt takes away neither these nor what was added since.
+        """
         near = Path(self.path(f"{WORK}/aside")) if is_local(self.root) else None
         if near is not None:
             near.mkdir(parents=True, exist_ok=True)
@@ -176,12 +227,12 @@ class Storage:
             folder = Path(aside) / "folder"
             folder.mkdir()
             yield folder
-            self.delete(relative)
-            if near is not None:
-                Path(self.path(relative)).parent.mkdir(parents=True, exist_ok=True)
-                folder.replace(self.path(relative))
+            if near is None:
+                self.upload_folder(folder, relative)
                 return
-            self.upload_folder(folder, relative)
+            self.delete(relative)
+            Path(self.path(relative)).parent.mkdir(parents=True, exist_ok=True)
+            folder.replace(self.path(relative))
 
     def upload_folder(self, folder: Path, relative: str) -> None:
         """Copies a local folder's files into the output, one by one."""
@@ -203,6 +254,8 @@ class Storage:
             else:
                 Path(path).unlink(missing_ok=True)
             return
-        found = [self.path(name) for name in self.sizes(relative)] + [path] * self.exists(relative)
+        listed = self.objects(relative)  # "a" and "a/b", but also "ab"
+        found = [file.path for name, file in listed.items() if f"{name}/".startswith(f"{relative}/")]
         if found:
-            FileSystems.delete(list(map(glob.escape, found)))  # it takes patterns
+            with _os_errors(path):
+                FileSystems.delete(found)
