@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from corpus.bracket_scan import PLACES, Place
 from corpus.page_links import UNKNOWN
 from corpus.samples import Sample
-from corpus.written_links import PLACES, Place
 
 SEEN_PAGES = pa.schema(
     [

@@ -1,25 +1,18 @@
 """Remains of markup in text: what no reader of the page would see, and what a reader would take for a slip.
 
-Not all that is found is wrong: authors write "a < b", two spaces, and a space before a comma. A class's rate tells how
-much at most is left of the markup, and its examples tell which it is.
+Not all that is found is wrong: authors write "a < b", two spaces, and a space before a comma. So a class's rate tells
+how much at most is left of the markup; `corpus.author_marks` tells what the author wrote so, where the page is at hand.
 """
 
 import re
-from bisect import bisect_right
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
-from heapq import nlargest
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from corpus.language import Language
 from corpus.language_tables import any_language
-from corpus.samples import Sample
-
-WORST_PAGES = 12
-CONTEXT = 40  # characters shown on either side of an example
 
 _NAMED_NAMESPACES = (6, 14, 10)  # File, Category, Template: a line that begins with one is a link gone wrong
 _CLOSING = re.escape(")]}）］」』】»”")
@@ -111,77 +104,3 @@ def _spaced(language: Language) -> str:
 def _namespace(language: Language) -> str:
     names = (name for name, number in language.namespaces.items() if number in _NAMED_NAMESPACES)
     return rf"^(?i:{'|'.join(map(re.escape, sorted(names)))}) ?:(?=\S)"
-
-
-@dataclass
-class ResidueTally:
-    """What was found on the pages of one language; adds up over shards in any order. Memory: some 100 pages."""
-
-    pages: int = 0
-    paragraphs: int = 0
-    marked_paragraphs: int = 0  # with a remain of any class
-    places: Counter[str] = field(default_factory=Counter)  # by class
-    paragraphs_of: Counter[str] = field(default_factory=Counter)  # by class
-    examples: dict[str, Sample] = field(default_factory=dict)
-    worst: list[tuple[int, int, str, str]] = field(default_factory=list)  # (places, -page id, title, classes)
-
-    def add_page(
-        self, page_id: int, title: str, text: str, starts: Sequence[int], classes: tuple[ResidueClass, ...]
-    ) -> None:
-        """Counts a page; `starts` are those of its paragraphs."""
-        self.pages += 1
-        self.paragraphs += len(starts)
-        found: dict[str, list[int]] = {}
-        for name, start, end in find_residue(text, classes):
-            found.setdefault(name, []).append(bisect_right(starts, start))
-            shown = f"{text[max(0, start - CONTEXT) : start]}⟦{text[start:end]}⟧{text[end : end + CONTEXT]}"
-            item = {"page_id": page_id, "title": title, "start": start, "text": shown.replace("\n", "⏎")}
-            self.examples.setdefault(name, Sample()).add(f"{page_id}:{start}", item)
-        if found:
-            self.marked_paragraphs += len(set(chain.from_iterable(found.values())))
-            self.places.update({name: len(where) for name, where in found.items()})
-            self.paragraphs_of.update({name: len(set(where)) for name, where in found.items()})
-            often = Counter({name: len(where) for name, where in found.items()}).most_common(3)
-            self._add_worst([(sum(map(len, found.values())), -page_id, title, ", ".join(f"{k} {n}" for k, n in often))])
-
-    def _add_worst(self, pages: Iterable[tuple[int, int, str, str]]) -> None:
-        self.worst = nlargest(WORST_PAGES, [*self.worst, *pages])
-
-    def per_thousand(self, name: str | None = None) -> float:
-        """Paragraphs with a remain of the class, or of any, in a thousand."""
-        marked = self.marked_paragraphs if name is None else self.paragraphs_of[name]
-        return 1000 * marked / max(self.paragraphs, 1)
-
-    def add(self, other: "ResidueTally") -> None:
-        """Adds another shard's."""
-        self.pages += other.pages
-        self.paragraphs += other.paragraphs
-        self.marked_paragraphs += other.marked_paragraphs
-        self.places.update(other.places)
-        self.paragraphs_of.update(other.paragraphs_of)
-        for name, sample in other.examples.items():
-            self.examples.setdefault(name, Sample()).add_json(sample.to_json())
-        self._add_worst(other.worst)
-
-    def to_json(self) -> dict[str, Any]:
-        """As written to disk."""
-        return {
-            "pages": self.pages,
-            "paragraphs": self.paragraphs,
-            "marked_paragraphs": self.marked_paragraphs,
-            "places": dict(self.places),
-            "paragraphs_of": dict(self.paragraphs_of),
-            "examples": {name: sample.to_json() for name, sample in self.examples.items()},
-            "worst": [list(page) for page in self.worst],
-        }
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "ResidueTally":
-        """The inverse of `to_json`."""
-        tally = cls(value["pages"], value["paragraphs"], value["marked_paragraphs"])
-        tally.places.update(value["places"])
-        tally.paragraphs_of.update(value["paragraphs_of"])
-        for name, rows in value["examples"].items():
-            tally.examples.setdefault(name, Sample()).add_json(rows)
-        tally.worst = [(count, number, title, classes) for count, number, title, classes in value["worst"]]
-        return tally

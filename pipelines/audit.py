@@ -13,7 +13,7 @@ from corpus.dump_head import read_siteinfo
 from corpus.dump_ranges import DumpRange, plan_ranges
 from corpus.link_audit import LinkTally
 from corpus.partition_rows import PARTS
-from corpus.residue import ResidueTally
+from corpus.residue_tally import ResidueTally
 from pipelines.audit_report import print_links, print_residue
 from pipelines.dataflow import check_dataflow
 from pipelines.folders import shards_of
@@ -25,12 +25,14 @@ from schemas.manifest import Shard
 from transforms.audit_links import CompareLinks, DealPageLinks, ReadSeenLinks, page_links_path, seen_path
 from transforms.audit_residue import AuditResidue
 from transforms.do_units import Unit
+from transforms.reread_pages import ArticleShards
 from transforms.storage import WORK, Storage, open_file
 
 PHASES = ("residue", "seen", "pagelinks", "compare")
 _PLAN = f"{WORK}/audit.plan.json"
 _EXAMPLES = """  mlukit audit OUT                     remains of markup in OUT/articles
-  mlukit audit OUT --dumps DIR         also: links held against the dumps, and pagelinks and linktarget beside them
+  mlukit audit OUT --dumps DIR         also: which of them the authors wrote so; links held against the dumps, and
+                                       pagelinks and linktarget beside them
   mlukit audit OUT --languages en,nl --examples 12"""
 
 
@@ -97,11 +99,12 @@ def audit(asked: argparse.Namespace, beam_flags: Sequence[str]) -> None:
     compared = {code: _find(settings, code, linked, patterns) for code in languages} if asked.dumps else {}
     _begin(run, {"link": fingerprint(linked), "languages": languages, "compared": repr(compared)})
     articles = {language: shards_of(run.storage, f"articles/{language}") for language in languages}
-    residue = _residue(run, articles)
+    shards = {code: _shards(articles[code], compared.get(code)) for code in languages}
+    residue = _residue(run, shards)
     run.storage.write_json("audit/residue.json", {code: tally.to_json() for code, tally in residue.items()})
     print_residue(residue, asked.examples)
     if compared:
-        links = _links(run, articles, compared)
+        links = _links(run, shards, compared)
         run.storage.write_json("audit/links.json", {code: tally.to_json() for code, tally in links.items()})
         print_links(links, asked.examples)
     _clean(run)
@@ -179,22 +182,38 @@ def _say_what_is_missing(language: str, found: DumpSet, dump: bool) -> None:
         say(f"{language}: no linktarget.sql, which names what pagelinks leads to: numbers alone are compared")
 
 
-def _residue(run: Run, articles: Mapping[str, Sequence[Shard]]) -> dict[str, ResidueTally]:
-    units = [
-        AuditResidue(language, number, shard.bytes, shard.path)
-        for language, shards in articles.items()
-        for number, shard in enumerate(shards)
+def _shards(articles: Sequence[Shard], of: Compared | None) -> list[ArticleShards]:
+    """The shards of a language: those of one range of its dump together."""
+    if of is None or not of.ranges:
+        return [ArticleShards(number, (shard.path,), shard.bytes, None, ()) for number, shard in enumerate(articles)]
+    paths = [shard.path for shard in articles]
+    return [
+        ArticleShards(
+            part.shard,
+            tuple(paths[part.shard : part.shard + part.shards]),
+            part.end - part.start,
+            part,
+            of.namespaces,
+        )
+        for part in of.ranges
     ]
+
+
+def _residue(run: Run, shards: Mapping[str, Sequence[ArticleShards]]) -> dict[str, ResidueTally]:
+    units = [AuditResidue(language, some.first, some.size, some) for language, of in shards.items() for some in of]
     run.phase("look for markup", units)
-    tallies = {language: ResidueTally() for language in articles}
+    tallies = {language: ResidueTally() for language in shards}
     for unit in units:
         tallies[unit.language].add(ResidueTally.from_json(run.storage.read_json(unit.path)))
     return tallies
 
 
-def _links(run: Run, articles: Mapping[str, Sequence[Shard]], compared: Mapping[str, Compared]) -> dict[str, LinkTally]:
-    parts = {language: min(PARTS, max(1, len(articles[language]) // 4)) for language in compared}
-    reading = [unit for language in compared for unit in _reading(language, articles, compared, parts[language])]
+def _links(
+    run: Run, shards: Mapping[str, Sequence[ArticleShards]], compared: Mapping[str, Compared]
+) -> dict[str, LinkTally]:
+    numbers = {code: sum(len(some.paths) for some in shards[code]) for code in compared}
+    parts = {code: min(PARTS, max(1, numbers[code] // 4)) for code in compared}
+    reading = [ReadSeenLinks(code, of.first, of.size, of, parts[code]) for code in compared for of in shards[code]]
     run.phase("read links", reading)
     dealing = [
         DealPageLinks(code, 0, file.size, file, of.tables.get("linktarget"), parts[code])
@@ -205,7 +224,7 @@ def _links(run: Run, articles: Mapping[str, Sequence[Shard]], compared: Mapping[
     dealt = {unit.language for unit in dealing}
     comparing: list[Unit] = []
     for language in compared:
-        seen = tuple(seen_path(language, shard) for shard in range(len(articles[language])))
+        seen = tuple(seen_path(language, shard) for shard in range(numbers[language]))
         table = page_links_path(language) if language in dealt else ""
         comparing += [CompareLinks(language, part, len(seen), seen, table) for part in range(parts[language])]
     run.phase("compare links", comparing)
@@ -214,24 +233,3 @@ def _links(run: Run, articles: Mapping[str, Sequence[Shard]], compared: Mapping[
         assert isinstance(unit, CompareLinks)
         tallies[unit.language].add(LinkTally.from_json(run.storage.read_json(unit.path)))
     return tallies
-
-
-def _reading(
-    language: str, articles: Mapping[str, Sequence[Shard]], compared: Mapping[str, Compared], parts: int
-) -> list[ReadSeenLinks]:
-    paths = [shard.path for shard in articles[language]]
-    of = compared[language]
-    if not of.ranges:
-        return [ReadSeenLinks(language, n, 1, (path,), None, (), parts) for n, path in enumerate(paths)]
-    return [
-        ReadSeenLinks(
-            language,
-            part.shard,
-            part.end - part.start,
-            tuple(paths[part.shard : part.shard + part.shards]),
-            part,
-            of.namespaces,
-            parts,
-        )
-        for part in of.ranges
-    ]

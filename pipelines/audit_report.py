@@ -1,34 +1,49 @@
 """What an audit found, as tables to read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from corpus.link_audit import MISSED, RECORDED, SET_ASIDE, TOO_MANY, WRONG, LinkTally
-from corpus.residue import ResidueTally, residue_classes
+from corpus.residue import residue_classes
+from corpus.residue_tally import LEFT, SIDES, UNTOLD, ResidueTally
 
 
 def print_residue(tallies: Mapping[str, ResidueTally], examples: int) -> None:
-    """Paragraphs with remains of markup in a thousand, by language and class; then examples and the worst pages."""
-    found = {name for tally in tallies.values() for name in tally.places}
-    names = [of.name for of in residue_classes(next(iter(tallies), "en")) if of.name in found]
+    """Paragraphs with remains of markup in a thousand, by language, side and class; then examples and worst pages."""
     print("Paragraphs with remains of markup, of 1,000:\n")
-    rows = [["language", "pages", "paragraphs", "any", *names]]
-    for language, tally in tallies.items():
-        rates = [f"{tally.per_thousand(name):.2f}" for name in (None, *names)]
-        rows.append([language, f"{tally.pages:,}", f"{tally.paragraphs:,}", *rates])
-    _print_table(rows)
+    sides = [side for side in SIDES if any(side in tally.sides for tally in tallies.values())]
+    _print_table([["language", "pages", "paragraphs", "any", *sides], *_side_rows(tallies, sides)])
+    print()
+    for side in sides:
+        print(f"{side}: {SIDES[side]}")
+    if UNTOLD in sides:
+        print("So the rates say how much at most is left. --dumps DIR, with the dumps that OUT was made of, tells it.")
+    found = {name for tally in tallies.values() for name in tally.all.places}
+    names = [of.name for of in residue_classes(next(iter(tallies), "en")) if of.name in found]
+    for side in [side for side in sides if side in (UNTOLD, LEFT)]:
+        print(f"\n{side}, by class:\n")
+        rows = [[code, *(f"{of.per_thousand(name, side):.2f}" for name in names)] for code, of in tallies.items()]
+        _print_table([["language", *names], *rows])
     for language, tally in tallies.items():
         _print_residue_examples(language, tally, examples)
 
 
+def _side_rows(tallies: Mapping[str, ResidueTally], sides: Sequence[str]) -> Iterator[list[str]]:
+    for language, tally in tallies.items():
+        rates = [f"{tally.per_thousand(side=side):.2f}" for side in (None, *sides)]
+        yield [language, f"{tally.pages:,}", f"{tally.paragraphs:,}", *rates]
+
+
 def _print_residue_examples(language: str, tally: ResidueTally, number: int) -> None:
-    if not number or not tally.places:
+    if not number or not tally.all.places:
         return
-    for of in residue_classes(language):
-        if of.name in tally.places:
-            print(f"\n{language}  {of.name}  {of.text}: {tally.places[of.name]:,} places")
-            for item in tally.examples[of.name].items()[:number]:
-                print(f"    {item['title']}: {item['text']}")
-    print(f"\n{language}  worst pages")
+    for side, found in tally.sides.items():
+        for of in residue_classes(language):
+            if of.name in found.places:
+                print(f"\n{language}  {side}: {of.name}  {of.text}: {found.places[of.name]:,} places")
+                for item in found.examples[of.name].items()[:number]:
+                    print(f"    {item['title']}: {item['text']}")
+    if tally.worst:
+        print(f"\n{language}  worst pages")
     for places, page_id, title, classes in tally.worst[:number]:
         print(f"    {places:>5}  {title} ({-page_id}): {classes}")
 

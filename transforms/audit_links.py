@@ -13,21 +13,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpus.dump_files import FileInfo
-from corpus.dump_pages import PageReader
-from corpus.dump_ranges import DumpRange
-from corpus.language import Language
-from corpus.language_tables import any_language, with_namespaces
 from corpus.link_audit import SEEN_PAGES, LinkTally, SeenPage, TablePart, compare_pages
 from corpus.page_links import page_parts, write_page_links
-from corpus.redirects import redirect_target
 from corpus.sitelinks import LinkTarget, read_linktarget, read_pagelinks
 from corpus.sql_dump import open_sql
-from corpus.titles import namespace_of
 from corpus.written_links import written_links
 from schemas.manifest import Receipt
-from schemas.records import Page
 from transforms.do_units import Unit
 from transforms.monitor import Monitor
+from transforms.reread_pages import ArticleShards, DumpPages
 from transforms.storage import WORK, Storage, is_local, open_file
 from transforms.write_shards import read_batches
 
@@ -51,54 +45,21 @@ class ReadSeenLinks(Unit):
     """The extracted links of some shards of articles, and those of the wikitext where the dump is there."""
 
     phase: ClassVar[str] = "seen"
-    articles: tuple[str, ...]  # shards, from `number` on
-    dump_range: DumpRange | None  # that the shards were made of
-    header_namespaces: tuple[tuple[int, str], ...]
+    shards: ArticleShards
     parts: int
 
     def run(self, storage: Storage, monitor: Monitor) -> Receipt:
         """Writes a file for each shard."""
         counts: Counter[str] = Counter()
-        pages = None if self.dump_range is None else self._pages(monitor)
-        for shard, path in enumerate(self.articles, self.number):
+        of = self.shards
+        pages = DumpPages(of.dump_range, of.header_namespaces, monitor) if of.dump_range else None
+        for shard, path in enumerate(of.paths, of.first):
             seen = [*_merge(_articles(storage, path, self.language), pages, shard)]
             counts["pages"] += len(seen)
             with storage.write(seen_path(self.language, shard)) as stream:
                 _write_parts(seen, self.parts, cast(BinaryIO, stream))
             monitor.advance()
         return Receipt(self.name, counts=counts)
-
-    def _pages(self, monitor: Monitor) -> "_DumpPages":
-        assert self.dump_range is not None
-        language = with_namespaces(any_language(self.language), dict(self.header_namespaces))
-        reader = PageReader(open_file, self.dump_range, namespace_of_title=lambda title: namespace_of(title, language))
-        return _DumpPages(reader, language, monitor)
-
-
-class _DumpPages:
-    """The pages of a range one after the other, each with the links it has; redirects have none."""
-
-    def __init__(self, reader: PageReader, language: Language, monitor: Monitor) -> None:
-        self._reader, self._language, self._monitor = reader, language, monitor
-        self._records = iter(reader)
-        self._waiting = next(self._records, None)
-
-    def of_shard(self, shard: int) -> Iterator[Page]:
-        """Those whose article is in the shard, or would be."""
-        while self._waiting is not None and self._reader.shard <= shard:
-            self._monitor.advance(pages=1)
-            record, self._waiting = self._waiting, next(self._records, None)
-            if isinstance(record, Page):
-                yield record
-
-    def is_redirect(self, page: Page) -> bool:
-        """As `transforms.parse_articles` tells it."""
-        return page.redirect is not None or redirect_target(page.text, self._language) is not None
-
-    def written(self, page: Page, seen: SeenPage) -> SeenPage:
-        """The page with its links."""
-        links = written_links(page.text, self._language)
-        return SeenPage(seen.page_id, seen.title, True, seen.targets, seen.abroad, links)
 
 
 def _articles(storage: Storage, path: str, language: str) -> Iterator[SeenPage]:
@@ -111,7 +72,7 @@ def _articles(storage: Storage, path: str, language: str) -> Iterator[SeenPage]:
                 yield SeenPage(page_id, title, True, own, abroad, None)
 
 
-def _merge(articles: Iterator[SeenPage], pages: _DumpPages | None, shard: int) -> Iterator[SeenPage]:
+def _merge(articles: Iterator[SeenPage], pages: DumpPages | None, shard: int) -> Iterator[SeenPage]:
     """Articles with the links of their pages, and redirects; both come in the dump's order."""
     if pages is None:
         yield from articles
@@ -119,7 +80,8 @@ def _merge(articles: Iterator[SeenPage], pages: _DumpPages | None, shard: int) -
     article = next(articles, None)
     for page in pages.of_shard(shard):
         if article is not None and article.page_id == page.page_id:
-            yield pages.written(page, article)
+            links = written_links(page.text, pages.language)
+            yield SeenPage(article.page_id, article.title, True, article.targets, article.abroad, links)
             article = next(articles, None)
         elif pages.is_redirect(page):
             yield SeenPage(page.page_id, page.title, False, {}, 0, None)

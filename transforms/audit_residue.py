@@ -1,12 +1,16 @@
-"""Counts remains of markup in a shard of articles."""
+"""Counts remains of markup in shards of articles, and tells by the pages of the dump which of them the author wrote."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from corpus.residue import ResidueTally, residue_classes
+from corpus.author_marks import AuthorMarks
+from corpus.residue import find_residue, residue_classes
+from corpus.residue_tally import ResidueTally
 from schemas.manifest import Receipt
 from transforms.do_units import Unit
 from transforms.monitor import Monitor
+from transforms.reread_pages import ArticleShards, DumpPages
 from transforms.storage import WORK, Storage
 from transforms.write_shards import read_batches
 
@@ -15,10 +19,10 @@ _COLUMNS = ["page_id", "title", "text", "paragraphs"]
 
 @dataclass(frozen=True)
 class AuditResidue(Unit):
-    """Writes what was found as JSON: a few hundred lines, whatever the shard's size."""
+    """Writes what was found as JSON: a few hundred lines, whatever the size of the shards."""
 
     phase: ClassVar[str] = "residue"
-    articles: str  # the shard
+    shards: ArticleShards
 
     @property
     def path(self) -> str:
@@ -26,14 +30,33 @@ class AuditResidue(Unit):
         return f"{WORK}/residue/{self.language}/{self.number:05}.json"
 
     def run(self, storage: Storage, monitor: Monitor) -> Receipt:
-        """See `corpus.residue`."""
-        tally, classes = ResidueTally(), residue_classes(self.language)
-        with storage.open(self.articles) as stream:
-            for batch in read_batches(stream, _COLUMNS):
-                starts = batch["paragraphs"]
-                for row in range(batch.num_rows):
-                    page_id, title, text = (batch[name][row].as_py() for name in _COLUMNS[:3])
-                    tally.add_page(page_id, title, text, [span["start"] for span in starts[row].as_py()], classes)
-                monitor.advance(stream.tell(), pages=batch.num_rows)
+        """See `corpus.residue_tally`."""
+        tally, classes, of = ResidueTally(), residue_classes(self.language), self.shards
+        pages = DumpPages(of.dump_range, of.header_namespaces, monitor) if of.dump_range else None
+        for shard, path in enumerate(of.paths, of.first):
+            wikitext = None if pages is None else ((page.page_id, page.text) for page in pages.of_shard(shard))
+            for row in self._articles(storage, path, monitor):
+                text, author = row["text"], None
+                if pages is not None and wikitext is not None:
+                    written = _page(wikitext, row["page_id"])
+                    if any(find_residue(text, classes)):
+                        author = AuthorMarks(written, pages.language, classes)
+                starts = [span["start"] for span in row["paragraphs"]]
+                tally.add_page(row["page_id"], row["title"], text, starts, classes, author)
         storage.write_json(self.path, tally.to_json())
         return Receipt(self.name, counts={"pages": tally.pages, "paragraphs": tally.paragraphs})
+
+    @staticmethod
+    def _articles(storage: Storage, path: str, monitor: Monitor) -> Iterator[dict[str, Any]]:
+        with storage.open(path) as stream:
+            for batch in read_batches(stream, _COLUMNS):
+                yield from ({name: batch[name][row].as_py() for name in _COLUMNS} for row in range(batch.num_rows))
+                monitor.advance(pages=batch.num_rows)
+
+
+def _page(wikitext: Iterator[tuple[int, str]], page_id: int) -> str:
+    """The text of a page; both come in the dump's order, which has redirects besides."""
+    text = next((text for number, text in wikitext if number == page_id), None)
+    if text is None:
+        raise ValueError(f"article {page_id} is not in the dump, or not in its place")
+    return text

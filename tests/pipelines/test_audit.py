@@ -78,13 +78,27 @@ def read(folder: Path, name: str) -> Any:
 def test_residue(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert audit.main([str(folder / "out")]) == 0
     residue = read(folder, "residue.json")
-    assert residue["places"] == {"{{ }}": 1, "|": 1, "space before punctuation": 1}
+    assert residue["all"]["places"] == {"{{ }}": 1, "|": 1, "space before punctuation": 1}
+    assert [*residue["sides"]] == ["untold"]
     assert residue["pages"] == 3
     assert [page[2] for page in residue["worst"]] == ["Rhine", "Town"]
     shown = capsys.readouterr().out
     assert "A river⟦ ,⟧ in Germany" in shown
+    assert "--dumps DIR, with the dumps that OUT was made of, tells it." in shown
     assert "Link targets" not in shown
     assert not (folder / "out/audit/links.json").exists()
+
+
+def test_residue_beside_the_wikitext(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert audit.main([str(folder / "out"), "--dumps", str(folder / "dumps")]) == 0
+    residue = read(folder, "residue.json")
+    assert {side: found["places"] for side, found in residue["sides"].items()} == {
+        "written": {"{{ }}": 1, "|": 1, "space before punctuation": 1}
+    }
+    assert residue["worst"] == []
+    shown = capsys.readouterr().out
+    assert "written: the author wrote it so, as text" in shown
+    assert "untold" not in shown
 
 
 def test_against_the_wikitext(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

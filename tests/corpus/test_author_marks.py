@@ -1,0 +1,38 @@
+"""What of a text's oddities the author wrote: literal cases, and time."""
+
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from corpus.author_marks import AuthorMarks
+from corpus.language_tables import any_language
+from corpus.residue import find_residue, residue_classes
+
+CASES = Path(__file__).resolve().parents[1] / "cases" / "author_marks.toml"
+
+
+def cases() -> list[Any]:
+    groups = tomllib.loads(CASES.read_text(encoding="utf-8"))["group"]
+    return [
+        pytest.param(group["language"], case, id=repr(case["wikitext"])) for group in groups for case in group["cases"]
+    ]
+
+
+@pytest.mark.parametrize(("code", "case"), cases())
+def test_case(code: str, case: dict[str, Any]) -> None:
+    classes = residue_classes(code)
+    author = AuthorMarks(case["wikitext"], any_language(code), classes)
+    places = list(find_residue(case["text"], classes))
+    assert [author.account_for(case["text"], place) or "left" for place in places] == case["sides"]
+
+
+@pytest.mark.parametrize(
+    "piece", ["{{", "[[", "<ref>", "<ref name=a/>", "[http://x ", "\n<!--", "=", "''", "[[a|", "\n{|", " ,"]
+)
+def test_time_is_bounded(piece: str) -> None:
+    start = time.perf_counter()
+    AuthorMarks(piece * (80_000 // len(piece)) + "-->", any_language("en"), residue_classes("en"))
+    assert time.perf_counter() - start < 3

@@ -1,0 +1,48 @@
+"""The pages of a dump once more, beside the articles that were made of them: for an audit."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from corpus.dump_pages import PageReader
+from corpus.dump_ranges import DumpRange
+from corpus.language import Language
+from corpus.language_tables import any_language, with_namespaces
+from corpus.redirects import redirect_target
+from corpus.titles import namespace_of
+from schemas.records import Page
+from transforms.monitor import Monitor
+from transforms.storage import open_file
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleShards:
+    """Some shards of articles, and the range of a dump that they were made of."""
+
+    first: int  # the number of the first
+    paths: tuple[str, ...]
+    size: int  # bytes to read, about
+    dump_range: DumpRange | None  # None where the dump is not there
+    header_namespaces: tuple[tuple[int, str], ...]
+
+
+class DumpPages:
+    """The pages of a range one after the other."""
+
+    def __init__(self, dump_range: DumpRange, header: tuple[tuple[int, str], ...], monitor: Monitor) -> None:
+        self.language: Language = with_namespaces(any_language(dump_range.language), dict(header))
+        self._reader = PageReader(open_file, dump_range, namespace_of_title=lambda t: namespace_of(t, self.language))
+        self._monitor = monitor
+        self._records = iter(self._reader)
+        self._waiting = next(self._records, None)
+
+    def of_shard(self, shard: int) -> Iterator[Page]:
+        """Those whose article is in the shard, or would be."""
+        while self._waiting is not None and self._reader.shard <= shard:
+            self._monitor.advance(pages=1)
+            record, self._waiting = self._waiting, next(self._records, None)
+            if isinstance(record, Page):
+                yield record
+
+    def is_redirect(self, page: Page) -> bool:
+        """As `transforms.parse_articles` tells it."""
+        return page.redirect is not None or redirect_target(page.text, self.language) is not None
