@@ -1,0 +1,104 @@
+"""The tokenizer's files of an export: what `AutoTokenizer` makes an `MLukeTokenizer` of, with our ids.
+
+transformers 4 reads `sentencepiece.bpe.model` and puts the ids in order itself. transformers 5 needs `tokenizer.json`:
+of the SentencePiece model alone its ids are shifted. Its `MLukeTokenizer` moreover takes only the pieces from
+`tokenizer.json`, and loses the normaliser (so `（` and `…` are unknown) and the place of `<unk>`, unless its
+configuration has `trust_remote_code`: then `TokenizersBackend.convert_to_native_format` hands on the whole file. No
+code is run for it, there is none here. Seen in 5.24.
+
+`<mask>` takes no space before it along (XLM-R's does): SentencePiece drops a space at the end anyway, and with it
+`MLukeTokenizer` of transformers 5 would not find `<mask>` in a text with entities.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, normalizers, pre_tokenizers, processors
+from tokenizers.models import Unigram
+
+from corpus.tokenizer import BOS_ID, EOS_ID, MASK_PIECE, SPECIAL_PIECES, UNK_ID, WORD_START
+from pretraining.hugging_face.sentencepiece_model import read_unigram_model
+
+SENTENCEPIECE_FILE, TOKENIZER_FILE, TOKENIZER_CONFIG_FILE = (
+    "sentencepiece.bpe.model",
+    "tokenizer.json",
+    "tokenizer_config.json",
+)
+TOKENIZER_CLASS = "MLukeTokenizer"
+_FIRST_PIECES = 3  # <unk>, <s>, </s> of SentencePiece's ids, in whose place stand the SPECIAL_PIECES
+
+
+def fast_tokenizer(model: bytes) -> Tokenizer:
+    """A tokenizer of the tokenizers library with the ids of `corpus.tokenizer.Tokenizer`.
+
+    Each step is one of SentencePiece's: its table of characters, blanks to one and none at the end, ▁ before the
+    first word, the best pieces by their log probabilities. Where it differs from SentencePiece: docs/checkpoints.md.
+
+    Raises:
+        TokenizerError: the model cannot be said so.
+    """
+    unigram = read_unigram_model(model)
+    pieces = [(piece, 0.0) for piece in SPECIAL_PIECES] + [*unigram.pieces[_FIRST_PIECES:], (MASK_PIECE, 0.0)]
+    tokenizer = Tokenizer(Unigram(pieces, unk_id=UNK_ID))
+    blanks = [normalizers.Strip(left=False, right=True), normalizers.Replace(Regex(" {2,}"), WORD_START)]
+    table = [normalizers.Precompiled(unigram.charsmap)] if unigram.charsmap else []
+    tokenizer.normalizer = normalizers.Sequence([*table, *blanks])
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement=WORD_START, prepend_scheme="always")
+    tokenizer.decoder = decoders.Metaspace(replacement=WORD_START, prepend_scheme="always")
+    bos, _, eos, _ = SPECIAL_PIECES
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{bos} $A {eos}",
+        pair=f"{bos} $A {eos} {eos} $B {eos}",
+        special_tokens=[(bos, BOS_ID), (eos, EOS_ID)],
+    )
+    tokenizer.add_special_tokens([AddedToken(piece, normalized=False) for piece in (*SPECIAL_PIECES, MASK_PIECE)])
+    return tokenizer
+
+
+def tokenizer_config(mask_id: int, *, max_tokens: int, max_entities: int, max_mention_tokens: int) -> dict[str, Any]:
+    """What goes into tokenizer_config.json; the limits are those of training."""
+    bos, pad, eos, unknown = SPECIAL_PIECES
+    special = {**dict(enumerate(SPECIAL_PIECES)), mask_id: MASK_PIECE}
+    return {
+        "tokenizer_class": TOKENIZER_CLASS,
+        "trust_remote_code": True,  # the whole of tokenizer.json, see above
+        "model_max_length": max_tokens,
+        "max_entity_length": max_entities,
+        "max_mention_length": max_mention_tokens,
+        "task": None,
+        "clean_up_tokenization_spaces": False,
+        "bos_token": bos,
+        "cls_token": bos,
+        "pad_token": pad,
+        "eos_token": eos,
+        "sep_token": eos,
+        "unk_token": unknown,
+        "mask_token": _added_token(MASK_PIECE) | {"__type": "AddedToken"},
+        "added_tokens_decoder": {str(number): _added_token(piece) for number, piece in special.items()},
+    }
+
+
+def _added_token(piece: str) -> dict[str, Any]:
+    switches = dict.fromkeys(("lstrip", "normalized", "rstrip", "single_word"), False)
+    return {"content": piece, **switches, "special": True}
+
+
+def write_tokenizer(model: bytes, folder: Path, *, max_tokens: int, max_entities: int, max_mention_tokens: int) -> int:
+    """Writes the tokenizer's three files.
+
+    Returns:
+        Its size: ids are 0 to size - 1.
+
+    Raises:
+        TokenizerError: the SentencePiece model is none that transformers' mLUKE tokenizer can be made of.
+    """
+    tokenizer = fast_tokenizer(model)
+    size: int = tokenizer.get_vocab_size()
+    config = tokenizer_config(
+        size - 1, max_tokens=max_tokens, max_entities=max_entities, max_mention_tokens=max_mention_tokens
+    )
+    (folder / SENTENCEPIECE_FILE).write_bytes(model)
+    tokenizer.save(str(folder / TOKENIZER_FILE), pretty=False)
+    (folder / TOKENIZER_CONFIG_FILE).write_text(json.dumps(config, ensure_ascii=False, indent=1) + "\n")
+    return size
