@@ -104,6 +104,7 @@ class DataConfig:
     seed: int = 1
     batch_size: int = 2048  # examples a step, over all ranks [mLUKE]
     language_exponent: float = 0.7  # a language is drawn with probability ∝ its examples ^ this [mLUKE]
+    shuffled_groups: int = 4  # row groups of a language in memory at once, whose examples are mixed; more: more variety
     micro_batch_tokens: int = 16_384  # words that go through the model at once: what a GPU's memory allows
     max_tokens: int = 512  # of an example, <s> and </s> counted [mLUKE]
     max_entities: int = 128  # of an example [LUKE]
@@ -116,7 +117,7 @@ class DataConfig:
     objective: Objective = "words and entities"  # "words": the paper's baseline of extra training on the same text
 
     def __post_init__(self) -> None:
-        _positive(self, "batch_size", "max_tokens", "max_entities", "max_mention_tokens")
+        _positive(self, "batch_size", "shuffled_groups", "max_tokens", "max_entities", "max_mention_tokens")
         _shares(self, "word_mask_share", "word_mask_token_share", "word_random_share", "entity_mask_share")
         if self.word_mask_token_share + self.word_random_share > 1:
             raise ConfigError(

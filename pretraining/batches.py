@@ -1,0 +1,165 @@
+"""The batches of a run: a pure function of the seed and the step, read ahead in a thread.
+
+A step has `batch_size` examples. Each rank reads what the step needs, takes its share of the examples, masks and packs
+them: what it sees of an example does not depend on how many ranks there are.
+"""
+
+import queue
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TypeAlias
+
+import numpy as np
+
+from pretraining.batch import Batch
+from pretraining.config import ConfigError, DataConfig
+from pretraining.counter_random import Bits, Integers, permutation, random_bits, random_key
+from pretraining.example_rows import ExampleRows, concatenate
+from pretraining.examples import Corpus, Group
+from pretraining.masking import mask_rows
+from pretraining.order import Draws, Order
+from pretraining.packing import Capacities, capacities, deal, fill_batch, pack, sizes_of
+from pretraining.row_limits import RowLimits
+
+STEPS_AHEAD = 2
+
+Item: TypeAlias = tuple[int, list[Batch]] | BaseException | None  # None: there are no more
+
+
+class BatchSource:
+    """The batches of every step. Keeps a window of row groups a language in memory; one thread at a time uses it."""
+
+    def __init__(self, corpus: Corpus, config: DataConfig) -> None:
+        self._corpus, self._config = corpus, config
+        rows = {language: [group.train for group in groups] for language, groups in corpus.groups.items()}
+        self._order = Order(config.seed, rows, config.language_exponent, config.shuffled_groups)
+        self._kept: dict[str, OrderedDict[Group, ExampleRows]] = {name: OrderedDict() for name in self._order.languages}
+        self.capacities = run_capacities(corpus, config)  # of every batch
+
+    def step(self, step: int, rank: int = 0, world: int = 1) -> list[Batch]:
+        """The micro-batches of a rank in a step; the number of them can differ between ranks and steps.
+
+        Args:
+            step: counted from 0.
+
+        Raises:
+            ConfigError: there are more ranks than examples in a step.
+            ExamplesError: a shard is damaged, or does not keep to the limits.
+        """
+        if self._config.batch_size < world:
+            raise ConfigError(f"batch_size {self._config.batch_size} is less than the {world} ranks")
+        parts = [
+            part
+            for draws in self._order.draws(step * self._config.batch_size, self._config.batch_size)
+            for part in self._parts(draws)
+        ]
+        tokens = np.concatenate([rows.tokens[own] for rows, own, _ in parts])
+        mine = deal(tokens, world)[rank]
+        bounds = np.searchsorted(mine, np.cumsum([0, *(len(own) for _, own, _ in parts)]))
+        firsts = np.cumsum([0, *(len(own) for _, own, _ in parts)])
+        taken = []
+        for number, (rows, own, keys) in enumerate(parts):
+            chosen = mine[bounds[number] : bounds[number + 1]] - firsts[number]
+            taken.append(rows.take(own[chosen], keys[chosen]))
+        return _packed(concatenate(taken), self._config, self._corpus.vocabulary_size, self.capacities)
+
+    def _parts(self, draws: Draws) -> Iterator[tuple[ExampleRows, Integers, Bits]]:
+        """The rows of each group that draws lie in: all of the group's, those drawn, and their keys."""
+        groups = self._corpus.groups[draws.language]
+        key = random_key(self._config.seed, "masks", draws.language, draws.epoch)
+        for number in np.unique(draws.groups).tolist():
+            rows = self._read(draws.language, groups[number])
+            own = np.flatnonzero(rows.train)[draws.rows[draws.groups == number]]
+            yield rows, own, random_bits(key, groups[number].first_row + own)
+
+    def _read(self, language: str, group: Group) -> ExampleRows:
+        kept = self._kept[language]
+        if group not in kept:
+            if len(kept) >= self._config.shuffled_groups:
+                kept.popitem(last=False)
+            kept[group] = read_rows(self._corpus, group, self._config)
+        kept.move_to_end(group)
+        return kept[group]
+
+
+def run_capacities(corpus: Corpus, config: DataConfig) -> Capacities:
+    """The shapes of a run's batches: from what an example has on average when languages are drawn as they are."""
+    weights = {language: n**config.language_exponent for language, n in corpus.train_examples.items() if n}
+    total = sum(weights.values())
+    tokens = sum(weight * corpus.means[language].tokens for language, weight in weights.items()) / total
+    entities = sum(weight * corpus.means[language].entities for language, weight in weights.items()) / total
+    return capacities(config, tokens, entities)
+
+
+def read_rows(corpus: Corpus, group: Group, config: DataConfig) -> ExampleRows:
+    """A group's rows, without entities where the objective is words alone."""
+    rows = corpus.read(group, RowLimits.of(config, corpus.vocabulary_size, corpus.entity_vocabulary_size))
+    return rows.without_entities() if config.objective == "words" else rows
+
+
+def _packed(rows: ExampleRows, config: DataConfig, vocabulary_size: int, room: Capacities) -> list[Batch]:
+    masked = mask_rows(rows, config, vocabulary_size)
+    return [fill_batch(masked, examples, room) for examples in pack(sizes_of(masked), room.limits)]
+
+
+def validation_batches(corpus: Corpus, config: DataConfig, language: str, examples: int) -> Iterator[Batch]:
+    """Batches of examples of the split `validation`, the same whenever they are asked for; none where there are none.
+
+    Args:
+        examples: at most so many, out of row groups in an order that the seed decides.
+    """
+    groups, room = corpus.groups[language], run_capacities(corpus, config)
+    key = random_key(config.seed, "validation masks", language)
+    left, parts = examples, []
+    for number in permutation(random_key(config.seed, "validation", language), len(groups)).tolist():
+        if left and groups[number].validation:
+            rows = read_rows(corpus, groups[number], config)
+            own = np.flatnonzero(~rows.train)[:left]
+            parts.append(rows.take(own, random_bits(key, groups[number].first_row + own)))
+            left -= len(own)
+    if parts:
+        yield from _packed(concatenate(parts), config, corpus.vocabulary_size, room)
+
+
+def prefetch(
+    source: BatchSource, first_step: int, steps: int, rank: int = 0, world: int = 1
+) -> Iterator[tuple[int, list[Batch]]]:
+    """The batches of `steps` steps from `first_step` on, made in a thread ahead of their use.
+
+    What goes wrong there is raised here. The thread ends when the iterator is closed or used up.
+    """
+    ready: queue.Queue[Item] = queue.Queue(maxsize=STEPS_AHEAD)
+    closed = threading.Event()
+    arguments = source, range(first_step, first_step + steps), rank, world, ready, closed
+    thread = threading.Thread(target=_make, args=arguments, name="batches", daemon=True)
+    thread.start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        closed.set()
+        thread.join()
+
+
+def _make(
+    source: BatchSource, steps: range, rank: int, world: int, ready: queue.Queue[Item], closed: threading.Event
+) -> None:
+    try:
+        for step in steps:
+            _put((step, source.step(step, rank, world)), ready, closed)
+            if closed.is_set():
+                return
+        _put(None, ready, closed)
+    except BaseException as error:  # whatever it is, the thread that waits must learn of it
+        _put(error, ready, closed)
+
+
+def _put(item: Item, ready: queue.Queue[Item], closed: threading.Event) -> None:
+    while not closed.is_set():
+        with suppress(queue.Full):
+            ready.put(item, timeout=0.1)
+            break
