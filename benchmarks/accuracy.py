@@ -4,7 +4,7 @@ Each dump of a folder goes through `mlukit link` and is held against
 - the oracle: MediaWiki itself renders the same pages, and its scorer compares (scripts by --oracle, with their README);
 - pagelinks: `mlukit audit` with the table of the dump where one lies beside it, else with one made of what MediaWiki
   recorded while it rendered, in the schema of today (pagelinks and linktarget);
-- residue: what `mlukit audit` finds of markup, and how much of it a reader of MediaWiki's page sees, too.
+- residue: what `mlukit audit` finds of markup, whose doing it is, and how much of it MediaWiki's page has, too.
 What is absent is left out and named.
 
 usage: python benchmarks/accuracy.py FOLDER… [--oracle SCRIPTS --siteinfo DIR] [--work DIR] [--write docs/accuracy.md]
@@ -38,7 +38,8 @@ sys.path.insert(0, str(ROOT))
 from corpus.dump_files import language_of  # noqa: E402
 from corpus.language_tables import any_language  # noqa: E402
 from corpus.link_audit import MISSED, RECORDED, SET_ASIDE, WRONG, LinkTally  # noqa: E402
-from corpus.residue import ResidueTally, find_residue, residue_classes  # noqa: E402
+from corpus.residue import find_residue, residue_classes  # noqa: E402
+from corpus.residue_tally import LEFT, SIDES, UNTOLD, ResidueTally  # noqa: E402
 
 BEGIN, END = "<!-- tables: written by benchmarks/accuracy.py -->", "<!-- end of tables -->"
 SCORES = ("precision", "recall", "anchors", "paragraphs", "extra")
@@ -354,21 +355,36 @@ def link_table(results: Sequence[Result]) -> list[str]:
 
 
 def residue_table(results: Sequence[Result], with_oracle: bool) -> list[str]:
-    found = Counter[str]()
-    for r in results:
-        found.update(r.residue.places)
-    names = [of.name for of in residue_classes("en") if of.name in found]
-    rows = [["dump", "paragraphs", "any", *(["not shown by MediaWiki"] if with_oracle else []), *map(code, names)]]
-    clean = [r.name for r in results if not r.residue.places]
-    for r in results:
-        if not r.residue.places:
-            continue
+    """Paragraphs in 1,000 with remains of markup, by side; what extraction left, by class, and each place of it."""
+    sides = [side for side in SIDES if side != UNTOLD]
+    shown = ["not shown by MediaWiki"] if with_oracle else []
+    found = [r for r in results if r.residue.all.places]
+    rows = [["dump", "paragraphs", "any", *sides, *shown, "worst class of what is left"]]
+    for r in found:
         ours = [f"{1000 * r.our_paragraphs / max(r.residue.paragraphs, 1):.2f}"] if with_oracle else []
-        rates = [f"{r.residue.per_thousand(name):.2f}" for name in names]
-        rows.append([r.name, str(r.residue.paragraphs), f"{r.residue.per_thousand():.2f}", *ours, *rates])
+        rates = [f"{r.residue.per_thousand(side=side):.2f}" for side in (None, *sides)]
+        rows.append([r.name, str(r.residue.paragraphs), *rates, *ours, worst_class(r.residue)])
+    clean = [r.name for r in results if not r.residue.all.places]
     lines = ["### Residue: paragraphs in 1,000", "", *markdown(rows), f"None at all in {', '.join(clean)}.", ""]
+    lines += markdown([["side", "what it means"], *([side, SIDES[side]] for side in sides)])
+    lines += ["Left, up to five of a class:", ""]
+    lines += [f"- {r.name}: {line}" for r in found for line in left_examples(r.residue)] or ["- nothing"]
     examples = [f"- {r.name}: {line.replace('|', '/')}" for r in results for line in r.our_examples[:12]]
-    return [*lines, "Not shown by MediaWiki:", "", *(examples or ["- nothing"])] if with_oracle else lines
+    return [*lines, "", "Not shown by MediaWiki:", "", *(examples or ["- nothing"])] if with_oracle else lines
+
+
+def worst_class(tally: ResidueTally) -> str:
+    left = tally.sides.get(LEFT)
+    if left is None:
+        return "–"
+    name, _ = max(left.paragraphs_of.items(), key=lambda item: (item[1], item[0]))
+    return f"{code(name)} {tally.per_thousand(name, LEFT):.2f}"
+
+
+def left_examples(tally: ResidueTally) -> Iterator[str]:
+    for name, sample in tally.sides[LEFT].examples.items() if LEFT in tally.sides else ():
+        for item in sample.items()[:5]:
+            yield f"{name} / {item['title']} / {item['text']}".replace("|", "/").replace("⏎", " ")
 
 
 def code(name: str) -> str:
