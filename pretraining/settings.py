@@ -1,0 +1,272 @@
+"""What a user can choose of a run: a flag for every field of the configuration, with defaults by model and stage.
+
+No torch here: `mlukit train --help` and wrong flags are answered at once.
+"""
+
+import argparse
+import difflib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, NoReturn, get_args
+
+from pretraining.config import (
+    MODELS,
+    ConfigError,
+    DataConfig,
+    ModelConfig,
+    ModelSize,
+    Objective,
+    Precision,
+    TrainingConfig,
+    changed,
+    learning_rate,
+)
+from pretraining.setting_help import HELP
+
+CONFIGS = (ModelConfig, DataConfig, TrainingConfig)
+# what may differ when a run goes on: none of it decides what is learnt, but for the order in which sums are rounded
+OPERATIONAL = frozenset(
+    ["micro_batch_tokens", "compile", "fully_sharded", "checkpoint_interval", "checkpoints_kept", "log_interval"]
+)
+_CHOICES = {"precision": get_args(Precision), "objective": get_args(Objective), "stage": ("1", "2")}
+_TINY: Mapping[str, Any] = {  # minutes on a laptop, where the paper's numbers take weeks of GPUs
+    "batch_size": 32,
+    "micro_batch_tokens": 4_096,
+    "steps": 1_000,
+    "warmup_steps": 50,
+    "learning_rate": 1e-3,
+    "validation_interval": 100,
+    "validation_examples": 64,
+    "checkpoint_interval": 100,
+}
+_EPILOG = """examples:
+  mlukit train --examples OUT --model tiny --stage 2 --output RUN      on a laptop
+  mlukit train --examples OUT --init INIT --stage 1 --output RUN1      from XLM-R: first the new parameters alone,
+  mlukit train --examples OUT --init RUN1 --stage 2 --output RUN2      then all of them
+  mlukit train --resume RUN2                                           go on after a kill, a crash, a reboot
+  torchrun --nproc-per-node 8 -m pretraining train --examples OUT --init RUN1 --stage 2 --output RUN2
+  torchrun --nproc-per-node 8 -m pretraining train --resume RUN2
+INIT is made by `mlukit import`. docs/pretraining.md tells the rest.
+"""
+
+
+class SettingsError(ConfigError):
+    """What was asked for makes no run; its text shows the value and what would be accepted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainSettings:
+    """What a user asked for.
+
+    Attributes:
+        output: the folder of a new run, or of the one to resume.
+        examples: the output folder of `mlukit build`; None only where a run is resumed that knows it.
+        init: INIT or RUN, whose weights a new run starts from; None: from random ones.
+        model: None where --model was not given.
+        chosen: the fields of the configuration given by flags.
+    """
+
+    output: Path
+    examples: Path | None
+    init: Path | None
+    model: ModelSize | None
+    resume: bool
+    chosen: Mapping[str, Any]
+
+
+def parse(arguments: Sequence[str]) -> TrainSettings:
+    """Reads the flags of `mlukit train`; a wrong one ends the process with status 2 and one line that says why."""
+    parser = _parser()
+    values = vars(parser.parse_args(arguments))
+    paths = {name: values.pop(name) for name in ("output", "examples", "init", "resume", "model")}
+    chosen = {name: value for name, value in values.items() if value is not None}
+    try:
+        return _checked(paths, chosen)
+    except ConfigError as error:
+        parser.error(str(error))
+
+
+def _checked(paths: Mapping[str, Any], chosen: Mapping[str, Any]) -> TrainSettings:
+    examples, init, model = paths["examples"], paths["init"], paths["model"]
+    if paths["resume"] is not None:
+        _check_resume(paths, chosen)
+        return TrainSettings(
+            output=paths["resume"], examples=examples, init=None, model=None, resume=True, chosen=chosen
+        )
+    if examples is None:
+        raise SettingsError("--examples is missing: the output folder of `mlukit build`")
+    if paths["output"] is None:
+        raise SettingsError("--output is missing: the folder to write the run to")
+    if paths["output"].exists():
+        raise SettingsError(
+            f"--output {paths['output']} exists: go on with it by --resume {paths['output']}, or name another folder"
+        )
+    return TrainSettings(output=paths["output"], examples=examples, init=init, model=model, resume=False, chosen=chosen)
+
+
+def _check_resume(paths: Mapping[str, Any], chosen: Mapping[str, Any]) -> None:
+    for name in ("output", "init", "model"):
+        if paths[name] is not None:
+            raise SettingsError(f"--{name} does not go with --resume: the run has its own")
+    fixed = sorted(set(chosen) - OPERATIONAL)
+    if fixed:
+        raise SettingsError(
+            f"{_flag(fixed[0])} does not go with --resume: it was decided when the run began; these may change: "
+            + ", ".join(_flag(name) for name in sorted(OPERATIONAL))
+        )
+
+
+def model_config(settings: TrainSettings, found: ModelConfig | None, words: int, entities: int) -> ModelConfig:
+    """The model of a new run.
+
+    Args:
+        found: that of the weights it starts from, None without `--init`.
+        words: rows of the vocabulary of pieces that the examples were made with.
+        entities: rows of their entity vocabulary.
+
+    Raises:
+        SettingsError: the weights have another shape than the flags or the examples.
+    """
+    chosen = _of(ModelConfig, settings.chosen)
+    facts = {"vocabulary_size": words, "entity_vocabulary_size": entities}
+    for name, value in facts.items():
+        if chosen.get(name, value) != value:
+            raise SettingsError(f"{_flag(name)} {chosen[name]} is not that of the examples, {value}")
+    if found is None:
+        return changed(MODELS[settings.model or "base"], {**chosen, **facts})
+    shape = {**(_sizes(MODELS[settings.model]) if settings.model else {}), **_sizes_of(chosen), **facts}
+    for name, value in shape.items():
+        if (has := getattr(found, name)) != value:
+            wanted = "the examples have" if name in facts else "asked for is"
+            raise SettingsError(f"--init {settings.init} has {name} {has}, and {wanted} {value}")
+    return changed(found, chosen)
+
+
+def data_config(settings: TrainSettings) -> DataConfig:
+    """How a new run takes its examples."""
+    return changed(DataConfig(), _of(DataConfig, {**_defaults(settings), **settings.chosen}))
+
+
+def training_config(settings: TrainSettings, model: ModelConfig, *, gpu: bool) -> TrainingConfig:
+    """How a new run trains: the flags over the defaults of its model and stage, float32 uncompiled without a GPU."""
+    chosen = _of(TrainingConfig, settings.chosen)
+    values = {} if gpu else {"precision": "float32", "compile": False}
+    values["learning_rate"] = learning_rate(_size(model), chosen.get("stage", TrainingConfig().stage))
+    values |= _of(TrainingConfig, _defaults(settings))
+    if "warmup_steps" not in chosen and "steps" in chosen:  # a short run keeps a warm-up of a tenth at most
+        values["warmup_steps"] = min(values.get("warmup_steps", TrainingConfig().warmup_steps), chosen["steps"] // 10)
+    return changed(TrainingConfig(), {**values, **chosen})
+
+
+def _defaults(settings: TrainSettings) -> Mapping[str, Any]:
+    return _TINY if settings.model == "tiny" else {}
+
+
+def _size(model: ModelConfig) -> ModelSize:
+    return "large" if model.hidden_size >= MODELS["large"].hidden_size else "base"
+
+
+def _sizes(model: ModelConfig) -> dict[str, Any]:
+    return _sizes_of({f.name: getattr(model, f.name) for f in fields(model)})
+
+
+def _sizes_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the values that weights are bound to; the sizes of vocabularies are the examples' to say."""
+    free = ("hidden_dropout", "attention_dropout", "initializer_range", "entity_aware_attention")
+    return {n: v for n, v in values.items() if n not in free and not n.endswith("vocabulary_size")}
+
+
+def _of(config: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    names = {f.name for f in fields(config)}
+    return {name: value for name, value in values.items() if name in names}
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse with one line for an error, and the nearest flag for a typo."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the process with status 2."""
+        self.exit(2, f"{self.prog}: {message}\n")
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse, but for what it says of an unknown flag."""
+        values, unknown = self.parse_known_args(args, namespace)
+        for word in unknown:
+            known = [option for action in self._actions for option in action.option_strings]
+            self.error(f"unknown flag {word}{nearest(word.partition('=')[0], known) or ' (see --help)'}")
+        return values
+
+
+def nearest(word: str, accepted: Sequence[str]) -> str:
+    """ "; did you mean …?" for a word that is nearly an accepted one, else nothing."""
+    close = difflib.get_close_matches(word, accepted, 1)
+    return f": did you mean {close[0]}?" if close else ""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="mlukit train",
+        description="Trains an mLUKE model on the examples of `mlukit build`.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    run = parser.add_argument_group("the run")
+    run.add_argument("--examples", type=Path, metavar="OUT", help="output folder of `mlukit build`")
+    run.add_argument("--output", type=Path, metavar="RUN", help="folder to write; it must not exist yet")
+    run.add_argument("--init", type=Path, metavar="INIT", help="weights to start from: of `mlukit import`, or a run's")
+    run.add_argument("--resume", type=Path, metavar="RUN", help="go on with a run from its last whole checkpoint")
+    run.add_argument(
+        "--model", type=_one_of(tuple(MODELS)), metavar="SIZE", help=f"{', '.join(MODELS)} (default: base, or INIT's)"
+    )
+    for config in CONFIGS:
+        group = parser.add_argument_group(config.__name__.removesuffix("Config").lower())
+        for name, kind, default in _fields(config):
+            _add(group, name, kind, default)
+    return parser
+
+
+def _fields(config: type[Any]) -> Iterator[tuple[str, type[Any], Any]]:
+    for f in fields(config):
+        yield f.name, type(f.default), f.default
+
+
+def _add(group: argparse._ArgumentGroup, name: str, kind: type[Any], default: Any) -> None:
+    tiny = f"; tiny: {_TINY[name]}" if name in _TINY else ""
+    text = HELP[name].replace("%", "%%")
+    if kind is bool:
+        shown = f"{text} (default: {'yes' if default else 'no'})"
+        group.add_argument(_flag(name), action=argparse.BooleanOptionalAction, default=None, help=shown)
+        return
+    reader = _one_of(_CHOICES[name], kind) if name in _CHOICES else _number(kind)
+    metavar = {int: "N", float: "X"}.get(kind, "NAME")
+    group.add_argument(_flag(name), type=reader, metavar=metavar, help=f"{text} (default: {default}{tiny})")
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _one_of(accepted: Sequence[str], kind: type[Any] = str) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        if text not in accepted:
+            shown = ", ".join(map(repr, accepted))
+            raise argparse.ArgumentTypeError(f"{text!r} is not one of {shown}{nearest(text, accepted)}")
+        return kind(text)
+
+    return read
+
+
+def _number(kind: type[Any]) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        try:
+            value = kind(text.replace("_", "").replace(",", "") if kind is int else text)
+        except ValueError:
+            value = None
+        if value is None or value < 0 or not value < float("inf"):
+            wanted = "a whole number" if kind is int else "a number"
+            raise argparse.ArgumentTypeError(f"{text!r} is not {wanted} of at least 0")
+        return value
+
+    return read

@@ -1,0 +1,13 @@
+"""`mlukit train`."""
+
+from collections.abc import Sequence
+
+from pretraining.settings import parse
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the command; its exit status."""
+    settings = parse(arguments)
+    from pretraining.run import start  # torch, which takes seconds: after the flags were found right
+
+    return start(settings)
