@@ -110,7 +110,7 @@ def _filled(values: Sequence[int], spare: int, filling: int) -> Tensor:
 
 def padded(examples: Sequence[MaskedExample], config: ModelConfig = SMALL) -> dict[str, Tensor]:
     """The arguments of `LukeForMaskedLM`."""
-    words, entities = (max(len(ids) for ids in kind) for kind in zip(*((e.token_ids, e.entity_ids) for e in examples)))
+    words, entities = max(len(e.token_ids) for e in examples), max(len(e.entity_ids) for e in examples)
     longest = max((end - start for e in examples for start, end in e.mentions), default=1)
     shape = (len(examples), words)
     arguments = {
