@@ -76,6 +76,21 @@ class ExampleRows:
             keys=self.keys[rows] if keys is None else keys,
         )
 
+    def part(self, first: int, end: int) -> Self:
+        """The rows from `first` to before `end`, without a copy."""
+        tokens, entities = self.token_offsets[first : end + 1], self.entity_offsets[first : end + 1]
+        inside = slice(entities[0], entities[-1])
+        return type(self)(
+            token_ids=self.token_ids[tokens[0] : tokens[-1]],
+            token_offsets=tokens - tokens[0],
+            entity_ids=self.entity_ids[inside],
+            entity_starts=self.entity_starts[inside],
+            entity_ends=self.entity_ends[inside],
+            entity_offsets=entities - entities[0],
+            train=self.train[first:end],
+            keys=self.keys[first:end],
+        )
+
     def without_entities(self) -> Self:
         """The rows as text alone."""
         none = np.empty(0, np.int32)

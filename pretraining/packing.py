@@ -92,8 +92,8 @@ def sizes_of(masked: MaskedRows) -> Integers:
         rows.entities,
         np.bincount(row_of_entity, lengths, minlength=len(rows)).astype(np.int64),
         np.ones(len(rows), np.int64),
-        np.diff(np.searchsorted(masked.word_targets, rows.token_offsets)),
-        np.diff(np.searchsorted(masked.entity_targets, rows.entity_offsets)),
+        np.diff(masked.word_target_offsets),
+        np.diff(masked.entity_target_offsets),
     )
     return np.stack(columns, axis=1)
 
@@ -121,17 +121,17 @@ def pack(sizes: Integers, limits: Sequence[int]) -> list[Integers]:
     Returns:
         The examples of each micro-batch, in ascending order.
     """
-    shares = sizes / np.maximum(limits, 1)
-    loads = np.zeros((max(1, math.ceil(shares.sum(axis=0).max(initial=0) - _ROUNDING)), len(limits)))
+    shares = np.ascontiguousarray(sizes / np.maximum(limits, 1))[:, :, None]
+    loads = np.zeros((len(limits), max(1, math.ceil(shares.sum(axis=0).max(initial=0) - _ROUNDING))))
     placed = np.empty(len(sizes), np.int64)
     for example in np.argsort(-sizes[:, 0], kind="stable").tolist():
-        fullest = (loads + shares[example]).max(axis=1)
+        fullest = np.maximum.reduce(loads + shares[example])
         best = int(fullest.argmin())
         if fullest[best] > 1 + _ROUNDING:
-            best, loads = len(loads), np.concatenate([loads, np.zeros((1, len(limits)))])
-        loads[best] += shares[example]
+            best, loads = loads.shape[1], np.pad(loads, ((0, 0), (0, 1)))
+        loads[:, best] += shares[example, :, 0]
         placed[example] = best
-    return [np.flatnonzero(placed == number) for number in range(len(loads)) if (placed == number).any()]
+    return [np.flatnonzero(placed == number) for number in range(loads.shape[1]) if (placed == number).any()]
 
 
 def fill_batch(masked: MaskedRows, examples: Integers, room: Capacities) -> Batch:
@@ -143,10 +143,10 @@ def fill_batch(masked: MaskedRows, examples: Integers, room: Capacities) -> Batc
     first_word, first_entity = offsets_of(words), offsets_of(entities)
     word_place = ranges(np.zeros_like(words), words)
     mention_lengths = (rows.entity_ends - rows.entity_starts)[entity_at].astype(np.int64)
-    masked_words, word_labels = _targets(rows.token_ids, masked.word_targets, rows.token_offsets, examples, first_word)
-    masked_entities, entity_labels = _targets(
-        rows.entity_ids, masked.entity_targets, rows.entity_offsets, examples, first_entity
-    )
+    words_at, word_numbers = _targets(masked.word_targets, masked.word_target_offsets, examples)
+    entities_at, entity_numbers = _targets(masked.entity_targets, masked.entity_target_offsets, examples)
+    masked_words = words_at + np.repeat(first_word[:-1] - rows.token_offsets[examples], word_numbers)
+    masked_entities = entities_at + np.repeat(first_entity[:-1] - rows.entity_offsets[examples], entity_numbers)
     starts = first_word + first_entity  # of the examples in the stream, and where the last one ends
     return Batch(
         token_ids_W=_filled(masked.token_ids[token_at], room.words, PAD_ID),
@@ -162,9 +162,9 @@ def fill_batch(masked: MaskedRows, examples: Integers, room: Capacities) -> Batc
         ),
         sequence_starts_S1=_sequence_starts(starts, room),
         masked_words_PW=_filled(masked_words, room.word_targets, 0),
-        word_labels_PW=_filled(word_labels, room.word_targets, IGNORED),
+        word_labels_PW=_filled(rows.token_ids[words_at], room.word_targets, IGNORED),
         masked_entities_PE=_filled(masked_entities, room.entity_targets, 0),
-        entity_labels_PE=_filled(entity_labels, room.entity_targets, IGNORED),
+        entity_labels_PE=_filled(rows.entity_ids[entities_at], room.entity_targets, IGNORED),
         longest=room.longest,
         examples=len(examples),
         words=len(token_at),
@@ -174,14 +174,10 @@ def fill_batch(masked: MaskedRows, examples: Integers, room: Capacities) -> Batc
     )
 
 
-def _targets(
-    ids: npt.NDArray[np.int32], targets: Integers, offsets: Integers, examples: Integers, firsts: Integers
-) -> tuple[Integers, npt.NDArray[np.int32]]:
-    """Where the examples' targets stand in the batch, and what stood there."""
-    bounds = np.searchsorted(targets, offsets)
-    numbers = np.diff(bounds)[examples]
-    chosen = targets[ranges(bounds[:-1][examples], numbers)]
-    return chosen + np.repeat(firsts[:-1] - offsets[examples], numbers), ids[chosen]
+def _targets(targets: Integers, offsets: Integers, examples: Integers) -> tuple[Integers, Integers]:
+    """The targets of examples, and how many each has."""
+    numbers = np.diff(offsets)[examples]
+    return targets[ranges(offsets[examples], numbers)], numbers
 
 
 def _filled(values: npt.NDArray[np.signedinteger], size: int, filler: int) -> torch.Tensor:
