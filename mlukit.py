@@ -18,7 +18,15 @@ COMMANDS = {
     "audit": ("pipelines.audit", "how much markup is left in articles, and which links are missing or wrong"),
     "inspect": ("pipelines.inspect", "look at what was written, a record at a time"),
     "verify": ("pipelines.verify", "read again what was written, and say what is changed or missing"),
+    "train": ("pretraining.train", "training examples -> a model, on GPUs or a laptop"),
+    "import": (
+        "pretraining.hugging_face.import_checkpoint",
+        "XLM-R or mLUKE of transformers -> weights to train from",
+    ),
+    "export": ("pretraining.hugging_face.export", "a trained model -> what transformers loads"),
+    "fill": ("pretraining.fill", "ask a trained model which entity a text means"),
 }
+EXTRA = ("safetensors", "tensorboard", "torch", "transformers")  # packages that only some installations have
 
 
 def usage() -> str:
@@ -26,7 +34,7 @@ def usage() -> str:
     width = max(map(len, COMMANDS))
     commands = "\n".join(f"  {name:<{width}}  {text}" for name, (_, text) in COMMANDS.items())
     return (
-        "mlukit: from Wikipedia dumps to multilingual entity training examples\n\n"
+        "mlukit: from Wikipedia dumps to multilingual entity training examples, and to models\n\n"
         f"usage: mlukit COMMAND [FLAGS]\n\ncommands:\n{commands}\n\n"
         "examples:\n"
         "  mlukit download --dumps DIR --languages en,de,ja --dry-run\n"
@@ -58,9 +66,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _call(command: str, arguments: Sequence[str]) -> int:
-    module = importlib.import_module(COMMANDS[command][0])
     try:
+        module = importlib.import_module(COMMANDS[command][0])
         status: int = module.main(arguments)
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRA:
+            raise
+        print(f"mlukit {command} needs {error.name}: pip install 'mlukit[train]'", file=sys.stderr)
+        return 1
     except BrokenPipeError:  # the reader of our output has gone, as in `mlukit inspect … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

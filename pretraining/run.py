@@ -122,7 +122,7 @@ def _prepare_new(settings: TrainSettings) -> Prepared:
         "examples": str(settings.examples.resolve()),
         "data": dict(corpus.fingerprints),
         "init": str(settings.init.resolve()) if settings.init else None,
-        "new_parameters": sorted(new),
+        "new_parameters": sorted(new) if settings.init else None,  # None: all
         "starts": [],
     }
     return Prepared(settings.output, config, corpus, initial, None, 0, new, facts)
@@ -138,8 +138,10 @@ def _prepare_resume(settings: TrainSettings) -> Prepared:
             f"{dict(corpus.fingerprints)}: --examples names where they lie now"
         )
     done, folder = last_whole_checkpoint(run, _say)
-    new = frozenset(facts["new_parameters"])
     model = PretrainingModel(config.model)
+    new = frozenset(name for name, _ in model.named_parameters())
+    if facts["new_parameters"] is not None:
+        new = frozenset(facts["new_parameters"])
     freeze(model, config, new)
     return Prepared(run, config, corpus, model, folder, done, new, facts)
 

@@ -1,6 +1,8 @@
-"""Imports point one way: schemas <- corpus <- transforms <- pipelines <- mlukit."""
+"""Imports point one way: schemas <- corpus <- transforms <- pipelines, and corpus <- pretraining; mlukit above all."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +14,17 @@ FLOORS = {  # package -> what it may import of ours
     "corpus": {"schemas", "corpus"},
     "transforms": {"schemas", "corpus", "transforms"},
     "pipelines": {"schemas", "corpus", "transforms", "pipelines"},
+    "pretraining": {"schemas", "corpus", "pretraining"},
 }
 OURS = {*FLOORS, "mlukit"}
-KEPT_OUT = {"apache_beam", "torch"}  # of schemas and corpus
+OF_TRAINING = {"torch", "transformers", "safetensors", "tensorboard"}  # an extra, never on Beam's workers
+KEPT_OUT = {
+    "schemas": {"apache_beam", *OF_TRAINING},
+    "corpus": {"apache_beam", *OF_TRAINING},
+    "transforms": OF_TRAINING,
+    "pipelines": OF_TRAINING,
+    "pretraining": {"apache_beam"},
+}
 FILES = sorted(file for package in FLOORS for file in (ROOT / package).rglob("*.py"))
 
 
@@ -48,5 +58,16 @@ def test_imports_point_down(file: Path) -> None:
     names = set(imported(file.read_text(encoding="utf-8")))
     assert names & OURS <= FLOORS[package]
     assert "a relative import" not in names
-    if package in ("schemas", "corpus"):
-        assert not names & KEPT_OUT
+    assert not names & KEPT_OUT[package]
+
+
+@pytest.mark.parametrize("command", ["build", "inspect"])
+def test_other_commands_do_without_torch(command: str) -> None:
+    program = (
+        "import sys, mlukit\n"
+        f"try: status = mlukit.main(['{command}', '--help'])\n"
+        "except SystemExit as exit: status = exit.code\n"
+        f"print(status, {sorted(OF_TRAINING)!r} & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert done.stdout.splitlines()[-1] == "0 set()", done
