@@ -158,7 +158,7 @@ def _train(prepared: Prepared, ranks: Ranks, stop: StopSignal) -> int:
         _write_facts(prepared, ranks)
     model = prepared.model.to(ranks.device)
     called = parallel(model, config.training, ranks)
-    optimizer = make_optimizer(model, config.training, prepared.new)
+    optimizer = make_optimizer(model, config.training)
     if prepared.checkpoint:
         checkpoint.load(prepared.checkpoint, model, optimizer)
     progress = _progress(prepared, ranks) if ranks.first else None
