@@ -1,0 +1,92 @@
+"""Reads a model folder in the layout of transformers: config.json, and tensors from safetensors or a weights-only file.
+
+Nothing in it is trusted: a pickle that is more than tensors is refused, and an index names files of the folder only.
+"""
+
+import json
+import pickle
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+_SAFETENSORS, _PYTORCH = "model.safetensors", "pytorch_model.bin"
+_INDEX = ".index.json"  # of weights in several files
+
+
+class CheckpointError(ValueError):
+    """A model folder cannot be read, or does not fit; its text says what was found, and what would be accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A model of transformers as it lies in its folder."""
+
+    folder: Path
+    config: Mapping[str, Any]
+    tensors: Mapping[str, Tensor]  # by the names in the file
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """Reads a model folder.
+
+    Raises:
+        CheckpointError: a file is missing or is not what its name says.
+    """
+    if not folder.is_dir():
+        raise CheckpointError(f"there is no folder {folder}")
+    config = read_json_object(folder / "config.json")
+    tensors: dict[str, Tensor] = {}
+    for file in _weight_files(folder):
+        tensors |= _tensors(file)
+    return Checkpoint(folder, config, tensors)
+
+
+def read_json_object(file: Path) -> dict[str, Any]:
+    """The object of a JSON file; CheckpointError where it is missing, or is none."""
+    try:
+        value = json.loads(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{file} cannot be read: {error}") from error
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{file} is not a JSON object")
+    return value
+
+
+def _weight_files(folder: Path) -> Iterator[Path]:
+    """The files of the weights, safetensors before anything else."""
+    for name in (_SAFETENSORS, _PYTORCH):
+        if (folder / name).is_file():
+            yield folder / name
+            return
+        if (index := folder / f"{name}{_INDEX}").is_file():
+            yield from _indexed(index)
+            return
+    raise CheckpointError(f"{folder} has neither {_SAFETENSORS} nor {_PYTORCH}, nor an index ({_SAFETENSORS}{_INDEX})")
+
+
+def _indexed(index: Path) -> Iterator[Path]:
+    places = read_json_object(index).get("weight_map")
+    if not isinstance(places, dict):
+        raise CheckpointError(f"{index} has no weight_map")
+    for name in sorted(set(map(str, places.values()))):
+        if Path(name).name != name:
+            raise CheckpointError(f"{index} names {name!r}, which is no file of its folder")
+        yield index.with_name(name)
+
+
+def _tensors(file: Path) -> dict[str, Tensor]:
+    try:
+        if file.suffix == ".safetensors":
+            return load_file(file)
+        value = torch.load(file, map_location="cpu", weights_only=True)
+    except (OSError, SafetensorError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+        raise CheckpointError(f"{file} cannot be read as tensors alone: {error}") from error
+    if not isinstance(value, Mapping) or not all(isinstance(tensor, Tensor) for tensor in value.values()):
+        raise CheckpointError(f"{file} holds something else than tensors by name")
+    return {str(name): tensor for name, tensor in value.items()}

@@ -1,0 +1,86 @@
+"""`mlukit export`: a run's model for transformers."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pretraining.config import ConfigError
+from pretraining.run_folder import (
+    CHECKPOINTS,
+    RUN,
+    RunFolderError,
+    checkpoints,
+    read_json,
+    read_model_config,
+    read_run_config,
+    weights_file,
+)
+
+_EPILOG = """example:
+  mlukit export RUN --output DIR
+then, in Python: transformers.LukeForMaskedLM.from_pretrained("DIR"). docs/checkpoints.md tells the rest.
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the command; its exit status."""
+    asked = _parser().parse_args(arguments)
+    from pretraining.hugging_face.checkpoint_files import CheckpointError  # torch, which takes seconds
+
+    try:
+        _export(asked.run, asked.output, asked.examples)
+    except (CheckpointError, ConfigError, RunFolderError, OSError) as error:
+        print(f"mlukit export: {error}", file=sys.stderr)
+        return 2
+    print(f"{asked.output} is a model for transformers; its README.md tells how to load it")
+    return 0
+
+
+def _export(run: Path, output: Path, examples: Path | None) -> None:
+    from safetensors.torch import load_file
+
+    from pretraining.hugging_face.exported_model import export_model
+    from pretraining.hugging_face.model_card import Training
+
+    config = read_model_config(run)
+    weights = weights_file(run, say=lambda text: print(f"mlukit export: {text}", file=sys.stderr))
+    training = None
+    if (run / CHECKPOINTS).is_dir():
+        facts = read_json(run / RUN)
+        examples = examples or Path(facts["examples"])
+        _check_belongs(run, examples, facts["data"])
+        steps = next(done for done, folder in checkpoints(run) if folder == weights.parent)
+        training = Training(read_run_config(run), steps, facts["init"] and Path(facts["init"]).name)
+    if examples is None:
+        raise RunFolderError(f"{run} is no run, which would know its examples: name them by --examples")
+    data = training.config.data if training else None
+    export_model(config, load_file(weights), examples, output, data=data, training=training)
+
+
+def _check_belongs(run: Path, examples: Path, fingerprints: dict[str, str]) -> None:
+    """Refuses a tokenizer or an entity vocabulary that is not that of the run."""
+    from pretraining.hugging_face.model_card import examples_inputs
+
+    for name, found in examples_inputs(examples).items():
+        if found != fingerprints[name]:
+            raise RunFolderError(
+                f"{run} was trained with the {name} {fingerprints[name]}, {examples} has {found}: "
+                "--examples names where the examples of the run lie now"
+            )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mlukit export",
+        description="Writes a trained model in the layout of transformers, its tokenizer and model card with it.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of `mlukit train`; or INIT of `mlukit import`")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to write")
+    parser.add_argument(
+        "--examples", type=Path, metavar="OUT", help="output folder of `mlukit build` (default: where RUN found it)"
+    )
+    return parser

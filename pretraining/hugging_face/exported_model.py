@@ -1,0 +1,103 @@
+"""Writes a model folder that `LukeForMaskedLM.from_pretrained` and `AutoTokenizer.from_pretrained` load."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from corpus.tokenizer import Tokenizer, TokenizerError
+from corpus.vocabulary import EntityVocabulary, VocabularyError
+from pretraining.config import DataConfig, ModelConfig
+from pretraining.examples import TOKENIZER, VOCABULARY
+from pretraining.hugging_face.checkpoint_files import CheckpointError
+from pretraining.hugging_face.entity_vocabulary import ENTITY_VOCABULARY_FILE, write_entity_vocabulary
+from pretraining.hugging_face.luke_config import luke_config
+from pretraining.hugging_face.model_card import Training, model_card
+from pretraining.hugging_face.names import TIED, hugging_face_names, to_hugging_face
+from pretraining.hugging_face.new_folder import new_folder
+from pretraining.hugging_face.tokenizer_files import write_tokenizer
+from pretraining.run_folder import write_json
+
+_ENTITY_DECODER = "entity_predictions.decoder.weight"  # tied by every version; the largest tensor there is
+_POOLER = "luke.pooler.dense"
+_POOLER_SEED = 0
+
+
+def export_model(
+    config: ModelConfig,
+    weights: Mapping[str, Tensor],
+    examples: Path,
+    output: Path,
+    *,
+    data: DataConfig | None = None,
+    training: Training | None = None,
+) -> None:
+    """Writes a model in the layout of transformers.
+
+    Args:
+        weights: the parameters, by our names.
+        examples: the folder that it was trained on: its tokenizer, its entity vocabulary and its manifests.
+        output: the folder to write; it must not exist, or be empty.
+        data: limits of the examples, which become the tokenizer's.
+        training: what the model card says of the run.
+
+    Raises:
+        CheckpointError: the weights and the examples do not belong together, or a parameter is missing.
+        FileExistsError: the output is not empty.
+    """
+    sentencepiece = _sentencepiece(config, examples / TOKENIZER)
+    _check_entities(config, examples / VOCABULARY)
+    if missing := sorted(set(hugging_face_names(config)) - set(weights)):
+        raise CheckpointError(f"the weights lack {len(missing)} parameters of the model, such as {missing[0]}")
+    data = data or DataConfig()
+    with new_folder(output) as folder:
+        write_json(folder / "config.json", luke_config(config))
+        save_file(_tensors(config, weights), folder / "model.safetensors", {"format": "pt"})
+        write_tokenizer(
+            sentencepiece,
+            folder,
+            max_tokens=data.max_tokens,
+            max_entities=data.max_entities,
+            max_mention_tokens=data.max_mention_tokens,
+        )
+        write_entity_vocabulary(examples / VOCABULARY, folder / ENTITY_VOCABULARY_FILE)
+        (folder / "README.md").write_text(model_card(config, examples, training), encoding="utf-8")
+
+
+def _tensors(config: ModelConfig, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What the file holds: the word decoder too, which transformers 5 does not tie; a pooler, which it misses else."""
+    tensors = {name: tensor.float().contiguous() for name, tensor in to_hugging_face(config, weights)}
+    for copy, original in TIED.items():
+        if copy != _ENTITY_DECODER:
+            tensors[copy] = tensors[original].clone()
+    size = config.hidden_size
+    random = torch.Generator().manual_seed(_POOLER_SEED)
+    tensors[f"{_POOLER}.weight"] = torch.randn(size, size, generator=random) * config.initializer_range
+    tensors[f"{_POOLER}.bias"] = torch.zeros(size)
+    return tensors
+
+
+def _sentencepiece(config: ModelConfig, file: Path) -> bytes:
+    """The SentencePiece model, of the size that the word table is for."""
+    try:
+        model = file.read_bytes()
+        tokenizer = Tokenizer.load(model)
+    except (OSError, TokenizerError) as error:
+        raise CheckpointError(f"{file}: {error}") from error
+    if tokenizer.size != config.vocabulary_size:
+        raise CheckpointError(
+            f"{file} makes a vocabulary of {tokenizer.size:,}, the model has one of {config.vocabulary_size:,}"
+        )
+    return model
+
+
+def _check_entities(config: ModelConfig, file: Path) -> None:
+    try:
+        with file.open("rb") as stream:
+            size = EntityVocabulary.open(stream).size
+    except (OSError, VocabularyError) as error:
+        raise CheckpointError(f"{file}: {error}") from error
+    if size != config.entity_vocabulary_size:
+        raise CheckpointError(f"{file} has {size:,} entities, the model has {config.entity_vocabulary_size:,}")

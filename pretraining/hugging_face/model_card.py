@@ -1,0 +1,152 @@
+"""The README.md of an exported model: what it is, what it was trained on, and how to load it."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from pretraining.config import ModelConfig, RunConfig
+from pretraining.hugging_face.checkpoint_files import CheckpointError, read_json_object
+from schemas.manifest import MANIFEST
+
+Manifest: TypeAlias = Mapping[str, Any]
+
+_TEXT_LICENCE = """\
+The text is Wikipedia's, by its contributors, under [CC BY-SA 4.0](https://creativecommons.org/licenses/by-sa/4.0/)
+(and the GFDL, in part); the items are Wikidata's, [CC0](https://creativecommons.org/publicdomain/zero/1.0/). Under
+which licence the weights are published is for whoever publishes them to say."""
+
+_LOADING = """\
+```python
+from transformers import AutoTokenizer, LukeForMaskedLM
+
+tokenizer = AutoTokenizer.from_pretrained("DIR")
+model = LukeForMaskedLM.from_pretrained("DIR")
+text = "{text}"
+inputs = tokenizer(text, entity_spans=[{span}], return_tensors="pt")  # without `entities`: [MASK]
+best = model(**inputs).entity_logits[0, 0].topk(5).indices.tolist()
+names = {{}}
+for name, entity in tokenizer.entity_vocab.items():
+    names.setdefault(entity, name)  # the first is the QID
+print([names[entity] for entity in best])
+```
+
+Entities are named by QID (`Q64`) or by title (`de:Berlin`). A mention should begin and end at a blank: within a word,
+`MLukeTokenizer` begins a new one. Copy the tokenizer's files rather than saving them anew with transformers 5, which
+leaves the normaliser out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What is told of the run."""
+
+    config: RunConfig
+    steps: int  # done
+    init: str | None  # what it started from
+
+
+def model_card(config: ModelConfig, examples: Path, training: Training | None) -> str:
+    """The text of README.md, Markdown with the front matter of a model repository.
+
+    Args:
+        examples: the folder whose manifests say what the examples were made of.
+
+    Raises:
+        CheckpointError: it has no finished examples.
+    """
+    languages = _manifests(examples / "examples")
+    vocabulary = read_json_object(examples / "vocabulary" / MANIFEST)
+    parts = [
+        _front_matter(languages),
+        "# mLUKE, trained by mlukit",
+        "A multilingual model of words and entities: XLM-R's encoder over the words of a text and the entities that it "
+        "mentions, trained to fill in masked words and masked entities (Ri, Yamada, Tsuruoka, 2022).",
+        "## Loading it",
+        _LOADING.format(text="Berlin is the capital of Germany.", span="(0, 6)"),
+        "## Model",
+        _settings(asdict(config)),
+        *([] if training is None else _training(training)),
+        "## Data",
+        _counts(languages),
+        f"{config.entity_vocabulary_size:,} entities, the special ones included.",
+        "How they were made:",
+        _settings(_options(languages, vocabulary)),
+        "Fingerprints (SHA-256 of the tokenizer's model file, and of the names of the entities in order):",
+        _settings(_inputs(languages)),
+        "Made of:",
+        _sources(languages),
+        "## Licence of the text",
+        _TEXT_LICENCE,
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _manifests(folder: Path) -> dict[str, Manifest]:
+    found: dict[str, Manifest] = {
+        path.parent.name: read_json_object(path) for path in sorted(folder.glob(f"*/{MANIFEST}"))
+    }
+    if not found:
+        raise CheckpointError(f"{folder} has no folder of a language with its {MANIFEST}")
+    return found
+
+
+def _front_matter(languages: Iterable[str]) -> str:
+    lines = ["library_name: transformers", "pipeline_tag: fill-mask", "tags: [mluke, luke, entities, wikipedia]"]
+    return "\n".join(["---", "language:", *(f"- {json.dumps(code)}" for code in languages), *lines, "---"])
+
+
+def _training(training: Training) -> Iterator[str]:
+    start = f"It started from {training.init}." if training.init else "It started from random parameters."
+    yield "## Training"
+    yield f"{training.steps:,} steps of stage {training.config.training.stage}. {start}"
+    yield _settings(asdict(training.config.data) | asdict(training.config.training))
+
+
+def _counts(languages: Mapping[str, Manifest]) -> str:
+    rows = [
+        (
+            code,
+            manifest["counts"].get("examples", 0),
+            manifest["counts"].get("examples train", 0),
+            manifest["counts"].get("tokens", 0),
+            manifest["flows"]["mentions"]["out"],
+        )
+        for code, manifest in languages.items()
+    ]
+    totals = ("all", *(sum(column) for column in list(zip(*rows, strict=True))[1:]))
+    return _table(("language", "examples", "of them to train on", "tokens", "mentions"), [*rows, totals])
+
+
+def _options(languages: Mapping[str, Manifest], vocabulary: Manifest) -> dict[str, Any]:
+    """The options of the stages, those of all languages alike once."""
+    return {**vocabulary["options"], **next(iter(languages.values()))["options"]}
+
+
+def examples_inputs(examples: Path) -> dict[str, str]:
+    """The fingerprints of the tokenizer and the entities that examples were made with; CheckpointError without any."""
+    return _inputs(_manifests(examples / "examples"))
+
+
+def _inputs(languages: Mapping[str, Manifest]) -> dict[str, str]:
+    inputs = next(iter(languages.values()))["inputs"]
+    return {name: inputs[name] for name in ("tokenizer", "entities")}
+
+
+def _sources(languages: Mapping[str, Manifest]) -> str:
+    sources = {source["name"]: source for manifest in languages.values() for source in manifest["sources"]}
+    rows = [(s["language"], s["kind"], f"`{s['name']}`", s["bytes"], _checksum(s)) for _, s in sorted(sources.items())]
+    return _table(("language", "kind", "file", "bytes", "checksum"), rows)
+
+
+def _checksum(source: Manifest) -> str:
+    return next((f"{kind} `{source[kind]}`" for kind in ("sha256", "sha1", "md5") if source.get(kind)), "")
+
+
+def _settings(values: Mapping[str, Any]) -> str:
+    return _table(("setting", "value"), [(f"`{name}`", json.dumps(value)) for name, value in values.items()])
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:
+    lines = [" | ".join(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row) for row in rows]
+    return "\n".join(f"| {line} |" for line in (" | ".join(head), " | ".join("---" for _ in head), *lines))
