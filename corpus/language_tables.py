@@ -115,7 +115,11 @@ def _written_for(code: str) -> dict[str, Any]:
     known = _shared("disambiguation.toml").get(code, {})
     templates = ["Disambig", "Disambiguation", *known.get("templates", ())]
     titles = ["disambiguation", *known.get("titles", ())]
-    return {"disambiguation": {"templates": templates, "titles": titles}, "date": {"titles": ["(?=...){year}"]}}
+    return {
+        "disambiguation": {"templates": templates, "titles": titles},
+        "date": {"titles": ["(?=...){year}"]},
+        "variants": _shared("variants.toml").get(code, {}),
+    }
 
 
 def _build(made: Mapping[str, Any], written: Mapping[str, Any]) -> Language:

@@ -11,7 +11,8 @@ from schemas.records import Link, Section, Span
 _KEPT = re.compile(f"{KEPT}([0-9]+){KEPT}")
 _LINE_END_ENTITY = re.compile("&(?:#0*(?:9|10|13)|#[xX]0*[9aAdD]|NewLine|Tab);")
 _ENTITY = re.compile("&[^&;\\s]{1,40};")
-_INVISIBLE = "\u00ad\u200b\u200e\u200f\ufeff"  # soft hyphen, zero-width space, marks of direction
+# soft hyphen, zero-width space, marks of direction, embeddings and isolates
+_INVISIBLE = "\u00ad\u200b\ufeff\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _PADDED = (f"{LINK_TEXT} ", f" {LINK_END}", f"{LINK_TEXT}{LINK_END}")
 _EMPTY_LINK = re.compile(f"{LINK}[0-9]+{LINK_TEXT}( ?){LINK_END}")
 _PADDING_BEFORE = re.compile(f"({LINK}[0-9]+{LINK_TEXT}) ")

@@ -17,7 +17,7 @@ _BLOCKS = (
 )  # fmt: skip
 _CODE = ("syntaxhighlight", "source")
 _TEXT = ("nowiki", "pre", "poem")
-_IGNORED = ("noinclude", "/noinclude", "onlyinclude", "/onlyinclude")
+_IGNORED = ("noinclude", "/noinclude", "onlyinclude", "/onlyinclude", "langconvert", "/langconvert")
 _NAMES = (*_NOTHING, *_INLINE, *_BLOCKS, *_CODE, *_TEXT)
 
 _OPEN = re.compile(rf"<(?:!--|({'|'.join((*_NAMES, *_IGNORED))})(?=\s|/?>))", re.IGNORECASE)

@@ -22,6 +22,7 @@ _HIDDEN = re.compile(
 )
 
 
+_BARE_READING = re.compile(r"(?<!</rp>)<rt(?:\s[^<>]*)?>([^<>]*)</rt\s*>", re.IGNORECASE)
 _CELL_EDGES = ("td", "th", "tr", "caption")
 _EMPTY = ("wbr", "meta", "link")
 _LONGEST_ATTRIBUTES = 2_000  # characters looked at for what hides an element
@@ -31,6 +32,8 @@ def strip_html_tags(text: str, dropped: list[str]) -> str:
     """`text` without tags; block tags and <br> leave their markers. Elements that go whole are added to `dropped`."""
     if "<" not in text:
         return text
+    if "<rt" in text:
+        text = _BARE_READING.sub(_in_brackets, text)
     tags = [tag for tag in _TAG.finditer(text) if tag[2].lower() in _SHOWN]
     ends: dict[int, int] | None = None
     out: list[str] = []
@@ -47,6 +50,14 @@ def strip_html_tags(text: str, dropped: list[str]) -> str:
             dropped.append(text[tag.end() : at])
     out.append(text[at:])
     return "".join(out)
+
+
+def _in_brackets(reading: re.Match[str]) -> str:
+    """A reading above a word, which without <rp> has no brackets: in a row with the word it would be a part of it."""
+    shown = reading[1].strip()
+    if not shown:
+        return ""
+    return f"({shown})" if shown.isascii() else f"（{shown}）"
 
 
 def _mark(tag: re.Match[str], name: str) -> str:

@@ -34,7 +34,7 @@ def parse_wikitext(text: str, title: str, language: Language) -> ParsedText:
         raise WikitextError("page too long", f"{len(text):,} characters; at most {MAX_CHARACTERS:,} are read")
     table = load_template_table(language.code)
     stripped = Stripped()
-    templates = TemplateReader(table, Functions(title, table))
+    templates = TemplateReader(table, Functions(title, table, stripped))
     page = normalise_title(title, language) or Title(language.code, 0, title)
     links = LinkReader(page, language, table.picture_places)
 

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from corpus.wikitext.extension_tags import Stripped, strip_extension_tags
 from corpus.wikitext.markers import HOLE
+from corpus.wikitext.template_pattern import split_arguments
 from corpus.wikitext.template_table import TemplateTable
 
 _CASES: dict[str, Callable[[str], str]] = {
@@ -21,6 +23,7 @@ class Functions:
 
     title: str
     table: TemplateTable
+    stripped: Stripped
 
     def value(self, name: str, inner: Callable[[], str]) -> str | None:
         """The value of `{{name|…}}`; None where it is no function, or one whose value the page does not settle.
@@ -43,6 +46,11 @@ class Functions:
             number, pipe, _ = argument.partition("|")
             numbers = self.table.conventions.numbers
             return numbers.plain(number.strip()) if pipe else numbers.written(number.strip())
-        if function == "#tag":
-            return "" if argument.lstrip().lower().startswith("ref") else HOLE
-        return None
+        return self._tag(argument) if function == "#tag" else None
+
+    def _tag(self, argument: str) -> str:
+        """{{#tag:name|content|attributes}} is <name attributes>content</name>."""
+        name, _, given = argument.partition("|")
+        name = name.strip().lower()
+        content = split_arguments(f"|{given}").get("1", "")
+        return strip_extension_tags(f"<{name}>{content}</{name}>", self.stripped) if name.isalnum() else HOLE

@@ -111,8 +111,9 @@ class TemplateReader:
             pattern = self.names[name] = self.table.pattern(name)
         if pattern is not None and depth <= MAX_DEPTH:
             shown = _edited(text, name_end, end, [(s, e, r.replace("|", PIPE)) for s, e, r in piece.edits])
+            spaced = text.startswith("| ", name_end) and text[max(0, start - 3) : start - 2].isalnum()
             shown = pattern.render(shown, self.table.conventions).replace(PIPE, "|")
-            return TAG + shown + TAG_END  # as within a <span>
+            return (" " if spaced else "") + TAG + shown + TAG_END  # as within a <span>
         if ":" in name or not name.islower() or not name[:1].isalnum():
             value = self.functions.value(name, lambda: _edited(text, start, end, piece.edits))
             if value is not None:

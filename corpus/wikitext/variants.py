@@ -3,8 +3,9 @@
 import re
 
 from corpus.language import Language
+from corpus.wikitext.markers import TAG, TAG_END
 
-_INNERMOST = re.compile(r"-\{((?:(?!-\{|\}-)[^\n])*)\}-")
+_INNERMOST = re.compile(r"-\{((?:(?!-\{|\}-).)*)\}-", re.DOTALL)  # over line ends, too
 _HIDDEN = frozenset("HT")  # a rule for the page, the page's title: nothing is shown here
 _MAX_DEPTH = 10
 
@@ -14,10 +15,15 @@ def resolve_variants(text: str, language: Language) -> str:
     if "-{" not in text or not language.variants:
         return text
     for _ in range(_MAX_DEPTH):
-        text, count = _INNERMOST.subn(lambda rule: _shown(rule[1], language), text)
+        text, count = _INNERMOST.subn(lambda rule: _apart(_shown(rule[1], language)), text)
         if not count:
             break
     return text
+
+
+def _apart(shown: str) -> str:
+    """What follows a rule is no part of a link in it: links are read before rules."""
+    return shown + TAG + TAG_END if shown.endswith("]]") else shown
 
 
 def _shown(rule: str, language: Language) -> str:
@@ -31,8 +37,9 @@ def _shown(rule: str, language: Language) -> str:
     by_variant: dict[str, str] = {}
     for part in re.split(rf";\s*(?={'|'.join(map(re.escape, language.variants))}\s*:|$)", content):
         variant, colon, value = part.partition(":")
-        if colon and variant.strip() in language.variants:
-            by_variant[variant.strip()] = value.strip()
+        variant = variant.rpartition("=>")[2].strip()  # "word=>zh-cn:text": for that word alone
+        if colon and variant in language.variants:
+            by_variant[variant] = value.strip()
     if not by_variant or "R" in flags:
         return content
     main = language.variants[0]

@@ -173,7 +173,8 @@ class LinkReader:
         reason = self._why_not(title, core)
         if reason:
             self.left_out[reason] += 1
-            out += (label.replace("\n", " "), rest)
+            label = label.replace("\n", " ")
+            out += (f"{TAG}{label}{TAG_END}" if ":" in label else label, rest)  # its colon ends no term of a list
             return
         before = after = ""
         if len(core) != len(label):
