@@ -199,8 +199,12 @@ def _write_facts(prepared: Prepared, ranks: Ranks) -> None:
 
 
 def _versions() -> dict[str, str | None]:
-    versions: dict[str, str | None] = {"python": platform.python_version(), "cuda": torch.version.cuda}
-    for package in ("mlukit", "torch", "safetensors"):
+    versions: dict[str, str | None] = {
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "cuda": torch.version.cuda,
+    }
+    for package in ("mlukit", "safetensors"):
         try:
             versions[package] = version(package)
         except PackageNotFoundError:

@@ -1,0 +1,128 @@
+"""Flags: one for every field, defaults by model and stage, and one clear line where one is wrong."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from pretraining.config import MODELS, ModelConfig, TrainingConfig, changed
+from pretraining.setting_help import HELP
+from pretraining.settings import (
+    CONFIGS,
+    OPERATIONAL,
+    SettingsError,
+    TrainSettings,
+    data_config,
+    model_config,
+    parse,
+    training_config,
+)
+
+WORDS = ": did you mean words?"
+NEW = ["--examples", "OUT", "--output", "no-such-folder"]
+
+
+def asked(*flags: str) -> TrainSettings:
+    return parse([*NEW, *flags])
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *flags: str) -> str:
+    with pytest.raises(SystemExit) as exit_:
+        parse(flags)
+    assert exit_.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("mlukit train: ") and said.count("\n") == 1
+    return said.removeprefix("mlukit train: ").rstrip("\n")
+
+
+def test_every_field_is_a_flag_with_help(capsys: pytest.CaptureFixture[str]) -> None:
+    names = [f.name for config in CONFIGS for f in fields(config)]
+    assert list(HELP) == names
+    assert set(names) >= OPERATIONAL
+    with pytest.raises(SystemExit) as exit_:
+        parse(["--help"])
+    assert exit_.value.code == 0
+    said = capsys.readouterr().out
+    for name in names:
+        assert f"--{name.replace('_', '-')}" in said
+    assert "torchrun --nproc-per-node 8 -m pretraining train" in said
+
+
+@pytest.mark.parametrize(
+    ("flags", "text"),
+    [
+        (["--batch-sze", "7"], "unknown flag --batch-sze: did you mean --batch-size?"),
+        (["--frobnicate"], "unknown flag --frobnicate (see --help)"),
+        (["--batch", "7"], "unknown flag --batch: did you mean --batch-size?"),
+        (["--batch-size", "many"], "argument --batch-size: 'many' is not a whole number of at least 0"),
+        (["--learning-rate", "nan"], "argument --learning-rate: 'nan' is not a number of at least 0"),
+        (["--learning-rate", "-1"], "argument --learning-rate: '-1' is not a number of at least 0"),
+        (["--objective", "word"], "argument --objective: 'word' is not one of 'words and entities', 'words'" + WORDS),
+        (["--model", "huge"], "argument --model: 'huge' is not one of 'tiny', 'base', 'large'"),
+        (["--stage", "3"], "argument --stage: '3' is not one of '1', '2'"),
+        (["--resume", "RUN", "--model", "base"], "--output does not go with --resume: the run has its own"),
+    ],
+)  # fmt: skip
+def test_wrong_flags(capsys: pytest.CaptureFixture[str], flags: list[str], text: str) -> None:
+    assert complaint(capsys, *NEW, *flags) == text
+
+
+def test_what_is_missing_or_there_already(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert complaint(capsys, "--output", "x") == "--examples is missing: the output folder of `mlukit build`"
+    assert complaint(capsys, "--examples", "x") == "--output is missing: the folder to write the run to"
+    there = complaint(capsys, "--examples", "x", "--output", str(tmp_path))
+    assert there == f"--output {tmp_path} exists: go on with it by --resume {tmp_path}, or name another folder"
+
+
+def test_resume_takes_only_what_may_change(capsys: pytest.CaptureFixture[str]) -> None:
+    settings = parse(["--resume", "RUN", "--log-interval", "5", "--no-compile"])
+    assert settings.resume and settings.output == Path("RUN")
+    assert settings.chosen == {"log_interval": 5, "compile": False}
+    assert complaint(capsys, "--resume", "RUN", "--learning-rate", "1e-3").startswith(
+        "--learning-rate does not go with --resume: it was decided when the run began"
+    )
+
+
+def test_defaults_by_model_and_stage() -> None:
+    def rate(size: str, *flags: str, gpu: bool = True) -> TrainingConfig:
+        settings = asked("--model", size, *flags)
+        return training_config(settings, model_config(settings, None, 100, 50), gpu=gpu)
+
+    assert rate("base") == TrainingConfig()  # the paper's: stage 2 of base
+    assert [rate(size, "--stage", stage).learning_rate for size in ("base", "large") for stage in "12"] == [
+        *(5e-4, 1e-4),
+        *(5e-4, 5e-5),
+    ]
+    assert rate("large", "--learning-rate", "3e-4").learning_rate == 3e-4
+    assert rate("base", gpu=False) == changed(TrainingConfig(), {"precision": "float32", "compile": False})
+    assert rate("base", "--precision", "bfloat16", gpu=False).precision == "bfloat16"
+    assert rate("tiny").steps == 1_000
+    assert data_config(asked("--model", "tiny")).batch_size == 32
+    assert data_config(asked("--model", "tiny", "--batch-size", "8")).batch_size == 8
+    assert data_config(asked("--model", "base", "--objective", "words")).objective == "words"
+    assert rate("base", "--steps", "1,000").warmup_steps == 100
+
+
+def test_model_of_the_examples_or_of_the_weights() -> None:
+    assert model_config(asked(), None, 100, 50) == changed(
+        MODELS["base"], {"vocabulary_size": 100, "entity_vocabulary_size": 50}
+    )
+    found = ModelConfig(vocabulary_size=100, entity_vocabulary_size=50, hidden_size=384, heads=6, layers=3)
+    assert model_config(asked("--init", "INIT"), found, 100, 50) is not None
+    assert model_config(asked("--init", "INIT", "--hidden-dropout", "0"), found, 100, 50).hidden_dropout == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "words", "text"),
+    [
+        (["--vocabulary-size", "7"], 100, "--vocabulary-size 7 is not that of the examples, 100"),
+        (["--init", "INIT"], 101, "--init INIT has vocabulary_size 100, and the examples have 101"),
+        (["--init", "INIT", "--model", "base"], 100, "--init INIT has hidden_size 384, and asked for is 768"),
+        (["--init", "INIT", "--layers", "5"], 100, "--init INIT has layers 3, and asked for is 5"),
+    ],
+)
+def test_shapes_that_do_not_fit(flags: list[str], words: int, text: str) -> None:
+    found = ModelConfig(vocabulary_size=100, entity_vocabulary_size=50, hidden_size=384, heads=6, layers=3)
+    with pytest.raises(SettingsError) as error:
+        model_config(asked(*flags), found, words, 50)
+    assert str(error.value) == text
