@@ -9,6 +9,7 @@
     {lc!}          nothing; the argument must be given
     {month 2}      the name of the month whose number is given, else what is given
     {day 1}        the day that is given, of which the first may be written in a way of its own
+    {word 1}       the first, unless it is a code in capitals, of which the template shows a name
     {language 1}   the name of the language whose code is given
     {quantity}     value and unit of {{convert}}; {quantity cvt} in short, as {{cvt}} has them
     {phonemes}     those of {{IPAc-en}}
@@ -148,6 +149,8 @@ def _value(name: str, given: Mapping[str, str], conventions: Conventions) -> str
     if function == "language" and argument:
         code = (given.get(argument) or "").partition("-")[0]
         return language_name(code, conventions.language) if _LANGUAGE.fullmatch(code) else None
+    if function == "word" and argument:
+        return None if given.get(argument, "").isupper() else given.get(argument) or None
     return given.get(name) or None
 
 
