@@ -4,30 +4,50 @@ import fcntl
 import os
 from contextlib import suppress
 
-from transforms.storage import is_local
+from pipelines.lease import InUseError, Lease
+from transforms.storage import Storage, is_local
 
 
 class FolderLock:
-    """Held by the process that works on a local folder; the system releases it when the process ends, however it ends.
+    """Held by the process that works on an output folder.
 
-    Other filesystems have no locks: there, it is for the user not to start a job twice.
+    That of a local folder the system releases when the process ends, however it ends; that of an object store expires.
+    Other filesystems (HDFS) have neither: there, it is for the user not to start a job twice.
     """
 
     def __init__(self) -> None:
         self._descriptor: int | None = None
+        self._lease: Lease | None = None
 
-    def take(self, folder: str) -> bool:
-        """Whether the folder is this process's own from now on; the folder exists."""
-        if self._descriptor is None and is_local(folder):
-            self._descriptor = os.open(folder, os.O_RDONLY)
-            try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                self.release()
-                return False
-            except OSError:  # a network filesystem that cannot lock
-                self.release()
-        return True
+    def take(self, storage: Storage) -> None:
+        """Makes the folder, which exists, this process's own from now on.
+
+        Raises:
+            InUseError: it is another run's.
+        """
+        if self._descriptor is not None or self._lease is not None:
+            return
+        if is_local(storage.root):
+            self._lock(storage.root)
+        elif storage.is_object_store:
+            lease = Lease(storage)
+            lease.take()
+            self._lease = lease
+
+    def _lock(self, folder: str) -> None:
+        self._descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self.release()
+            raise InUseError from error
+        except OSError:  # a network filesystem that cannot lock
+            self.release()
+
+    def check(self) -> None:
+        """Raises RunError where the folder is this process's no more."""
+        if self._lease is not None:
+            self._lease.check()
 
     def release(self) -> None:
         """Lets others work on the folder."""
@@ -35,3 +55,6 @@ class FolderLock:
             with suppress(OSError):
                 os.close(self._descriptor)
             self._descriptor = None
+        if self._lease is not None:
+            self._lease.release()
+            self._lease = None

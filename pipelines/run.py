@@ -19,6 +19,7 @@ from typing import Any
 from pipelines.folder_lock import FolderLock
 from pipelines.folders import damage_of
 from pipelines.launch import RunError, run_units
+from pipelines.lease import InUseError
 from pipelines.progress import Progress
 from pipelines.settings import Settings, SettingsError
 from schemas.manifest import Receipt, dump_json
@@ -73,6 +74,14 @@ class Run:
                 self.storage.write_json(RUN_RECORD, {"runs": []})
             except OSError as error:
                 raise SettingsError(f"--output {self.settings.output} cannot be written to: {error}") from error
+
+    def _take_folder(self) -> None:
+        try:
+            self._lock.take(self.storage)
+        except InUseError as error:
+            raise SettingsError(
+                f"another run works on {self.settings.output}{error}: wait for its end, or name another --output"
+            ) from error
 
     def record(self, stage: str, seconds: float) -> None:
         """Adds to the list of runs, if anything was done, what no manifest may hold, since it differs each time.
@@ -133,10 +142,8 @@ class Run:
             SettingsError: what is there was made with other options or of other inputs, or cannot be written to.
         """
         self._claim_folder()
-        if self.finished(stage) is None and not self._lock.take(self.storage.root):
-            raise SettingsError(
-                f"another run works on {self.settings.output}: wait for its end, or name another --output"
-            )
+        if self.finished(stage) is None:
+            self._take_folder()
         plan = {"options": self.settings.deciding(stage), "inputs": dict(inputs)}
         done = self.finished(stage)
         name = f"{WORK}/{stage}.plan.json"
@@ -189,6 +196,7 @@ class Run:
         Args:
             folders: those that the stage wrote, each with a manifest.
         """
+        self._lock.check()
         options = self.settings.deciding(stage)
         record = {"options": options, "inputs": dict(inputs), "folders": list(folders), **result}
         self.storage.write_json(f"{stage}.json", record)
@@ -200,6 +208,7 @@ class Run:
 
     def phase(self, title: str, units: Sequence[Unit]) -> list[Receipt]:
         """Does those units that are not done, and gives the receipts of all of them, in their order."""
+        self._lock.check()
         receipts = self._receipts(units)
         todo = [unit for unit in units if unit.name not in receipts]
         if todo:
@@ -241,6 +250,7 @@ class Run:
 
         def show(reports: Sequence[Report]) -> None:
             nonlocal done, looked
+            self._lock.check()
             if time.monotonic() - looked > _LISTING_INTERVAL:
                 looked = time.monotonic()
                 done = [paths[path] for path in self.storage.sizes(f"{WORK}/receipts/{phase}") if path in paths]

@@ -1,6 +1,7 @@
 """A filesystem for Beam with the manners of an object store: no folders, whole files only."""
 
 import io
+import time
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
@@ -19,6 +20,7 @@ class _NewFile(io.BytesIO):
     def close(self) -> None:
         if not self.closed:
             MemoryFiles.files[self._path] = self.getvalue()
+            MemoryFiles.times[self._path] = time.time()
         super().close()
 
 
@@ -26,6 +28,7 @@ class MemoryFiles(FileSystem):
     """memory://bucket/name; Beam finds it by its scheme."""
 
     files: ClassVar[dict[str, bytes]] = {}
+    times: ClassVar[dict[str, float]] = {}  # when they were written
 
     @classmethod
     def scheme(cls) -> str:
@@ -47,7 +50,7 @@ class MemoryFiles(FileSystem):
     def _list(self, dir_or_prefix: str) -> Iterator[FileMetadata]:
         for path in sorted(self.files):
             if path.startswith(dir_or_prefix):
-                yield FileMetadata(path, len(self.files[path]), 0.0)
+                yield FileMetadata(path, len(self.files[path]), self.times.get(path, 0.0))
 
     def create(
         self,

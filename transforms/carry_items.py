@@ -7,7 +7,7 @@ from corpus.carry_items import CARRIED, carry_items
 from schemas.manifest import Receipt
 from transforms.do_units import Unit
 from transforms.monitor import Monitor
-from transforms.open_index import header_shard, index_folder, local_folder
+from transforms.open_index import header_shard, index_folder, local_folders, own_copy
 from transforms.storage import Storage, is_local
 
 
@@ -20,9 +20,12 @@ class CarryItems(Unit):
 
     def run(self, storage: Storage, monitor: Monitor) -> Receipt:
         """See `corpus.carry_items`."""
-        folders = {language: local_folder(storage, index_folder(language)) for language in self.languages}
-        counts = carry_items(self.language, folders)
-        if not is_local(storage.root):
-            storage.upload_folder(folders[self.language] / CARRIED, f"{index_folder(self.language)}/{CARRIED}")
+        folders = local_folders(storage, self.languages)
+        if is_local(storage.root):
+            counts = carry_items(self.language, folders)
+        else:
+            with own_copy(folders[self.language]) as copy:
+                counts = carry_items(self.language, {**folders, self.language: copy})
+                storage.upload_folder(copy / CARRIED, f"{index_folder(self.language)}/{CARRIED}")
         shard = header_shard(storage, self.language, CARRIED)
         return Receipt(self.name, (shard,), counts={f"carry {name}": n for name, n in counts.items()})

@@ -1,29 +1,40 @@
-"""Mends two habits of Beam's filesystem for S3 (2.77), by way of the boto3 session that it makes.
+"""Mends three habits of Beam's filesystem for S3 (2.77), in its module that talks to boto3.
 
 It makes a session and a client for every single call, which costs 110 ms of CPU, a new connection, and a question to
-the machine's metadata service for credentials where they come from there; here a process has one client. And it cannot
-write an empty object, since S3 wants at least one part of a multipart upload; here that gets an empty one.
+the machine's metadata service for credentials where they come from there: here a process has one client. It cannot
+write an empty object, since S3 wants at least one part of a multipart upload: here that gets an empty one. And it tries
+most calls again for hours, those without credentials or to a wrong address too, but uploads and copies not at all: here
+boto3 alone tries again, for about a minute, and every call.
 """
 
+import os
 from functools import cache
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
 from apache_beam.io.aws.clients.s3 import boto3_client
 
-boto3: Any = boto3_client.boto3  # None without the extra "aws"
+_ATTEMPTS = 10  # the waits between them are random, 1, 2, 4, 8, 16, 20, 20, … seconds at most
+_NOT_AGAIN = 499  # Beam tries again after 500 and more, and where there is no status
+_boto3: Any = boto3_client.boto3  # None without the extra "aws"
+_status_of: Any = boto3_client.get_http_error_code
 
 
 def share_clients() -> None:
     """Makes all files on S3 that this process opens from now on share a client, which is safe among threads."""
-    if boto3 is not None:
+    if _boto3 is not None:
         session = SimpleNamespace(Session=lambda: SimpleNamespace(client=_client))
         boto3_client.boto3 = SimpleNamespace(session=session)
+        boto3_client.get_http_error_code = lambda error: min(_status_of(error) or _NOT_AGAIN, _NOT_AGAIN)
 
 
 @cache
 def _client(**options: Any) -> Any:
-    client = boto3.session.Session().client(**options)
+    said = {"AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"} & os.environ.keys()
+    retries = None if said else {"mode": "standard", "total_max_attempts": _ATTEMPTS}
+    config = import_module("botocore.config").Config(retries=retries)  # comes with boto3
+    client = _boto3.session.Session().client(**options, config=config)
 
     def give_a_part(params: dict[str, Any], **_: Any) -> None:
         if not params["MultipartUpload"]["Parts"]:
@@ -31,6 +42,6 @@ def _client(**options: Any) -> Any:
             etag = client.upload_part(**target, PartNumber=1, Body=b"")["ETag"]
             params["MultipartUpload"] = {"Parts": [{"ETag": etag, "PartNumber": 1}]}
 
-    # https://docs.aws.amazon.com/boto3 (guide "Extensibility"): handlers may change the parameters of a call
+    # boto3's guide, "Extensibility": handlers may change the parameters of a call
     client.meta.events.register("provide-client-params.s3.CompleteMultipartUpload", give_a_part)
     return client

@@ -105,6 +105,11 @@ class Storage:
     def __init__(self, root: str) -> None:
         self.root = root
 
+    @property
+    def is_object_store(self) -> bool:
+        """Whether its files are objects, shown whole or not at all, in no folders."""
+        return not (is_local(self.root) or FileSystems.get_filesystem(self.root).has_dirs())
+
     def path(self, relative: str) -> str:
         """The full path of a file of the folder."""
         return cast(str, FileSystems.join(self.root, *relative.split("/")))
@@ -171,6 +176,11 @@ class Storage:
         with self.write(relative) as stream:
             stream.write(dump_json(value))
 
+    def put_json(self, relative: str, value: Any) -> None:
+        """Writes a JSON file in place: only an object store shows it whole at once."""
+        with self._create(relative) as stream:
+            stream.write(dump_json(value))
+
     @contextmanager
     def write(self, relative: str) -> Iterator[CountingStream]:
         """Writes a file under a name of this attempt's own and publishes it when the block ends without an error.
@@ -207,7 +217,7 @@ class Storage:
             Path(final).parent.mkdir(parents=True, exist_ok=True)
             Path(source).replace(final)
             return
-        if FileSystems.get_filesystem(final).has_dirs() and FileSystems.exists(final):
+        if not self.is_object_store and FileSystems.exists(final):
             FileSystems.delete([final])  # HDFS renames at once, but over nothing
         FileSystems.rename([source], [final])  # on an object store a copy, which replaces at once, and a deletion
         if (found := self.size(relative)) != size:
