@@ -4,10 +4,12 @@ A run is a Dataflow job for each phase. Workers run the code of the checkout tha
 wheel and staged with each job, so that an image has to bring the dependencies only.
 """
 
+import functools
 import importlib.util
 import shutil
 import subprocess
 import sys
+import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -97,7 +99,7 @@ def prepare(options: PipelineOptions, phase: str, folder: Path) -> None:
 
     Args:
         phase: the phase of a run that the job does.
-        folder: where the package is built; it has to stay until the job is staged.
+        folder: where the package is written to; it has to stay until the job is staged.
     """
     cloud = options.view_as(GoogleCloudOptions)
     cloud.job_name = cloud.job_name or f"mlukit-{phase}-{uuid.uuid4().hex[:8]}"
@@ -106,7 +108,9 @@ def prepare(options: PipelineOptions, phase: str, folder: Path) -> None:
     options.view_as(DebugOptions).add_experiment("disable_logging_submission_environment")
     if _is_checkout() and not _brings_package(options):
         setup = options.view_as(SetupOptions)
-        setup.extra_packages = [*(setup.extra_packages or ()), str(build_wheel(folder))]
+        name, content = _wheel()
+        (folder / name).write_bytes(content)
+        setup.extra_packages = [*(setup.extra_packages or ()), str(folder / name)]
 
 
 def _brings_package(options: PipelineOptions) -> bool:
@@ -118,6 +122,14 @@ def _brings_package(options: PipelineOptions) -> bool:
 
 def _is_checkout() -> bool:
     return all((ROOT / name).exists() for name in SOURCES)
+
+
+@functools.cache
+def _wheel() -> tuple[str, bytes]:
+    """Name and content of our wheel: the jobs of a run get the same one."""
+    with tempfile.TemporaryDirectory(prefix="mlukit-") as folder:
+        wheel = build_wheel(Path(folder))
+        return wheel.name, wheel.read_bytes()
 
 
 def build_wheel(folder: Path) -> Path:

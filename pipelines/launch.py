@@ -8,9 +8,7 @@ one error that says what the dead worker was doing.
 
 import logging
 import os
-import shlex
 import shutil
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -26,9 +24,9 @@ from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner.fn_runner import ExtendedProvisionInfo, FnApiRunner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from apache_beam.runners.runner import PipelineResult
-from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from pipelines.dataflow import is_dataflow, prepare
+from pipelines.forked_workers import RUN_WORKER, ForkedProcessEnvironment, worker_processes
 from transforms.do_units import DoUnits, Unit
 from transforms.monitor import Report, UnitError, read_errors, read_reports
 
@@ -151,7 +149,7 @@ class _Run(threading.Thread):
                 raise RunError(f"the job goes on: it could not be cancelled: {error}") from error
 
     def _thread_failed(self, failure: threading.ExceptHookArgs, /) -> None:
-        if failure.thread is not None and failure.thread.name == "run_worker":
+        if failure.thread is not None and failure.thread.name == RUN_WORKER:
             self.died = self.died or str(failure.exc_value)
         elif failure.exc_type is not grpc.RpcError:  # how a dead worker's connections end in other threads
             self._hook(failure)
@@ -193,22 +191,8 @@ def _local_runner(options: PipelineOptions, workers: Workers, folder: Path) -> F
     )
     environment = None
     if workers.processes:
-        python, log = shlex.quote(sys.executable), shlex.quote(str(folder / _WORKER_LOG))
-        command = f"exec {python} -m apache_beam.runners.worker.sdk_worker_main >>{log} 2>&1"
-        environment = SubprocessSDKEnvironment.from_command_string(command_string=command)
+        environment = ForkedProcessEnvironment(str(folder / _WORKER_LOG))
     return FnApiRunner(default_environment=environment, provision_info=ExtendedProvisionInfo(info))
-
-
-def worker_processes() -> list[psutil.Process]:
-    """Beam's worker processes below this one."""
-    found = []
-    for process in psutil.Process().children(recursive=True):
-        try:
-            if any("sdk_worker_main" in word for word in process.cmdline()):
-                found.append(process)
-        except psutil.Error:
-            continue  # it has just ended
-    return found
 
 
 def _stop_workers() -> None:
