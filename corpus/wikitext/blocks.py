@@ -12,7 +12,7 @@ _ITEM = re.compile("[*#:;]+")
 _RULE = re.compile("-----*")
 _TERM_MARK = re.compile(rf"{LINK}[^{LINK_END}]*{LINK_END}|[a-z]+://\S*|''+[^']*''+|[{TAG}{TAG_END}:]")
 _BLANK = " \t" + HOLE
-_STOPS = _BLANK + ".,;:"  # alone after a block they are what is left of its sentence
+_STOPS = frozenset(("", ".", ",", ";", ":"))  # alone after a block one is what is left of its sentence
 
 
 class Paragraphs:
@@ -72,7 +72,7 @@ class Paragraphs:
         self.end()
         item = _ITEM.match(line)
         for part in line[item.end() if item else 0 :].split(BLOCK):
-            if part.strip(_STOPS):
+            if part.strip(_BLANK) not in _STOPS:
                 self.add(part)
 
     def _item(self, line: str) -> None:
