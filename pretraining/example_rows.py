@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Self, TypeAlias
+from typing import Self, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pretraining.counter_random import Bits, Integers
-from schemas.records import Example
+from schemas.arrow import EXAMPLES
+from schemas.records import Example, Split
 from schemas.tf_example import decode_example
 from schemas.tfrecord import read_tfrecords
 
@@ -111,12 +113,15 @@ def concatenate(parts: Sequence[ExampleRows]) -> ExampleRows:
 
 
 def read_parquet_rows(path: Path, group: int) -> ExampleRows:
-    """The rows of a row group; OSError or pyarrow.ArrowException where it cannot be read."""
+    """The rows of a row group; OSError, ValueError or pyarrow.ArrowException where it cannot be read."""
     with pq.ParquetFile(path, read_dictionary=["split"]) as file:
         table = file.read_row_group(group, columns=[*_LISTS, "split"], use_threads=False)
+    for name in _LISTS:
+        if (found := table.schema.field(name).type) != (expected := EXAMPLES.field(name).type):
+            raise ValueError(f"{name} is of the type {found}, expected is {expected}")
     lists = {name: _flat(table.column(name)) for name in _LISTS}
     splits = table.column("split").combine_chunks()
-    return _rows(lists, np.asarray(pa.compute.equal(splits, "train")))
+    return _rows(lists, np.asarray(pc.equal(splits, "train")))
 
 
 def _flat(column: pa.ChunkedArray) -> tuple[Ids, Integers]:
@@ -139,6 +144,8 @@ def read_tfrecord_rows(path: Path) -> ExampleRows:
 
 
 def _of_examples(examples: Sequence[Example]) -> ExampleRows:
+    if unknown := {example.split for example in examples} - set(get_args(Split)):
+        raise ValueError(f"an example is of the split {min(unknown)!r}; there are {', '.join(get_args(Split))}")
     lists = {}
     for name in _LISTS:
         values = [np.asarray(getattr(example, name), np.int32) for example in examples]

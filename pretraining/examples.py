@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from google.protobuf.message import Error as ProtobufError
 
@@ -255,8 +256,7 @@ def _parquet_splits(path: Path) -> list[tuple[int, int]]:
         sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
         column = file.read(columns=["split"], use_threads=False).column("split")
     train, validation = (
-        np.split(np.asarray(pa.compute.equal(column, split)), np.cumsum(sizes)[:-1])
-        for split in ("train", "validation")
+        np.split(np.asarray(pc.equal(column, split)), np.cumsum(sizes)[:-1]) for split in ("train", "validation")
     )
     return [(int(t.sum()), int(v.sum())) for t, v in zip(train, validation, strict=True) if sizes]
 
