@@ -17,6 +17,7 @@ from pretraining.batch import Batch
 from pretraining.batches import BatchSource, prefetch, validation_batches
 from pretraining.config import ConfigError, DataConfig
 from pretraining.examples import Corpus, ExamplesError, open_corpus
+from schemas.manifest import Shard
 from tests.pretraining.written_examples import Seen, Written, invented_example, invented_shards, taken_apart
 
 CONFIG = DataConfig(
@@ -102,6 +103,9 @@ def test_masks_are_drawn_anew_at_each_pass(corpus: Corpus) -> None:
 def test_another_seed_gives_other_examples_and_other_masks(corpus: Corpus) -> None:
     one, other = (seen(BatchSource(corpus, replace(CONFIG, seed=seed)).step(0)) for seed in (1, 2))
     assert {e.token_ids for e in one} != {e.token_ids for e in other}
+    masks = {e.token_ids: e.word_targets for e in other}
+    both = [e for e in one if e.token_ids in masks]
+    assert len(both) > 3 and any(e.word_targets != masks[e.token_ids] for e in both)
 
 
 def test_shapes_stay_the_same(corpus: Corpus) -> None:
@@ -199,8 +203,13 @@ def test_reading_ahead_stops_when_it_is_closed(corpus: Corpus) -> None:
 
 
 def test_no_more_than_some_steps_are_read_ahead(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = []
-    monkeypatch.setattr(BatchSource, "step", lambda self, step, rank, world: made.append(step) or [])
+    made: list[int] = []
+
+    def step(self: BatchSource, number: int, rank: int, world: int) -> list[Batch]:
+        made.append(number)
+        return []
+
+    monkeypatch.setattr(BatchSource, "step", step)
     ahead = prefetch(BatchSource(corpus, CONFIG), 0, 10**9)
     next(ahead)
     time.sleep(0.3)
@@ -229,7 +238,12 @@ def test_a_shard_s_checksum_is_compared_once(tmp_path: Path, monkeypatch: pytest
     corpus = open_corpus(Written({"en": invented_shards("en", 40)}).to(tmp_path), CONFIG)
     compared: list[Path] = []
     check = examples._check_sum
-    monkeypatch.setattr(examples, "_check_sum", lambda path, shard: compared.append(path) or check(path, shard))
+
+    def checking(path: Path, shard: Shard) -> None:
+        compared.append(path)
+        check(path, shard)
+
+    monkeypatch.setattr(examples, "_check_sum", checking)
     for _ in range(2):
         source = BatchSource(corpus, CONFIG)
         for step in range(9):

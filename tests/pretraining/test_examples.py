@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pretraining.config import DataConfig
+from pretraining.config import DataConfig, changed
 from pretraining.example_rows import ExampleRows, concatenate, read_parquet_rows
 from pretraining.examples import ExamplesError, Means, open_corpus
 from pretraining.row_limits import RowLimits
@@ -88,10 +89,10 @@ def test_rows_are_those_written(tmp_path: Path, kind: str) -> None:
 def test_rows_are_taken_and_cut() -> None:
     examples = [invented_example("de", number) for number in range(9)]
     rows = rows_of(examples)
-    assert same(rows.take([4, 4, 0]), rows_of([examples[4], examples[4], examples[0]]))
+    assert same(rows.take(np.array([4, 4, 0])), rows_of([examples[4], examples[4], examples[0]]))
     assert same(rows.part(2, 5), rows_of(examples[2:5]))
     assert same(rows.part(7, 99), rows_of(examples[7:]))
-    assert same(rows.take([]), rows_of([]))
+    assert same(rows.take(np.empty(0, np.int64)), rows_of([]))
     assert rows.without_entities().entities.tolist() == [0] * 9
 
 
@@ -140,7 +141,7 @@ def test_a_manifest_of_something_else(folder: Path, name: str, value: object, te
     ],
 )
 def test_examples_larger_than_the_run_s(folder: Path, option: str, setting: str, limit: int) -> None:
-    assert refusal(folder, replace(CONFIG, **{setting: limit})) == (
+    assert refusal(folder, changed(CONFIG, {setting: limit})) == (
         f"examples/de: its examples were made with {option} {limit + 1}, the run's {setting} is {limit}; "
         f"raise the one, or make them anew with `mlukit examples --{option.replace('_', '-')} {limit}`"
     )

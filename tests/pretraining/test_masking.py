@@ -146,7 +146,7 @@ def test_words_of_masked_mentions() -> None:
     found = masked([example(100, [5] * 20, mention=3, page_id=number) for number in range(500)], config)
     targets, entity_targets = set(found.word_targets.tolist()), found.entity_targets
     assert set(np.diff(found.word_target_offsets).tolist()) == {15}  # 9 of them under the 3 mentions
-    became = Counter()
+    became: Counter[str] = Counter()
     for entity in entity_targets.tolist():
         start = entity // 20 * 102 + 1 + entity % 20 * 3
         words = range(start, start + 3)

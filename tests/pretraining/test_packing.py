@@ -175,7 +175,7 @@ def test_a_batch_by_hand() -> None:
         micro_batch_tokens=12, max_tokens=5, max_entities=2, word_mask_token_share=1, word_random_share=0
     )
     (batch,) = batches(examples, config, room)
-    hidden = [batch.masked_words_PW[0].item(), 6]
+    hidden = [int(batch.masked_words_PW[0]), 6]
     expected = [0, 11, 12, 13, 2, 0, 21, 2, 1, 1, 1, 1]
     labels = [expected[place] for place in hidden]
     for place in hidden:

@@ -17,7 +17,7 @@ from pretraining.counter_random import random_bits
 from pretraining.example_rows import ExampleRows, offsets_of
 from schemas.arrow import EXAMPLE_ROWS, EXAMPLES, VOCABULARY_ROWS
 from schemas.manifest import MANIFEST, Flow, Shard, dump_json, folder_manifest
-from schemas.records import Entity, Example
+from schemas.records import Entity, Example, Split
 from schemas.tf_example import encode_example
 from schemas.tfrecord import TFRecordWriter
 from tests.small_dumps import sentencepiece_model
@@ -35,7 +35,7 @@ def invented_example(language: str, number: int, most_tokens: int = 40) -> Examp
     borders = sorted(chance.sample(range(1, len(tokens)), 2 * chance.randint(0, min(4, (len(tokens) - 1) // 2))))
     starts, ends = tuple(borders[::2]), tuple(borders[1::2])
     entities = tuple(1 if chance.random() < 0.1 else chance.randrange(4, ENTITIES) for _ in starts)
-    split = "validation" if number % 5 == 4 else "train"
+    split: Split = "validation" if number % 5 == 4 else "train"
     return Example(language, number, 0, split, tuple(tokens), entities, starts, ends, (0,), (1,))
 
 
