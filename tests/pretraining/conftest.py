@@ -3,8 +3,15 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.pretraining.small_corpus import write_small_corpus
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """What is small is faster so, and sums are rounded as in the processes that tests start."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

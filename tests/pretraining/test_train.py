@@ -3,7 +3,6 @@
 import json
 import math
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,19 +16,10 @@ from pretraining.train import main
 from tests.pretraining.small_corpus import SMALL_RUN, flags, metrics
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def finished(small_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of twelve steps."""
     run = tmp_path_factory.mktemp("runs") / "finished"
-    torch.set_num_threads(1)
     assert main(["--examples", str(small_corpus), "--output", str(run), *SMALL_RUN]) == 0
     return run
 
