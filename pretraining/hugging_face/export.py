@@ -8,6 +8,7 @@ from pathlib import Path
 from pretraining.config import ConfigError
 from pretraining.run_folder import (
     CHECKPOINTS,
+    IMPORTED,
     RUN,
     RunFolderError,
     checkpoints,
@@ -51,11 +52,22 @@ def _export(run: Path, output: Path, examples: Path | None) -> None:
         examples = examples or Path(facts["examples"])
         _check_belongs(run, examples, facts["data"])
         steps = next(done for done, folder in checkpoints(run) if folder == weights.parent)
-        training = Training(read_run_config(run), steps, facts["init"] and Path(facts["init"]).name)
+        training = Training(read_run_config(run), steps, _origin(run))
     if examples is None:
         raise RunFolderError(f"{run} is no run, which would know its examples: name them by --examples")
     data = training.config.data if training else None
     export_model(config, load_file(weights), examples, output, data=data, training=training)
+
+
+def _origin(run: Path) -> str:
+    """What a run's weights came from, by the names of the folders, as far back as those are there."""
+    names: list[str] = []
+    while (run / RUN).is_file() and (init := read_json(run / RUN)["init"]):
+        run = Path(init)
+        names.append(run.name)
+    if (run / IMPORTED).is_file():
+        names.append(Path(read_json(run / IMPORTED)["source"]).name)
+    return ", which was made of ".join(names)
 
 
 def _check_belongs(run: Path, examples: Path, fingerprints: dict[str, str]) -> None:

@@ -43,7 +43,7 @@ class Training:
 
     config: RunConfig
     steps: int  # done
-    init: str | None  # what it started from
+    init: str  # what it started from; "" for random parameters
 
 
 def model_card(config: ModelConfig, examples: Path, training: Training | None) -> str:
