@@ -94,10 +94,12 @@ class Paragraphs:
         if level == size or line.strip("=") == "":
             level = min((size - 1) // 2, 6)
         title = line[level : size - level].strip(" \t")
-        if not level or not title:
+        if not level:
             self._open.append(line)
             return
         self.end()
+        if not title:
+            return
         self.found.append(f"{HEADING}{level}{title.replace(BREAK, ' ')}")
 
 

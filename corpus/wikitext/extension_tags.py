@@ -22,6 +22,7 @@ _NAMES = (*_NOTHING, *_INLINE, *_BLOCKS, *_CODE, *_TEXT)
 
 _OPEN = re.compile(rf"<(?:!--|({'|'.join((*_NAMES, *_IGNORED))})(?=\s|/?>))", re.IGNORECASE)
 _CLOSE = {name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in _NAMES}
+_LIST_OR_RULE = re.compile("[*#;]|----")
 _INDENT = re.compile("^:+", re.MULTILINE)
 _BLANK = re.compile(r"[ \t]*")
 
@@ -113,7 +114,7 @@ def _shown(name: str, attributes: str, content: str, stripped: Stripped) -> str:
         return BLOCK + BREAK.join(stripped.keep(line) for line in content.split("\n")) + BLOCK
     if name == "poem":
         lines = _INDENT.sub("", strip_extension_tags(content, stripped)).split("\n")
-        return "\n".join(f"{BLOCK}{line}{BLOCK}" for line in lines)
+        return "\n".join(f"\n{line}\n" if _LIST_OR_RULE.match(line) else f"{BLOCK}{line}{BLOCK}" for line in lines)
     if name in _INLINE:
         return HOLE
     if "[[" in content:
