@@ -5,9 +5,10 @@ import zipfile
 from email.parser import Parser
 from pathlib import Path
 
+import apache_beam
 import pytest
 
-from pipelines.dataflow import ROOT, build_wheel
+from pipelines.dataflow import ROOT, SOURCES, build_wheel
 from tests.bare_python import bare_environment, bare_python
 from tests.small_dumps import IN_MEMORY, checksums
 
@@ -54,3 +55,10 @@ def test_it_builds_the_same_bytes_alone(wheel: Path, dumps: Path, built: Path, t
     ran = subprocess.run(command, cwd=tmp_path, env=bare_environment(), capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     assert checksums(tmp_path / "OUT") == checksums(built)
+
+
+def test_the_image_has_the_same() -> None:
+    sent = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert sent == {*SOURCES, "requirements-test.lock"}
+    (base,) = (line for line in (ROOT / "Dockerfile").read_text().splitlines() if line.startswith("FROM"))
+    assert base == f"FROM apache/beam_python${{PYTHON}}_sdk:{apache_beam.__version__}"
