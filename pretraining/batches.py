@@ -36,7 +36,6 @@ class BatchSource:
         rows = {language: [group.train for group in groups] for language, groups in corpus.groups.items()}
         self._order = Order(config.seed, rows, config.language_exponent, config.shuffled_groups)
         self._kept: dict[str, OrderedDict[Group, ExampleRows]] = {name: OrderedDict() for name in self._order.languages}
-        self.capacities = run_capacities(corpus, config)  # of every batch
 
     def step(self, step: int, rank: int = 0, world: int = 1) -> list[Batch]:
         """The micro-batches of a rank in a step; the number of them can differ between ranks and steps.
@@ -48,31 +47,46 @@ class BatchSource:
             ConfigError: there are more ranks than examples in a step.
             ExamplesError: a shard is damaged, or does not keep to the limits.
         """
+        rows, _ = self._share(step, rank, world)
+        return _packed(rows, self._corpus, self._config, world)
+
+    def examples(self, step: int, rank: int = 0, world: int = 1) -> list[list[tuple[str, int]]]:
+        """Which examples `step` puts into each micro-batch: language, and number among the rows of all its shards."""
+        rows, which = self._share(step, rank, world)
+        masked = mask_rows(rows, self._config, self._corpus.vocabulary_size)
+        names = [(language, number) for language, numbers in which for number in numbers.tolist()]
+        room = run_capacities(self._corpus, self._config, world)
+        return [[names[row] for row in chosen] for chosen in pack(sizes_of(masked), room.limits)]
+
+    def _share(self, step: int, rank: int, world: int) -> tuple[ExampleRows, list[tuple[str, Integers]]]:
+        """A rank's examples in a step; which rows of which languages they are, in the same order."""
         if self._config.batch_size < world:
             raise ConfigError(f"batch_size {self._config.batch_size} is less than the {world} ranks")
         parts = [
-            part
+            (draws.language, *part)
             for draws in self._order.draws(step * self._config.batch_size, self._config.batch_size)
             for part in self._parts(draws)
         ]
-        tokens = np.concatenate([rows.tokens[own] for rows, own, _ in parts])
+        tokens = np.concatenate([rows.tokens[own] for _, rows, own, _, _ in parts])
         mine = deal(tokens, world)[rank]
-        bounds = np.searchsorted(mine, np.cumsum([0, *(len(own) for _, own, _ in parts)]))
-        firsts = np.cumsum([0, *(len(own) for _, own, _ in parts)])
-        taken = []
-        for number, (rows, own, keys) in enumerate(parts):
+        firsts = np.cumsum([0, *(len(own) for _, _, own, _, _ in parts)])
+        bounds = np.searchsorted(mine, firsts)
+        taken, which = [], []
+        for number, (language, rows, own, numbers, keys) in enumerate(parts):
             chosen = mine[bounds[number] : bounds[number + 1]] - firsts[number]
             taken.append(rows.take(own[chosen], keys[chosen]))
-        return _packed(concatenate(taken), self._config, self._corpus.vocabulary_size, self.capacities)
+            which.append((language, numbers[chosen]))
+        return concatenate(taken), which
 
-    def _parts(self, draws: Draws) -> Iterator[tuple[ExampleRows, Integers, Bits]]:
-        """The rows of each group that draws lie in: all of the group's, those drawn, and their keys."""
+    def _parts(self, draws: Draws) -> Iterator[tuple[ExampleRows, Integers, Integers, Bits]]:
+        """The rows of each group that draws lie in: all of the group's, those drawn, their numbers and their keys."""
         groups = self._corpus.groups[draws.language]
         key = random_key(self._config.seed, "masks", draws.language, draws.epoch)
         for number in np.unique(draws.groups).tolist():
             rows = self._read(draws.language, groups[number])
             own = np.flatnonzero(rows.train)[draws.rows[draws.groups == number]]
-            yield rows, own, random_bits(key, groups[number].first_row + own)
+            numbers = groups[number].first_row + own
+            yield rows, own, numbers, random_bits(key, numbers)
 
     def _read(self, language: str, group: Group) -> ExampleRows:
         kept = self._kept[language]
@@ -84,13 +98,13 @@ class BatchSource:
         return kept[group]
 
 
-def run_capacities(corpus: Corpus, config: DataConfig) -> Capacities:
+def run_capacities(corpus: Corpus, config: DataConfig, world: int = 1) -> Capacities:
     """The shapes of a run's batches: from what an example has on average when languages are drawn as they are."""
     weights = {language: n**config.language_exponent for language, n in corpus.train_examples.items() if n}
     total = sum(weights.values())
     tokens = sum(weight * corpus.means[language].tokens for language, weight in weights.items()) / total
     entities = sum(weight * corpus.means[language].entities for language, weight in weights.items()) / total
-    return capacities(config, tokens, entities)
+    return capacities(config, tokens, entities, world)
 
 
 def read_rows(corpus: Corpus, group: Group, config: DataConfig) -> ExampleRows:
@@ -99,18 +113,21 @@ def read_rows(corpus: Corpus, group: Group, config: DataConfig) -> ExampleRows:
     return rows.without_entities() if config.objective == "words" else rows
 
 
-def _packed(rows: ExampleRows, config: DataConfig, vocabulary_size: int, room: Capacities) -> list[Batch]:
-    masked = mask_rows(rows, config, vocabulary_size)
+def _packed(rows: ExampleRows, corpus: Corpus, config: DataConfig, world: int) -> list[Batch]:
+    masked, room = mask_rows(rows, config, corpus.vocabulary_size), run_capacities(corpus, config, world)
     return [fill_batch(masked, examples, room) for examples in pack(sizes_of(masked), room.limits)]
 
 
-def validation_batches(corpus: Corpus, config: DataConfig, language: str, examples: int) -> Iterator[Batch]:
+def validation_batches(
+    corpus: Corpus, config: DataConfig, language: str, examples: int, world: int = 1
+) -> Iterator[Batch]:
     """Batches of examples of the split `validation`, the same whenever they are asked for; none where there are none.
 
     Args:
         examples: at most so many, out of row groups in an order that the seed decides.
+        world: ranks of the run, whose batches these have the shapes of; all examples are here, whatever it is.
     """
-    groups, room = corpus.groups[language], run_capacities(corpus, config)
+    groups = corpus.groups[language]
     key = random_key(config.seed, "validation masks", language)
     left, parts = examples, []
     for number in permutation(random_key(config.seed, "validation", language), len(groups)).tolist():
@@ -120,7 +137,7 @@ def validation_batches(corpus: Corpus, config: DataConfig, language: str, exampl
             parts.append(rows.take(own, random_bits(key, groups[number].first_row + own)))
             left -= len(own)
     if parts:
-        yield from _packed(concatenate(parts), config, corpus.vocabulary_size, room)
+        yield from _packed(concatenate(parts), corpus, config, world)
 
 
 def prefetch(

@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 
 from pretraining import checkpoint
 from pretraining.batch import Batch
+from pretraining.batches import BatchSource
 from pretraining.config import RunConfig
 from pretraining.counts import Counts, means
 from pretraining.examples import Corpus
@@ -133,12 +134,25 @@ class Loop:
         return self.progress.paused() if self.progress else nullcontext()
 
     def _blame(self, step: int, sums: Sequence[Tensor], norm: float) -> str:
-        """Says which micro-batches of a step give no number."""
+        """Says which examples of a step are in micro-batches that give no number."""
         bad = [number for number, values in enumerate(sums) if not values.isfinite().all()]
-        own = f"rank {self.ranks.rank}, micro-batches {', '.join(map(str, bad))}" if bad else ""
+        own = ""
+        if bad:
+            examples = BatchSource(self.corpus, self.config.data).examples(step, self.ranks.rank, self.ranks.world)
+            own = "; ".join(
+                f"rank {self.ranks.rank}, micro-batch {number}: {_named(examples[number])}" for number in bad
+            )
         where = "; ".join(filter(None, self.ranks.texts(own)))
         what = f"the loss is not finite in {where}" if where else f"the gradients' norm is {norm}, though no loss is"
         return f"step {step + 1:,}: {what}"
+
+
+def _named(examples: Sequence[tuple[str, int]]) -> str:
+    """ "rows 3, 17 of de, 5 of en"."""
+    rows: dict[str, list[int]] = {}
+    for language, row in examples:
+        rows.setdefault(language, []).append(row)
+    return "rows " + ", ".join(f"{', '.join(map(str, sorted(rows[language])))} of {language}" for language in rows)
 
 
 def _seed_dropout(seed: int, step: int, rank: int) -> None:

@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import pyarrow.dataset as ds
 import pytest
 import torch
 
+from pretraining.batches import BatchSource
+from pretraining.config import DataConfig
+from pretraining.examples import open_corpus
 from pretraining.ranks import Ranks
 from pretraining.run_folder import checkpoints
 from pretraining.train import main
@@ -56,3 +60,20 @@ def test_a_rank_alone() -> None:
     assert ranks.gather((3, 4)) == [[3, 4]]
     assert ranks.texts("x") == ["x"]
     assert ranks.add(torch.tensor([1.5])).tolist() == [1.5]
+
+
+def test_examples_are_named_as_they_are_dealt_out(small_corpus: Path) -> None:
+    config = DataConfig(batch_size=16, micro_batch_tokens=512)
+    corpus = open_corpus(small_corpus, config)
+    source = BatchSource(corpus, config)
+    dealt = [source.examples(3, rank, 2) for rank in (0, 1)]
+    assert [len(names) for names in dealt[0]] == [batch.examples for batch in source.step(3, 0, 2)]
+    assert sorted(sum((sum(names, []) for names in dealt), [])) == sorted(sum(source.examples(3), []))
+    tables = {
+        language: ds.dataset(small_corpus / "examples" / language, exclude_invalid_files=True).to_table()
+        for language in corpus.languages
+    }
+    for names, batch in zip(dealt[1], source.step(3, 1, 2), strict=True):
+        rows = [tables[language].slice(row, 1).to_pylist()[0] for language, row in names]
+        assert sum(len(row["token_ids"]) for row in rows) == batch.words
+        assert {row["split"] for row in rows} == {"train"}
