@@ -12,6 +12,7 @@ _ITEM = re.compile("[*#:;]+")
 _RULE = re.compile("-----*")
 _TERM_MARK = re.compile(rf"{LINK}[^{LINK_END}]*{LINK_END}|[a-z]+://\S*|''+[^']*''+|[{TAG}{TAG_END}:]")
 _BLANK = " \t" + HOLE
+_BLANK_OR_TAG = _BLANK + TAG + TAG_END
 _STOPS = frozenset(("", ".", ",", ";", ":"))  # alone after a block one is what is left of its sentence
 
 
@@ -72,7 +73,7 @@ class Paragraphs:
         self.end()
         item = _ITEM.match(line)
         for part in line[item.end() if item else 0 :].split(BLOCK):
-            if part.strip(_BLANK) not in _STOPS:
+            if part.strip(_BLANK_OR_TAG) not in _STOPS:
                 self.add(part)
 
     def _item(self, line: str) -> None:
@@ -105,7 +106,7 @@ class Paragraphs:
 
 def _is_table_code(line: str, after_table_code: bool) -> bool:
     """Whether a line outside tables is code of one that a template opens."""
-    return after_table_code or line.startswith(("|-", "|}", "||"))
+    return after_table_code or line.startswith(("|-", "|}", "||")) or line.rstrip() == "|"
 
 
 def _colon_after_term(item: str) -> int:
