@@ -1,6 +1,6 @@
 """How fast examples become batches: from Parquet to masked, packed tensors, in one process, on one thread.
 
-usage: python benchmarks/loading.py OUT [--copies 1] [--batch-size 2048] [--steps 20] [--world 1] [--profile]
+usage: python -P benchmarks/loading.py OUT [--copies 1] [--batch-size 2048] [--steps 20] [--world 1] [--profile]
 
 OUT is an output folder of `mlukit examples`; with --copies its shards are copied aside so many times, that a small one
 be as a large one. Prints real tokens for each second of processor time and of wall time (arrow's threads and the
@@ -23,7 +23,7 @@ import pyarrow as pa
 import torch
 
 from pretraining.batch import Batch
-from pretraining.batches import BatchSource, prefetch
+from pretraining.batches import BatchSource, prefetch, run_capacities
 from pretraining.config import DataConfig
 from pretraining.examples import open_corpus
 from schemas.manifest import MANIFEST, dump_json
@@ -79,7 +79,7 @@ def measure(folder: Path, asked: argparse.Namespace) -> None:
     seconds = time.perf_counter() - started
     print(f"{examples:,} examples in {len(corpus.languages)} languages, opened in {seconds:.1f} s")
     source = BatchSource(corpus, config)
-    print(source.capacities)
+    print(run_capacities(corpus, config, asked.world))
     for name, first in (("first steps", 0), ("next steps", asked.steps)):
         profile, wall, cpu = cProfile.Profile(), time.perf_counter(), time.process_time()
         if asked.profile:

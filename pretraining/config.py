@@ -105,7 +105,7 @@ class DataConfig:
     batch_size: int = 2048  # examples a step, over all ranks [mLUKE]
     language_exponent: float = 0.7  # a language is drawn with probability ∝ its examples ^ this [mLUKE]
     shuffled_groups: int = 4  # row groups of a language in memory at once, whose examples are mixed; more: more variety
-    micro_batch_tokens: int = 16_384  # words that go through the model at once: what a GPU's memory allows
+    micro_batch_tokens: int = 16_384  # words that go through the model at once, at most: what a GPU's memory allows
     max_tokens: int = 512  # of an example, <s> and </s> counted [mLUKE]
     max_entities: int = 128  # of an example [LUKE]
     max_mention_tokens: int = 30  # of a mention [LUKE]

@@ -23,6 +23,8 @@ from pretraining.masking import MaskedRows
 
 _ENTITY_ROOM = 1.25  # times what words of a micro-batch have on average: pages of lists have more
 _EXAMPLE_ROOM = 1.5  # likewise; short pages are more of them
+_STEP_ROOM = 0.5  # 1.5 standard deviations of an example, each a third of the mean; over the root of the examples
+_WORD_ALIGNMENT = 128
 _MENTION_TOKENS = 4  # room for each entity: [mLUKE]'s mentions have two to three
 ENTITY_PAD_ID = SPECIAL_ENTITIES.index("[PAD]")
 _ROUNDING = 1e-9  # of sums of shares; a share itself is a millionth at least
@@ -51,13 +53,14 @@ class Capacities:
         return self.examples + -(-(self.words + self.entities) // self.longest)
 
 
-def capacities(config: DataConfig, mean_tokens: float, mean_entities: float) -> Capacities:
+def capacities(config: DataConfig, mean_tokens: float, mean_entities: float, world: int = 1) -> Capacities:
     """What a micro-batch has room for: an example of the largest size, and many of the average one.
 
     Args:
         mean_tokens, mean_entities: of an example, as they are drawn.
+        world: over how many ranks a step's examples are shared out.
     """
-    words = config.micro_batch_tokens
+    words = _words(config, mean_tokens, world)
     examples = words / max(mean_tokens, 3)
     with_entities = config.objective == "words and entities"
     entities = max(config.max_entities, _rounded(_ENTITY_ROOM * examples * mean_entities)) if with_entities else 0
@@ -75,6 +78,15 @@ def capacities(config: DataConfig, mean_tokens: float, mean_entities: float) -> 
         entity_targets=min(entities, _rounded(entity_targets)),
         longest=config.max_tokens + config.max_entities * with_entities,
     )
+
+
+def _words(config: DataConfig, mean_tokens: float, world: int) -> int:
+    """So few that the last micro-batch of a rank's share of a step is about as full as the others."""
+    examples = config.batch_size / world
+    expected = examples * mean_tokens * (1 + _STEP_ROOM / math.sqrt(examples))
+    number = max(1, math.ceil(expected / config.micro_batch_tokens))
+    aligned = _WORD_ALIGNMENT * math.ceil(expected / number / _WORD_ALIGNMENT)
+    return min(config.micro_batch_tokens, max(config.max_tokens, aligned))
 
 
 def _rounded(number: float) -> int:

@@ -26,7 +26,7 @@ def held_out(
     """
     totals, all_counts = torch.zeros(4, dtype=torch.float64), Counts()
     for language in corpus.languages:
-        batches = validation_batches(corpus, config.data, language, config.training.validation_examples)
+        batches = validation_batches(corpus, config.data, language, config.training.validation_examples, ranks.world)
         sums, counts = torch.zeros(4, dtype=torch.float64, device=ranks.device), Counts()
         with _evaluating(model):
             for batch in validation_share(batches, ranks):

@@ -23,13 +23,14 @@ def batches(examples: list[Example], config: DataConfig = CONFIG, room: Capaciti
 
 
 def test_capacities_of_the_paper_s_examples() -> None:
-    assert capacities(DataConfig(), mean_tokens=400, mean_entities=16) == Capacities(
+    config = DataConfig(batch_size=2000)
+    assert capacities(config, mean_tokens=405, mean_entities=16) == Capacities(
         words=16_384,
-        entities=824,  # 1.25 · 16 of 40.96 examples
-        mention_tokens=3_296,
-        examples=64,
+        entities=816,  # 1.25 · 16 of 40.5 examples, a multiple of 8
+        mention_tokens=3_264,
+        examples=64,  # 1.5 · 40.5
         word_targets=2_464,  # 15%
-        entity_targets=168,  # 15% of 824, and one for each of 41 examples
+        entity_targets=168,  # 15% of 816, and one for each of 40.5 examples
         longest=640,
     )
 
@@ -192,3 +193,15 @@ def test_a_batch_by_hand() -> None:
     assert (batch.masked_entities_PE.tolist(), batch.entity_labels_PE.tolist()) == ([0, 0], [7, -100])
     assert (batch.examples, batch.words, batch.entities) == (2, 8, 2)
     assert (batch.word_targets, batch.entity_targets, batch.longest) == (2, 1, 7)
+
+
+@pytest.mark.parametrize(
+    ("world", "words"),
+    [
+        (1, 16_256),  # 828,251 expected at most, in 51 micro-batches: 16,240, aligned
+        (8, 15_104),  # 105,600 in 7
+        (64, 13_952),  # 13,931 in 1
+    ],
+)
+def test_micro_batches_share_a_step_evenly(world: int, words: int) -> None:
+    assert capacities(DataConfig(), mean_tokens=400, mean_entities=16, world=world).words == words
