@@ -37,6 +37,7 @@ TOKENIZER = "tokenizer/sentencepiece.bpe.model"
 VOCABULARY = "vocabulary/vocabulary.parquet"
 _PARQUET, _TFRECORD = ".parquet", ".tfrecord.gz"
 _LIMITS = {"max_tokens": "max_tokens", "max_entities": "max_entities", "max_mention_pieces": "max_mention_tokens"}
+_PARTS = ("options", "inputs", "counts", "flows")  # of a manifest that are read
 _SCHEMA = {f.name: str(f.type) for f in EXAMPLES}
 _UNREADABLE = (OSError, ValueError, OverflowError, pa.ArrowException, TFRecordError, ProtobufError)
 
@@ -155,11 +156,14 @@ def _read_manifests(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         raise ExamplesError(f"{folder} has no folder of a language: `mlukit examples` writes them")
     for path in languages:
         try:
-            yield path.name, json.loads((path / MANIFEST).read_bytes())
+            manifest = json.loads((path / MANIFEST).read_bytes())
+            if missing := [name for name in _PARTS if not isinstance(manifest.get(name), dict)]:
+                raise ValueError(f"it has no {', '.join(missing)}")
+            yield path.name, manifest
         except FileNotFoundError:
             raise ExamplesError(f"{path} is not finished: it has no {MANIFEST}; run `mlukit examples` again") from None
-        except (OSError, ValueError) as error:
-            raise ExamplesError(f"{path / MANIFEST} cannot be read: {error}") from error
+        except (OSError, ValueError, AttributeError) as error:
+            raise ExamplesError(f"{path / MANIFEST} is no manifest: {error}") from error
 
 
 def _check_manifest(folder: Path, manifest: Mapping[str, Any], config: DataConfig) -> None:
@@ -185,7 +189,7 @@ def _common_inputs(manifests: Mapping[str, Mapping[str, Any]]) -> dict[str, str]
     common: dict[str, tuple[str, str]] = {}  # name -> the first language, its fingerprint
     for language, manifest in manifests.items():
         for name in ("entities", "tokenizer"):
-            found = manifest.get("inputs", {}).get(name)
+            found = manifest["inputs"].get(name)
             first, expected = common.setdefault(name, (language, found))
             if found is None or found != expected:
                 raise ExamplesError(

@@ -108,6 +108,17 @@ def test_another_seed_gives_other_examples_and_other_masks(corpus: Corpus) -> No
     assert len(both) > 3 and any(e.word_targets != masks[e.token_ids] for e in both)
 
 
+def test_a_step_says_which_examples_it_has(corpus: Corpus) -> None:
+    source = BatchSource(corpus, CONFIG)
+    rows = {language: [example for shard in shards for example in shard] for language, shards in SHARDS.items()}
+    for rank in range(2):
+        named = source.examples(3, rank, 2)
+        taken = [taken_apart(batch) for batch in source.step(3, rank, 2)]
+        assert [[rows[language][number].token_ids for language, number in batch] for batch in named] == [
+            [one.token_ids for one in batch] for batch in taken
+        ]
+
+
 def test_shapes_stay_the_same(corpus: Corpus) -> None:
     source = BatchSource(corpus, CONFIG)
     shapes = {

@@ -114,8 +114,9 @@ def test_a_folder_that_is_not_finished(folder: Path) -> None:
 
 
 def test_a_manifest_that_is_none(folder: Path) -> None:
-    (folder / "examples/de/_manifest.json").write_text("{")
-    assert refusal(folder).startswith("examples/de/_manifest.json cannot be read: ")
+    for text in ("{", "[]", "1", "\x00"):
+        (folder / "examples/de/_manifest.json").write_text(text)
+        assert refusal(folder).startswith("examples/de/_manifest.json is no manifest: ")
 
 
 @pytest.mark.parametrize(
@@ -225,11 +226,12 @@ def shard(**changes: object) -> Callable[[dict[str, Any]], None]:
         (shard(path="examples/de/x.arrow"), "11 examples of the split 'train', the manifest says 27"),
         (lambda manifest: manifest["shards"][0].pop("sha256"), "its shards are wrong"),
         (lambda manifest: manifest.pop("shards"), "its shards are wrong"),
-        (lambda manifest: manifest.pop("options"), "does not say how examples were made"),
+        (lambda manifest: manifest["options"].pop("max_tokens"), "does not say how examples were made"),
+        (lambda manifest: manifest.pop("options"), "it has no options"),
+        (lambda manifest: manifest.update(inputs=[], flows=1), "it has no inputs, flows"),
+        (lambda manifest: manifest["inputs"].pop("entities"), "were made with the entities None"),
         (lambda manifest: manifest["counts"].update({"examples train": 26}), "27 examples of the split 'train', the"),
-        (lambda manifest: manifest.pop("counts"), "counts"),
-        (lambda manifest: manifest.pop("flows"), "lacks counts: KeyError('flows')"),
-        (lambda manifest: manifest.pop("inputs"), "were made with the entities None"),
+        (lambda manifest: manifest["flows"].pop("mentions"), "lacks counts: KeyError('mentions')"),
     ],
 )
 def test_manifests_that_are_wrong(folder: Path, change: Callable[[dict[str, Any]], object], text: str) -> None:
