@@ -191,7 +191,7 @@ def _local_runner(options: PipelineOptions, workers: Workers, folder: Path) -> F
     )
     environment = None
     if workers.processes:
-        environment = ForkedProcessEnvironment(str(folder / _WORKER_LOG))
+        environment = ForkedProcessEnvironment(folder / _WORKER_LOG)
     return FnApiRunner(default_environment=environment, provision_info=ExtendedProvisionInfo(info))
 
 

@@ -75,7 +75,7 @@ def done(tmp_path: Path) -> list[str]:
 def test_all_units_are_done(tmp_path: Path, flags: str) -> None:
     run = start(tmp_path, flags, "", "", "")
     _, said = run.communicate(timeout=90)
-    assert (run.returncode, said) == (0, "")
+    assert (run.returncode, said) == (0, ""), said
     assert done(tmp_path) == ["00000.json", "00001.json", "00002.json"]
 
 
@@ -111,11 +111,11 @@ def test_ctrl_c_leaves_no_worker_behind(tmp_path: Path) -> None:
 
 
 def _workers_of(tmp_path: Path) -> list[psutil.Process]:
-    """Worker processes whose path for modules has this test's folder."""
+    """Worker processes, and the server that forks them, whose path for modules has this test's folder."""
     found = []
     for process in psutil.process_iter():
         try:
-            if "sdk_worker_main" in " ".join(process.cmdline()) and str(tmp_path) in process.environ().get(
+            if "pipelines.fork_server" in " ".join(process.cmdline()) and str(tmp_path) in process.environ().get(
                 "PYTHONPATH", ""
             ):
                 found.append(process)

@@ -351,7 +351,7 @@ def test_a_worker_that_is_killed_is_named_and_the_run_goes_on(tmp_path: Path) ->
     process = start(*flags, "--output", str(output), *workers, temporary=tmp_path)
     launcher = psutil.Process(process.pid)
     wait_for(lambda: any("parse/en" in _content(path) for path in tmp_path.glob("mlukit-*/worker-*.json")), process)
-    (worker,) = [one for one in launcher.children(recursive=True) if "sdk_worker_main" in " ".join(one.cmdline())]
+    (worker,) = [worker for child in launcher.children() for worker in child.children()]
     worker.kill()
     _, said = process.communicate(timeout=60)
     assert process.returncode == 1

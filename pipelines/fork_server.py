@@ -1,0 +1,145 @@
+"""A process that has imported Beam and the stages once, and forks worker processes in a moment.
+
+Beam starts a Python for each worker of each pipeline, which spends seconds on imports, and a run has a dozen
+pipelines. (multiprocessing's own fork server would import the user's `__main__` into each worker.)
+
+The launcher writes a line of JSON for each worker it wants, `{"id", "environment", "log"}`, and reads a line when it
+ends, `{"id", "pid", "status"}`. When the launcher goes, so does the server; workers go when Beam's connections close.
+
+usage, by the launcher alone: python -m pipelines.fork_server
+"""
+
+import importlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+IMPORTED_ONCE = (
+    "apache_beam.runners.worker.sdk_worker_main",
+    *("pipelines.link", "pipelines.vocabulary", "pipelines.examples", "pipelines.audit", "pipelines.verify"),
+)
+
+
+class ForkServer:
+    """The launcher's side: one server for the life of the process, started when first asked."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._server: subprocess.Popen[bytes] | None = None
+        self._ended: dict[str, threading.Event] = {}
+        self._status: dict[str, tuple[int, int]] = {}  # pid and status of workers that have ended
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process, if there is one."""
+        return self._server.pid if self._server else None
+
+    def fork(self, worker: str, environment: dict[str, str], log: Path) -> None:
+        """Starts a worker; what it prints goes to the end of a file."""
+        with self._lock:
+            if self._server is None or self._server.poll() is not None:
+                self._start()
+            assert self._server is not None and self._server.stdin is not None
+            self._ended[worker] = threading.Event()
+            self._server.stdin.write(_line({"id": worker, "environment": environment, "log": str(log)}))
+            self._server.stdin.flush()
+
+    def wait(self, worker: str) -> tuple[int, int]:
+        """Waits for a worker's end: its pid, and its exit status, or less than 0 for the signal that killed it."""
+        self._ended[worker].wait()
+        del self._ended[worker]
+        return self._status.pop(worker)
+
+    def _start(self) -> None:
+        command = [sys.executable, "-m", "pipelines.fork_server"]
+        self._server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        threading.Thread(target=self._listen, args=(self._server,), daemon=True).start()
+
+    def _listen(self, server: subprocess.Popen[bytes]) -> None:
+        assert server.stdout is not None
+        for line in server.stdout:
+            message = json.loads(line)
+            self._end(message["id"], message["pid"], message["status"])
+        for worker in list(self._ended):  # the server itself was killed, and no one will tell of its workers
+            if worker not in self._status:
+                self._end(worker, server.pid, server.wait() or -signal.SIGKILL)
+
+    def _end(self, worker: str, pid: int, status: int) -> None:
+        self._status[worker] = pid, status
+        self._ended[worker].set()
+
+
+SERVER = ForkServer()
+
+
+def serve() -> None:
+    """The server's side: forks, and tells of ends, until the launcher closes the pipe."""
+    answers = os.dup(1)
+    os.dup2(2, 1)  # what a module prints while it is imported is no answer
+    for module in IMPORTED_ONCE:
+        importlib.import_module(module)
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the launcher too, which then closes the pipe
+    workers: dict[int, str] = {}
+    asked = b""
+    while True:
+        ready, _, _ = select.select([0, woken], [], [])
+        if woken in ready:
+            os.read(woken, 4096)
+        if 0 in ready:
+            if not (data := os.read(0, 1 << 16)):
+                return
+            *lines, asked = (asked + data).split(b"\n")
+            for line in lines:
+                message = json.loads(line)
+                workers[_fork(message)] = message["id"]
+        for pid, status in _ended_children():
+            os.write(answers, _line({"id": workers.pop(pid), "pid": pid, "status": status}))
+
+
+def _fork(message: dict[str, Any]) -> int:
+    """The pid of a worker that works on in a process of its own."""
+    if pid := os.fork():
+        return pid
+    status = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        log = os.open(message["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        for descriptor, file in ((0, os.open(os.devnull, os.O_RDONLY)), (1, log), (2, log)):
+            os.dup2(file, descriptor)
+        os.environ.update(message["environment"])
+        importlib.import_module("apache_beam.runners.worker.sdk_worker_main").main([])
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _ended_children() -> list[tuple[int, int]]:
+    ended: list[tuple[int, int]] = []
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return ended
+        if not pid:
+            return ended
+        ended.append((pid, os.waitstatus_to_exitcode(status)))
+
+
+def _line(value: dict[str, Any]) -> bytes:
+    return json.dumps(value).encode() + b"\n"
+
+
+if __name__ == "__main__":
+    serve()
