@@ -17,8 +17,9 @@ usage: python benchmarks/dump_to_examples.py DUMP.xml.bz2 --model sentencepiece.
 4.57.6 (its slow XLM-R tokenizer, which LUKE asks for), tensorflow-cpu, tf-keras, torch, click, ujson, joblib,
 sentencepiece, protobuf, PyICU, setuptools 75.8.0, apache-beam 2.77.0, mwparserfromhell.
 
-CPU is that of all processes of a job, read five times a second; peak MB the largest sum of their resident memory, less what they share (PSS), and
-the largest single process (RSS). MB/s is of XML by wall time; `times` how many times as long a job takes as mlukit.
+CPU is that of all processes of a job, read five times a second; peak MB the largest sum of their resident memory, less
+what they share (PSS), and the largest single process (RSS). MB/s is of XML by wall time; `times` how many times as long
+a job takes as mlukit.
 """
 
 import argparse
