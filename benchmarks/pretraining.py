@@ -1,0 +1,439 @@
+"""How fast the model trains, beside transformers' `LukeForMaskedLM`: taken plainly, and tuned.
+
+- plain: padded batches, float32, the logits of every place, PyTorch's AdamW as it comes;
+- tuned: the same model with what a user can do from outside: bfloat16 by autocast, the heads at masked places alone,
+  `torch.compile` of the encoder, the fused AdamW;
+- mlukit: `pretraining` as `mlukit train` has it.
+
+All three train on the same examples, masked by the same draws, with the same dropout. The examples' ids are random; how
+many words and entities an example has, and how long a mention is, are those of real examples: of a folder of examples
+that `mlukit examples` wrote, or without one of SHAPES.
+
+usage: python benchmarks/pretraining.py [--model base large] [--device cuda] [--examples OUT/examples]
+
+Each contestant runs in a process of its own, on a CPU in one thread. What is printed:
+
+- words/s: real words (no padding; entities not counted) of micro-batches, forward and backward, and of one update of
+  the optimizer for 2,048 examples; on a CPU by the processor's time, so that other work beside it matters less;
+- MFU: model FLOPs utilisation, of `pretraining.flops`: what the model needs on these examples in the best case, the
+  same for all three, by what the device can do in bfloat16; no number where that is not known;
+- memory: on CUDA, the most that PyTorch had allocated; on a CPU, the most that the process had in memory.
+
+A micro-batch that does not fit into the device's memory is halved until it does. docs/pretraining-speed.md has results.
+"""
+
+import argparse
+import gc
+import json
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # before this folder, where `pretraining` is this file
+
+from pretraining.batch import IGNORED, Batch
+from pretraining.config import MODELS, DataConfig, ModelConfig, ModelSize, TrainingConfig
+from pretraining.counter_random import random_bits
+from pretraining.counts import Counts
+from pretraining.example_rows import ExampleRows, offsets_of
+from pretraining.flops import peak_flops, step_flops
+from pretraining.hugging_face.names import to_hugging_face
+from pretraining.masking import MaskedRows, mask_rows
+from pretraining.model import PretrainingModel
+from pretraining.optimizer import make_optimizer
+from pretraining.packing import capacities, fill_batch, pack, sizes_of
+
+# Words (<s> and </s> counted) and entities of 64 of 10,024 examples that mlukit made of real Wikipedia pages in 25
+# languages, with XLM-R's SentencePiece model: chosen so that means (454 words, 6.9 entities) and quantiles are theirs.
+SHAPES = """
+21,1 45,2 102,4 147,2 156,2 308,1 321,1 389,10 411,19 440,9 456,4 460,2 466,2 467,23 470,12 472,3 472,8 475,9 478,11
+479,5 480,6 480,23 484,2 484,7 484,9 485,1 487,16 488,5 488,8 488,8 488,21 490,1 493,6 494,1 495,6 497,2 498,2 498,5
+498,5 498,8 498,9 498,17 500,6 500,8 500,8 500,9 500,15 501,5 502,5 502,5 503,1 504,11 506,4 506,9 508,2 508,5 509,4
+509,5 509,17 510,3 510,7 511,2 511,7 511,11
+"""
+MENTION_TOKENS = (1, 1, 1, 1, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 4, 4, 4, 5, 6, 8)  # quantiles of the same examples
+CONTESTANTS = {"plain": "transformers, plain", "tuned": "transformers, tuned", "ours": "mlukit"}
+EXAMPLES_A_STEP = DataConfig().batch_size
+WARM_UP = 3  # micro-batches: by then all is compiled
+OPTIMIZER_STEPS = 3
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a contestant did."""
+
+    micro_batch: int  # words of ours, examples of transformers'
+    words_per_second: float
+    utilisation: float | None
+    gibibytes: float
+    optimizer_seconds: float
+
+
+class Contestant:
+    """Something that trains: a model, its optimizer, and micro-batches of the examples."""
+
+    model: Any
+    optimizer: torch.optim.Optimizer
+
+    def __init__(self, config: ModelConfig, device: torch.device, compiled: bool) -> None:
+        self.config, self.device, self.compiled = config, device, compiled
+
+    def micro_batches(self, masked: MaskedRows, size: int) -> list[Any]:
+        """The examples, so many at once."""
+        raise NotImplementedError
+
+    def loss(self, micro_batch: Any) -> Tensor:
+        """Of a micro-batch."""
+        raise NotImplementedError
+
+
+class Ours(Contestant):
+    """`pretraining`; the size of a micro-batch is in words."""
+
+    def __init__(self, config: ModelConfig, device: torch.device, compiled: bool) -> None:
+        super().__init__(config, device, compiled)
+        self.model = PretrainingModel(config).to(device).train()
+        if compiled:
+            self.model.compile_parts()
+        self.optimizer = make_optimizer(self.model, TrainingConfig())
+
+    def micro_batches(self, masked: MaskedRows, size: int) -> list[Batch]:
+        return packed(masked, size)
+
+    def loss(self, micro_batch: Batch) -> Tensor:
+        with torch.autocast(self.device.type, torch.bfloat16):
+            losses = self.model(micro_batch.to(self.device))
+        loss: Tensor = losses.words / max(1, micro_batch.word_targets) + losses.entities / max(
+            1, micro_batch.entity_targets
+        )
+        return loss
+
+
+class Plain(Contestant):
+    """`LukeForMaskedLM` as its documentation shows it; the size of a micro-batch is in examples."""
+
+    def __init__(self, config: ModelConfig, device: torch.device, compiled: bool) -> None:
+        super().__init__(config, device, compiled)
+        self.model = luke(config).to(device).train()
+        self.optimizer = self._optimizer()
+
+    def _optimizer(self) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(self.model.parameters(), lr=1e-4, weight_decay=0.01)
+
+    def micro_batches(self, masked: MaskedRows, size: int) -> list[dict[str, Tensor]]:
+        return [padded(masked, range(at, min(at + size, len(masked.rows)))) for at in range(0, len(masked.rows), size)]
+
+    def loss(self, micro_batch: Mapping[str, Tensor]) -> Tensor:
+        return cast(Tensor, self.model(**self._moved(micro_batch)).loss)
+
+    def _moved(self, micro_batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {name: value.to(self.device, non_blocking=True) for name, value in micro_batch.items()}
+
+
+class Tuned(Plain):
+    """The same, as fast as it goes without touching transformers' code."""
+
+    def __init__(self, config: ModelConfig, device: torch.device, compiled: bool) -> None:
+        super().__init__(config, device, compiled)
+        self.luke = torch.compile(self.model.luke, dynamic=True) if compiled else self.model.luke
+
+    def _optimizer(self) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(self.model.parameters(), lr=1e-4, weight_decay=0.01, fused=True)
+
+    def loss(self, micro_batch: Mapping[str, Tensor]) -> Tensor:
+        inputs = self._moved(micro_batch)
+        labels, entity_labels = inputs.pop("labels"), inputs.pop("entity_labels")
+        with torch.autocast(self.device.type, torch.bfloat16):
+            out = self.luke(**inputs)
+            masked, masked_entities = labels != IGNORED, entity_labels != IGNORED
+            words = cross_entropy(self.model.lm_head(out.last_hidden_state[masked]), labels[masked])
+            vectors = out.entity_last_hidden_state[masked_entities]
+            return words + cross_entropy(self.model.entity_predictions(vectors), entity_labels[masked_entities])
+
+
+KINDS: Mapping[str, type[Contestant]] = {"plain": Plain, "tuned": Tuned, "ours": Ours}
+
+
+def luke(config: ModelConfig) -> nn.Module:
+    """`LukeForMaskedLM` with the parameters of a new model of ours, its word decoder tied as ours is."""
+    from transformers import LukeConfig, LukeForMaskedLM
+
+    state = dict(to_hugging_face(config, PretrainingModel(config).state_dict()))
+    with torch.device("meta"):
+        model = LukeForMaskedLM(
+            LukeConfig(
+                vocab_size=config.vocabulary_size,
+                entity_vocab_size=config.entity_vocabulary_size,
+                hidden_size=config.hidden_size,
+                entity_emb_size=config.entity_embedding_size,
+                num_hidden_layers=config.layers,
+                num_attention_heads=config.heads,
+                intermediate_size=config.feed_forward_size,
+                hidden_dropout_prob=config.hidden_dropout,
+                attention_probs_dropout_prob=config.attention_dropout,
+                max_position_embeddings=config.max_positions,
+                type_vocab_size=config.token_types,
+                layer_norm_eps=config.layer_norm_epsilon,
+                use_entity_aware_attention=config.entity_aware_attention,
+                pad_token_id=config.pad_id,
+            )
+        )
+    model.luke.pooler = None  # of no use here: spares its parameters
+    model.load_state_dict(state, strict=False, assign=True)
+    model.lm_head.decoder.weight = model.luke.embeddings.word_embeddings.weight
+    model.lm_head.decoder.bias = model.lm_head.bias
+    model.entity_predictions.decoder.weight = model.luke.entity_embeddings.entity_embeddings.weight
+    if left := [name for name, p in model.named_parameters() if p.is_meta]:
+        raise RuntimeError(f"{left[0]} of LukeForMaskedLM has no counterpart in ours")
+    return cast(nn.Module, model.requires_grad_())
+
+
+def random_rows(
+    shapes: Sequence[tuple[int, int]], mentions: Sequence[int], count: int, config: ModelConfig
+) -> ExampleRows:
+    """So many examples of random ids, their shapes and the lengths of their mentions drawn from those given."""
+    chance = np.random.default_rng(1)
+    words, entities = np.array(shapes)[chance.integers(len(shapes), size=count)].T
+    tokens = chance.integers(4, config.mask_id, words.sum(), dtype=np.int32)
+    offsets = offsets_of(words)
+    tokens[offsets[:-1]], tokens[offsets[1:] - 1] = config.bos_id, config.eos_id
+    lengths = np.minimum(np.array(mentions)[chance.integers(len(mentions), size=entities.sum())], 8)
+    starts = 1 + (chance.random(entities.sum()) * np.repeat(words - 10, entities)).astype(np.int64)
+    return ExampleRows(
+        token_ids=tokens,
+        token_offsets=offsets,
+        entity_ids=chance.integers(4, config.entity_vocabulary_size, entities.sum(), dtype=np.int32),
+        entity_starts=starts.astype(np.int32),
+        entity_ends=(starts + lengths).astype(np.int32),
+        entity_offsets=offsets_of(entities),
+        train=np.ones(count, np.bool_),
+        keys=random_bits(np.uint64(1), np.arange(count)),
+    )
+
+
+def shapes_of(folder: Path) -> tuple[list[tuple[int, int]], list[int]]:
+    """Words and entities of every example in a folder, and the tokens of every mention."""
+    shapes: list[tuple[int, int]] = []
+    mentions: list[int] = []
+    for path in sorted(folder.glob("*/*.parquet")):
+        table = pq.read_table(path, columns=["token_ids", "entity_starts", "entity_ends"])
+        words, starts, ends = (table[name].combine_chunks() for name in table.column_names)
+        shapes += zip(words.value_lengths().to_pylist(), starts.value_lengths().to_pylist(), strict=True)
+        mentions += (ends.flatten().to_numpy() - starts.flatten().to_numpy()).tolist()
+    if not mentions:
+        raise SystemExit(f"{folder} has no examples with entities in LANGUAGE/*.parquet")
+    return [shape for shape in shapes if shape[0] > 10], mentions
+
+
+def packed(masked: MaskedRows, words: int) -> list[Batch]:
+    """As `mlukit train` packs them."""
+    data = DataConfig(micro_batch_tokens=words)
+    room = capacities(data, float(masked.rows.tokens.mean()), float(masked.rows.entities.mean()))
+    return [fill_batch(masked, examples, room) for examples in pack(sizes_of(masked), room.limits)]
+
+
+def padded(masked: MaskedRows, examples: range) -> dict[str, Tensor]:
+    """As transformers' collators pad them: to the longest of the batch, up to the next multiple of 8."""
+    rows, count = masked.rows, len(examples)
+    words, entities, mention = (
+        -(-int(max(n)) // 8) * 8
+        for n in (rows.tokens[examples], rows.entities[examples], rows.entity_ends - rows.entity_starts)
+    )
+    ids, labels = torch.full((count, words), 1), torch.full((count, words), IGNORED)
+    entity_ids, entity_labels = torch.full((count, entities), 0), torch.full((count, entities), IGNORED)
+    positions = torch.full((count, entities, mention), -1)
+    for row, example in enumerate(examples):
+        tokens = slice(*rows.token_offsets[example : example + 2])
+        own = slice(*rows.entity_offsets[example : example + 2])
+        ids[row, : tokens.stop - tokens.start] = torch.from_numpy(masked.token_ids[tokens])
+        entity_ids[row, : own.stop - own.start] = torch.from_numpy(masked.entity_ids[own])
+        for target in masked.word_targets[slice(*masked.word_target_offsets[example : example + 2])]:
+            labels[row, target - tokens.start] = int(rows.token_ids[target])
+        for target in masked.entity_targets[slice(*masked.entity_target_offsets[example : example + 2])]:
+            entity_labels[row, target - own.start] = int(rows.entity_ids[target])
+        for n, (start, end) in enumerate(zip(rows.entity_starts[own], rows.entity_ends[own], strict=True)):
+            positions[row, n, : end - start] = torch.arange(int(start), int(end))
+    return {
+        "input_ids": ids,
+        "attention_mask": (ids != 1).long(),
+        "labels": labels,
+        "entity_ids": entity_ids,
+        "entity_attention_mask": (entity_ids != 0).long(),
+        "entity_position_ids": positions,
+        "entity_labels": entity_labels,
+    }
+
+
+def measure(contestant: Contestant, masked: MaskedRows, size: int, seconds: float) -> Result:
+    """Trains on the examples, over and over, until so many seconds are up."""
+    size, micro_batches = fitting(contestant, masked, size)
+    train(contestant, islice(cycle(micro_batches), WARM_UP))
+    passes, spent = 0, 0.0
+    while spent < seconds:
+        spent += timed(contestant.device, lambda: train(contestant, micro_batches))
+        passes += 1
+    contestant.optimizer.step()
+    update = timed(contestant.device, lambda: [contestant.optimizer.step() for _ in range(OPTIMIZER_STEPS)])
+    update /= OPTIMIZER_STEPS
+    counts = Counts.of(packed(masked, 16_384))
+    spent = spent / passes + update * counts.examples / EXAMPLES_A_STEP
+    peak = peak_flops(torch.cuda.get_device_name()) if contestant.device.type == "cuda" else None
+    achieved = step_flops(contestant.config, counts, frozen=False) / spent
+    return Result(size, counts.words / spent, achieved / peak if peak else None, memory(contestant.device), update)
+
+
+def train(contestant: Contestant, micro_batches: Iterable[Any]) -> None:
+    """Forward and backward of each."""
+    for micro_batch in micro_batches:
+        torch.autograd.backward(contestant.loss(micro_batch))
+
+
+def fitting(contestant: Contestant, masked: MaskedRows, size: int) -> tuple[int, list[Any]]:
+    """The largest micro-batches that fit into memory: of `size`, half of it, and so on."""
+    while True:
+        micro_batches = contestant.micro_batches(masked, size)
+        try:
+            train(contestant, [max(micro_batches, key=elements)])
+            return size, micro_batches
+        except torch.OutOfMemoryError:
+            if size <= 1:
+                raise
+        contestant.model.zero_grad()
+        gc.collect()
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        size //= 2
+
+
+def elements(micro_batch: Any) -> int:
+    """How large a micro-batch is, among its like."""
+    return micro_batch.words if isinstance(micro_batch, Batch) else micro_batch["input_ids"].numel()
+
+
+def timed(device: torch.device, work: Callable[[], object]) -> float:
+    """The seconds that work took, the device's included; on a CPU those of the processor, whatever else it does."""
+    clock = time.perf_counter if device.type == "cuda" else time.process_time
+    wait(device)
+    start = clock()
+    work()
+    wait(device)
+    return clock() - start
+
+
+def wait(device: torch.device) -> None:
+    """Until the device has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def memory(device: torch.device) -> float:
+    """GiB, at most."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated() / 2**30
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def contest(kind: str, size: ModelSize, arguments: argparse.Namespace) -> Result:
+    """One contestant with a model, in this process."""
+    device = torch.device(arguments.device)
+    if arguments.device == "cpu":
+        torch.set_num_threads(1)
+    torch.manual_seed(0)
+    config = replace(
+        MODELS[size],
+        vocabulary_size=arguments.vocabulary,
+        entity_vocabulary_size=arguments.entities,
+        layers=arguments.layers or MODELS[size].layers,
+    )
+    if arguments.examples:
+        shapes, mentions = shapes_of(arguments.examples)
+    else:
+        shapes = [(int(words), int(entities)) for words, entities in (pair.split(",") for pair in SHAPES.split())]
+        mentions = list(MENTION_TOKENS)
+    masked = mask_rows(random_rows(shapes, mentions, arguments.count, config), DataConfig(), config.vocabulary_size)
+    micro_batch = arguments.words if kind == "ours" else arguments.padded
+    return measure(KINDS[kind](config, device, not arguments.no_compile), masked, micro_batch, arguments.seconds)
+
+
+def in_own_process(kind: str, size: str) -> Result | None:
+    """The same in a process of its own; None, and its errors are on stderr, where it failed."""
+    command = [sys.executable, __file__, *sys.argv[1:], "--only", kind, size]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    return Result(**json.loads(done.stdout.splitlines()[-1])) if done.returncode == 0 else None
+
+
+def row(name: str, result: Result, first: Result | None) -> str:
+    ratio = f"{result.words_per_second / first.words_per_second:.2f}" if first else "-"
+    utilisation = "-" if result.utilisation is None else f"{result.utilisation:.1%}"
+    return (
+        f"{name:<20} {result.micro_batch:>11,} {result.words_per_second:>12,.0f} {ratio:>8} {utilisation:>7} "
+        f"{result.gibibytes:>7.1f} {result.optimizer_seconds:>10.3f}"
+    )
+
+
+def device_name(device: str) -> str:
+    """What it all runs on."""
+    if device == "cuda":
+        return torch.cuda.get_device_name()
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
+    amx = ", with AMX bfloat16" if any("amx_bf16" in line for line in lines) else ""
+    return f"one core of {names[0] if names else platform.processor()}{amx}"
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    cuda = torch.cuda.is_available()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", nargs="+", choices=MODELS, default=["base", "large"] if cuda else ["base"])
+    parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda" if cuda else "cpu")
+    parser.add_argument("--contestants", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS))
+    parser.add_argument("--examples", type=Path, help="a folder of examples, whose shapes are taken")
+    parser.add_argument("--count", type=int, default=1024 if cuda else 16, help="examples")
+    parser.add_argument("--words", type=int, default=65_536 if cuda else 2048, help="of our micro-batch, at most")
+    parser.add_argument("--padded", type=int, default=64 if cuda else 4, help="examples of theirs, at most")
+    parser.add_argument("--vocabulary", type=int, default=250_002, help="words")
+    parser.add_argument("--entities", type=int, default=1_200_000 if cuda else 100_000)
+    parser.add_argument("--layers", type=int, default=0, help="another number than the model's")
+    parser.add_argument("--seconds", type=float, default=30, help="of measuring, at least, after warming up")
+    parser.add_argument("--no-compile", action="store_true", help="without torch.compile, which wants a C++ compiler")
+    parser.add_argument("--only", nargs=2, help=argparse.SUPPRESS)
+    return parser.parse_args(arguments)
+
+
+def main() -> int:
+    arguments = parse()
+    if arguments.only:
+        kind, size = arguments.only
+        print(json.dumps(asdict(contest(kind, size, arguments))))
+        return 0
+    failed = False
+    for size in arguments.model:
+        layers = arguments.layers or MODELS[size].layers
+        print(f"{size}, {layers} layers, {arguments.vocabulary:,} words, {arguments.entities:,} entities")
+        print(f"torch {torch.__version__}, {device_name(arguments.device)}")
+        print("                     micro-batch      words/s  x plain     MFU     GiB  optimizer s")
+        plain = None
+        for kind in arguments.contestants:
+            result = in_own_process(kind, size)
+            plain = result if kind == "plain" else plain
+            print(row(CONTESTANTS[kind], result, plain) if result else f"{CONTESTANTS[kind]:<20} failed", flush=True)
+            failed |= result is None
+        print()
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
