@@ -89,7 +89,7 @@ def _opened(root: str, model_fingerprint: str, entities_fingerprint: str) -> tup
     """
     storage = Storage(root)
     with storage.open(MODEL_PATH) as model, storage.open(VOCABULARY_PARQUET) as stream:
-        tokenizer, vocabulary = Tokenizer.load(model.read()), EntityVocabulary.open(stream)
+        tokenizer, vocabulary = Tokenizer.load(model.read(), checked=True), EntityVocabulary.open(stream)
     found = ((MODEL_PATH, tokenizer, model_fingerprint), (VOCABULARY_PARQUET, vocabulary, entities_fingerprint))
     for path, opened, fingerprint in found:
         if opened.fingerprint != fingerprint:
