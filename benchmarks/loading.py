@@ -7,14 +7,14 @@ be as a large one. Prints real tokens for each second of processor time and of w
 reader's own are off), and the share of places that stay empty. The first steps compare the SHA-256 of the shards.
 (`-P`: or Python takes pretraining.py of this folder for the package.)
 
-Results on a core at 2 GHz or so that was shared with much other work, so by processor time: examples of the real dumps
-of tests in 25 languages by XLM-R's pieces (9,154 of them, 454 tokens each), million tokens a second; ranks read the
-whole step each, and take their share:
+Results in million tokens for each second of processor time, on a machine that was busy with other work; examples of
+real dumps in 25 languages by XLM-R's pieces (9,154 of them, 454 tokens each; 20 steps). Of 8 ranks each reads all that
+a step needs and takes an eighth of it:
 
-    copies  examples  ranks   first steps  next steps  read ahead   empty     memory
-    5         45,770      1          10.1        10.0        11.5    1.3%     901 MB
-    40       366,160      1           7.1         8.3         9.2    1.3%     886 MB
-    10        91,540      8           1.3         2.1         2.4    5.6%     833 MB
+    copies  examples  ranks   first steps  next steps  read ahead   empty   memory
+    5         45,770      1           8.9        10.5        10.5    1.3%   894 MB
+    40       366,160      1           7.1         8.2         8.8    1.4%   899 MB
+    10        91,540      8           1.8         2.3         2.4    3.8%   842 MB
 """
 
 import argparse
