@@ -27,6 +27,7 @@ _OPTIONAL_FIELDS = {  # our default where it is not said
     "eos_id": "eos_token_id",
 }
 _FIXED = {"hidden_act": "gelu", "position_embedding_type": "absolute"}
+_LAYOUT = "4.57.6"  # whose layout it is; without it early versions 5 warn of a fault in Mistral's tokenizers
 _SPECIAL_IDS = ("bos_id", "pad_id", "eos_id")
 
 
@@ -46,6 +47,7 @@ def luke_config(config: ModelConfig) -> dict[str, Any]:
         "classifier_dropout": None,
         "tie_word_embeddings": True,
         "torch_dtype": "float32",
+        "transformers_version": _LAYOUT,
     }
 
 

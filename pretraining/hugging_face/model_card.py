@@ -19,9 +19,9 @@ which licence the weights are published is for whoever publishes them to say."""
 
 _LOADING = """\
 ```python
-from transformers import AutoTokenizer, LukeForMaskedLM
+from transformers import LukeForMaskedLM, MLukeTokenizer
 
-tokenizer = AutoTokenizer.from_pretrained("DIR")
+tokenizer = MLukeTokenizer.from_pretrained("DIR")
 model = LukeForMaskedLM.from_pretrained("DIR")
 text = "{text}"
 inputs = tokenizer(text, entity_spans=[{span}], return_tensors="pt")  # without `entities`: [MASK]

@@ -20,7 +20,18 @@ def new_folder(folder: Path) -> Iterator[Path]:
     aside.mkdir(parents=True)
     try:
         yield aside
+        _make_readable(aside)
         aside.replace(folder)
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
         raise
+
+
+def _make_readable(folder: Path) -> None:
+    """Gives files the permissions of any new file: safetensors keeps its own to the user alone."""
+    fresh = folder / ".new"
+    fresh.touch()
+    mode = fresh.stat().st_mode
+    fresh.unlink()
+    for file in folder.iterdir():
+        file.chmod(mode)

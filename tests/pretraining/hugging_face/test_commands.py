@@ -55,6 +55,8 @@ def test_export_of_a_run(config: ModelConfig, output: Path, tmp_path: Path, caps
         "tokenizer.json",
         "tokenizer_config.json",
     ]
+    (tmp_path / "new").touch()
+    assert {path.stat().st_mode for path in (tmp_path / "DIR").iterdir()} == {(tmp_path / "new").stat().st_mode}
     assert json.loads((tmp_path / "DIR/tokenizer_config.json").read_bytes())["model_max_length"] == 64
     card = (tmp_path / "DIR/README.md").read_text()
     assert "\n10 steps of stage 2. It started from random parameters.\n" in card
