@@ -37,12 +37,15 @@ class Paragraphs:
                 table_code = True
                 continue
             table_code = False
-            if "''" in line and first != ";":
+            if "''" in line and first not in "*#:;":
                 line = strip_quotes(line)
-            if BLOCK in line:
-                self._blocks(line)
-            elif first in "*#:;":
+            if BLOCK in line and first == "=" and line.rstrip(_BLANK).endswith("="):
+                line = line.replace(BLOCK, " ")  # a picture or a <div> in a heading
+            if first in "*#:;":
                 self._item(line)
+            elif BLOCK in line:
+                self.end()
+                self._add_blocks(line)
             elif first == "=" or (first == HOLE and line.lstrip(_BLANK).startswith("==")):
                 self._heading(line)
             elif first == " ":
@@ -69,10 +72,12 @@ class Paragraphs:
             self.add(" ".join(self._open))
             self._open.clear()
 
-    def _blocks(self, line: str) -> None:
-        self.end()
-        item = _ITEM.match(line)
-        for part in line[item.end() if item else 0 :].split(BLOCK):
+    def _add_blocks(self, line: str) -> None:
+        """Adds a line of which the edges of blocks make paragraphs."""
+        if BLOCK not in line:
+            self.add(line)
+            return
+        for part in line.split(BLOCK):
             if part.strip(_BLANK_OR_TAG) not in _STOPS:
                 self.add(part)
 
@@ -84,9 +89,9 @@ class Paragraphs:
         if line[at - 1] == ";":
             colon = _colon_after_term(item)
             if colon >= 0:
-                self.add(strip_quotes(item[:colon]))
+                self._add_blocks(strip_quotes(item[:colon]))
                 item = item[colon + 1 :]
-        self.add(strip_quotes(item))
+        self._add_blocks(strip_quotes(item))
 
     def _heading(self, line: str) -> None:
         line = line.strip(_BLANK + TAG + TAG_END)
