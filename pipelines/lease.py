@@ -106,10 +106,10 @@ class Lease:
             alive, dead = self._others()
             if not alive:
                 for path in dead:
-                    self._storage.delete(path)
+                    self._storage.discard(path)
                 self._thread.start()
                 return
-            self._storage.delete(self._path)
+            self._storage.discard(self._path)
             if left:
                 time.sleep(random.uniform(*_WAIT))
         raise InUseError(next(iter(alive.values())))
@@ -171,7 +171,7 @@ class Lease:
             except OSError as error:
                 self._trouble = str(error)
         with suppress(OSError):
-            self._storage.delete(self._path)
+            self._storage.discard(self._path)
 
     def _renew(self) -> None:
         before = self._renewed

@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -39,13 +38,18 @@ def _what(environ: dict[str, Any]) -> Call:
     return Call("COPY" if method == "PUT" and "HTTP_X_AMZ_COPY_SOURCE" in environ else method, key)
 
 
+def never(_: Call) -> bool:
+    """No call fails."""
+    return False
+
+
 class S3Server:
     """Serves from a thread; `fails` is asked for each call whether the server answers 500, or raises to hang up."""
 
     def __init__(self) -> None:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self.calls: list[Call] = []
-        self.fails: Callable[[Call], bool] = lambda _: False
+        self.fails: Callable[[Call], bool] = never
         self._app = DomainDispatcherApplication(create_backend_app)
         self._server = make_server("127.0.0.1", 0, self._answer, threaded=True)
         self.url = f"http://127.0.0.1:{self._server.port}"
@@ -115,11 +119,4 @@ class S3Server:
         try:
             yield
         finally:
-            self.fails = lambda _: False
-
-    def wait_for(self, condition: Callable[[], object], seconds: float = 60) -> None:
-        """Until something is so on the server."""
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, self.tally()
-            time.sleep(0.02)
+            self.fails = never

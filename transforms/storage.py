@@ -196,7 +196,7 @@ class Storage:
                 self._publish(aside, relative, counting.bytes)
         except BaseException:
             with suppress(OSError):  # where the store is down, it goes when the stage is finished
-                self.delete(aside)
+                self.discard(aside)
             raise
 
     @contextmanager
@@ -254,6 +254,15 @@ class Storage:
     def shard(self, relative: str, stream: CountingStream) -> Shard:
         """What a receipt says of a file just written."""
         return Shard(relative, stream.rows, stream.bytes, stream.sha256)
+
+    def discard(self, relative: str) -> None:
+        """Removes one file, which may be gone already: a single call to an object store."""
+        path = self.path(relative)
+        if is_local(path):
+            Path(path).unlink(missing_ok=True)
+            return
+        with _os_errors(path):
+            FileSystems.delete([path])
 
     def delete(self, relative: str) -> None:
         """Removes a file, or a folder with all that is in it; nothing where there is neither."""
