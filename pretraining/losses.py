@@ -29,7 +29,7 @@ class Prediction(NamedTuple):
 
 
 class _Judge(Protocol):
-    def __call__(self, logits_RV: Tensor, labels_R: Tensor, classes: int) -> tuple[Tensor, Tensor, Tensor]: ...
+    def __call__(self, logits_RV: Tensor, labels_R: Tensor) -> tuple[Tensor, Tensor, Tensor]: ...
 
 
 def cross_entropy(
@@ -68,17 +68,17 @@ def cross_entropy(
     return Prediction(loss, correct)
 
 
-def _judge(logits_RV: Tensor, labels_R: Tensor, classes: int) -> tuple[Tensor, Tensor, Tensor]:
+def _judge(logits_RV: Tensor, labels_R: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Loss, hits, and the loss's gradient by the logits."""
-    columns_V = torch.arange(logits_RV.shape[1], device=logits_RV.device)
-    logits = logits_RV if logits_RV.dtype == torch.float64 else logits_RV.float()
-    logits = torch.where(columns_V < classes, logits, -torch.inf)
-    log_sums = logits.logsumexp(-1, keepdim=True)
+    given = logits_RV.dtype
     used, labels = (labels_R != IGNORED)[:, None], labels_R.clamp(min=0)[:, None]
-    loss = torch.where(used, log_sums - logits.gather(-1, labels), 0).sum()
-    correct = (logits.argmax(-1) == labels_R).sum()
-    gradient = torch.where(used, (logits - log_sums).exp() - (columns_V == labels).to(logits.dtype), 0)
-    return loss, correct, gradient.to(logits_RV.dtype)
+    log_shares = logits_RV.log_softmax(-1, dtype=torch.float64 if given == torch.float64 else torch.float32)
+    of_labels = log_shares.gather(-1, labels)
+    loss = torch.where(used, -of_labels, 0).sum()
+    correct = (log_shares.argmax(-1) == labels_R).sum()
+    gradient = log_shares.exp().to(given) * used
+    gradient.scatter_(-1, labels, (of_labels.expm1() * used).to(given))  # share - 1, before it is rounded
+    return loss, correct, gradient
 
 
 @cache
@@ -100,11 +100,12 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         dtype = vectors_PD.dtype
         by_vectors, by_table, by_bias = ctx.needs_input_grad[:3]
-        table, bias = table_VD.to(dtype), bias_V.to(dtype)
+        table, bias = table_VD.to(dtype), bias_V.to(dtype, copy=True)
+        bias[classes:] = -torch.inf
         losses, hits, vector_gradients = [], [], []
         table_gradient = bias_gradient = None
         for vectors, labels in zip(torch.split(vectors_PD, rows), torch.split(labels_P, rows), strict=True):
-            loss, correct, gradient = judge(torch.addmm(bias, vectors, table.T), labels, classes)
+            loss, correct, gradient = judge(torch.addmm(bias, vectors, table.T), labels)
             losses.append(loss)
             hits.append(correct)
             if by_vectors:

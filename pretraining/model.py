@@ -156,7 +156,7 @@ class PretrainingModel(nn.Module):
     def compile_parts(self) -> None:
         """Has `torch.compile` make kernels of a layer and of the softmaxes, once for all batches."""
         for layer in self.layers:
-            layer.compile(fullgraph=True)
+            layer.compile()
         self.compiled = True
 
     def initialize(self) -> None:
