@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from corpus.tokenizer import Tokenizer, TokenizerError
-from pretraining.config import ConfigError
+from pretraining.config import ConfigError, ModelConfig
 from pretraining.run_folder import CHECKPOINTS, RUN, RunFolderError, read_json, read_model_config, weights_file
 
 _MENTION = re.compile(r"\[([^\[\]]*)\]")
@@ -39,15 +39,15 @@ class Cloze:
     mentions: list[str]
 
 
-def read_cloze(text: str, tokenizer: Tokenizer, bos_id: int, eos_id: int) -> Cloze:
-    """Reads a text with mentions in brackets; FillError where it has none, or an empty one."""
+def read_cloze(text: str, tokenizer: Tokenizer, config: ModelConfig) -> Cloze:
+    """Reads a text with mentions in brackets; FillError where it has none, an empty one, or more tokens than fit."""
     parts = _MENTION.split(text)  # text, mention, text, mention, …, text
     mentions = parts[1::2]
     if not mentions:
         raise FillError(f"{text!r} has no mention in brackets, such as [Germany] or [?]")
     cuts = [sum(map(len, parts[:number])) for number in range(1, len(parts))]
     (segments,) = tokenizer.encode_segments(["".join(parts)], [cuts])
-    token_ids, spans = [bos_id], []
+    token_ids, spans = [config.bos_id], []
     for number, segment in enumerate(segments):
         ids = [tokenizer.mask_id] if number % 2 and parts[number].strip() == "?" else segment
         if number % 2:
@@ -56,7 +56,10 @@ def read_cloze(text: str, tokenizer: Tokenizer, bos_id: int, eos_id: int) -> Clo
     for mention, (start, end) in zip(mentions, spans, strict=True):
         if start == end:
             raise FillError(f"{text!r} has a mention without words: [{mention}]; [?] masks them")
-    return Cloze(text, [*token_ids, eos_id], spans, mentions)
+    token_ids.append(config.eos_id)
+    if len(token_ids) > (room := config.max_positions - config.pad_id - 1):
+        raise FillError(f"{text!r} has {len(token_ids)} tokens; the model takes {room}")
+    return Cloze(text, token_ids, spans, mentions)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -81,7 +84,7 @@ def _fill(run: Path, texts: Sequence[str], examples: Path | None, number: int, l
         examples = Path(read_json(run / RUN)["examples"])
     config = read_model_config(run)
     guesser = EntityGuesser.load(config, weights_file(run, say=_say), examples)
-    clozes = [read_cloze(text, guesser.tokenizer, config.bos_id, config.eos_id) for text in texts]
+    clozes = [read_cloze(text, guesser.tokenizer, config) for text in texts]
     for cloze in clozes:
         print(cloze.text)
         for mention, guesses in zip(cloze.mentions, guesser.guess(cloze, number, language), strict=True):
