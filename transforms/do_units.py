@@ -58,6 +58,7 @@ def do_unit(unit: Unit, storage: Storage, folder: str | None) -> Receipt:
         for name, flow in receipt.flows.items():
             if flow.unaccounted:
                 raise ValueError(f"{unit.name}: {flow.unaccounted} {name} neither came out nor have a reason: {flow}")
+        monitor.check()
         storage.write_json(unit.receipt_path, receipt.to_json())
     except Exception as error:
         monitor.fail(error, traceback.format_exc())
@@ -66,12 +67,24 @@ def do_unit(unit: Unit, storage: Storage, folder: str | None) -> Receipt:
     return receipt
 
 
+def is_done(unit: Unit, storage: Storage) -> bool:
+    """Whether a unit's receipt is there, and so is what it names."""
+    if not storage.exists(unit.receipt_path):
+        return False
+    receipt = Receipt.from_json(storage.read_json(unit.receipt_path))
+    return all(storage.size(shard.path) == shard.bytes for shard in receipt.shards)
+
+
 class _DoUnit(beam.DoFn):
+    """Does a unit that is not done: after a fault a runner repeats all that a lost worker was given."""
+
     def __init__(self, root: str, folder: str | None) -> None:
         self._root, self._folder = root, folder
 
     def process(self, unit: Unit) -> Iterator[str]:
-        do_unit(unit, Storage(self._root), self._folder)
+        storage = Storage(self._root)
+        if not is_done(unit, storage):
+            do_unit(unit, storage, self._folder)
         yield unit.name
 
 

@@ -1,0 +1,143 @@
+"""Fetches Flink, and Beam's job server for it, once, into a folder that git ignores.
+
+Beam's jars come through Maven, their versions from pom.xml beside this file; Flink's own from a package for Python,
+since the distribution is no Maven artifact everywhere.
+"""
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+FLINK = "apache-flink-libraries==1.19.3"
+JAVA_VERSIONS = range(11, 22)  # that Flink 1.19 runs on
+_BUILT_WITH = "setuptools<70"  # what that package's setup.py needs
+_POM = Path(__file__).with_name("pom.xml")
+_MAVEN_GOAL = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
+_SIZES = "150 MB by Maven, which keeps a copy in its own folder, and 235 MB of Flink"
+_FLINKS_OWN = ("flink-", "slf4j-")  # of Beam's jars, those that Flink brings itself
+# What the job server does without: it sends its whole class path along with every job.
+_IDLE = (
+    "flink-rpc-akka",
+    "flink-shaded-zookeeper",
+    "grpc-",
+    "conscrypt",
+    "proto-google",
+    "google-cloud-",
+    "opencensus",
+)
+_LIMIT = 1200  # seconds for either
+
+
+class FetchError(Exception):
+    """What a cluster needs is missing, or could not be fetched; its text says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Jars:
+    """Java class paths."""
+
+    flink: tuple[Path, ...]  # job manager and task managers: Flink as it comes, and Beam's runner
+    job_server: tuple[Path, ...]
+
+
+def java() -> str:
+    """The `java` to run: JAVA_HOME's, or the one on PATH."""
+    home = os.environ.get("JAVA_HOME")
+    return str(Path(home) / "bin/java") if home else "java"
+
+
+def missing() -> list[str]:
+    """Which programs are missing, in words; empty where a cluster can be had."""
+    found = []
+    wanted = f"Java {JAVA_VERSIONS[0]} to {JAVA_VERSIONS[-1]}"
+    version = _java_version()
+    if version is None:
+        found.append(f"{wanted} (no {java()})")
+    elif version not in JAVA_VERSIONS:
+        found.append(f"{wanted} ({java()} is {version})")
+    if shutil.which("mvn") is None:
+        found.append("Maven (no mvn)")
+    if subprocess.run([sys.executable, "-m", "uv", "--version"], capture_output=True).returncode:
+        found.append(f"uv (for {sys.executable}: ./run setup installs it)")
+    return found
+
+
+def _java_version() -> int | None:
+    try:
+        said = subprocess.run([java(), "-version"], capture_output=True, text=True).stderr
+    except FileNotFoundError:
+        return None
+    numbers = re.search(r'version "(?:1\.)?(\d+)', said)
+    return int(numbers[1]) if numbers else None
+
+
+def fetch_jars(cache: Path) -> Jars:
+    """The jars, fetched into `cache` where they are not there yet; two processes may ask at once.
+
+    Raises:
+        FetchError: a program is missing, or Maven or the package index did not give them.
+    """
+    if lacking := missing():
+        raise FetchError(f"Flink needs {' and '.join(lacking)}")
+    name = hashlib.sha256(_POM.read_bytes() + FLINK.encode()).hexdigest()[:12]
+    cache.mkdir(parents=True, exist_ok=True)
+    with _locked(cache / "lock"):
+        if not (cache / name).is_dir():
+            _fetch_all(cache, name)
+    return _jars(cache / name)
+
+
+def _jars(folder: Path) -> Jars:
+    distribution = folder / "flink/pyflink/lib"
+    flink = (*distribution.glob("flink-dist-*.jar"), *sorted(distribution.glob("log4j-*.jar")))
+    beam = sorted((folder / "job-server").glob("*.jar"))
+    runner = (jar for jar in beam if not jar.name.startswith(_FLINKS_OWN))
+    return Jars((*flink, *runner), tuple(jar for jar in beam if not jar.name.startswith(_IDLE)))
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _fetch_all(cache: Path, name: str) -> None:
+    """Fetches aside and renames: what bears the name is whole."""
+    for left in cache.glob("partial-*"):
+        shutil.rmtree(left)
+    print(f"fetching Flink and Beam's job server into {cache}, once: {_SIZES}", file=sys.stderr, flush=True)
+    with tempfile.TemporaryDirectory(dir=cache, prefix="partial-", ignore_cleanup_errors=True) as aside:
+        folder = Path(aside) / name
+        _call(
+            "mvn",
+            *("--batch-mode", "--no-transfer-progress", "--file", str(_POM), _MAVEN_GOAL),
+            f"-DoutputDirectory={folder / 'job-server'}",
+        )
+        constraints = Path(aside) / "constraints.txt"
+        constraints.write_text(_BUILT_WITH)
+        _call(
+            *(sys.executable, "-m", "uv", "pip", "install", "--no-deps", "--python", sys.executable),
+            *("--target", str(folder / "flink"), "--build-constraints", str(constraints), FLINK),
+        )
+        folder.rename(cache / name)
+
+
+def _call(*command: str) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT)
+    except subprocess.TimeoutExpired as error:
+        raise FetchError(f"{' '.join(command)}: not done after {_LIMIT} s") from error
+    if done.returncode:
+        lines = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line or "error" in line]
+        said = "\n".join(lines[:5]) or done.stderr
+        raise FetchError(f"{' '.join(command)} failed:\n{said}")
