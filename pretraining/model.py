@@ -205,5 +205,5 @@ class PretrainingModel(nn.Module):
         classes: int,
     ) -> Prediction:
         used = slice(max(1, targets))  # at least one, so that every parameter always has a gradient, as DDP wants
-        vectors = head(stream_NH[slots_P[used]])
+        vectors = head(stream_NH.index_select(0, slots_P[used]))
         return cross_entropy(vectors, table, head.bias, labels_P[used], classes, compiled=self.compiled)
