@@ -9,7 +9,6 @@ one error that says what the dead worker was doing.
 import logging
 import os
 import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -27,6 +26,7 @@ from apache_beam.runners.runner import PipelineResult
 
 from pipelines.dataflow import is_dataflow, prepare
 from pipelines.forked_workers import RUN_WORKER, ForkedProcessEnvironment, worker_processes
+from pipelines.scratch import scratch_folder
 from transforms.do_units import DoUnits, Unit
 from transforms.monitor import Report, UnitError, read_errors, read_reports
 
@@ -90,22 +90,21 @@ def run_units(
         KeyboardInterrupt: after the workers were stopped.
     """
     workers = choose_workers(units, beam_flags)
-    folder = Path(tempfile.mkdtemp(prefix="mlukit-"))
-    run = _Run(lambda started: _run_pipeline(units, root, folder, workers, beam_flags, started))
-    try:
-        run.start()
-        while not run.ended.wait(_POLL):
-            show(read_reports(folder))
-            if run.died:
-                raise WorkerDiedError(_death_notice(run.died, read_reports(folder)))
-        if run.error is not None:
-            raise RunError(_failure_notice(run.error, read_errors(folder))) from run.error
-    finally:
-        if not run.ended.is_set():
-            _stop_workers()
-            run.cancel()
-        run.close()
-        shutil.rmtree(folder, ignore_errors=True)
+    with scratch_folder() as folder:
+        run = _Run(lambda started: _run_pipeline(units, root, folder, workers, beam_flags, started))
+        try:
+            run.start()
+            while not run.ended.wait(_POLL):
+                show(read_reports(folder))
+                if run.died:
+                    raise WorkerDiedError(_death_notice(run.died, read_reports(folder)))
+            if run.error is not None:
+                raise RunError(_failure_notice(run.error, read_errors(folder))) from run.error
+        finally:
+            if not run.ended.is_set():
+                _stop_workers()
+                run.cancel()
+            run.close()
 
 
 class _Run(threading.Thread):
@@ -169,6 +168,7 @@ def _run_pipeline(
         prepare(options, units[0].phase, folder)
     runner = _local_runner(options, workers, folder) if workers.runner == "DirectRunner" else workers.runner
     pipeline = beam.Pipeline(runner=runner, options=options)
+    pipeline.local_tempdir = shutil.move(pipeline.local_tempdir, folder)  # to go with it, however this process ends
     pipeline | "Units" >> DoUnits(units, root, str(folder) if workers.runner == "DirectRunner" else None)
     job = pipeline.run()
     started(job)

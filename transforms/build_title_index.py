@@ -55,6 +55,7 @@ class BuildTitleIndex(Unit):
             )
             if self.labels:
                 counts["labels"] = build_label_index(folder, _batches(storage, self.labels))
+            monitor.check()
         counts |= {f"rows of tables left out: {reason}": n for reason, n in skipped.items()}
         return Receipt(self.name, (header_shard(storage, self.language),), counts=counts)
 

@@ -3,6 +3,7 @@
 On a cluster there is no such folder, and nothing is told; a runner reports failures in its own way there.
 """
 
+import fcntl
 import json
 import os
 import time
@@ -11,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ABORT = "abort"
+LAUNCHER = "launcher"  # a file that the launcher holds a lock on, as long as it lives
 _INTERVAL = 0.5  # seconds between two reports
 
 
 class AbortedError(Exception):
-    """Another worker failed, or the user pressed Ctrl-C."""
+    """Another worker failed, the user pressed Ctrl-C, or the launcher was killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,19 @@ class Monitor:
         if self._folder is None or (now := time.monotonic()) < self._next:
             return
         self._next = now + _INTERVAL
-        if (self._folder / ABORT).exists():
-            raise AbortedError(f"{self._unit}: stopped, the run is ending")
+        self.check()
         self._write("worker", {"unit": self._unit, "bytes": self._bytes, "pages": self._pages})
+
+    def check(self) -> None:
+        """To be called before something is published that later steps add to.
+
+        A worker that outlives its launcher would else take away what the next run has added.
+
+        Raises:
+            AbortedError: the run is ending, or has ended.
+        """
+        if self._folder is not None and ((self._folder / ABORT).exists() or not _launcher_lives(self._folder)):
+            raise AbortedError(f"{self._unit}: stopped, the run is ending")
 
     def fail(self, error: BaseException, trace: str) -> None:
         """Leaves the reason of a failure for the launcher, and makes the other workers stop."""
@@ -83,6 +95,17 @@ class Monitor:
         aside = final.with_suffix(".tmp")
         aside.write_text(json.dumps(value), encoding="utf-8")
         aside.replace(final)
+
+
+def _launcher_lives(folder: Path) -> bool:
+    try:
+        with (folder / LAUNCHER).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return not lock.read()  # nothing is in it where no lock could be taken
+    except FileNotFoundError:
+        return folder.exists()
+    except OSError:
+        return True  # it is held, or the filesystem cannot lock
 
 
 def _read(folder: Path, kind: str) -> Iterator[tuple[int, dict[str, object]]]:
