@@ -10,7 +10,8 @@ from corpus.residue_tally import LEFT, SIDES, UNTOLD, ResidueTally
 def print_residue(tallies: Mapping[str, ResidueTally], examples: int) -> None:
     """Paragraphs with remains of markup in a thousand, by language, side and class; then examples and worst pages."""
     print("Paragraphs with remains of markup, of 1,000:\n")
-    sides = [side for side in SIDES if any(side in tally.sides for tally in tallies.values())]
+    there = {side for tally in tallies.values() for side in tally.sides}
+    sides = [side for side in SIDES if side in there or (side != UNTOLD and there - {UNTOLD})]
     _print_table([["language", "pages", "paragraphs", "any", *sides], *_side_rows(tallies, sides)])
     print()
     for side in sides:
@@ -19,7 +20,7 @@ def print_residue(tallies: Mapping[str, ResidueTally], examples: int) -> None:
         print("So the rates say how much at most is left. --dumps DIR, with the dumps that OUT was made of, tells it.")
     found = {name for tally in tallies.values() for name in tally.all.places}
     names = [of.name for of in residue_classes(next(iter(tallies), "en")) if of.name in found]
-    for side in [side for side in sides if side in (UNTOLD, LEFT)]:
+    for side in [side for side in (UNTOLD, LEFT) if side in there]:
         print(f"\n{side}, by class:\n")
         rows = [[code, *(f"{of.per_thousand(name, side):.2f}" for name in names)] for code, of in tallies.items()]
         _print_table([["language", *names], *rows])
