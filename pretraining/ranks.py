@@ -52,10 +52,15 @@ class Ranks:
         return values
 
 
+def this_rank() -> int:
+    """That of this process; 0 where it is by itself."""
+    return int(os.environ.get("RANK", "0"))
+
+
 @contextmanager
 def joined() -> Iterator[Ranks]:
     """This process among those of torchrun, which tells by RANK, WORLD_SIZE and LOCAL_RANK; by itself without them."""
-    rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    rank, world = this_rank(), int(os.environ.get("WORLD_SIZE", "1"))
     device = torch.device("cpu")
     if torch.cuda.is_available():
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
@@ -65,7 +70,5 @@ def joined() -> Iterator[Ranks]:
         return
     # counts go over gloo, so that they do not wait for what the GPU is doing
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
-    try:
-        yield Ranks(rank, world, device)
-    finally:
-        dist.destroy_process_group()
+    yield Ranks(rank, world, device)
+    dist.destroy_process_group()  # not after an error: it would wait for ranks that wait for this one

@@ -21,12 +21,13 @@ from pretraining.model import PretrainingModel
 from pretraining.optimizer import make_optimizer
 from pretraining.parallel import parallel
 from pretraining.progress import Progress
-from pretraining.ranks import Ranks, joined
+from pretraining.ranks import Ranks, joined, this_rank
 from pretraining.run_folder import (
     CONFIG,
     METRICS,
     RUN,
     RunFolderError,
+    checkpoint_folder,
     cut_lines,
     last_whole_checkpoint,
     read_json,
@@ -46,8 +47,7 @@ class Prepared:
     """What a run begins or goes on with, the same on all ranks.
 
     Attributes:
-        checkpoint: the folder to go on from; None at the beginning.
-        done: steps done so far.
+        resumed: whether it goes on from a checkpoint.
         new: parameters that `--init` did not have.
         facts: what run.json holds.
     """
@@ -56,8 +56,7 @@ class Prepared:
     config: RunConfig
     corpus: Corpus
     model: PretrainingModel
-    checkpoint: Path | None
-    done: int
+    resumed: bool
     new: frozenset[str]
     facts: dict[str, Any]
 
@@ -68,20 +67,21 @@ def start(settings: TrainSettings) -> int:
     Returns:
         The exit status: 0 at the end, 1 where the run failed, 2 where it cannot begin, 128 + n after signal n.
     """
-    with joined() as ranks, StopSignal() as stop:
-        prepared = _agreed(ranks, lambda: _prepare(settings, ranks))
-        if prepared is None:
-            return 2
-        try:
-            return _train(prepared, ranks, stop)
-        except NotFiniteError as error:
-            if ranks.first:
-                _say(f"{error}; {prepared.run} has the checkpoints before it")
-        except (*WRONG, RuntimeError) as error:
-            if isinstance(error, RuntimeError) and not isinstance(error, torch.OutOfMemoryError):
-                raise
-            _say(f"rank {ranks.rank}: {error}" if ranks.world > 1 else str(error))
-        return 1
+    try:
+        with joined() as ranks, StopSignal() as stop:
+            prepared = _agreed(ranks, lambda: _prepare(settings, ranks))
+            done = _agreed(ranks, lambda: _steps_done(settings, ranks)) if prepared else None
+            if prepared is None or done is None:
+                return 2
+            return _train(prepared, ranks.gather((done,))[0][0], ranks, stop)
+    except NotFiniteError as error:  # the same on all ranks
+        if this_rank() == 0:
+            _say(f"{error}; {settings.output} has the checkpoints before it")
+    except torch.OutOfMemoryError as error:
+        _say(f"rank {this_rank()}: {error}; a smaller --micro-batch-tokens takes less, and changes nothing else")
+    except WRONG as error:
+        _say(f"rank {this_rank()}: {error}")
+    return 1
 
 
 def _agreed(ranks: Ranks, prepare: Callable[[], T]) -> T | None:
@@ -125,7 +125,7 @@ def _prepare_new(settings: TrainSettings) -> Prepared:
         "new_parameters": sorted(new) if settings.init else None,  # None: all
         "starts": [],
     }
-    return Prepared(settings.output, config, corpus, initial, None, 0, new, facts)
+    return Prepared(settings.output, config, corpus, initial, False, new, facts)
 
 
 def _prepare_resume(settings: TrainSettings) -> Prepared:
@@ -137,13 +137,19 @@ def _prepare_resume(settings: TrainSettings) -> Prepared:
             f"{run} was trained on examples with the fingerprints {facts['data']}, those of {corpus.folder} are "
             f"{dict(corpus.fingerprints)}: --examples names where they lie now"
         )
-    done, folder = last_whole_checkpoint(run, _say)
     model = PretrainingModel(config.model)
     new = frozenset(name for name, _ in model.named_parameters())
     if facts["new_parameters"] is not None:
         new = frozenset(facts["new_parameters"])
     freeze(model, config, new)
-    return Prepared(run, config, corpus, model, folder, done, new, facts)
+    return Prepared(run, config, corpus, model, True, new, facts)
+
+
+def _steps_done(settings: TrainSettings, ranks: Ranks) -> int:
+    """Those of the checkpoint to go on from, which the first rank alone looks for: it reads gigabytes."""
+    if not settings.resume or not ranks.first:
+        return 0
+    return last_whole_checkpoint(settings.output, _say)[0]
 
 
 def _with(config: RunConfig, chosen: Mapping[str, Any]) -> RunConfig:
@@ -152,18 +158,18 @@ def _with(config: RunConfig, chosen: Mapping[str, Any]) -> RunConfig:
     return replace(config, data=changed(config.data, data), training=changed(config.training, training))
 
 
-def _train(prepared: Prepared, ranks: Ranks, stop: StopSignal) -> int:
-    config, run, done = prepared.config, prepared.run, prepared.done
+def _train(prepared: Prepared, done: int, ranks: Ranks, stop: StopSignal) -> int:
+    config, run = prepared.config, prepared.run
     if ranks.first:
-        _write_facts(prepared, ranks)
+        _write_facts(prepared, done, ranks)
     model = prepared.model.to(ranks.device)
     called = parallel(model, config.training, ranks)
     optimizer = make_optimizer(model, config.training)
-    if prepared.checkpoint:
-        checkpoint.load(prepared.checkpoint, model, optimizer)
-    progress = _progress(prepared, ranks) if ranks.first else None
+    if prepared.resumed:
+        checkpoint.load(checkpoint_folder(run, done), model, optimizer)
+    progress = _progress(prepared, done, ranks) if ranks.first else None
     loop = Loop(run, config, prepared.corpus, model, called, optimizer, ranks, progress, done)
-    if not prepared.checkpoint:
+    if not prepared.resumed:
         loop.validate()
         loop.save()
     source = BatchSource(prepared.corpus, config.data)
@@ -181,21 +187,21 @@ def _farewell(run: Path, steps: int, number: int) -> str:
     return f"done after step {steps:,}; for transformers: mlukit export {run} --output DIR"
 
 
-def _progress(prepared: Prepared, ranks: Ranks) -> Progress:
+def _progress(prepared: Prepared, done: int, ranks: Ranks) -> Progress:
     device = torch.cuda.get_device_name(ranks.device) if ranks.device.type == "cuda" else ""
     frozen = not any(parameter.requires_grad for parameter in prepared.model.layers.parameters())
-    return Progress(prepared.run, prepared.config, prepared.done, device=device, world=ranks.world, frozen=frozen)
+    return Progress(prepared.run, prepared.config, done, device=device, world=ranks.world, frozen=frozen)
 
 
-def _write_facts(prepared: Prepared, ranks: Ranks) -> None:
+def _write_facts(prepared: Prepared, done: int, ranks: Ranks) -> None:
     """Writes what decides the run and what it began with, and takes away what metrics.jsonl has beyond that."""
     run, facts = prepared.run, prepared.facts
-    run.mkdir(parents=True, exist_ok=prepared.checkpoint is not None)
+    run.mkdir(parents=True, exist_ok=prepared.resumed)
     write_json(run / CONFIG, prepared.config.to_json())
     device = torch.cuda.get_device_name(ranks.device) if ranks.device.type == "cuda" else "cpu"
-    start_ = {"after_step": prepared.done, "processes": ranks.world, "device": device, "versions": _versions()}
+    start_ = {"after_step": done, "processes": ranks.world, "device": device, "versions": _versions()}
     write_json(run / RUN, {**facts, "starts": [*facts["starts"], start_]})
-    cut_lines(run / METRICS, prepared.done)
+    cut_lines(run / METRICS, done)
 
 
 def _versions() -> dict[str, str | None]:

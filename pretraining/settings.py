@@ -32,7 +32,7 @@ OPERATIONAL = frozenset(
 _CHOICES = {"precision": get_args(Precision), "objective": get_args(Objective), "stage": ("1", "2")}
 _TINY: Mapping[str, Any] = {  # minutes on a laptop, where the paper's numbers take weeks of GPUs
     "batch_size": 32,
-    "micro_batch_tokens": 4_096,
+    "micro_batch_tokens": 1_024,
     "steps": 1_000,
     "warmup_steps": 50,
     "learning_rate": 1e-3,

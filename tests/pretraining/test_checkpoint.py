@@ -138,7 +138,7 @@ def test_a_disk_that_refuses_is_one_error(
 
     monkeypatch.setattr("pretraining.checkpoint.save_file", full)
     assert main(["--resume", str(run)]) == 1
-    assert capsys.readouterr().err.splitlines()[-1] == "mlukit train: [Errno 28] No space left on device"
+    assert capsys.readouterr().err.splitlines()[-1] == "mlukit train: rank 0: [Errno 28] No space left on device"
     assert [steps for steps, _ in checkpoints(run)] == [8, 4]
     monkeypatch.undo()
     assert main(["--resume", str(run)]) == 0
