@@ -19,10 +19,11 @@ _BLANK = " \t"
 _ASIDE = (6, 14)  # File, Category
 _KEPT_MARK, _KEPT_END, _TAG, _BLOCK, _COMMENT = "\ue000\ue001\ue002\ue003\ue004"  # what is left until the end
 _EDGE_OF: dict[Place, str] = {"template": CUT, "table": _BLOCK, "note": NOTE, "picture": _BLOCK, "text": ""}
+_TARGET = re.compile(r"[^\[\]|{}\n]{1,300}")
 _KEPT = re.compile(r"</?(?:nowiki|pre)\b[^<>]*>", re.IGNORECASE)
 _LINK = re.compile(r"\[\[([^\[\]|\n]*)((?:\|[^\[\]]*)?)\]\]")
 _ADDRESS = re.compile(
-    r"\[(?:(?:https?|ftp):)?//[^\s\[\]]+ *([^\]\n]{0,2000})\]|\[mailto:[^\s\[\]]+ *([^\]\n]{0,2000})\]"
+    r"\[(?:(?:https?|ftp):)?//[^\s\[\]]+ *([^\]\n]{0,600})\]|\[mailto:[^\s\[\]]+ *([^\]\n]{0,600})\]"
 )
 _CITED = re.compile(r"<ref\b[^<>]*/>", re.IGNORECASE)
 _BLOCK_TAG = re.compile(
@@ -97,9 +98,10 @@ def _asides(text: str, tokens: list[Token], language: Language) -> dict[int, tup
     opened: list[tuple[int, bool]] = []
     for number, token in enumerate(tokens):
         if token.kind == "link":
-            title = normalise_title(re.split(r"[\]|\n]", text[token.end : token.end + 300], maxsplit=1)[0], language)
-            aside = title is not None and not title.leading_colon
-            opened.append((number, aside and title is not None and (title.interlanguage or title.namespace in _ASIDE)))
+            target = _TARGET.match(text, token.end)
+            title = normalise_title(target[0], language) if target and ":" in target[0] else None
+            shown = title is None or title.leading_colon or not (title.interlanguage or title.namespace in _ASIDE)
+            opened.append((number, not shown))
         elif token.kind == "end" and opened:
             start, aside = opened.pop()
             if aside:

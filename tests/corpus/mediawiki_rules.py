@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from corpus.language import Language
+from corpus.wikitext.markers import without_markers
 from corpus.wikitext.variants import resolve_variants
 from tests.corpus.read_with_mwparserfromhell import EDGE, HOLE, STOP
 
@@ -188,7 +189,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "variants",
         "`-{zh-hans:A;zh-hant:B}-` is one of its variants. mwparserfromhell does not know it.",
-        lambda reading: replace(reading, wikitext=resolve_variants(reading.wikitext, reading.language)),
+        lambda reading: replace(
+            reading, wikitext=without_markers(resolve_variants(reading.wikitext, reading.language))
+        ),
     ),
     _on_text(
         "HTML table",

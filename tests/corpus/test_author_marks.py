@@ -33,6 +33,6 @@ def test_case(code: str, case: dict[str, Any]) -> None:
     "piece", ["{{", "[[", "<ref>", "<ref name=a/>", "[http://x ", "\n<!--", "=", "''", "[[a|", "\n{|", " ,"]
 )
 def test_time_is_bounded(piece: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     AuthorMarks(piece * (80_000 // len(piece)) + "-->", any_language("en"), residue_classes("en"))
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
