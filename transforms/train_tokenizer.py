@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+import pyarrow as pa
+
 from corpus.tokenizer import Tokenizer
 from corpus.train_tokenizer import train_sentencepiece
 from schemas.manifest import Receipt
@@ -15,7 +17,7 @@ from transforms.storage import Storage, open_file
 from transforms.write_shards import read_batches
 
 MODEL_PATH = "tokenizer/sentencepiece.bpe.model"  # the name that Hugging Face's tokenizers look for
-SAMPLE_CHARACTERS = 20_000_000  # over all languages: training holds some thirty times as much
+SAMPLE_CHARACTERS = 10_000_000  # over all languages: training takes some 25 bytes for each, and a worker has 600 MB
 SHARDS_SAMPLED = 16  # of a language, at least: a shard's pages are of one time
 LANGUAGE_EXPONENT = 0.7  # of a language's share, as mLUKE samples languages
 
@@ -55,6 +57,7 @@ class TrainTokenizer(Unit):
                 for text in _texts(storage, path, min(share, left), monitor):
                     left -= len(text)
                     yield from text.split("\n")
+        pa.default_memory_pool().release_unused()  # what reading took, before training takes its own
 
 
 def _texts(storage: Storage, path: str, characters: int, monitor: Monitor) -> Iterator[str]:
