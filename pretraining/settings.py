@@ -35,7 +35,9 @@ _TINY: Mapping[str, Any] = {  # minutes on a laptop, where the paper's numbers t
     "micro_batch_tokens": 1_024,
     "steps": 1_000,
     "warmup_steps": 50,
-    "learning_rate": 1e-3,
+    "learning_rate": 2e-3,
+    "beta2": 0.98,  # with the paper's, and without correction, a thousand steps from random weights learn little
+    "bias_correction": True,
     "validation_interval": 100,
     "validation_examples": 64,
     "checkpoint_interval": 100,
@@ -236,7 +238,7 @@ def _add(group: argparse._ArgumentGroup, name: str, kind: type[Any], default: An
     tiny = f"; tiny: {_TINY[name]}" if name in _TINY else ""
     text = HELP[name].replace("%", "%%")
     if kind is bool:
-        shown = f"{text} (default: {'yes' if default else 'no'})"
+        shown = f"{text} (default: {'yes' if default else 'no'}{'; tiny: yes' if tiny else ''})"
         group.add_argument(_flag(name), action=argparse.BooleanOptionalAction, default=None, help=shown)
         return
     reader = _one_of(_CHOICES[name], kind) if name in _CHOICES else _number(kind)

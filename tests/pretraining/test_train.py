@@ -42,7 +42,7 @@ def test_metrics_of_every_step_and_of_held_out_pages(finished: Path) -> None:
         assert 0 < line["word_loss"] < 5 and 0 <= line["word_accuracy"] <= 1
         assert 0 < line["entity_loss"] < 5 and 0 <= line["entity_accuracy"] <= 1
         assert 0 < line["gradient_norm"] < 100
-    assert [line["learning_rate"] for line in trained][:4] == pytest.approx([0, 0.0005, 0.001, 0.0009])
+    assert [line["learning_rate"] for line in trained][:4] == pytest.approx([0, 0.001, 0.002, 0.0018])
     assert held_out[-1]["word_loss"] < held_out[2]["word_loss"] - 0.1  # of all
     assert held_out[0]["word_loss"] == pytest.approx(math.log(53), abs=0.1)  # a random model guesses among all pieces
 
@@ -64,7 +64,7 @@ def test_progress_lines(small_corpus: Path, tmp_path: Path, capsys: pytest.Captu
     lines = said(capsys)
     line = (
         r"step 1/2: word loss \d\.\d{4} \(\d+\.\d% right\), entity loss \d\.\d{4} \(\d+\.\d% right\), [\d,]+ tokens/s, "
-        r"learning rate 1\.00e-03, 0:00:\d\d left"
+        r"learning rate 2\.00e-03, 0:00:\d\d left"
     )
     assert re.fullmatch(line, lines[3]), lines[3]
     assert lines[-1] == f"done after step 2; for transformers: mlukit export {tmp_path / 'run'} --output DIR"
