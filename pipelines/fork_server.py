@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,18 +102,28 @@ def serve() -> None:
             *lines, asked = (asked + data).split(b"\n")
             for line in lines:
                 message = json.loads(line)
-                workers[_fork(message)] = message["id"]
+                workers[_fork(message, (answers, woken, wake))] = message["id"]
         for pid, status in _ended_children():
-            os.write(answers, _line({"id": workers.pop(pid), "pid": pid, "status": status}))
+            try:
+                os.write(answers, _line({"id": workers.pop(pid), "pid": pid, "status": status}))
+            except BrokenPipeError:  # the launcher has gone
+                return
 
 
-def _fork(message: dict[str, Any]) -> int:
-    """The pid of a worker that works on in a process of its own."""
+def _fork(message: dict[str, Any], servers: Sequence[int]) -> int:
+    """The pid of a worker that works on in a process of its own.
+
+    Args:
+        servers: descriptors of the server alone: where a worker keeps the pipe of answers open, the launcher does not
+            hear of the server's death.
+    """
     if pid := os.fork():
         return pid
     status = 1
     try:
         signal.set_wakeup_fd(-1)
+        for descriptor in servers:
+            os.close(descriptor)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         log = os.open(message["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

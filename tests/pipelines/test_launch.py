@@ -33,7 +33,9 @@ class Nap(Unit):
             raise ValueError("the value was 7")
         if self.what == "die":
             os.kill(os.getpid(), signal.SIGKILL)
-        while self.what == "sleep":
+        if self.what == "orphan":
+            os.kill(os.getppid(), signal.SIGKILL)
+        while self.what in ("sleep", "orphan"):
             time.sleep(0.05)
             monitor.advance(1)
         return Receipt(self.name, counts={"done": 1})
@@ -95,6 +97,17 @@ def test_a_worker_that_dies_ends_the_run_and_is_named(tmp_path: Path) -> None:
     assert run.returncode == 1
     assert "a worker process died while it worked on nap/en/00001" in said
     assert said.count("\n") == 1
+    assert not _workers_of(tmp_path)
+
+
+def test_a_fork_server_that_dies_ends_the_run_and_its_workers(tmp_path: Path) -> None:
+    run = start(tmp_path, TWO, "sleep", "orphan")
+    _, said = run.communicate(timeout=90)
+    assert run.returncode == 1
+    assert "a worker process died while it worked on nap/en/0000" in said
+    deadline = time.monotonic() + 10
+    while _workers_of(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.1)
     assert not _workers_of(tmp_path)
 
 

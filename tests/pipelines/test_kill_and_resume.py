@@ -1,0 +1,28 @@
+"""The loop of kills, a short one: tools/kill_and_resume.py makes it as long as is asked for."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.small_dumps import IN_MEMORY
+from tools.kill_and_resume import differences, kill_and_resume
+
+
+def test_a_build_that_is_killed_three_times_ends_as_an_undisturbed_one(
+    dumps: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    model = ("--sentencepiece-model", str(dumps / "tokenizer.model"), "--min-languages", "1")
+    outputs = tmp_path / "outputs"
+    outputs.mkdir()
+    assert kill_and_resume(["--dumps", str(dumps), *model, IN_MEMORY], outputs, kills=3, seed=5) == []
+    assert sorted(path.name for path in outputs.iterdir()) == ["killed", "killed.log", "undisturbed", "undisturbed.log"]
+    assert [path.name for path in tmp_path.iterdir()] == ["outputs"]  # nothing is left of those that were killed
+
+
+def test_what_differs_is_named() -> None:
+    assert differences({"a": "1", "b": "2", "c": "3"}, {"a": "1", "b": "3", "d": "4"}) == [
+        "not the same: b",
+        "not the same: c",
+        "not the same: d",
+    ]
