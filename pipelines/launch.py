@@ -10,6 +10,7 @@ import logging
 import os
 import shutil
 import threading
+import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from pipelines.forked_workers import RUN_WORKER, ForkedProcessEnvironment, worke
 from pipelines.scratch import scratch_folder
 from transforms.do_units import DoUnits, Unit
 from transforms.monitor import Report, UnitError, read_errors, read_reports
+from transforms.storage import WORK, Storage
 
 SMALL = 4 << 20  # input bytes below which worker processes cost more than they bring
 _POLL = 0.25  # seconds
@@ -52,10 +54,15 @@ class Workers:
     runner: str  # "DirectRunner" or one that Beam knows
     processes: int  # 0: inside this process, or on a cluster
 
+    @property
+    def local(self) -> bool:
+        """Whether on this machine, by Beam's in-process runner."""
+        return self.runner == "DirectRunner"
+
     def __str__(self) -> str:
-        if self.runner != "DirectRunner":
-            return self.runner
-        return f"{self.processes} worker processes" if self.processes else "this process"
+        if not self.local:
+            return f"on {self.runner}"
+        return f"in {self.processes} worker processes" if self.processes else "in this process"
 
 
 def choose_workers(units: Sequence[Unit], beam_flags: Sequence[str]) -> Workers:
@@ -90,8 +97,10 @@ def run_units(
         KeyboardInterrupt: after the workers were stopped.
     """
     workers = choose_workers(units, beam_flags)
+    stopped = f"{WORK}/aside/stopped-{uuid.uuid4().hex}"
     with scratch_folder() as folder:
-        run = _Run(lambda started: _run_pipeline(units, root, folder, workers, beam_flags, started))
+        work = DoUnits(units, root, str(folder)) if workers.local else DoUnits(units, root, None, stopped)
+        run = _Run(lambda started: _run_pipeline(work, units[0].phase, folder, workers, beam_flags, started))
         try:
             run.start()
             while not run.ended.wait(_POLL):
@@ -103,6 +112,8 @@ def run_units(
         finally:
             if not run.ended.is_set():
                 _stop_workers()
+                if not workers.local:
+                    Storage(root).write_json(stopped, {})
                 run.cancel()
             run.close()
 
@@ -138,6 +149,8 @@ class _Run(threading.Thread):
     def cancel(self) -> None:
         """Ends a job on a cluster, which would go on without its launcher.
 
+        Beam's job server for Flink (2.62) says that it did, and the job goes on: its units look for themselves.
+
         Raises:
             RunError: it could not be ended.
         """
@@ -150,7 +163,7 @@ class _Run(threading.Thread):
     def _thread_failed(self, failure: threading.ExceptHookArgs, /) -> None:
         if failure.thread is not None and failure.thread.name == RUN_WORKER:
             self.died = self.died or str(failure.exc_value)
-        elif failure.exc_type is not grpc.RpcError:  # how a dead worker's connections end in other threads
+        elif not issubclass(failure.exc_type, grpc.RpcError):  # how a dead worker's connections end in other threads
             self._hook(failure)
 
     def close(self) -> None:
@@ -161,15 +174,15 @@ class _Run(threading.Thread):
 
 
 def _run_pipeline(
-    units: Sequence[Unit], root: str, folder: Path, workers: Workers, beam_flags: Sequence[str], started: _Started
+    work: DoUnits, phase: str, folder: Path, workers: Workers, beam_flags: Sequence[str], started: _Started
 ) -> None:
     options = PipelineOptions(list(beam_flags))
     if is_dataflow(options):
-        prepare(options, units[0].phase, folder)
-    runner = _local_runner(options, workers, folder) if workers.runner == "DirectRunner" else workers.runner
+        prepare(options, phase, folder)
+    runner = _local_runner(options, workers, folder) if workers.local else workers.runner
     pipeline = beam.Pipeline(runner=runner, options=options)
     pipeline.local_tempdir = shutil.move(pipeline.local_tempdir, folder)  # to go with it, however this process ends
-    pipeline | "Units" >> DoUnits(units, root, str(folder) if workers.runner == "DirectRunner" else None)
+    pipeline | "Units" >> work
     job = pipeline.run()
     started(job)
     job.wait_until_finish()

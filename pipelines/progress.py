@@ -29,8 +29,8 @@ class Progress:
         self._next = now + _INTERVAL
         self._show(self._line(done, reports, now - self._start))
 
-    def close(self) -> None:
-        """Removes the progress line and says what was done and how fast."""
+    def close(self, where: str = "") -> None:
+        """Removes the progress line and says what was done, how fast and where."""
         self._show("")
         seconds = time.monotonic() - self._start
         fresh = [u for name, u in self._units.items() if name not in self._before]
@@ -38,7 +38,7 @@ class Progress:
         skipped = f", {len(self._before)} were done before" if self._before else ""
         print(
             f"{self._title}: {len(fresh)} of {len(self._units)} shards in {seconds:.1f} s"
-            f" ({megabytes:.1f} MB read, {megabytes / max(seconds, 1e-9):.1f} MB/s){skipped}",
+            f" ({megabytes:.1f} MB read, {megabytes / max(seconds, 1e-9):.1f} MB/s){where and ' '}{where}{skipped}",
             file=self._out,
             flush=True,
         )

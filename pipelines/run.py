@@ -18,7 +18,7 @@ from typing import Any
 
 from pipelines.folder_lock import FolderLock
 from pipelines.folders import damage_of
-from pipelines.launch import RunError, run_units
+from pipelines.launch import RunError, choose_workers, run_units
 from pipelines.lease import InUseError
 from pipelines.progress import Progress
 from pipelines.settings import Settings, SettingsError
@@ -214,7 +214,7 @@ class Run:
         if todo:
             progress = Progress(title, units, receipts)
             run_units(todo, self.storage.root, self._beam_flags, self._watch(progress, units))
-            progress.close()
+            progress.close(str(choose_workers(todo, self._beam_flags)))
             receipts |= self._receipts(todo)
         missing = [unit.name for unit in units if unit.name not in receipts]
         if missing:

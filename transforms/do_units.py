@@ -78,22 +78,31 @@ def is_done(unit: Unit, storage: Storage) -> bool:
 class _DoUnit(beam.DoFn):
     """Does a unit that is not done: after a fault a runner repeats all that a lost worker was given."""
 
-    def __init__(self, root: str, folder: str | None) -> None:
-        self._root, self._folder = root, folder
+    def __init__(self, root: str, folder: str | None, stopped: str) -> None:
+        self._root, self._folder, self._stopped = root, folder, stopped
 
     def process(self, unit: Unit) -> Iterator[str]:
         storage = Storage(self._root)
+        if self._stopped and storage.exists(self._stopped):
+            return  # nobody waits for this job any more: the next one does what is left
         if not is_done(unit, storage):
             do_unit(unit, storage, self._folder)
         yield unit.name
 
 
 class DoUnits(beam.PTransform):
-    """Does the units, in parallel where the runner can, the costly ones first; gives their names."""
+    """Does the units, in parallel where the runner can, the costly ones first; gives their names.
 
-    def __init__(self, units: Sequence[Unit], root: str, folder: str | None) -> None:
+    Args:
+        root: the output folder.
+        folder: where the launcher listens; None on a cluster.
+        stopped: a file of the output folder; once it is there, units that are not begun are left.
+    """
+
+    def __init__(self, units: Sequence[Unit], root: str, folder: str | None, stopped: str = "") -> None:
         super().__init__()
-        self._units, self._root, self._folder = units, root, folder
+        self._units = units
+        self._do = _DoUnit(root, folder, stopped)
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """Reshuffles, or a runner would fuse all units into one bundle."""
@@ -102,5 +111,5 @@ class DoUnits(beam.PTransform):
             pipeline
             | "Plan" >> beam.Create(costly_first, reshuffle=False)
             | "Deal" >> beam.Reshuffle()
-            | "Do" >> beam.ParDo(_DoUnit(self._root, self._folder))
+            | "Do" >> beam.ParDo(self._do)
         )
