@@ -111,6 +111,7 @@ def _shown(name: str, attributes: str, content: str, stripped: Stripped) -> str:
     if name == "nowiki":
         return stripped.keep(content)
     if name == "pre":
+        content = content.replace("<nowiki>", "").replace("</nowiki>", "")
         return BLOCK + BREAK.join(stripped.keep(line) for line in content.split("\n")) + BLOCK
     if name == "poem":
         lines = _INDENT.sub("", strip_extension_tags(content, stripped)).split("\n")
