@@ -18,6 +18,7 @@ from transforms.write_shards import read_batches
 
 MODEL_PATH = "tokenizer/sentencepiece.bpe.model"  # the name that Hugging Face's tokenizers look for
 SAMPLE_CHARACTERS = 10_000_000  # over all languages: training takes some 25 bytes for each, and a worker has 600 MB
+CHARACTERS_A_PIECE = 200  # where so many pieces are asked for that the sample has too few: from 50,000 on
 SHARDS_SAMPLED = 16  # of a language, at least: a shard's pages are of one time
 LANGUAGE_EXPONENT = 0.7  # of a language's share, as mLUKE samples languages
 
@@ -49,7 +50,7 @@ class TrainTokenizer(Unit):
         return _write(self.name, train_sentencepiece(self._paragraphs(storage, monitor), self.pieces), storage)
 
     def _paragraphs(self, storage: Storage, monitor: Monitor) -> Iterator[str]:
-        budgets = sample_sizes(dict(self.characters), SAMPLE_CHARACTERS)
+        budgets = sample_sizes(dict(self.characters), max(SAMPLE_CHARACTERS, CHARACTERS_A_PIECE * self.pieces))
         for language, paths in self.shards:
             left = budgets[language]
             share = left // min(len(paths), SHARDS_SAMPLED) + 1

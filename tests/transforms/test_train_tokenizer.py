@@ -34,6 +34,7 @@ def test_the_sample_is_of_train_pages_and_no_longer_than_asked(tmp_path: Path, m
     for n, path in enumerate(paths):
         write_shard(storage, path, [("train", f"shard {n}\nbig"), ("validation", "hidden"), ("train", "z" * 50)])
     monkeypatch.setattr(train_tokenizer, "SAMPLE_CHARACTERS", 100)
+    monkeypatch.setattr(train_tokenizer, "CHARACTERS_A_PIECE", 0)
     unit = TrainTokenizer("all", 0, 1, 300, (("en", paths),), (("en", 8 * 61),))
     sample = list(unit._paragraphs(storage, Monitor(None, unit.name)))
     assert "hidden" not in sample
