@@ -22,9 +22,7 @@ _EDGE_OF: dict[Place, str] = {"template": CUT, "table": _BLOCK, "note": NOTE, "p
 _TARGET = re.compile(r"[^\[\]|{}\n]{1,300}")
 _KEPT = re.compile(r"</?(?:nowiki|pre)\b[^<>]*>", re.IGNORECASE)
 _LINK = re.compile(r"\[\[([^\[\]|\n]*)((?:\|[^\[\]]*)?)\]\]")
-_ADDRESS = re.compile(
-    r"\[(?:(?:https?|ftp):)?//[^\s\[\]]+ *([^\]\n]{0,600})\]|\[mailto:[^\s\[\]]+ *([^\]\n]{0,600})\]"
-)
+_ADDRESS = re.compile(r"\[(?:(?:https?|ftp):)?//[^\s\[\]]+ *([^\]\n]{0,600})\]|\[mailto:[^\s\[\]]+ *([^\]\n]{0,600})\]")
 _CITED = re.compile(r"<ref\b[^<>]*/>", re.IGNORECASE)
 _BLOCK_TAG = re.compile(
     r"</?(?:br|div|center|blockquote|[ou]l|d[ldt]|li|p|h[1-6r]|t[rdh]|caption|poem|gallery|references)\b[^<>]*>", re.I
