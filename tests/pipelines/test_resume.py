@@ -97,9 +97,9 @@ def test_what_a_run_does_again_is_said(dumps: Path, tmp_path: Path, stop_after: 
     ran = build(dumps, tmp_path / "OUT")
     said = [line.partition(" in ")[0] + line[line.rfind(")") :] for line in ran.err.splitlines()[:3]]
     assert said == [
-        "check sources: 6 of 6 shards)",
-        "parse articles: 1 of 3 shards), 2 were done before",
-        "build title indexes: 3 of 3 shards)",
+        "check sources: 6 of 6 shards) in this process",
+        "parse articles: 1 of 3 shards) in this process, 2 were done before",
+        "build title indexes: 3 of 3 shards) in this process",
     ]
 
 
