@@ -156,6 +156,9 @@ class Run:
             self._check_same(stage, old, plan)
         if done:
             self._check_whole(stage, done)
+            if self.storage.exists(name):  # the run that finished it was killed before it had tidied up
+                self._take_folder()
+                self._tidy(stage, phases)
             say(f"{stage}: finished before, nothing to do")
             return False
         self._begun.add(stage)
@@ -200,11 +203,15 @@ class Run:
         options = self.settings.deciding(stage)
         record = {"options": options, "inputs": dict(inputs), "folders": list(folders), **result}
         self.storage.write_json(f"{stage}.json", record)
+        self._tidy(stage, phases)
+
+    def _tidy(self, stage: str, phases: Iterable[str]) -> None:
+        """Removes what only the work on a stage needed; the plan last, which tells that there may be more."""
         for phase in phases:
             self.storage.delete(f"{WORK}/receipts/{phase}")
             self.storage.delete(f"{WORK}/{phase}")
-        self.storage.delete(f"{WORK}/{stage}.plan.json")
         self.storage.delete(f"{WORK}/aside")
+        self.storage.delete(f"{WORK}/{stage}.plan.json")
 
     def phase(self, title: str, units: Sequence[Unit]) -> list[Receipt]:
         """Does those units that are not done, and gives the receipts of all of them, in their order."""

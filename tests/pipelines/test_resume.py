@@ -195,6 +195,15 @@ def test_other_options_over_old_output_are_an_error(
     assert checksums(copied) == before
 
 
+def test_what_a_run_left_that_was_killed_when_it_had_finished_goes(copied: Path, dumps: Path, built: Path) -> None:
+    for name in ("link.plan.json", "receipts/parse/en/00000.json", "parse/en/articles-00000.parquet", "aside/0123"):
+        (copied / "_work" / name).parent.mkdir(parents=True, exist_ok=True)
+        (copied / "_work" / name).touch()
+    ran = build(dumps, copied)
+    assert ran.err.count("finished before, nothing to do") == 3
+    assert checksums(copied) == checksums(built)
+
+
 def test_a_stage_without_its_record_may_have_other_options(copied: Path, dumps: Path, tmp_path: Path) -> None:
     flags = ("--max-tokens", 12, "--format", "parquet", "--include-headings")
     (copied / "examples.json").unlink()
