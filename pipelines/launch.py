@@ -35,6 +35,7 @@ from transforms.storage import WORK, Storage
 SMALL = 4 << 20  # input bytes below which worker processes cost more than they bring
 _POLL = 0.25  # seconds
 _PATIENCE = 3.0  # seconds for stopped workers to be gone
+_SUBMISSION = 60.0  # seconds for a cluster to say which job it has begun
 _WORKER_LOG = "workers.log"
 _Started = Callable[[PipelineResult], None]  # told of a job that runs
 
@@ -114,7 +115,7 @@ def run_units(
                 _stop_workers()
                 if not workers.local:
                     Storage(root).write_json(stopped, {})
-                run.cancel()
+                    run.cancel()
             run.close()
 
 
@@ -129,6 +130,7 @@ class _Run(threading.Thread):
         self._target_function = target
         self._hook = threading.excepthook
         self._job: PipelineResult | None = None
+        self._settled = threading.Event()  # there is a job, or there will be none
         self.error: Exception | None = None
         self.died = ""
         self.ended = threading.Event()  # is_alive() is wrong after Ctrl-C in join (Python 3.11, bpo-45274)
@@ -142,9 +144,11 @@ class _Run(threading.Thread):
             self.error = error
         finally:
             self.ended.set()
+            self._settled.set()
 
     def _keep_job(self, job: PipelineResult) -> None:
         self._job = job
+        self._settled.set()
 
     def cancel(self) -> None:
         """Ends a job on a cluster, which would go on without its launcher.
@@ -154,6 +158,7 @@ class _Run(threading.Thread):
         Raises:
             RunError: it could not be ended.
         """
+        self._settled.wait(_SUBMISSION)  # a job may have begun that Beam has not yet told of
         if self._job is not None:
             try:
                 self._job.cancel()
