@@ -149,7 +149,7 @@ def plot(svg: Path, runs: Sequence[tuple[str, Sequence[Path]]]) -> None:
             panel.set_title(value.replace("_", " "))
     for panel in axes[1]:
         panel.set_xlabel("step; points: held-out pages, thin lines: train")
-    axes[0][0].legend()
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside upper center", ncols=len(runs))
     figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
 
 
