@@ -13,9 +13,9 @@ from torch import Tensor
 from corpus.tokenizer import Tokenizer
 from corpus.vocabulary import SPECIAL_ENTITIES
 from pretraining.batch import Batch
+from pretraining.cloze import Cloze, FillError
 from pretraining.config import ModelConfig
 from pretraining.examples import TOKENIZER, VOCABULARY
-from pretraining.fill import Cloze, FillError
 from pretraining.model import PretrainingModel
 
 

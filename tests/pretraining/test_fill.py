@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from corpus.tokenizer import Tokenizer
+from pretraining.cloze import FillError, read_cloze
 from pretraining.config import ModelConfig
 from pretraining.examples import TOKENIZER, VOCABULARY
-from pretraining.fill import FillError, read_cloze
 from pretraining.guess_entities import EntityGuesser
 from pretraining.run_folder import checkpoints, read_model_config
 from tests.pretraining.small_corpus import SMALL_RUN
