@@ -6,7 +6,8 @@ bzip2-compressed for all. Every job gets two worker processes.
     mlukit          `mlukit build`, all of it: sitelinks, redirects, entity vocabulary, mention dictionary, examples in
                     Parquet and TFRecord, checksums
     LUKE's chain    wikipedia2vec's `build-dump-db`, then LUKE's `build-entity-vocab` and
-                    `build-wikipedia-pretraining-dataset`, one wiki: no Wikidata items, no mention dictionary
+                    `build-wikipedia-pretraining-dataset`, one wiki: no Wikidata items, no mention dictionary; it is
+                    given the titles that are linked, so that it has as many entities
     wikipedia2vec   its `build-dump-db` alone: text and links of each page, in a database
     HF wikipedia    the job of the data set `wikipedia` on Beam, its cleaning by mwparserfromhell: text only
 
@@ -24,7 +25,9 @@ a job takes as mlukit.
 
 import argparse
 import bz2
+import gzip
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -108,6 +111,7 @@ def jobs(asked: argparse.Namespace, dump: Path, work: Path) -> dict[str, list[li
     pool = ["--pool-size", WORKERS]
     dump_db = [str(asked.peers / "bin/wikipedia2vec"), "build-dump-db", *pool, str(dump)]
     count = [python, "-c", LUKE.format(module="utils.entity_vocab", command="build_entity_vocab"), database, vocabulary]
+    count += ["--white-list", str(write_titles(dump.parent, luke / "titles"))]
     make = [python, "-c", LUKE.format(module="pretraining.dataset", command="build_wikipedia_pretraining_dataset")]
     make += [database, str(tokenizer), vocabulary, str(luke / "examples"), "--sentence-splitter", asked.language]
     hf = [python, str(ROOT / "benchmarks/huggingface_wikipedia.py"), str(dump), str(work / "hf/text"), WORKERS]
@@ -117,6 +121,16 @@ def jobs(asked: argparse.Namespace, dump: Path, work: Path) -> dict[str, list[li
         "wikipedia2vec": [[*dump_db, str(luke / "again.db")]],
         "HF wikipedia": [hf],
     }
+
+
+def write_titles(dumps: Path, file: Path) -> Path:
+    """All linked titles, one a line: LUKE counts only pages of the dump otherwise, and here most targets are none."""
+    (table,) = dumps.glob("wikidatawiki-*.sql.gz")
+    with gzip.open(table) as rows, file.open("wb") as out:
+        for row in rows:
+            for title in re.findall(rb"wiki','((?:[^'\\]|\\.)*)'\)", row):
+                out.write(re.sub(rb"\\(.)", rb"\1", title) + b"\n")
+    return file
 
 
 def mlukit(asked: argparse.Namespace, dump: Path, output: Path) -> list[str]:
