@@ -138,6 +138,7 @@ def mlukit(asked: argparse.Namespace, dump: Path, output: Path) -> list[str]:
     return [
         *(sys.executable, "-m", "mlukit", "build", "--dumps", str(dump.parent), "--output", str(output)),
         *("--languages", asked.language, "--sentencepiece-model", str(asked.model)),
+        *("--range-size", "4MiB"),  # nine shards: of the default size it would be two, one of them small
         *("--direct_running_mode=multi_processing", f"--direct_num_workers={WORKERS}"),
     ]
 
