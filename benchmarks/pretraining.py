@@ -50,6 +50,7 @@ from pretraining.counter_random import random_bits
 from pretraining.counts import Counts
 from pretraining.example_rows import ExampleRows, offsets_of
 from pretraining.flops import peak_flops, step_flops
+from pretraining.hugging_face.luke_config import luke_config
 from pretraining.hugging_face.names import to_hugging_face
 from pretraining.masking import MaskedRows, mask_rows
 from pretraining.model import PretrainingModel
@@ -177,24 +178,7 @@ def luke(config: ModelConfig) -> nn.Module:
 
     state = dict(to_hugging_face(config, PretrainingModel(config).state_dict()))
     with torch.device("meta"):
-        model = LukeForMaskedLM(
-            LukeConfig(
-                vocab_size=config.vocabulary_size,
-                entity_vocab_size=config.entity_vocabulary_size,
-                hidden_size=config.hidden_size,
-                entity_emb_size=config.entity_embedding_size,
-                num_hidden_layers=config.layers,
-                num_attention_heads=config.heads,
-                intermediate_size=config.feed_forward_size,
-                hidden_dropout_prob=config.hidden_dropout,
-                attention_probs_dropout_prob=config.attention_dropout,
-                max_position_embeddings=config.max_positions,
-                type_vocab_size=config.token_types,
-                layer_norm_eps=config.layer_norm_epsilon,
-                use_entity_aware_attention=config.entity_aware_attention,
-                pad_token_id=config.pad_id,
-            )
-        )
+        model = LukeForMaskedLM(LukeConfig.from_dict(luke_config(config)))
     model.luke.pooler = None  # of no use here: spares its parameters
     model.load_state_dict(state, strict=False, assign=True)
     model.lm_head.decoder.weight = model.luke.embeddings.word_embeddings.weight

@@ -8,7 +8,7 @@ from pathlib import Path
 from corpus.tokenizer import TokenizerError
 from pretraining.cloze import FillError, read_cloze
 from pretraining.config import ConfigError
-from pretraining.run_folder import CHECKPOINTS, RUN, RunFolderError, read_json, read_model_config, weights_file
+from pretraining.run_folder import RunFolderError, examples_of, read_model_config, weights_file
 
 _EPILOG = """examples:
   mlukit fill RUN --text 'Berlin is the capital of [Germany].'
@@ -33,10 +33,7 @@ def main(arguments: Sequence[str]) -> int:
 def _fill(run: Path, texts: Sequence[str], examples: Path | None, number: int, language: str) -> None:
     from pretraining.guess_entities import EntityGuesser
 
-    if examples is None:
-        if not (run / CHECKPOINTS).is_dir():
-            raise RunFolderError(f"{run} is no run, which would know its examples: name them by --examples")
-        examples = Path(read_json(run / RUN)["examples"])
+    examples = examples_of(run, examples)
     config = read_model_config(run)
     guesser = EntityGuesser.load(config, weights_file(run, say=_say), examples)
     clozes = [read_cloze(text, guesser.tokenizer, config) for text in texts]

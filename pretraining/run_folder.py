@@ -94,6 +94,15 @@ def weights_file(folder: Path, say: Callable[[str], None] = print) -> Path:
     return file
 
 
+def examples_of(folder: Path, named: Path | None) -> Path:
+    """The examples of a run: those named, or where the run found them; RunFolderError for INIT, which knows none."""
+    if named is not None:
+        return named
+    if not (folder / CHECKPOINTS).is_dir():
+        raise RunFolderError(f"{folder} is no run, which would know its examples: name them by --examples")
+    return Path(read_json(folder / RUN)["examples"])
+
+
 def read_model_config(folder: Path) -> ModelConfig:
     """The model of INIT, or of a run.
 

@@ -12,6 +12,7 @@ from pretraining.run_folder import (
     RUN,
     RunFolderError,
     checkpoints,
+    examples_of,
     read_json,
     read_model_config,
     read_run_config,
@@ -46,15 +47,12 @@ def _export(run: Path, output: Path, examples: Path | None) -> None:
 
     config = read_model_config(run)
     weights = weights_file(run, say=lambda text: print(f"mlukit export: {text}", file=sys.stderr))
+    examples = examples_of(run, examples)
     training = None
     if (run / CHECKPOINTS).is_dir():
-        facts = read_json(run / RUN)
-        examples = examples or Path(facts["examples"])
-        _check_belongs(run, examples, facts["data"])
+        _check_belongs(run, examples, read_json(run / RUN)["data"])
         steps = next(done for done, folder in checkpoints(run) if folder == weights.parent)
         training = Training(read_run_config(run), steps, _origin(run))
-    if examples is None:
-        raise RunFolderError(f"{run} is no run, which would know its examples: name them by --examples")
     data = training.config.data if training else None
     export_model(config, load_file(weights), examples, output, data=data, training=training)
 
