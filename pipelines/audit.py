@@ -17,6 +17,7 @@ from corpus.residue_tally import ResidueTally
 from pipelines.audit_report import print_links, print_residue
 from pipelines.dataflow import check_dataflow
 from pipelines.folders import shards_of
+from pipelines.fork_server import SERVER
 from pipelines.launch import RunError
 from pipelines.option_values import nearest, words
 from pipelines.run import Run, fingerprint, say
@@ -51,6 +52,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         asked, beam_flags = parser.parse_known_args(list(arguments))
         check_beam_flags(beam_flags, parser)
+        SERVER.start()
         audit(asked, beam_flags)
     except (SettingsError, DumpError) as error:
         print(f"mlukit audit: {error}", file=sys.stderr)

@@ -6,7 +6,8 @@ pipelines. (multiprocessing's own fork server would import the user's `__main__`
 The launcher writes a line of JSON for each worker it wants, `{"id", "environment", "log"}`, and reads a line when it
 ends, `{"id", "pid", "status"}`. When the launcher goes, so does the server; workers go when Beam's connections close.
 
-usage, by the launcher alone: python -m pipelines.fork_server
+A command that is to start workers forks the server off itself at its beginning, while it has one thread and nothing is
+open. Without that the first worker starts one that has everything to import: python -m pipelines.fork_server
 """
 
 import importlib
@@ -14,7 +15,6 @@ import json
 import os
 import select
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Sequence
@@ -28,28 +28,36 @@ IMPORTED_ONCE = (
 
 
 class ForkServer:
-    """The launcher's side: one server for the life of the process, started when first asked."""
+    """The launcher's side: one server for the life of the process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._server: subprocess.Popen[bytes] | None = None
+        self._requests = -1
+        self._listener: threading.Thread | None = None
         self._ended: dict[str, threading.Event] = {}
         self._status: dict[str, tuple[int, int]] = {}  # pid and status of workers that have ended
+        self.pid: int | None = None  # the server's process, if there was one
 
-    @property
-    def pid(self) -> int | None:
-        """The server's process, if there is one."""
-        return self._server.pid if self._server else None
+    def start(self) -> None:
+        """Starts the server, if none is there: in a moment where this process has no other thread, else in seconds."""
+        with self._lock:
+            if self._listener is not None and self._listener.is_alive():
+                return
+            requests, self._requests = os.pipe()
+            answered, answers = os.pipe()
+            begin = _forked if threading.active_count() == 1 else _spawned
+            self.pid = begin(requests, answers, (self._requests, answered))
+            os.close(requests)
+            os.close(answers)
+            self._listener = threading.Thread(target=self._listen, args=(self.pid, answered), daemon=True)
+            self._listener.start()
 
     def fork(self, worker: str, environment: dict[str, str], log: Path) -> None:
         """Starts a worker; what it prints goes to the end of a file."""
+        self.start()
         with self._lock:
-            if self._server is None or self._server.poll() is not None:
-                self._start()
-            assert self._server is not None and self._server.stdin is not None
             self._ended[worker] = threading.Event()
-            self._server.stdin.write(_line({"id": worker, "environment": environment, "log": str(log)}))
-            self._server.stdin.flush()
+            os.write(self._requests, _line({"id": worker, "environment": environment, "log": str(log)}))
 
     def wait(self, worker: str) -> tuple[int, int]:
         """Waits for a worker's end: its pid, and its exit status, or less than 0 for the signal that killed it."""
@@ -57,23 +65,48 @@ class ForkServer:
         del self._ended[worker]
         return self._status.pop(worker)
 
-    def _start(self) -> None:
-        command = [sys.executable, "-m", "pipelines.fork_server"]
-        self._server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        threading.Thread(target=self._listen, args=(self._server,), daemon=True).start()
-
-    def _listen(self, server: subprocess.Popen[bytes]) -> None:
-        assert server.stdout is not None
-        for line in server.stdout:
-            message = json.loads(line)
-            self._end(message["id"], message["pid"], message["status"])
+    def _listen(self, server: int, answered: int) -> None:
+        with open(answered, "rb") as answers:
+            for line in answers:
+                message = json.loads(line)
+                self._end(message["id"], message["pid"], message["status"])
+        status = os.waitstatus_to_exitcode(os.waitpid(server, 0)[1])
         for worker in list(self._ended):  # the server itself was killed, and no one will tell of its workers
             if worker not in self._status:
-                self._end(worker, server.pid, server.wait() or -signal.SIGKILL)
+                self._end(worker, server, status or -signal.SIGKILL)
 
     def _end(self, worker: str, pid: int, status: int) -> None:
         self._status[worker] = pid, status
         self._ended[worker].set()
+
+
+def _forked(requests: int, answers: int, launchers: Sequence[int]) -> int:
+    """The pid of a server that is a copy of this process; `launchers` are the descriptors that are not for it."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    if pid := os.fork():
+        return pid
+    status = 1
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for descriptor in launchers:
+            os.close(descriptor)
+        for descriptor, as_if_spawned in ((requests, 0), (answers, 1)):
+            os.dup2(descriptor, as_if_spawned)
+            os.close(descriptor)
+        serve()
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _spawned(requests: int, answers: int, _: Sequence[int]) -> int:
+    """The pid of a server that is a Python of its own."""
+    files = [(os.POSIX_SPAWN_DUP2, requests, 0), (os.POSIX_SPAWN_DUP2, answers, 1)]
+    return os.posix_spawn(
+        sys.executable, [sys.executable, "-m", "pipelines.fork_server"], os.environ, file_actions=files
+    )
 
 
 SERVER = ForkServer()

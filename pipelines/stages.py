@@ -7,6 +7,7 @@ from contextlib import closing
 
 from corpus.dump_files import DumpError
 from pipelines.dataflow import check_dataflow
+from pipelines.fork_server import SERVER
 from pipelines.launch import RunError
 from pipelines.report import print_report
 from pipelines.run import Run, say
@@ -34,6 +35,7 @@ def run_command(
     """
     try:
         settings, beam_flags = read_settings(command_parser(command, description, examples), arguments)
+        SERVER.start()
         check_dataflow(settings, beam_flags)
         check(settings)
         with closing(Run(settings, beam_flags)) as run:

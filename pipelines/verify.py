@@ -19,6 +19,7 @@ from pipelines.find_damage import (
     mending,
     read_records,
 )
+from pipelines.fork_server import SERVER
 from pipelines.launch import RunError, choose_workers
 from pipelines.option_values import nearest, plain_path
 from pipelines.run import RUN_RECORD, Run, say
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         asked, beam_flags = parser.parse_known_args(list(arguments))
         check_beam_flags(beam_flags, parser)
+        SERVER.start()
         storage = Storage(asked.output.rstrip("/") or "/")
         check_dataflow(Settings(output=storage.root), beam_flags)
         problems, read = verify(storage, asked.folders, beam_flags)

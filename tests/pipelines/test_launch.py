@@ -45,9 +45,13 @@ MAIN = """
 import sys
 from mlukit import exit_with
 from naps import Nap
+from pipelines.fork_server import SERVER
 from pipelines.launch import RunError, run_units
 
 root, flags, whats = sys.argv[1], sys.argv[2].split(), sys.argv[3:]
+if "--early" in flags:
+    flags.remove("--early")
+    SERVER.start()
 try:
     run_units([Nap("en", i, 100 << 20, what) for i, what in enumerate(whats)], root, flags, lambda reports: None)
 except RunError as error:
@@ -59,6 +63,7 @@ exit_with(0)
 """
 
 TWO = "--direct_running_mode=multi_processing --direct_num_workers=2"
+EARLY = f"{TWO} --early"  # the server is forked before anything begins, as commands do it; else Python starts it later
 
 
 def start(tmp_path: Path, flags: str, *whats: str) -> subprocess.Popen[str]:
@@ -73,7 +78,7 @@ def done(tmp_path: Path) -> list[str]:
     return sorted(path.name for path in (tmp_path / "out/_work/receipts/nap/en").glob("*.json"))
 
 
-@pytest.mark.parametrize("flags", [TWO, "--direct_running_mode=in_memory", "--runner=DirectRunner"])
+@pytest.mark.parametrize("flags", [TWO, EARLY, "--direct_running_mode=in_memory", "--runner=DirectRunner"])
 def test_all_units_are_done(tmp_path: Path, flags: str) -> None:
     run = start(tmp_path, flags, "", "", "")
     _, said = run.communicate(timeout=90)
@@ -91,8 +96,9 @@ def test_a_unit_that_fails_ends_the_run_with_its_reason(tmp_path: Path) -> None:
     )
 
 
-def test_a_worker_that_dies_ends_the_run_and_is_named(tmp_path: Path) -> None:
-    run = start(tmp_path, TWO, "sleep", "die")
+@pytest.mark.parametrize("flags", [TWO, EARLY])
+def test_a_worker_that_dies_ends_the_run_and_is_named(tmp_path: Path, flags: str) -> None:
+    run = start(tmp_path, flags, "sleep", "die")
     _, said = run.communicate(timeout=90)
     assert run.returncode == 1
     assert "a worker process died while it worked on nap/en/00001" in said
@@ -100,23 +106,25 @@ def test_a_worker_that_dies_ends_the_run_and_is_named(tmp_path: Path) -> None:
     assert_none_is_left(tmp_path)
 
 
-def test_a_fork_server_that_dies_ends_the_run_and_its_workers(tmp_path: Path) -> None:
-    run = start(tmp_path, TWO, "sleep", "orphan")
+@pytest.mark.parametrize("flags", [TWO, EARLY])
+def test_a_fork_server_that_dies_ends_the_run_and_its_workers(tmp_path: Path, flags: str) -> None:
+    run = start(tmp_path, flags, "sleep", "orphan")
     _, said = run.communicate(timeout=90)
     assert run.returncode == 1
     assert "a worker process died while it worked on nap/en/0000" in said
     deadline = time.monotonic() + 10
-    while _workers_of(tmp_path) and time.monotonic() < deadline:
+    while _processes_of(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert_none_is_left(tmp_path)
 
 
-def test_ctrl_c_leaves_no_worker_behind(tmp_path: Path) -> None:
-    run = start(tmp_path, TWO, "sleep", "sleep")
+@pytest.mark.parametrize("flags", [TWO, EARLY])
+def test_ctrl_c_leaves_no_worker_behind(tmp_path: Path, flags: str) -> None:
+    run = start(tmp_path, flags, "sleep", "sleep")
     deadline = time.monotonic() + 60
-    while not _workers_of(tmp_path) and time.monotonic() < deadline:
+    while len(_processes_of(tmp_path)) < 4 and time.monotonic() < deadline:  # launcher, server, two workers
         time.sleep(0.2)
-    time.sleep(2)
+    time.sleep(1)
     run.send_signal(signal.SIGINT)
     _, said = run.communicate(timeout=30)
     assert (run.returncode, said) == (130, "")
@@ -125,19 +133,17 @@ def test_ctrl_c_leaves_no_worker_behind(tmp_path: Path) -> None:
 
 def assert_none_is_left(tmp_path: Path) -> None:
     deadline = time.monotonic() + 10  # the server ends when it reads that its launcher has
-    while _workers_of(tmp_path) and time.monotonic() < deadline:
+    while _processes_of(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not _workers_of(tmp_path)
+    assert not _processes_of(tmp_path)
 
 
-def _workers_of(tmp_path: Path) -> list[psutil.Process]:
-    """Worker processes, and the server that forks them, whose path for modules has this test's folder."""
+def _processes_of(tmp_path: Path) -> list[psutil.Process]:
+    """Launcher, server and workers: those whose path for modules has this test's folder."""
     found = []
     for process in psutil.process_iter():
         try:
-            if "pipelines.fork_server" in " ".join(process.cmdline()) and str(tmp_path) in process.environ().get(
-                "PYTHONPATH", ""
-            ):
+            if str(tmp_path) in process.environ().get("PYTHONPATH", ""):
                 found.append(process)
         except psutil.Error:
             continue
