@@ -142,6 +142,24 @@ def test_titles_and_labels() -> None:
     }
 
 
+@given(st.lists(st.text(min_size=1), min_size=3, max_size=3))
+def test_json_lines_are_those_of_json(titles: list[str]) -> None:
+    files, _, _ = merged([{"de": {1: 3, 2: 2, 3: 1}}], 1, min_languages=1, min_count=1)
+    jsonl, names = io.BytesIO(), ['"', "\\ \n\x00\x7f\u2028", *titles]
+    order_vocabulary(
+        files,
+        languages=[f"l{i}" for i in range(len(names))],
+        size=100,
+        titles_of=lambda language, qids: [None, names[int(language[1:])], None],
+        labels_of=None,
+        parquet=io.BytesIO(),
+        jsonl=jsonl,
+    )
+    lines = jsonl.getvalue().decode().split("\n")
+    assert json.loads(lines[5])["titles"] == {f"l{i}": name for i, name in enumerate(names)}
+    assert lines == [*(json.dumps(json.loads(line), ensure_ascii=False) for line in lines[:-1]), ""]
+
+
 def test_titles_are_asked_for_many_items_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vocabulary, "ROW_GROUP_ROWS", 2)
     asked = []
@@ -215,9 +233,9 @@ by_qid = st.dictionaries(st.integers(1, 9), st.integers(1, 3), max_size=6)
 corpora = st.lists(st.dictionaries(st.sampled_from(["ar", "de", "ja"]), by_qid), max_size=3)
 
 
-@given(corpora, st.integers(1, 3), st.integers(1, 3), st.integers(1, 4), st.integers(5, 9))
+@given(corpora, st.integers(1, 3), st.integers(1, 3), st.integers(1, 4), st.integers(5, 9), st.integers(1, 3))
 def test_the_vocabulary_is_that_of_plain_python(
-    counts: list[Counts], min_languages: int, min_count: int, parts: int, size: int
+    counts: list[Counts], min_languages: int, min_count: int, parts: int, size: int, batch: int
 ) -> None:
     totals: dict[int, Counter[str]] = {}
     for one in counts:
@@ -233,7 +251,10 @@ def test_the_vocabulary_is_that_of_plain_python(
         Entity(4 + i, f"Q{qid}", qid, -minus, by, (), ()) for i, (minus, qid, by) in enumerate(sorted(kept)[: size - 4])
     ]
     files, flow, _ = merged(counts, parts, min_languages, min_count)
-    assert ordered(files, size=size)[0][4:] == expected
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vocabulary, "_BATCH_ROWS", batch)
+        patch.setattr(vocabulary, "ROW_GROUP_ROWS", batch + 1)
+        assert ordered(files, size=size)[0][4:] == expected
     assert flow.unaccounted == 0 and flow.entered == len(totals) and flow.out == len(kept)
 
 
