@@ -13,12 +13,11 @@ _LINE_END_ENTITY = re.compile("&(?:#0*(?:9|10|13)|#[xX]0*[9aAdD]|NewLine|Tab);")
 _ENTITY = re.compile("&[^&;\\s]{1,40};")
 # soft hyphen, zero-width space, marks of direction, embeddings and isolates
 _INVISIBLE = "\u00ad\u200b\ufeff\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-_PADDED = (f"{LINK_TEXT} ", f" {LINK_END}", f"{LINK_TEXT}{LINK_END}")
 _EMPTY_LINK = re.compile(f"{LINK}[0-9]+{LINK_TEXT}( ?){LINK_END}")
 _PADDING_BEFORE = re.compile(f"({LINK}[0-9]+{LINK_TEXT}) ")
 _PADDING_AFTER = re.compile(f" ({LINK_END})")
 _SPACES = re.compile("  +")
-_LINK_EDGE = re.compile(f"{LINK}([0-9]+){LINK_TEXT}|{LINK_END}")
+_LINK = re.compile(f"{LINK}([0-9]+){LINK_TEXT}([^{LINK_END}]*){LINK_END}")
 
 
 @dataclass(slots=True)
@@ -36,27 +35,21 @@ def assemble(paragraphs: list[str], kept: list[str], targets: list[tuple[str, st
     """Text, paragraphs, sections and links of `paragraphs`; their markers hold indices into the two lists."""
     result = Assembled()
     marked = _plain("\n".join(paragraphs), kept)
-    if any(edge in marked for edge in _PADDED):
+    pieces, levels = _split(marked)
+    if any(not anchor or anchor[0] == " " or anchor[-1] == " " for anchor in pieces[2::3]):
         marked, result.empty_anchors = _without_padding(marked)
-    lines: list[str] = []
+        pieces, levels = _split(marked)
+    _take_links(pieces, targets, result)
+    del pieces[1::3]
+    result.text = "".join(pieces)
     headings: list[tuple[int, int, str]] = []
     at = 0
-    for line in marked.split("\n"):
-        level = 0
-        if line.startswith(HEADING):
-            level = int(line[1])
-            line = line[2:]
-        line = line.strip(" ")
-        if LINK in line or LINK_END in line:
-            line = _take_links(line, at, targets, result)
-        if not line:
-            continue
-        if level:
-            headings.append((at, level, line))
-        lines.append(line)
-        result.paragraphs.append(Span(at, at + len(line)))
-        at += len(line) + 1
-    result.text = "\n".join(lines)
+    for number, line in enumerate(result.text.split("\n") if result.text else ()):
+        if number in levels:
+            headings.append((at, levels[number], line))
+        end = at + len(line)
+        result.paragraphs.append(Span(at, end))
+        at = end + 1
     result.sections = _sections(headings, len(result.text))
     return result
 
@@ -95,23 +88,37 @@ def _without_padding(text: str) -> tuple[str, int]:
     return _SPACES.sub(" ", text), empty
 
 
-def _take_links(line: str, at: int, targets: list[tuple[str, str]], result: Assembled) -> str:
-    """`line`, which begins at `at`, without the markers of its links, which are added to the result."""
-    pieces = _LINK_EDGE.split(line)  # text, number, anchor, None, text, …
-    end = at + len(pieces[0])
-    for i in range(1, len(pieces), 4):
-        anchor = pieces[i + 1]
+def _split(marked: str) -> tuple[list[str], dict[int, int]]:
+    """The lines that are not blank, cut to text, number, anchor, text, number, …; and the levels of those that head."""
+    lines: list[str] = []
+    levels: dict[int, int] = {}
+    for line in marked.split("\n"):
+        level = 0
+        if line.startswith(HEADING):
+            level, line = int(line[1]), line[2:]
+        line = line.strip(" ")
+        if line:
+            if level:
+                levels[len(lines)] = level
+            lines.append(line)
+    return _LINK.split("\n".join(lines)), levels
+
+
+def _take_links(pieces: list[str], targets: list[tuple[str, str]], result: Assembled) -> None:
+    """Adds the links among `pieces` to the result."""
+    end = len(pieces[0])
+    for number, anchor, after in zip(pieces[1::3], pieces[2::3], pieces[3::3], strict=True):
         start = end
         end += len(anchor)
         core = anchor.strip()
-        if core:
-            if len(core) != len(anchor):
-                start += anchor.index(core)
-            result.links.append(Link(start, start + len(core), *targets[int(pieces[i])]))
+        if len(core) == len(anchor):
+            result.links.append(Link(start, end, *targets[int(number)]))
+        elif core:
+            start += anchor.index(core)
+            result.links.append(Link(start, start + len(core), *targets[int(number)]))
         else:
             result.empty_anchors += 1
-        end += len(pieces[i + 3])
-    return "".join(pieces[::2])
+        end += len(after)
 
 
 def _sections(headings: list[tuple[int, int, str]], end: int) -> list[Section]:

@@ -8,12 +8,15 @@ _OPENING = "([（［「『〈《【“«‹"
 _CLOSING = ")]）］」』〉》】”»›"
 _COMMAS = ",;،؛、，；"
 _STOPS = ".!?。！？।"
-_BETWEEN = f"{HOLE} {_COMMAS}:/–—-"  # what stands between two words around a hole
+_BETWEEN = f" {_COMMAS}:/–—-"  # what stands between two words around a hole
 _LOOSE = f"{HOLE} {_COMMAS}"
 
-# All that stands around holes, with the brackets at its ends; it begins where no longer one does: linear.
+# All that stands around holes, with the brackets at its ends. It begins where no longer one does, which is linear; that
+# this is looked at after the first character is faster.
 _AROUND = re.compile(
-    "(?:[{o}]|(?<![{o}{b}]))[{b}]+[{c}]?".format(o=re.escape(_OPENING), c=re.escape(_CLOSING), b=re.escape(_BETWEEN))
+    "[{o}{h}{b}](?<![{o}{h}{b}][{h}{b}])(?:(?<={h})|[{b}]*+{h})[{h}{b}]*[{c}]?".format(
+        o=re.escape(_OPENING), c=re.escape(_CLOSING), h=HOLE, b=re.escape(_BETWEEN)
+    )
 )
 _QUOTED = re.compile(f"([\"']) ?{HOLE} ?\\1")
 _HOLES = re.compile(f"{HOLE}[{HOLE} ]*(?={HOLE}){HOLE}|{HOLE}")
@@ -62,8 +65,6 @@ def _parted(joined: re.Match[str]) -> str:
 def _close(around: re.Match[str]) -> str:
     """What is left of a hole's surroundings; a hole again where a pair of brackets went."""
     text = around[0]
-    if HOLE not in text:
-        return text
     head = text[0] if text[0] in _OPENING else ""
     tail = text[-1] if text[-1] in _CLOSING else ""
     inner = text[len(head) : len(text) - len(tail)]
