@@ -10,7 +10,7 @@ import gzip
 import io
 import lzma
 import zlib
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Literal, Protocol, TypeAlias, cast
 
@@ -23,7 +23,8 @@ from corpus.dump_files import DumpError, FileInfo
 OpenFile: TypeAlias = Callable[[str], BinaryIO]  # opens a path for reading: seekable, nothing decompressed
 Problem: TypeAlias = Literal["", "corrupt_block", "truncated"]
 
-DEFAULT_RANGE_SIZE = 32 << 20  # bytes of the file as it lies on disk
+LARGEST_RANGE, SMALLEST_RANGE = 32 << 20, 2 << 20  # bytes of the file as it lies on disk, where no one asks for others
+FEWEST_RANGES = 16  # of a dump, as long as they are not smaller: so that a small one keeps many cores busy
 CHUNK_BYTES = 1 << 20  # of XML
 _INPUT_BYTES = 1 << 16  # of a compressed file, read at once
 _MAX_DICTIONARY = 1 << 28  # what an .xz or .zst may ask for; the largest preset of xz asks for 1 << 26
@@ -69,11 +70,14 @@ def is_splittable(path: str) -> bool:
     return not path.endswith(_SEQUENTIAL)
 
 
-def plan_ranges(language: str, files: Iterable[FileInfo], range_size: int = DEFAULT_RANGE_SIZE) -> list[DumpRange]:
+def plan_ranges(language: str, files: Sequence[FileInfo], range_size: int | None = None) -> list[DumpRange]:
     """The ranges of a dump's files, in order; shards are numbered from 0.
 
-    :param range_size: in bytes of the file as it lies on disk
+    :param range_size: in bytes of the file as it lies on disk; by default it follows from the dump's size
     """
+    if range_size is None:
+        evenly = -(-sum(file.size for file in files) // FEWEST_RANGES)
+        range_size = min(max(evenly, SMALLEST_RANGE), LARGEST_RANGE)
     if range_size < 1:
         raise ValueError(f"a range of {range_size} bytes; accepted: 1 or more")
     plan: list[DumpRange] = []

@@ -30,6 +30,7 @@ from pipelines.forked_workers import RUN_WORKER, ForkedProcessEnvironment, worke
 from pipelines.scratch import scratch_folder
 from transforms.do_units import DoUnits, Unit
 from transforms.monitor import Report, UnitError, read_errors, read_reports
+from transforms.share_units import ShareUnits
 from transforms.storage import WORK, Storage
 
 SMALL = 4 << 20  # input bytes below which worker processes cost more than they bring
@@ -100,7 +101,11 @@ def run_units(
     workers = choose_workers(units, beam_flags)
     stopped = f"{WORK}/aside/stopped-{uuid.uuid4().hex}"
     with scratch_folder() as folder:
-        work = DoUnits(units, root, str(folder)) if workers.local else DoUnits(units, root, None, stopped)
+        work = (
+            ShareUnits(units, root, str(folder), max(workers.processes, 1))
+            if workers.local
+            else DoUnits(units, root, stopped)
+        )
         run = _Run(lambda started: _run_pipeline(work, units[0].phase, folder, workers, beam_flags, started))
         try:
             run.start()
@@ -179,7 +184,7 @@ class _Run(threading.Thread):
 
 
 def _run_pipeline(
-    work: DoUnits, phase: str, folder: Path, workers: Workers, beam_flags: Sequence[str], started: _Started
+    work: beam.PTransform, phase: str, folder: Path, workers: Workers, beam_flags: Sequence[str], started: _Started
 ) -> None:
     options = PipelineOptions(list(beam_flags))
     if is_dataflow(options):

@@ -40,12 +40,11 @@ def link_articles(run: Run) -> None:
         language: plan_ranges(language, sources.found.sets[language].files, run.settings.range_size)
         for language in sources.languages
     }
-    parsed = _parse(run, sources, ranges)
+    parsed, gathered, items = _read(run, sources, ranges)
     shards = {language: sum(part.shards for part in of) for language, of in ranges.items()}
-    items, gathered = _gather(run, sources)
-    indexed = _index(run, sources, shards, items)
+    indexed = _index(run, sources, shards, items, _sizes(parsed))
     gathered += _ask(run, sources.languages, shards)
-    resolved = _resolve(run, sources.languages, shards, parsed)
+    resolved = _resolve(run, sources.languages, shards, _sizes(parsed))
     _warn_of_no_items(run, resolved)
     receipts = {code: [*parsed[code], *indexed[code], *resolved[code]] for code in sources.languages}
     _finish(run, inputs, described, receipts | ({ALL_LANGUAGES: gathered} if gathered else {}))
@@ -77,42 +76,69 @@ def _checksums(run: Run, files: Sequence[tuple[str, str, FileInfo]]) -> list[dic
     return described
 
 
-def _parse(run: Run, sources: Sources, ranges: dict[str, list[DumpRange]]) -> ReceiptsByLanguage:
-    units = [
+_Items = dict[str, int]  # how many files of each source there are for each language, in order of preference
+
+
+def _read(
+    run: Run, sources: Sources, ranges: dict[str, list[DumpRange]]
+) -> tuple[ReceiptsByLanguage, list[Receipt], _Items]:
+    """Reads dumps and tables of items side by side: a table is one long unit, which nothing else should wait for."""
+    parsing = [
         ParseArticles(
             language, part.shard, part.end - part.start, part, tuple(sources.sites[language].namespaces.items())
         )
         for language, of_language in ranges.items()
         for part in of_language
     ]
-    return by_language(units, run.phase("parse articles", units))
+    gathering, items = _gathering(run, sources)
+    receipts = run.phase("read dumps", [*parsing, *gathering])
+    return by_language(parsing, receipts[: len(parsing)]), receipts[len(parsing) :], items
 
 
-_Items = dict[str, int]  # how many files of each source there are for each language, in order of preference
+def _gathering(run: Run, sources: Sources) -> tuple[list[GatherSitelinks | GatherWikidata], _Items]:
+    shared, languages = sources.found.shared, tuple(sources.languages)
+    units: list[GatherSitelinks | GatherWikidata] = []
+    items: _Items = {}
+    if SITELINKS in shared:
+        file = shared[SITELINKS]
+        units.append(GatherSitelinks(ALL_LANGUAGES, 0, file.size, file.path, languages))
+        items[SITELINKS] = 1
+    if WIKIDATA in shared:
+        ranges = plan_ranges(ALL_LANGUAGES, [shared[WIKIDATA]], run.settings.range_size)
+        units += [
+            GatherWikidata(ALL_LANGUAGES, n, part.end - part.start, part, languages) for n, part in enumerate(ranges)
+        ]
+        items[WIKIDATA] = items[LABELS] = len(ranges)
+    return units, items
 
 
-def _index(run: Run, sources: Sources, shards: dict[str, int], items: _Items) -> ReceiptsByLanguage:
-    def files(source: str, language: str) -> tuple[str, ...]:
-        return tuple(items_path(source, language, number) for number in range(items.get(source, 0)))
+def _sizes(receipts: ReceiptsByLanguage) -> dict[str, int]:
+    """The bytes of each shard."""
+    return {shard.path: shard.bytes for of in receipts.values() for receipt in of for shard in receipt.shards}
 
-    units = [
-        BuildTitleIndex(
-            language,
-            0,
-            shards[language],
-            tuple(titles_path(language, shard) for shard in range(shards[language])),
-            tuple((name, dump.tables[name]) for name in INDEX_TABLES if name in dump.tables),
-            tuple((source, files(source, language)) for source in (SITELINKS, WIKIDATA) if source in items),
-            files(LABELS, language),
-        )
-        for language, dump in sorted(sources.found.sets.items())
-    ]
-    receipts = by_language(units, run.phase("build title indexes", units))
+
+def _index(
+    run: Run, sources: Sources, shards: dict[str, int], items: _Items, sizes: dict[str, int]
+) -> ReceiptsByLanguage:
     languages = tuple(sources.languages)
-    carrying = [CarryItems(language, 0, 1, languages) for language in languages if len(languages) > 1]
+    units = [_index_of(language, sources, shards[language], items, sizes) for language in languages]
+    receipts = by_language(units, run.phase("build title indexes", units))
+    carrying = [CarryItems(unit.language, 0, unit.cost, languages) for unit in units if len(units) > 1]
     for language, carried in by_language(carrying, run.phase("carry items", carrying)).items():
         receipts[language] += carried
     return receipts
+
+
+def _index_of(language: str, sources: Sources, shards: int, items: _Items, sizes: dict[str, int]) -> BuildTitleIndex:
+    def files(source: str) -> tuple[str, ...]:
+        return tuple(items_path(source, language, number) for number in range(items.get(source, 0)))
+
+    titles = tuple(titles_path(language, shard) for shard in range(shards))
+    own = sources.found.sets[language].tables
+    tables = tuple((name, own[name]) for name in INDEX_TABLES if name in own)
+    by_title = tuple((source, files(source)) for source in (SITELINKS, WIKIDATA) if source in items)
+    cost = sum(sizes[path] for path in titles) + sum(file.size for _, file in tables)
+    return BuildTitleIndex(language, 0, cost, titles, tables, by_title, files(LABELS))
 
 
 def _ask(run: Run, languages: Sequence[str], shards: dict[str, int]) -> list[Receipt]:
@@ -129,28 +155,7 @@ def _ask(run: Run, languages: Sequence[str], shards: dict[str, int]) -> list[Rec
     return [receipt]
 
 
-def _gather(run: Run, sources: Sources) -> tuple[_Items, list[Receipt]]:
-    shared, languages = sources.found.shared, tuple(sources.languages)
-    items: _Items = {}
-    receipts: list[Receipt] = []
-    if SITELINKS in shared:
-        file = shared[SITELINKS]
-        receipts += run.phase("read sitelinks", [GatherSitelinks(ALL_LANGUAGES, 0, file.size, file.path, languages)])
-        items[SITELINKS] = 1
-    if WIKIDATA in shared:
-        ranges = plan_ranges(ALL_LANGUAGES, [shared[WIKIDATA]], run.settings.range_size)
-        units = [
-            GatherWikidata(ALL_LANGUAGES, n, part.end - part.start, part, languages) for n, part in enumerate(ranges)
-        ]
-        receipts += run.phase("read Wikidata", units)
-        items[WIKIDATA] = items[LABELS] = len(units)
-    return items, receipts
-
-
-def _resolve(
-    run: Run, languages: Sequence[str], shards: dict[str, int], parsed: ReceiptsByLanguage
-) -> ReceiptsByLanguage:
-    sizes = {shard.path: shard.bytes for of in parsed.values() for receipt in of for shard in receipt.shards}
+def _resolve(run: Run, languages: Sequence[str], shards: dict[str, int], sizes: dict[str, int]) -> ReceiptsByLanguage:
     units = [
         ResolveLinks(
             language, number, sizes[parsed_path(language, number)], tuple(languages), run.settings.validation_share

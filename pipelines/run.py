@@ -251,7 +251,7 @@ class Run:
 
     def _watch(self, progress: Progress, units: Sequence[Unit]) -> Callable[[Sequence[Report]], None]:
         paths = {unit.receipt_path: unit.name for unit in units}
-        phase = units[0].phase
+        phases = {unit.phase for unit in units}
         done: list[str] = []
         looked = 0.0
 
@@ -260,7 +260,8 @@ class Run:
             self._lock.check()
             if time.monotonic() - looked > _LISTING_INTERVAL:
                 looked = time.monotonic()
-                done = [paths[path] for path in self.storage.sizes(f"{WORK}/receipts/{phase}") if path in paths]
+                written = (self.storage.sizes(f"{WORK}/receipts/{phase}") for phase in phases)
+                done = [paths[path] for of_phase in written for path in of_phase if path in paths]
             progress.update(done, reports)
 
         return show

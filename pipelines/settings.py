@@ -82,8 +82,12 @@ class Settings:
         metavar="LANGUAGE=PATH",
         bytes_=False,
     )
-    range_size: int = _option(
-        32 << 20, "link", "bytes of a dump file that make one shard (default 32MiB)", size, metavar="SIZE"
+    range_size: int | None = _option(
+        None,
+        "link",
+        "bytes of a dump file that make one shard (default: a 16th of a language's dump, from 2MiB to 32MiB)",
+        size,
+        metavar="SIZE",
     )
     # where items come from
     wikidata_api: bool = _option(False, "link", "ask Wikidata for titles that no table has an item for")

@@ -34,12 +34,15 @@ def make_vocabulary(run: Run) -> None:
     articles = {language: shards_of(run.storage, f"articles/{language}") for language in languages}
     counting = _count(run, articles)
     counted = run.phase("count links", counting)
-    merged = _merge(run, counting, needed)
+    merged = _merge(run, counting, counted, needed)
     parts, size = tuple(receipt.shards[0].path for receipt in merged), run.settings.vocabulary_size
-    ordered = run.phase("order entities", [OrderVocabulary(ALL_LANGUAGES, 0, 1, parts, tuple(languages), size)])
-    mentions = _mentions(run, counting, languages)
+    cost = sum(receipt.shards[0].bytes for receipt in merged)
+    ordering = OrderVocabulary(ALL_LANGUAGES, 0, cost, parts, tuple(languages), size)
+    merging = _mentions(counting, counted, languages)
+    ordered, *merged_mentions = run.phase("order entities, merge mentions", [ordering, *merging])
+    mentions = [(unit.language, receipt) for unit, receipt in zip(merging, merged_mentions, strict=True)]
     sources = linked["sources"]
-    _finish(run, inputs, sources, articles, list(zip(counting, counted, strict=True)), merged, ordered, mentions)
+    _finish(run, inputs, sources, articles, list(zip(counting, counted, strict=True)), merged, [ordered], mentions)
 
 
 def check(settings: Settings, languages: Sequence[str]) -> int:
@@ -66,12 +69,11 @@ def _count(run: Run, articles: Mapping[str, Sequence[Shard]]) -> list[CountLinks
     ]
 
 
-def _merge(run: Run, counting: Sequence[CountLinks], needed: int) -> list[Receipt]:
+def _merge(run: Run, counting: Sequence[CountLinks], counted: Sequence[Receipt], needed: int) -> list[Receipt]:
     files = tuple((unit.language, unit.entities_path) for unit in counting)
-    units = [
-        MergeEntities(ALL_LANGUAGES, part, len(files), files, needed, run.settings.min_count)
-        for part in range(counting[0].parts)
-    ]
+    parts = counting[0].parts
+    cost = sum(receipt.shards[0].bytes for receipt in counted) // parts
+    units = [MergeEntities(ALL_LANGUAGES, part, cost, files, needed, run.settings.min_count) for part in range(parts)]
     receipts = run.phase("merge entities", units)
     flow = total_flows(receipts)["entities"]
     try:
@@ -81,15 +83,19 @@ def _merge(run: Run, counting: Sequence[CountLinks], needed: int) -> list[Receip
     return receipts
 
 
-def _mentions(run: Run, counting: Sequence[CountLinks], languages: Sequence[str]) -> list[tuple[str, Receipt]]:
-    units = []
+def _mentions(
+    counting: Sequence[CountLinks], counted: Sequence[Receipt], languages: Sequence[str]
+) -> list[MergeMentions]:
+    units, parts = [], counting[0].parts
     for language in languages:
-        files = tuple((language, unit.mentions_path) for unit in counting if unit.language == language)
-        for part in range(counting[0].parts):
-            path = f"mentions/{language}/mentions-{part:05}.parquet"
-            units.append(MergeMentions(language, part, len(files), files, path))
-    receipts = run.phase("merge mentions", units)
-    return [(unit.language, receipt) for unit, receipt in zip(units, receipts, strict=True)]
+        written = [
+            receipt.shards[1] for unit, receipt in zip(counting, counted, strict=True) if unit.language == language
+        ]
+        files = tuple((language, shard.path) for shard in written)
+        cost = sum(shard.bytes for shard in written) // parts
+        for part in range(parts):
+            units.append(MergeMentions(language, part, cost, files, f"mentions/{language}/mentions-{part:05}.parquet"))
+    return units
 
 
 def _finish(

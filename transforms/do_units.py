@@ -78,38 +78,41 @@ def is_done(unit: Unit, storage: Storage) -> bool:
 class _DoUnit(beam.DoFn):
     """Does a unit that is not done: after a fault a runner repeats all that a lost worker was given."""
 
-    def __init__(self, root: str, folder: str | None, stopped: str) -> None:
-        self._root, self._folder, self._stopped = root, folder, stopped
+    def __init__(self, root: str, stopped: str) -> None:
+        self._root, self._stopped = root, stopped
 
     def process(self, unit: Unit) -> Iterator[str]:
         storage = Storage(self._root)
-        if self._stopped and storage.exists(self._stopped):
+        if storage.exists(self._stopped):
             return  # nobody waits for this job any more: the next one does what is left
         if not is_done(unit, storage):
-            do_unit(unit, storage, self._folder)
+            do_unit(unit, storage, None)
         yield unit.name
 
 
 class DoUnits(beam.PTransform):
-    """Does the units, in parallel where the runner can, the costly ones first; gives their names.
+    """Does the units on a cluster, the costly ones first; gives their names.
 
     Args:
         root: the output folder.
-        folder: where the launcher listens; None on a cluster.
         stopped: a file of the output folder; once it is there, units that are not begun are left.
     """
 
-    def __init__(self, units: Sequence[Unit], root: str, folder: str | None, stopped: str = "") -> None:
+    def __init__(self, units: Sequence[Unit], root: str, stopped: str) -> None:
         super().__init__()
         self._units = units
-        self._do = _DoUnit(root, folder, stopped)
+        self._do = _DoUnit(root, stopped)
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """Reshuffles, or a runner would fuse all units into one bundle."""
-        costly_first = sorted(self._units, key=lambda unit: (-unit.cost, unit.name))
         return (
             pipeline
-            | "Plan" >> beam.Create(costly_first, reshuffle=False)
+            | "Plan" >> beam.Create(costly_first(self._units), reshuffle=False)
             | "Deal" >> beam.Reshuffle()
             | "Do" >> beam.ParDo(self._do)
         )
+
+
+def costly_first(units: Sequence[Unit]) -> list[Unit]:
+    """The order in which units are done: what takes long is not left for the end, when others have nothing to do."""
+    return sorted(units, key=lambda unit: (-unit.cost, unit.name))

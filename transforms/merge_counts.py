@@ -29,7 +29,7 @@ class MergeEntities(Unit):
     def run(self, storage: Storage, monitor: Monitor) -> Receipt:
         """See `corpus.vocabulary.merge_entities`."""
         with storage.write(self.path) as merged:
-            streams = _opened(storage, self.shards, monitor)
+            streams = _opened(storage, self.shards, monitor, self.cost)
             flow, spread = merge_entities(
                 streams, self.number, self.min_languages, self.min_count, cast(BinaryIO, merged)
             )
@@ -48,14 +48,16 @@ class MergeMentions(Unit):
     def run(self, storage: Storage, monitor: Monitor) -> Receipt:
         """See `corpus.mention_dictionary.merge_mentions`."""
         with storage.write(self.path) as mentions:
-            streams = (stream for _, stream in _opened(storage, self.shards, monitor))
+            streams = (stream for _, stream in _opened(storage, self.shards, monitor, self.cost))
             mentions.rows = merge_mentions(streams, self.number, cast(BinaryIO, mentions))
         return Receipt(self.name, (storage.shard(self.path, mentions),), counts={"mentions": mentions.rows})
 
 
-def _opened(storage: Storage, shards: tuple[tuple[str, str], ...], monitor: Monitor) -> Iterator[tuple[str, BinaryIO]]:
+def _opened(
+    storage: Storage, shards: tuple[tuple[str, str], ...], monitor: Monitor, cost: int
+) -> Iterator[tuple[str, BinaryIO]]:
     """One file after the other, each closed when the next is asked for."""
     for done, (language, path) in enumerate(shards, 1):
         with storage.open(path) as stream:
             yield language, stream
-        monitor.advance(done)
+        monitor.advance(cost * done // len(shards))

@@ -87,6 +87,22 @@ def test_plan() -> None:
         plan_ranges("en", files, 0)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "shards", "first"),
+    [
+        ([1], 1, 1),
+        ([2 << 20], 1, 2 << 20),
+        ([(2 << 20) + 1], 2, 2 << 20),
+        ([40 << 20], 16, (40 << 20) // 16),
+        ([20 << 20, 28 << 20], 17, 3 << 20),  # a range belongs to one file: 7 and 10
+        ([600 << 20], 19, 32 << 20),
+    ],
+)
+def test_ranges_follow_the_dumps_size(sizes: list[int], shards: int, first: int) -> None:
+    plan = plan_ranges("en", [FileInfo(f"{n}.xml", size) for n, size in enumerate(sizes)])
+    assert (len(plan), plan[0].end) == (shards, first)
+
+
 def test_shards_of_a_file_read_in_one_go() -> None:
     (whole,) = plan_ranges("en", [FileInfo("c.xml.gz", 31)], 10)
     assert [whole.shard_at(position) for position in (0, 7, 8, 15, 16, 24, 30)] == [0, 0, 1, 1, 2, 3, 3]

@@ -424,7 +424,7 @@ def test_manifests_say_with_what_options(built: Path) -> None:
     def options(folder: str) -> dict[str, Any]:
         return dict(load(built / folder / "_manifest.json")["options"])
 
-    link = {"allow_unresolved": False, "range_size": 32 << 20, "validation_share": 0.1, "wikidata_api": False}
+    link = {"allow_unresolved": False, "range_size": None, "validation_share": 0.1, "wikidata_api": False}
     vocabulary = {"kinds": ["article", "list"], "min_count": 1, "min_languages": 1, "vocabulary_size": 1_200_000}
     assert options("articles/de") == options("failures/de") == link
     assert options("vocabulary") == options("mentions/ja") == vocabulary

@@ -167,7 +167,7 @@ def test_what_a_stage_left_that_is_not_its_own_is_removed(copied: Path, dumps: P
 @pytest.mark.parametrize(
     ("flags", "stage", "what"),
     [
-        (["--range-size", "1MiB"], "link", "range_size = 33554432, now it is 1048576"),
+        (["--range-size", "1MiB"], "link", "range_size = None, now it is 1048576"),
         (["--validation-share", "0.5"], "link", "validation_share = 0.1, now it is 0.5"),
         (["--languages", "de,en"], "link", "languages = ['de', 'en', 'ja'], now it is ['de', 'en']"),
         (["--min-count", "2"], "vocabulary", "min_count = 1, now it is 2"),

@@ -96,7 +96,7 @@ def test_a_wrong_configuration_is_shown(tmp_path: Path, text: str, said: str) ->
 def test_only_options_that_decide_bytes_are_compared() -> None:
     deciding = Settings(output="O", date="2026", languages=("en",)).deciding("link")
     assert deciding == {
-        "range_size": 32 << 20,
+        "range_size": None,
         "wikidata_api": False,
         "allow_unresolved": False,
         "validation_share": 0.01,

@@ -108,7 +108,7 @@ def test_reports_of_several_workers_are_read(tmp_path: Path) -> None:
 
 def test_all_units_are_done_the_costly_ones_first(tmp_path: Path) -> None:
     units = [Count("en", number, cost) for number, cost in ((2, 1), (3, 100), (4, 10), (5, 100))]
-    transform = DoUnits(units, str(tmp_path), None)
+    transform = DoUnits(units, str(tmp_path), "_work/stopped")
     pipeline = beam.Pipeline(runner=direct_runner.BundleBasedDirectRunner())
     created: list[Unit] = []
     pipeline | transform
