@@ -1,7 +1,7 @@
 """From a dump to training examples, beside what people have today: wall time, CPU, memory, in one run.
 
-The dump is made of the pages of a real one, over and over under new titles (as benchmarks/memory.py makes it), and is
-bzip2-compressed for all. Every job gets two worker processes.
+The dump is made of the pages of a real one, over and over under new titles, as benchmarks/growth.py makes it. Every job
+gets two worker processes.
 
     mlukit          `mlukit build`, all of it: sitelinks, redirects, entity vocabulary, mention dictionary, examples in
                     Parquet and TFRecord, checksums
@@ -24,7 +24,6 @@ a job takes as mlukit.
 """
 
 import argparse
-import bz2
 import gzip
 import os
 import re
@@ -39,7 +38,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from memory import make_dumps, read_pages
+from growth import make_dumps, read_pages
 
 WORKERS = "2"
 ROOT = Path(__file__).resolve().parents[1]
@@ -68,7 +67,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="folder for dump and output (default: a temporary one)")
     asked = parser.parse_args()
     work = asked.work or Path(tempfile.mkdtemp(prefix="mlukit-jobs-"))
-    size, dump = prepare(asked.dump, work / "dumps", asked.language, int(asked.size * 1e9))
+    size, dump = make_dumps(work / "dumps", asked.language, *read_pages(asked.dump), int(asked.size * 1e9))
     print(f"{size / 1e6:.0f} MB of XML, {dump.stat().st_size / 1e6:.1f} MB as bzip2; {WORKERS} worker processes")
     print("| job | wall s | CPU s | MB/s | peak MB, all | largest | times |\n|" + " --- |" * 7)
     first = None
@@ -84,20 +83,6 @@ def main() -> None:
             print(f"|   of it | {' + '.join(f'{u.wall:.0f}' for u in usage)} |" + " |" * 5, flush=True)
     if not asked.work:
         shutil.rmtree(work)
-
-
-def prepare(real: Path, folder: Path, language: str, size: int) -> tuple[int, Path]:
-    """The dump's bytes of XML, and the dump."""
-    dump = folder / f"{language}wiki-20260901-pages-articles.xml.bz2"
-    plain = dump.with_suffix("")
-    if not dump.exists():
-        make_dumps(folder, language, *read_pages(real), size)
-        with plain.open("rb") as xml, bz2.open(dump.with_suffix(".tmp"), "wb") as out:
-            shutil.copyfileobj(xml, out, 1 << 20)
-        dump.with_suffix(".tmp").rename(dump)
-        (folder / "bytes").write_text(str(plain.stat().st_size))
-        plain.unlink()
-    return int((folder / "bytes").read_text()), dump
 
 
 def jobs(asked: argparse.Namespace, dump: Path, work: Path) -> dict[str, list[list[str]]]:
@@ -138,7 +123,6 @@ def mlukit(asked: argparse.Namespace, dump: Path, output: Path) -> list[str]:
     return [
         *(sys.executable, "-m", "mlukit", "build", "--dumps", str(dump.parent), "--output", str(output)),
         *("--languages", asked.language, "--sentencepiece-model", str(asked.model)),
-        *("--range-size", "4MiB"),  # nine shards: of the default size it would be two, one of them small
         *("--direct_running_mode=multi_processing", f"--direct_num_workers={WORKERS}"),
     ]
 

@@ -1,0 +1,191 @@
+"""Do memory and speed stay what they are? Builds from dumps of growing size; seconds of each stage, peaks of memory.
+
+The dumps are made of the pages of a real one, over and over under new titles and ids, with new targets in their links
+in proportion, each with an item of its own, so that titles, entities and anchors grow with the dump.
+
+usage: python benchmarks/growth.py DUMP.xml.bz2 [--sizes 0.1,1,10] [--language en] [--work DIR]
+           [--sentencepiece-model FILE]
+
+Prints, for each size in GB of XML, the seconds of each stage, MB of XML a second through `link` and through all, and
+the largest resident memory of the launcher and of a worker process, what they share counted in each.
+"""
+
+import argparse
+import bz2
+import gzip
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+PAGE = re.compile(rb"<page>.*?</page>", re.S)
+TITLE = re.compile(rb"(<title>)([^<]+)(</title>)")
+PAGE_ID = re.compile(rb"(</title>(?:\s*<ns>\d+</ns>)?\s*<id>)(\d+)")
+LINK = re.compile(rb"\[\[([^\[\]|#:<>{}\n]+)")
+REDIRECT = re.compile(rb'(<redirect title=")([^"]+)')
+STEP = 1 << 21  # between the page ids of two turns
+TABLE = b"""CREATE TABLE `wb_items_per_site` (
+  `ips_row_id` bigint(20) unsigned NOT NULL,
+  `ips_item_id` int(10) unsigned NOT NULL,
+  `ips_site_id` varbinary(32) NOT NULL,
+  `ips_site_page` varbinary(310) NOT NULL
+);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Seconds of each stage, and bytes at the worst moment."""
+
+    seconds: dict[str, float]
+    launcher: float
+    worker: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dump", type=Path, help="a real dump to take pages from")
+    parser.add_argument("--sizes", default="0.1,1,10", help="GB of XML")
+    parser.add_argument("--language", default="en")
+    parser.add_argument("--sentencepiece-model", help="a tokenizer (default: one of 8,000 pieces is trained)")
+    parser.add_argument("--work", type=Path, help="folder for dumps and output (default: a temporary one)")
+    asked = parser.parse_args()
+    work = asked.work or Path(tempfile.mkdtemp(prefix="mlukit-growth-"))
+    head, pages = read_pages(asked.dump)
+    print(f"{len(pages)} pages of {asked.dump.name}; {psutil.cpu_count()} cores; two worker processes")
+    print("| XML GB | bzip2 GB | link s | vocabulary s | examples s | link MB/s | all MB/s | launcher MB | worker MB |")
+    print("|" + " --- |" * 9)
+    for size in map(float, asked.sizes.split(",")):
+        dumps, output = work / f"dumps-{size}", work / f"out-{size}"
+        xml, dump = make_dumps(dumps, asked.language, head, pages, int(size * 1e9))
+        shutil.rmtree(output, ignore_errors=True)
+        measured = measure(dumps, output, asked.language, asked.sentencepiece_model)
+        link, total = measured.seconds["link"], sum(measured.seconds.values())
+        cells = [
+            f"{xml / 1e9:.2f}",
+            f"{dump.stat().st_size / 1e9:.2f}",
+            *(f"{s:.0f}" for s in measured.seconds.values()),
+        ]
+        cells += [f"{xml / 1e6 / link:.1f}", f"{xml / 1e6 / total:.1f}"]
+        cells += [f"{measured.launcher / 1e6:.0f}", f"{measured.worker / 1e6:.0f}"]
+        print("| " + " | ".join(cells) + " |", flush=True)
+        shutil.rmtree(output)
+    if not asked.work:
+        shutil.rmtree(work)
+
+
+def read_pages(dump: Path) -> tuple[bytes, list[bytes]]:
+    """The XML before the first page, and the pages."""
+    data = bz2.decompress(dump.read_bytes())
+    return data[: data.index(b"<page>")], PAGE.findall(data)
+
+
+def make_dumps(folder: Path, language: str, head: bytes, pages: list[bytes], size: int) -> tuple[int, Path]:
+    """A dump of about `size` bytes of XML and a table of items, or what lies there already: its bytes, the dump."""
+    dump, length = folder / f"{language}wiki-20260901-pages-articles.xml.bz2", folder / "bytes"
+    if not dump.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        titles = sorted({title for page in pages for title in titles_in(page)})
+        aside, written, turn = dump.with_suffix(".tmp"), 0, 0
+        with (
+            aside.open("wb") as out,
+            gzip.open(folder / "wikidatawiki-20260901-wb_items_per_site.sql.gz", "wb", 1) as table,
+        ):
+            out.write(bz2.compress(head))
+            table.write(TABLE)
+            for xml, compressed in compressed_turns(pages, size):
+                out.write(compressed)
+                table.write(sitelinks(language, titles, turn))
+                written, turn = written + xml, turn + 1
+            out.write(bz2.compress(b"</mediawiki>\n"))
+        length.write_text(str(written))
+        aside.rename(dump)
+    return int(length.read_text()), dump
+
+
+def compressed_turns(pages: list[bytes], size: int) -> Iterator[tuple[int, bytes]]:
+    """The pages of each turn as a bzip2 stream, and their bytes of XML, until these are `size`."""
+    at_once = os.cpu_count() or 1
+    turn = 0
+    with ProcessPoolExecutor(at_once) as pool:
+        while size > 0:
+            plain = [b"\n".join(renamed(page, turn + n) for page in pages) for n in range(at_once)]
+            for xml, compressed in zip(plain, pool.map(bz2.compress, plain), strict=True):
+                if size > 0:
+                    yield len(xml), compressed
+                size -= len(xml)
+            turn += at_once
+
+
+def titles_in(page: bytes) -> list[bytes]:
+    """The page's own title, if it is an article, and those that its links name; not all are pages, as in a dump."""
+    own = [m[2] for m in TITLE.finditer(page)] if b"<redirect" not in page else []
+    names = [m[1].strip().replace(b"_", b" ") for m in LINK.finditer(page)]
+    return own + [name[:1].upper() + name[1:] for name in names if name and b"&" not in name]
+
+
+def sitelinks(language: str, titles: list[bytes], turn: int) -> bytes:
+    """An INSERT with an item of its own for every title of a turn."""
+    quoted = (title.replace(b"\\", b"\\\\").replace(b"'", b"\\'") for title in titles)
+    first = turn * len(titles) + 1
+    rows = (
+        b"(%d,%d,'%swiki','%s (%d)')" % (n, n, language.encode(), title, turn) for n, title in enumerate(quoted, first)
+    )
+    return b"INSERT INTO `wb_items_per_site` VALUES " + b",".join(rows) + b";\n"
+
+
+def renamed(page: bytes, turn: int) -> bytes:
+    """The page under a title, an id and with targets of this turn's own."""
+    mark = b" (%d)" % turn
+    page = TITLE.sub(lambda m: m[1] + m[2] + mark + m[3], page, count=1)
+    page = PAGE_ID.sub(lambda m: m[1] + b"%d" % (int(m[2]) % STEP + turn * STEP), page, count=1)
+    page = REDIRECT.sub(lambda m: m[1] + m[2] + mark, page, count=1)
+    return LINK.sub(lambda m: b"[[" + m[1].rstrip() + mark, page)
+
+
+def measure(dumps: Path, output: Path, language: str, model: str | None) -> Measured:
+    """Builds; no --range-size, as a user would."""
+    tokenizer = ("--sentencepiece-model", model) if model else ("--train-sentencepiece", "8000")
+    command = [
+        *(sys.executable, "-m", "mlukit", "build", "--dumps", str(dumps), "--output", str(output)),
+        *("--languages", language, *tokenizer),
+        *("--direct_running_mode=multi_processing", "--direct_num_workers=2"),
+    ]
+    run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    peaks = {"launcher": 0.0, "worker": 0.0}
+    watcher = threading.Thread(target=watch, args=(run, peaks))
+    watcher.start()
+    status = run.wait()
+    watcher.join()
+    if status:
+        raise SystemExit(f"{' '.join(command)} ended with status {status}")
+    runs = json.loads((output / "run.json").read_text())["runs"]
+    return Measured({entry["stage"]: entry["seconds"] for entry in runs}, peaks["launcher"], peaks["worker"])
+
+
+def watch(run: subprocess.Popen[bytes], peaks: dict[str, float]) -> None:
+    """Looks ten times a second at what the processes of a run hold."""
+    while run.poll() is None:
+        try:
+            launcher = psutil.Process(run.pid)
+            peaks["launcher"] = max(peaks["launcher"], launcher.memory_info().rss)
+            for worker in launcher.children(recursive=True):
+                peaks["worker"] = max(peaks["worker"], worker.memory_info().rss)
+        except psutil.Error:
+            pass  # it has just ended
+        time.sleep(0.1)
+
+
+if __name__ == "__main__":
+    main()
