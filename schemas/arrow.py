@@ -7,7 +7,8 @@ which every reader of Parquet knows, rather than maps.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
+from itertools import accumulate, chain
+from operator import attrgetter, itemgetter
 from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
@@ -164,17 +165,13 @@ class RecordCodec(Generic[R]):
     def _column(self, field: pa.Field, values: list[Any]) -> pa.Array:
         if field.name not in self.nested:
             return _flat_array(field, values)
-        offsets = [0]
-        for value in values:
-            offsets.append(offsets[-1] + len(value))
-        struct = field.type.value_type
-        rows = [row for value in values for row in value]
-        if self.nested[field.name] in (Link, Mention, Section):
-            rows = list(map(attrgetter(*(f.name for f in struct)), rows))
-        parts = list(zip(*rows, strict=True)) or [()] * struct.num_fields
-        arrays = [_flat_array(f, part) for f, part in zip(struct, parts, strict=True)]
+        make, struct = self.nested[field.name], field.type.value_type
+        rows = list(chain.from_iterable(values))
+        getters = (itemgetter(i) if make is tuple else attrgetter(f.name) for i, f in enumerate(struct))
+        arrays = [_flat_array(f, map(get, rows)) for f, get in zip(struct, getters, strict=True)]
         elements = pa.StructArray.from_arrays(arrays, fields=list(struct))
-        return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), elements, type=field.type)
+        offsets = pa.array([0, *accumulate(map(len, values))], pa.int32())
+        return pa.ListArray.from_arrays(offsets, elements, type=field.type)
 
     def to_records(self, batch: pa.RecordBatch) -> list[R]:
         """The records of a batch; its columns may stand in any order, and those that no record has are ignored."""
