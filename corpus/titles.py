@@ -7,6 +7,7 @@ The rules are MediaWiki 1.39's: `MediaWikiTitleCodec::splitTitleString`, percent
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from html.entities import html5
 from urllib.parse import unquote_to_bytes
 
@@ -33,11 +34,14 @@ MAX_BYTES = 255  # of a title without its namespace, in UTF-8
 MAX_SPECIAL_BYTES = 512
 _MAX_WIKIS = 8  # of a chain such as w:fr:de:X; a longer one is no title
 
-# Anything that may need more than a look at the first letter. "." matters at the beginning and beside a slash.
-_UNUSUAL = re.compile(
-    "[\x00-\x1f\x7f\xa0\u1680\u180e\u2000-\u200a\u200e\u200f\u2028-\u202f\u205f\u3000\ud800-\udfff\ufffd#%&:<>\\[\\]_{|}~]"
-    "|  |^[ .]|^//|[ /.]$|/\\."
+# Matches what is a title as it stands, but for a first letter that may be small: words between which is one space, a
+# full stop, a slash, or a full stop and a space. In the words is nothing that MediaWiki decodes, folds or forbids.
+_WORD = (
+    r"[^\x00-\x20\x7f\xa0\u1680\u180e\u2000-\u200a\u200e\u200f\u2028-\u202f\u205f\u3000\ud800-\udfff\ufffd"
+    r"#%&./:<>\[\]_{|}~]++"
 )
+USUAL = rf"{_WORD}(?:(?:\. |[ ./]){_WORD})*+"
+_USUAL = re.compile(USUAL)
 # $wgUrlProtocols of 1.39, which Parser::handleInternalLinks2 keeps out of links.
 _URL = re.compile(
     "bitcoin:|ftps?://|geo:|git://|gopher://|https?://|ircs?://|magnet:|mailto:|matrix:|mms://|news:|nntp://|redis://"
@@ -67,17 +71,25 @@ def normalise_title(raw: str, language: Language) -> Title | None:
     That is a target that is empty, too long, relative (`./`), a URL, or has illegal characters, before or after
     decoding. A target in another language's Wikipedia is read by that one's rules.
     """
-    if _UNUSUAL.search(raw) is None and raw and len(raw) <= MAX_BYTES:
-        if raw.isascii():
-            if not "a" <= raw[0] <= "z":
-                return Title(language.code, 0, raw)
-            return Title(language.code, 0, capitalise(raw, language))
-        if unicodedata.is_normalized("NFC", raw) and len(raw.encode()) <= MAX_BYTES:
-            return Title(language.code, 0, capitalise(raw, language))
+    usual = usual_title(raw, language) if _USUAL.fullmatch(raw) else None
+    if usual is not None:
+        return Title(language.code, 0, usual)
     text = _percent_decode(raw)
     if text is None or _URL.match(text.lstrip(" ")):
         return None
     return page_title(text, language)
+
+
+def usual_title(raw: str, language: Language) -> str | None:
+    """The title of the article that `[[raw]]`, which USUAL matches, leads to.
+
+    None where it is more than a usual one after all: too long, or not in normal form C.
+    """
+    if len(raw) > MAX_BYTES:
+        return None
+    if not raw.isascii() and not (unicodedata.is_normalized("NFC", raw) and len(raw.encode()) <= MAX_BYTES):
+        return None
+    return capitalise(raw, language)
 
 
 def page_title(text: str, language: Language) -> Title | None:
@@ -94,9 +106,9 @@ def page_title(text: str, language: Language) -> Title | None:
 
 def capitalise(title: str, language: Language) -> str:
     """`title` with its first letter as MediaWiki's Language::ucfirst has it."""
-    if not language.capitalised:
-        return title
     first = title[:1]
+    if "A" <= first <= "Z" or not language.capitalised:
+        return title
     upper = language.uppercase.get(first) or _upper(first)
     if upper == first:
         return title
@@ -116,6 +128,7 @@ def namespace_of(title: str, language: Language) -> int:
     return language.namespaces.get(parts[0].lower(), 0) if parts else 0
 
 
+@lru_cache(maxsize=1 << 12)
 def _upper(letter: str) -> str:
     """The capital of a letter; the letter itself where it has none, or one of several letters."""
     upper = letter.upper()

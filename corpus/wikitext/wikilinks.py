@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 from urllib.parse import unquote
 
 from corpus.language import Language
-from corpus.titles import MAX_BYTES, Title, normalise_title
+from corpus.titles import MAX_BYTES, USUAL, Title, normalise_title, usual_title
 from corpus.wikitext.external_links import STARTS_WITH_PROTOCOL
 from corpus.wikitext.markers import BLOCK, BREAK, HOLE, LINK, LINK_END, LINK_TEXT, TAG, TAG_END
 from corpus.wikitext.quotes import strip_quotes
@@ -32,6 +32,26 @@ def forget_titles() -> None:
     _title_of.cache_clear()
 
 
+@dataclass(frozen=True, slots=True)
+class _Patterns:
+    """How the links of a language are found in text."""
+
+    usual: re.Pattern[str]  # target, label and trail of a link with nothing unusual in it
+    prefix: re.Pattern[str] | None  # what belongs to a link's text before it
+    trail: re.Pattern[str]  # what belongs to it after it
+
+
+@cache
+def _patterns(language: Language) -> _Patterns:
+    trail = language.link_trail or "(?!)"
+    label = rf"(?! )[^\[\]|\n\t{BREAK}{BLOCK}]++(?<! )"
+    return _Patterns(
+        re.compile(rf"({USUAL})(?:\|({label}))?\]\]((?:{trail})?)"),
+        re.compile(rf"(?:{language.link_prefix})\Z") if language.link_prefix else None,
+        re.compile(trail),
+    )
+
+
 @dataclass(slots=True)
 class LinkReader:
     """Reads the links of one page."""
@@ -44,12 +64,11 @@ class LinkReader:
     interlanguage: dict[tuple[str, str], None] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
     dropped: list[str] = field(default_factory=list)  # captions of pictures
-    prefix: re.Pattern[str] | None = None  # what belongs to a link's text before it, and after it
-    trail: re.Pattern[str] | None = None
     dead: int = -1  # a piece that is text because a picture before it broke off there
+    patterns: _Patterns = field(init=False)
 
     def __post_init__(self) -> None:
-        self.prefix, self.trail = _affixes(self.language)
+        self.patterns = _patterns(self.language)
 
     def replace(self, text: str) -> str:
         """`text` with each link replaced by its anchor, which is marked if it leads to an article."""
@@ -58,21 +77,33 @@ class LinkReader:
             return text
         out = [pieces[0]]
         number = 1
+        usual = self.patterns.usual.match
         while number < len(pieces):
             piece = pieces[number]
             number += 1
+            link = usual(piece)
+            if link and self._usual_link(link, out):
+                continue
             close = piece.find("]]")
             if close < 0:
                 number = self._unclosed(pieces, number, out)
-                continue
-            inner, rest = piece[:close], piece[close + 2 :]
-            target, pipe, label = inner.partition("|")
-            if label and rest.startswith("]") and "[" in label:  # [[X|[http://example.org label]]]
-                label += "]"
-                rest = rest[1:]
-            if not self._link(target, label if pipe else None, rest, out):
+            elif not self._link(piece[:close], piece[close + 2 :], out):
                 out.append("[[" + piece)
         return "".join(out)
+
+    def _usual_link(self, link: re.Match[str], out: list[str]) -> bool:
+        """Adds what a link with nothing unusual in it shows, as `_link` would; False where that is to be asked."""
+        target, label, trail = link.groups()
+        title = usual_title(target, self.language)
+        anchor = label or target
+        if title is None or title == self.page.title or "''" in anchor:
+            return False
+        if self.patterns.prefix:
+            anchor = self._taken_prefix(out) + anchor
+        number = len(self.targets)
+        out += (f"{LINK}{number}{LINK_TEXT}{anchor}{trail}{LINK_END}", link.string[link.end() :])
+        self.targets.append((self.language.code, title))
+        return True
 
     def _unclosed(self, pieces: list[str], number: int, out: list[str]) -> int:
         """A piece without "]]": a picture whose caption has links, or text. Where to go on."""
@@ -95,8 +126,13 @@ class LinkReader:
         out.append("[[" + piece)
         return number
 
-    def _link(self, target: str, label: str | None, rest: str, out: list[str]) -> bool:
-        """Adds what a link shows; False where it is none. `label` is None without a "|"."""
+    def _link(self, inner: str, rest: str, out: list[str]) -> bool:
+        """Adds what a link with `inner` between its brackets shows; False where it is none."""
+        target, pipe, shown = inner.partition("|")
+        if shown and rest.startswith("]") and "[" in shown:  # [[X|[http://example.org label]]]
+            shown += "]"
+            rest = rest[1:]
+        label = shown if pipe else None
         title = title_of(target, self.language)
         if title is None:
             return self._no_title(target, label, rest, out)
@@ -157,16 +193,12 @@ class LinkReader:
         out += (HOLE if alone else "", rest)
 
     def _anchor(self, title: Title, label: str, rest: str, out: list[str]) -> None:
-        if self.prefix:
-            prefix = self.prefix.search(out[-1][-_LONGEST_PREFIX:])
-            if prefix:
-                out[-1] = out[-1][: len(out[-1]) - len(prefix[0])]
-                label = prefix[0] + label
-        if self.trail:
-            trail = self.trail.match(rest)
-            if trail:
-                label += trail[0]
-                rest = rest[trail.end() :]
+        if self.patterns.prefix:
+            label = self._taken_prefix(out) + label
+        trail = self.patterns.trail.match(rest)
+        if trail:
+            label += trail[0]
+            rest = rest[trail.end() :]
         if "''" in label:
             label = strip_quotes(label)
         core = label.strip(_SPACES)
@@ -185,6 +217,14 @@ class LinkReader:
         out += (f"{before}{LINK}{len(self.targets)}{LINK_TEXT}{core}{LINK_END}{after}", rest)
         self.targets.append((title.language or "", title.title))
 
+    def _taken_prefix(self, out: list[str]) -> str:
+        """What belongs to a link's text before it, which is taken from the text there."""
+        prefix = self.patterns.prefix and self.patterns.prefix.search(out[-1][-_LONGEST_PREFIX:])
+        if not prefix:
+            return ""
+        out[-1] = out[-1].removesuffix(prefix[0])
+        return prefix[0]
+
     def _why_not(self, title: Title, anchor: str) -> str | None:
         """Why a link is not kept; None for one that is."""
         if title.language is None:
@@ -198,13 +238,6 @@ class LinkReader:
         if not anchor:
             return "empty anchor"
         return None
-
-
-@cache
-def _affixes(language: Language) -> tuple[re.Pattern[str] | None, re.Pattern[str] | None]:
-    """(prefix, trail) that belong to a link's text."""
-    prefix = re.compile(rf"(?:{language.link_prefix})\Z") if language.link_prefix else None
-    return prefix, re.compile(language.link_trail) if language.link_trail else None
 
 
 def _written_target(target: str) -> str:
