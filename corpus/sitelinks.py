@@ -1,19 +1,24 @@
 """Rows of the SQL tables that say which page has which item, and which page leads to which.
 
-Each reader streams one table and yields a named tuple a row (a plain one: these tables have up to 10^9 rows). A row
-that is left out is counted in the caller's `skipped`, under one of the keys of SKIP_REASONS. Titles are NFC as
-MediaWiki stores them, and here always with spaces; page and redirect tables keep the namespace in a number, others in
-the title. Damage of a file raises corpus.sql_dump.SqlDumpError.
+Each reader streams one table and yields a named tuple a row (a plain one: these tables have up to 10^9 rows), or, of
+the table that all languages wait for, rows by columns. A row that is left out is counted in the caller's `skipped`,
+under one of the keys of SKIP_REASONS. Titles are NFC as MediaWiki stores them, and here always with spaces; page and
+redirect tables keep the namespace in a number, others in the title. Damage of a file raises
+corpus.sql_dump.SqlDumpError.
 
 Tables: https://www.mediawiki.org/wiki/Manual:Database_layout and
 https://www.mediawiki.org/wiki/Wikibase/Schema/wb_items_per_site
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
-from corpus.sql_dump import SqlDumpError, read_table
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from corpus.sql_dump import SqlDumpError, read_columns, read_table
+from schemas.items import TITLE_ITEMS
 
 SKIP_REASONS = {
     "null": "a value is NULL that must not be",
@@ -29,6 +34,7 @@ INTEGERS = (
     *("pl_from", "pl_namespace", "pl_target_id", "lt_id", "lt_namespace"),
 )
 MAX_QID = (1 << 63) - 1
+SITELINKS = pa.schema([pa.field("language", pa.string(), nullable=False), *TITLE_ITEMS])
 
 
 class PageItem(NamedTuple):
@@ -42,14 +48,6 @@ class DisambiguationPage(NamedTuple):
     """The page carries {{disambig}} or one of its like."""
 
     page_id: int
-
-
-class Sitelink(NamedTuple):
-    """A page that an item names: its title has spaces and, outside the main namespace, its prefix."""
-
-    language: str
-    title: str
-    qid: int
 
 
 class LangLink(NamedTuple):
@@ -116,21 +114,33 @@ def read_page_props(stream: BinaryIO, skipped: Counter[str]) -> Iterator[PageIte
             skipped["other_property"] += 1
 
 
-def read_items_per_site(stream: BinaryIO, wikis: Mapping[str, str], skipped: Counter[str]) -> Iterator[Sitelink]:
-    """The sitelinks of the wikis asked for, out of Wikidata's wb_items_per_site.
+def read_items_per_site(stream: BinaryIO, wikis: Mapping[str, str], skipped: Counter[str]) -> Iterator[pa.RecordBatch]:
+    """The sitelinks of the wikis asked for, out of Wikidata's wb_items_per_site: batches of SITELINKS.
 
-    `wikis`: database name -> language, such as {"be_x_oldwiki": "be-tarask"}.
+    Outside the main namespace a title has its prefix. `wikis`: database name -> language, such as
+    {"be_x_oldwiki": "be-tarask"}.
     """
-    languages = {wiki.encode(): language for wiki, language in wikis.items()}
+    names = pa.array([wiki.encode() for wiki in wikis], pa.binary())
+    languages = pa.array(wikis.values(), pa.string())
+
+    def kept(rows: pa.RecordBatch, mask: pa.BooleanArray, reason: str) -> pa.RecordBatch:
+        if left_out := len(mask) - mask.true_count:
+            skipped[reason] += left_out
+        return rows.filter(mask) if left_out else rows
+
     columns = ("ips_item_id", "ips_site_id", "ips_site_page")
-    for item, wiki, page in _rows(stream, "wb_items_per_site", columns, skipped):
-        language = languages.get(wiki)
-        if language is None:
-            skipped["other_wiki"] += 1
-        elif not 0 < item <= MAX_QID:
-            skipped["bad_qid"] += 1
-        elif (title := _title(page, skipped)) is not None:
-            yield Sitelink(language, title, item)
+    for items, sites, pages in read_columns(stream, "wb_items_per_site", columns, integers=INTEGERS):
+        values = [_qids(items), pa.array(sites, pa.binary()), pa.array(pages, pa.binary())]
+        rows = pa.record_batch(values, names=["item", "site", "page"])
+        rows = kept(rows, pc.and_(pc.and_(*(pc.is_valid(v) for v in values[:2])), pc.is_valid(values[2])), "null")
+        rows = kept(rows, pc.is_in(rows["site"], names), "other_wiki")
+        rows = kept(rows, pc.greater(rows["item"], 0), "bad_qid")
+        rows = rows.append_column("title", _texts(rows["page"]))
+        rows = kept(rows, pc.is_valid(rows["title"]), "not_utf8")
+        rows = kept(rows, pc.not_equal(rows["title"], ""), "empty_title")
+        of_language = languages.take(pc.index_in(rows["site"], names))
+        titles = pc.replace_substring(rows["title"], "_", " ")
+        yield pa.record_batch([of_language, titles, rows["item"]], schema=SITELINKS)
 
 
 def read_langlinks(
@@ -215,6 +225,22 @@ def _title(value: bytes, skipped: Counter[str], may_be_empty: bool = False) -> s
         skipped["empty_title"] += 1
         return None
     return title and title.replace("_", " ")
+
+
+def _qids(values: Sequence[Any]) -> pa.Int64Array:
+    """0 for a number that is too large."""
+    try:
+        return pa.array(values, pa.int64())
+    except OverflowError:
+        return pa.array([value if value is None or abs(value) <= MAX_QID else 0 for value in values], pa.int64())
+
+
+def _texts(values: pa.BinaryArray) -> pa.StringArray:
+    """Null for what is not UTF-8."""
+    try:
+        return values.cast(pa.string())
+    except pa.ArrowInvalid:
+        return pa.array([_text(value, Counter()) for value in values.to_pylist()], pa.string())
 
 
 def _qid(value: bytes) -> int | None:

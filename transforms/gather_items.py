@@ -1,10 +1,14 @@
 """Reads a table of Wikidata once for all languages, and writes what each language's index takes of it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from corpus.dump_files import wiki_of
 from corpus.dump_lines import lines_within
@@ -14,17 +18,21 @@ from corpus.sitelinks import read_items_per_site
 from corpus.sql_dump import open_sql
 from corpus.titles import namespace_of
 from corpus.wikidata_json import BadLine, WikidataItem, lines_of, read_entities
-from schemas.items import ITEM_LABEL_ROWS, TITLE_ITEM_ROWS, ItemLabel, TitleItem
+from schemas.arrow import RecordCodec
+from schemas.items import ITEM_LABEL_ROWS, TITLE_ITEM_ROWS, TITLE_ITEMS, ItemLabel, TitleItem
 from schemas.manifest import Flow, Receipt, Shard
 from schemas.records import Failure
 from transforms.do_units import ALL_LANGUAGES, Unit
 from transforms.monitor import Monitor
 from transforms.storage import WORK, CountingStream, Storage, open_file
-from transforms.write_shards import ShardWriter, write_failures, write_records
+from transforms.write_shards import ShardWriter, write_batches, write_failures, write_records
 
 SITELINKS, WIKIDATA, LABELS = "wb_items_per_site", "wikidata_json", "labels"  # sources, in order of preference
 _ROW_GROUP = 1 << 16
-_REPORT_EVERY = 1 << 12  # rows
+_BLOCK_ROWS = 1 << 17
+_REPORT_EVERY = 1 << 12  # items
+
+R = TypeVar("R")
 
 
 def items_path(source: str, language: str, number: int) -> str:
@@ -44,16 +52,50 @@ class GatherSitelinks(Unit):
         """Writes a file of `schemas.items.TITLE_ITEMS` for each language."""
         skipped: Counter[str] = Counter()
         wikis = {wiki_of(language): language for language in self.languages}
-        with (
-            _Files(storage, self.languages, {SITELINKS: TITLE_ITEM_ROWS}, self.number) as files,
-            open_file(self.path) as raw,
-            open_sql(lambda _: raw, self.path) as stream,
-        ):
-            for count, (code, title, qid) in enumerate(read_items_per_site(stream, wikis, skipped)):
-                if count % _REPORT_EVERY == 0:
-                    monitor.advance(raw.tell())
-                files.write_title(SITELINKS, code, title, qid)
-        return Receipt(self.name, tuple(files.shards), {"sitelinks": files.flow(skipped)})
+        paths = {language: items_path(SITELINKS, language, self.number) for language in self.languages}
+        with ExitStack() as files:
+            streams = {language: files.enter_context(storage.write(path)) for language, path in paths.items()}
+            writers = {
+                language: files.enter_context(write_batches(stream, TITLE_ITEMS, _ROW_GROUP))
+                for language, stream in streams.items()
+            }
+            raw = files.enter_context(open_file(self.path))
+            table = files.enter_context(open_sql(lambda _: raw, self.path))
+            batches = read_items_per_site(table, wikis, skipped)
+            for rows in _blocks(batches, lambda: monitor.advance(raw.tell())):
+                articles = _of_articles(rows, skipped)
+                for language, writer in writers.items():
+                    of_language = articles.filter(pc.equal(articles["language"], language))
+                    writer.write(of_language.select(TITLE_ITEMS.names))
+        shards = tuple(storage.shard(path, streams[language]) for language, path in paths.items())
+        written = sum(shard.rows for shard in shards)
+        return Receipt(self.name, shards, {"sitelinks": Flow(written + skipped.total(), written, skipped=skipped)})
+
+
+def _blocks(batches: Iterator[pa.RecordBatch], report: Callable[[], None]) -> Iterator[pa.Table]:
+    """Batches put together, so that many languages cost little more than few; reports at each batch."""
+    waiting: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in batches:
+        report()
+        waiting += [batch] * (len(batch) > 0)
+        rows += len(batch)
+        if rows >= _BLOCK_ROWS:
+            yield pa.Table.from_batches(waiting)
+            waiting, rows = [], 0
+    if waiting:
+        yield pa.Table.from_batches(waiting)
+
+
+def _of_articles(sitelinks: pa.Table, skipped: Counter[str]) -> pa.Table:
+    """Without those whose title has the prefix of another namespace."""
+    article = pc.invert(pc.match_substring(sitelinks["title"], ":")).to_numpy()
+    prefixed = np.flatnonzero(~article)
+    pairs = zip(*(sitelinks[name].take(prefixed).to_pylist() for name in ("language", "title")), strict=True)
+    article[prefixed] = [namespace_of(title, any_language(language)) == 0 for language, title in pairs]
+    if foreign := int(np.count_nonzero(~article)):
+        skipped["other namespace"] += foreign
+    return sitelinks.filter(pa.array(article))
 
 
 @dataclass(frozen=True)
@@ -70,8 +112,7 @@ class GatherWikidata(Unit):
         damage: Counter[str] = Counter()
         failures: list[Failure] = []
         wikis = {wiki_of(language): language for language in self.languages}
-        codecs = {WIKIDATA: TITLE_ITEM_ROWS, LABELS: ITEM_LABEL_ROWS}
-        with _Files(storage, self.languages, codecs, self.number) as files:
+        with _WikidataFiles(storage, self.languages, self.number) as files:
             lines = lines_of(lines_within(open_file, self.dump_range, damage))
             for count, entity in enumerate(read_entities(lines, wikis, skipped)):
                 if count % _REPORT_EVERY == 0:
@@ -83,53 +124,47 @@ class GatherWikidata(Unit):
                     files.write_item(entity)
         path = f"failures/{ALL_LANGUAGES}/link-{self.number:05}.parquet"
         shards = [*files.shards, *write_failures(storage, path, failures)]
-        flow = files.flow(Counter())
+        foreign = Counter({"other namespace": files.foreign} if files.foreign else {})
+        flow = Flow(files.titles + files.foreign, files.titles, skipped=foreign)
         counts = {f"items without {reason}": n for reason, n in skipped.items()}
         counts |= {f"damage {reason}": n for reason, n in damage.items()} | {"bad lines": len(failures)}
         return Receipt(self.name, tuple(shards), {"sitelinks": flow}, counts)
 
 
-class _Files:
-    """A file for each source and language, all open at once."""
+class _WikidataFiles:
+    """A file of titles and one of labels for each language, all open at once."""
 
-    def __init__(self, storage: Storage, languages: Sequence[str], codecs: dict[str, Any], number: int) -> None:
-        self._storage, self._number, self._codecs = storage, number, codecs
+    def __init__(self, storage: Storage, languages: Sequence[str], number: int) -> None:
+        self._storage, self._number = storage, number
         self._languages = {code: any_language(code) for code in languages}
         self._open = ExitStack()
         self._streams: dict[str, CountingStream] = {}
-        self._writers: dict[tuple[str, str], ShardWriter[Any]] = {}
-        self._foreign = self._written = 0
+        self.titles = self.foreign = 0  # sitelinks to articles, and to other pages
         self.shards: list[Shard] = []
 
-    def __enter__(self) -> "_Files":
-        for source, codec in self._codecs.items():
-            for code in self._languages:
-                path = items_path(source, code, self._number)
-                self._streams[path] = self._open.enter_context(self._storage.write(path))
-                self._writers[source, code] = self._open.enter_context(
-                    write_records(self._streams[path], codec, row_group_rows=_ROW_GROUP)
-                )
+    def __enter__(self) -> "_WikidataFiles":
+        self._titles = self._writers(WIKIDATA, TITLE_ITEM_ROWS)
+        self._labels = self._writers(LABELS, ITEM_LABEL_ROWS)
         return self
 
-    def write_title(self, source: str, code: str, title: str, qid: int) -> None:
-        """A sitelink, if it leads to an article."""
-        if namespace_of(title, self._languages[code]):
-            self._foreign += 1
-        else:
-            self._writers[source, code].write(TitleItem(title, qid))
-            self._written += 1
+    def _writers(self, source: str, codec: RecordCodec[R]) -> dict[str, ShardWriter[R]]:
+        writers = {}
+        for code in self._languages:
+            path = items_path(source, code, self._number)
+            self._streams[path] = self._open.enter_context(self._storage.write(path))
+            writers[code] = self._open.enter_context(write_records(self._streams[path], codec, _ROW_GROUP))
+        return writers
 
     def write_item(self, item: WikidataItem) -> None:
-        """An item's sitelinks and labels."""
+        """An item's sitelinks, those that lead to articles, and labels."""
         for code, title in item.sitelinks.items():
-            self.write_title(WIKIDATA, code, title, item.qid)
+            if namespace_of(title, self._languages[code]):
+                self.foreign += 1
+            else:
+                self._titles[code].write(TitleItem(title, item.qid))
+                self.titles += 1
         for code, label in item.labels.items():
-            self._writers[LABELS, code].write(ItemLabel(item.qid, label))
-
-    def flow(self, skipped: Counter[str]) -> Flow:
-        """Of sitelinks."""
-        reasons = skipped + Counter({"other namespace": self._foreign})
-        return Flow(self._written + reasons.total(), self._written, skipped=reasons)
+            self._labels[code].write(ItemLabel(item.qid, label))
 
     def __exit__(self, *error: object) -> None:
         self._open.__exit__(*error)  # type: ignore[arg-type]

@@ -42,6 +42,41 @@ class ShardWriter(Generic[R]):
             self._pending_bytes = 0
 
 
+class BatchWriter:
+    """Writes rows to one shard by columns, cut into row groups of the same size whatever batches they come in."""
+
+    def __init__(self, writer: pq.ParquetWriter, schema: pa.Schema, row_group_rows: int) -> None:
+        self._writer, self._row_group_rows = writer, row_group_rows
+        self._pending = schema.empty_table()
+        self.rows = 0
+
+    def write(self, rows: pa.Table) -> None:
+        """Adds rows; a row group of them is held back."""
+        self.rows += rows.num_rows
+        self._pending = pa.concat_tables([self._pending, rows])
+        while self._pending.num_rows >= self._row_group_rows:
+            self._flush(self._row_group_rows)
+
+    def finish(self) -> None:
+        """Writes what is held back."""
+        if self._pending.num_rows:
+            self._flush(self._pending.num_rows)
+
+    def _flush(self, rows: int) -> None:
+        self._writer.write_table(self._pending.slice(0, rows).combine_chunks(), rows)
+        self._pending = self._pending.slice(rows).combine_chunks()
+
+
+@contextmanager
+def write_batches(stream: CountingStream, schema: pa.Schema, row_group_rows: int) -> Iterator[BatchWriter]:
+    """A writer of rows by columns to `stream`, which then knows their number."""
+    with pq.ParquetWriter(cast(BinaryIO, stream), schema, compression="zstd") as file:
+        writer = BatchWriter(file, schema, row_group_rows)
+        yield writer
+        writer.finish()
+    stream.rows = writer.rows
+
+
 @contextmanager
 def write_records(
     stream: CountingStream, codec: RecordCodec[R], row_group_rows: int = ROW_GROUP_ROWS

@@ -2,10 +2,11 @@
 
 import io
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import pyarrow as pa
 import pytest
 
 from corpus.sitelinks import (
@@ -17,7 +18,6 @@ from corpus.sitelinks import (
     PageLink,
     PageRow,
     RedirectRow,
-    Sitelink,
     TargetLink,
     read_items_per_site,
     read_langlinks,
@@ -41,6 +41,11 @@ def sql(table: str, columns: str, *tuples: str | bytes) -> io.BytesIO:
 def real(path: str, read: Callable[[BinaryIO], Iterator[Any]]) -> list[Any]:
     with open_sql(lambda name: Path(name).open("rb"), str(SHARED / path)) as stream:
         return list(read(stream))
+
+
+def sitelinks(batches: Iterable[pa.RecordBatch]) -> list[tuple[str, str, int]]:
+    columns = ("language", "title", "item")
+    return [row for batch in batches for row in zip(*(batch[name].to_pylist() for name in columns), strict=True)]
 
 
 def test_page_props() -> None:
@@ -81,14 +86,21 @@ def test_items_per_site() -> None:
         b"(5,6,'dewiki','\xff')",
         "(6,7,'dewiki','')",
         "(7,0,'dewiki','Null')",
+        "(8,9223372036854775808,'dewiki','Large')",
+        "(9,-99999999999999999999,'dewiki','Small')",
+        "(10,9223372036854775807,'dewiki','Largest')",
+        "(11,NULL,'dewiki','A')",
+        "(12,0,'frwiki',NULL)",
+        "(13,0,'frwiki','')",
     )
     wikis = {"dewiki": "de", "be_x_oldwiki": "be-tarask"}
-    assert list(read_items_per_site(stream, wikis, skipped)) == [
-        Sitelink("de", "Berlin", 64),
-        Sitelink("be-tarask", "Бэрлін", 64),
-        Sitelink("de", "Kategorie:Frau Holle", 5),
+    assert sitelinks(read_items_per_site(stream, wikis, skipped)) == [
+        ("de", "Berlin", 64),
+        ("be-tarask", "Бэрлін", 64),
+        ("de", "Kategorie:Frau Holle", 5),
+        ("de", "Largest", 9223372036854775807),
     ]
-    assert skipped == {"other_wiki": 1, "not_utf8": 1, "empty_title": 1, "bad_qid": 1}
+    assert skipped == {"other_wiki": 2, "not_utf8": 1, "empty_title": 1, "bad_qid": 3, "null": 2}
 
 
 def test_langlinks() -> None:
@@ -217,8 +229,8 @@ def test_items_of_every_layout_that_is_shared() -> None:
     skipped = Counter[str]()
     wikis = {"enwiki": "en", "ltgwiki": "ltg"}
     path = "sql/wikidatawiki-invented-wb_items_per_site.sql.gz"
-    links = real(path, lambda stream: read_items_per_site(stream, wikis, skipped))
-    assert links[:2] == [Sitelink("en", "Universe", 1), Sitelink("en", "Earth", 2)]
-    assert Sitelink("ltg", "Zeme", 2) in links
+    links = sitelinks(real(path, lambda stream: read_items_per_site(stream, wikis, skipped)))
+    assert links[:2] == [("en", "Universe", 1), ("en", "Earth", 2)]
+    assert ("ltg", "Zeme", 2) in links
     assert len(links) + skipped.total() == 132578
     assert set(skipped) == {"other_wiki"}

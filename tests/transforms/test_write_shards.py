@@ -3,13 +3,21 @@
 from pathlib import Path
 from typing import BinaryIO, cast
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from schemas.arrow import FAILURE_ROWS
 from schemas.records import Failure
 from transforms.storage import Storage
-from transforms.write_shards import ROW_GROUP_BYTES, read_batches, read_records, write_failures, write_records
+from transforms.write_shards import (
+    ROW_GROUP_BYTES,
+    read_batches,
+    read_records,
+    write_batches,
+    write_failures,
+    write_records,
+)
 
 
 def failure(number: int) -> Failure:
@@ -72,3 +80,18 @@ def test_failures_have_a_shard_only_where_there_are_any(storage: Storage) -> Non
         assert list(read_records(cast(BinaryIO, stream), FAILURE_ROWS)) == [failure(1), failure(2)]
     assert write_failures(storage, shard.path, []) == []
     assert storage.sizes() == {}
+
+
+def test_batches_are_cut_anew_and_written_like_records(storage: Storage) -> None:
+    records = [failure(n) for n in range(10)]
+    write(storage, "records", records, rows=4)
+    with storage.write("batches") as stream:
+        with write_batches(stream, FAILURE_ROWS.schema, 4) as writer:
+            for start, end in ((0, 0), (0, 1), (1, 3), (3, 10)):
+                writer.write(pa.Table.from_batches([FAILURE_ROWS.to_batch(records[start:end])]))
+        assert stream.rows == 10
+    assert groups(storage, "batches") == [4, 4, 2]
+    assert Path(storage.path("batches")).read_bytes() == Path(storage.path("records")).read_bytes()
+    with storage.write("none") as stream, write_batches(stream, FAILURE_ROWS.schema, 4):
+        pass
+    assert groups(storage, "none") == []
