@@ -3,20 +3,19 @@
 import re
 
 _RUN = re.compile("''+")
-_UNUSUAL = re.compile("(?<!')(?:'{4}|'{6,})(?!')")
+_USUAL = frozenset({2, 3, 5})  # longer runs have apostrophes that are text, and so has one of four
 
 
 def strip_quotes(line: str) -> str:
     """`line` without the apostrophes that are markup."""
-    runs = _RUN.findall(line)
-    if not runs:
-        return line
-    if _UNUSUAL.search(line) is None:
-        bold = sum(len(run) != 2 for run in runs)
-        italic = sum(len(run) != 3 for run in runs)
-        if not (bold % 2 and italic % 2):
-            return _RUN.sub("", line)
-    return _strip_one_by_one(line)
+    if "'''" not in line:
+        return line.replace("''", "")
+    lengths = [len(run) for run in _RUN.findall(line)]
+    bold = len(lengths) - lengths.count(2)
+    italic = len(lengths) - lengths.count(3)
+    if (bold % 2 and italic % 2) or not _USUAL.issuperset(lengths):
+        return _strip_one_by_one(line)
+    return _RUN.sub("", line)
 
 
 def _strip_one_by_one(line: str) -> str:
