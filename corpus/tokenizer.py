@@ -14,7 +14,7 @@ import hashlib
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Self
 
 import sentencepiece
@@ -44,6 +44,7 @@ class Tokenizer:
 
     size: int  # of the vocabulary, special pieces and <mask> included: ids are 0 to size - 1
     fingerprint: str  # SHA-256 of the model file
+    _prefix: str  # what normalising puts before a text that stays as it is
     _normalizer: sentencepiece.SentencePieceNormalizer
     _processor: sentencepiece.SentencePieceProcessor  # takes normalised text; its ids are those written
 
@@ -62,7 +63,8 @@ class Tokenizer:
             _check_layout(model)
         processor = sentencepiece.SentencePieceProcessor(model_proto=_in_written_order(model))
         normalizer = sentencepiece.SentencePieceNormalizer(model_proto=model)
-        return cls(len(processor) + 1, hashlib.sha256(model).hexdigest(), normalizer, processor)
+        prefix = normalizer.normalize("x").removesuffix("x")
+        return cls(len(processor) + 1, hashlib.sha256(model).hexdigest(), prefix, normalizer, processor)
 
     @property
     def mask_id(self) -> int:
@@ -93,19 +95,21 @@ class Tokenizer:
             For each text the ids of its segments, one more than it has cuts; a segment may have none.
         """
         segments: list[str] = []
-        for text, text_cuts, plain in zip(texts, cuts, self._normalise_uncut(texts, cuts), strict=True):
-            if not text_cuts:
-                segments.append(plain)
-                continue
-            normalised, offsets = self._normalizer.normalize(text, with_offsets=True)
-            segments += _cut(normalised, [_place(normalised, offsets, cut) for cut in text_cuts])
+        for text, text_cuts, normalised in zip(texts, cuts, self._normalizer.normalize(list(texts)), strict=True):
+            if text_cuts:
+                segments += _cut(normalised, self._places(text, normalised, text_cuts))
+            else:
+                segments.append(normalised)
         ids = iter(self._encode_normalised(segments))
         return [list(islice(ids, len(text_cuts) + 1)) for text_cuts in cuts]
 
-    def _normalise_uncut(self, texts: Sequence[str], cuts: Sequence[Sequence[int]]) -> Iterator[str]:
-        """The normalised text of those that have no cuts, in one call; "" for the others."""
-        uncut = iter(self._normalizer.normalize([text for text, c in zip(texts, cuts, strict=True) if not c]))
-        return ("" if c else next(uncut) for c in cuts)
+    def _places(self, text: str, normalised: str, cuts: Sequence[int]) -> list[int]:
+        """Where in the normalised text the cuts of the text fall."""
+        if normalised == self._prefix + text.replace(" ", WORD_START):  # character by character: no need of offsets
+            shift = len(self._prefix)
+            return [cut and cut + shift for cut in cuts]
+        _, offsets = self._normalizer.normalize(text, with_offsets=True)
+        return [bisect_left(offsets, cut) for cut in cuts]
 
     def _encode_normalised(self, texts: list[str]) -> list[list[int]]:
         ids: list[list[int]] = self._processor.encode(texts, num_threads=1)
@@ -122,7 +126,7 @@ class Tokenizer:
             by themselves gives the same as normalising the whole; in ascending order, the text's ends left out.
         """
         normalised, offsets = self._normalizer.normalize(text, with_offsets=True)
-        segments = _cut(normalised, [_place(normalised, offsets, cut) for cut in cuts])
+        segments = _cut(normalised, self._places(text, normalised, cuts))
         borders, at = [], 0
         for pieces in self._processor.encode(segments, return_type=str, num_threads=1):
             for piece in pieces:
@@ -132,14 +136,10 @@ class Tokenizer:
         return borders
 
 
-def _place(normalised: str, offsets: Sequence[int], cut: int) -> int:
-    """Where in the normalised text a cut of the text falls; `offsets` leads from the first to the second."""
-    place = bisect_left(offsets, cut)
-    return place - 1 if normalised[place - 1 : place] == WORD_START else place
-
-
-def _cut(text: str, places: Sequence[int]) -> list[str]:
-    return [text[start:end] for start, end in zip((0, *places), (*places, len(text)), strict=True)]
+def _cut(normalised: str, places: Sequence[int]) -> list[str]:
+    """The segments between the places; a `▁` before one of them belongs to the segment after it."""
+    cuts = [place - 1 if normalised[place - 1 : place] == WORD_START else place for place in places]
+    return [normalised[start:end] for start, end in pairwise((0, *cuts, len(normalised)))]
 
 
 def _check_layout(model: bytes) -> None:

@@ -3,6 +3,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,32 @@ def check_segments(tokenizer: Tokenizer, text: str, cuts: list[int]) -> None:
             assert tokenizer.normalize(text[:cut] + "x").endswith("▁x") or starts_with_space(tokenizer, text[cut:])
     if not cuts:
         assert segments == tokenizer.encode([text])
+
+
+SPECS: list[dict[str, Any]] = [
+    {},
+    {"normalization_rule_name": "identity"},
+    {"normalization_rule_name": "nmt_nfkc_cf"},
+    {"add_dummy_prefix": False},
+    {"remove_extra_whitespaces": False},
+    {"add_dummy_prefix": False, "remove_extra_whitespaces": False, "normalization_rule_name": "identity"},
+    {"treat_whitespace_as_suffix": True},
+]
+
+
+@pytest.fixture(scope="module", params=SPECS, ids=str)
+def normaliser(request: pytest.FixtureRequest) -> Tokenizer:
+    return Tokenizer.load(trained(vocab_size=40, **request.param))
+
+
+@given(TEXTS | st.text("aA. ▁", max_size=12), st.lists(st.integers(0, 40), min_size=1, max_size=6))
+@settings(max_examples=300)
+def test_cuts_fall_where_the_offsets_say(normaliser: Tokenizer, text: str, places: list[int]) -> None:
+    """Also where the text is normalised character by character, which does not look at them."""
+    cuts = [sorted(min(place, len(text)) for place in places)]
+    by_offsets = replace(normaliser, _prefix="none such")
+    assert normaliser.encode_segments([text], cuts) == by_offsets.encode_segments([text], cuts)
+    assert normaliser.piece_borders(text, cuts[0]) == by_offsets.piece_borders(text, cuts[0])
 
 
 def starts_with_space(tokenizer: Tokenizer, text: str) -> bool:
