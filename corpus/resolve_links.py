@@ -3,16 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.splits import VALIDATION_SHARE, split_of
-from corpus.title_index import Alternatives, Found, TitleIndex
+from corpus.title_index import FOUND, Alternatives, TitleIndex
 from schemas.arrow import ARTICLE_ROWS, ARTICLES, PARSED_ARTICLE_ROWS
-from schemas.records import Article, LinkedArticle, qid_name
+from schemas.records import Article, LinkedArticle
 
-_UNKNOWN_WIKI = Found(None, None, "unknown_wiki", False)
-_SEPARATOR = ":"  # in no language's code
+_UNKNOWN_WIKI = pa.record_batch([[None], [None], ["unknown_wiki"], [False]], FOUND)
 
 _AlternativesOf: TypeAlias = Mapping[str, Alternatives]
 
@@ -38,14 +38,13 @@ def resolve_batch(
         A batch of `schemas.arrow.ARTICLES`.
     """
     known = alternatives or {}
-    own = _own(parsed, indexes, known)
-    qids = [one.qid if one.status == "resolved" else None for one in own]  # redirect.sql may call one a redirect
-    kinds = zip(own, parsed["kind"].to_pylist(), strict=True)
-    keys = zip(parsed["language"].to_pylist(), parsed["page_id"].to_pylist(), qids, strict=True)
+    own = _look_up(parsed["language"], parsed["title"], indexes, known)
+    qids = pc.if_else(pc.equal(own["status"], "resolved"), own["qid"], None)  # redirect.sql may call one a redirect
+    keys = zip(*(column.to_pylist() for column in (parsed["language"], parsed["page_id"], qids)), strict=True)
     made = {
-        "qid": pa.array([None if qid is None else qid_name(qid) for qid in qids], pa.string()),
-        "kind": pa.array(["disambiguation" if one.disambiguation else kind for one, kind in kinds], pa.string()),
-        "split": pa.array([split_of(*key, validation_share) for key in keys], pa.string()),
+        "qid": _names(qids),
+        "kind": pc.if_else(own["disambiguation"], "disambiguation", parsed["kind"]),
+        "split": pa.array([split_of(code, page, qid, validation_share) for code, page, qid in keys], pa.string()),
         "links": _resolve_links(parsed["links"], indexes, known),
     }
     columns = [made.get(name, parsed[name] if name in parsed.schema.names else None) for name in ARTICLES.names]
@@ -63,29 +62,16 @@ def resolve_articles(
     return ARTICLE_ROWS.to_records(batch)
 
 
-def _own(parsed: pa.RecordBatch, indexes: Mapping[str, TitleIndex], alternatives: _AlternativesOf) -> list[Found]:
-    """What is known of the articles themselves."""
-    pages = list(zip(parsed["language"].to_pylist(), parsed["title"].to_pylist(), strict=True))
-    return _look_up(pages, indexes, alternatives)
-
-
 def _resolve_links(
     column: pa.ListArray, indexes: Mapping[str, TitleIndex], alternatives: _AlternativesOf
 ) -> pa.ListArray:
-    """The links with page, item and status; each title is asked for once."""
+    """The links with page, item and status."""
     links = column.flatten()
-    targets = pc.binary_join_element_wise(links.field("language"), links.field("target"), _SEPARATOR)
-    titles = targets.dictionary_encode()
-    pairs = [tuple(name.split(_SEPARATOR, 1)) for name in titles.dictionary.to_pylist()]
-    found = _look_up(pairs, indexes, alternatives)
-    answers = {
-        "page": pa.array([one.page for one in found], pa.string()),
-        "qid": pa.array([None if one.qid is None else qid_name(one.qid) for one in found], pa.string()),
-        "status": pa.array([one.status for one in found], pa.string()),
-    }
+    found = _look_up(links.field("language"), links.field("target"), indexes, alternatives)
+    answers = {"page": found["page"], "qid": _names(found["qid"]), "status": found["status"]}
     field = ARTICLES.field("links")
     struct = field.type.value_type
-    arrays = [answers[f.name].take(titles.indices) if f.name in answers else links.field(f.name) for f in struct]
+    arrays = [answers[f.name] if f.name in answers else links.field(f.name) for f in struct]
     elements = pa.StructArray.from_arrays(arrays, fields=list(struct))
     lengths = column.value_lengths().to_numpy()
     offsets = pa.array([0, *lengths.cumsum().tolist()], pa.int32())
@@ -93,13 +79,22 @@ def _resolve_links(
 
 
 def _look_up(
-    pages: Sequence[tuple[str, ...]], indexes: Mapping[str, TitleIndex], alternatives: _AlternativesOf
-) -> list[Found]:
-    """What is known of (language, title) pairs, in their order."""
-    found = [_UNKNOWN_WIKI] * len(pages)
+    languages: pa.StringArray,
+    titles: pa.StringArray,
+    indexes: Mapping[str, TitleIndex],
+    alternatives: _AlternativesOf,
+) -> pa.RecordBatch:
+    """What is known of titles of these languages, in their order; each is asked for once."""
+    answers = [_UNKNOWN_WIKI]
+    places = np.zeros(len(titles), np.int64)
     for language, index in indexes.items():
-        places = [i for i, page in enumerate(pages) if page[0] == language]
-        answers = index.find([pages[i][1] for i in places], alternatives.get(language))
-        for i, answer in zip(places, answers, strict=True):
-            found[i] = answer
-    return found
+        here = np.flatnonzero(pc.equal(languages, language))
+        asked = titles.take(here).dictionary_encode()
+        places[here] = asked.indices.to_numpy() + sum(map(len, answers))
+        answers.append(index.find_columns(asked.dictionary.cast(pa.binary()), alternatives.get(language)))
+    return pa.concat_batches(answers).take(pa.array(places))
+
+
+def _names(qids: pa.UInt32Array) -> pa.StringArray:
+    """64 -> "Q64"."""
+    return pc.binary_join_element_wise("Q", qids.cast(pa.string()), "")

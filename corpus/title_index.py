@@ -19,6 +19,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeAlias
 
@@ -58,6 +59,15 @@ _STATUSES: tuple[LinkStatus, ...] = (
 )  # by code
 _RESOLVED, _REDIRECTED, _NO_ITEM, _LOOP, _BROKEN, _RED = range(len(_STATUSES))
 
+FOUND = pa.schema(
+    [
+        pa.field("page", pa.string()),
+        pa.field("qid", pa.uint32()),
+        pa.field("status", pa.string()),
+        pa.field("disambiguation", pa.bool_()),
+    ]
+)
+
 HashTitles: TypeAlias = Callable[[Sequence[bytes]], npt.NDArray[np.uint64]]
 Alternatives: TypeAlias = Callable[[str], Iterable[str]]
 
@@ -67,7 +77,7 @@ class TitleIndexError(ValueError):
 
 
 class Found(NamedTuple):
-    """What is known of a title."""
+    """What is known of a title: a row of FOUND."""
 
     page: str | None  # where its redirects end; None where that is nowhere
     qid: int | None
@@ -132,83 +142,95 @@ class TitleIndex:
             titles: normalised.
             alternatives: other forms of a title, to be tried in turn where it is `red`: zh's variants.
         """
+        found = self.find_columns(pa.array([_encoded(title) for title in titles], pa.binary()), alternatives)
+        return list(map(Found._make, zip(*(column.to_pylist() for column in found.columns), strict=True)))
+
+    def find_columns(self, titles: pa.BinaryArray, alternatives: Alternatives | None = None) -> pa.RecordBatch:
+        """`find` by columns, several times faster: titles in UTF-8, and what FOUND says of each."""
         found = self._find_all(titles)
         if alternatives is None:
             return found
-        red = [i for i, one in enumerate(found) if one.status == "red"]
-        forms = [list(alternatives(titles[i])) for i in red]
-        others = iter(self._find_all([form for one in forms for form in one]))
-        for i, one in zip(red, forms, strict=True):
-            tried = [next(others) for _ in one]
-            found[i] = next((other for other in tried if other.status != "red"), found[i])
-        return found
+        red = np.flatnonzero(pc.equal(found["status"], "red"))
+        forms = [[_encoded(form) for form in alternatives(_decoded(title))] for title in titles.take(red).to_pylist()]
+        others = self._find_all(pa.array(chain.from_iterable(forms), pa.binary()))
+        known = pc.not_equal(others["status"], "red").to_pylist()
+        places, first = np.arange(len(titles)), 0
+        for i, one in zip(red.tolist(), forms, strict=True):
+            places[i] = next((len(titles) + k for k in range(first, first + len(one)) if known[k]), i)
+            first += len(one)
+        return _chosen([found, others], places)
 
-    def _find_all(self, titles: Sequence[str]) -> list[Found]:
+    def _find_all(self, titles: pa.BinaryArray) -> pa.RecordBatch:
         """With what layers know."""
         found = self._find_here(titles)
         for layer in self.layers:
-            lacking = [i for i, one in enumerate(found) if one.qid is None and one.status in ("no_item", "red")]
-            names = [found[i].page or titles[i] for i in lacking]
-            for i, name, late in zip(lacking, names, layer._find_here(names), strict=True):
-                if late.qid is not None:
-                    status: LinkStatus = "resolved" if name == titles[i] else "redirected"
-                    found[i] = Found(name, late.qid, status, found[i].disambiguation)
+            has_no_end = pc.is_in(found["status"], pa.array(["redirect_loop", "redirect_broken"]))
+            lacking = np.flatnonzero(pc.and_not(pc.is_null(found["qid"]), has_no_end))
+            asked = titles.take(lacking)
+            names = pc.coalesce(found["page"].take(lacking).cast(pa.binary()), asked)
+            late = layer._find_here(names)
+            status = pc.if_else(pc.equal(names, asked), "resolved", "redirected")
+            columns = [late["page"], late["qid"], status, found["disambiguation"].take(lacking)]
+            has_item = late["qid"].is_valid().to_numpy(zero_copy_only=False)
+            places = np.arange(len(titles))
+            places[lacking[has_item]] = len(titles) + np.flatnonzero(has_item)
+            found = _chosen([found, pa.record_batch(columns, FOUND)], places)
         return found
 
-    def _find_here(self, titles: Sequence[str]) -> list[Found]:
+    def _find_here(self, titles: pa.BinaryArray) -> pa.RecordBatch:
         if not len(self):
-            return [Found(None, None, "red", False)] * len(titles)
-        rows = self.rows_of([title.encode("utf-8", "surrogatepass") for title in titles])
+            nothing = [pa.nulls(len(titles), pa.string()), pa.nulls(len(titles), pa.uint32())]
+            unknown = [pa.array(["red"] * len(titles), pa.string()), pa.array(np.zeros(len(titles), bool))]
+            return pa.record_batch([*nothing, *unknown], FOUND)
+        rows = self.rows_of(titles)
         known = rows >= 0
         rows[~known] = 0
         flags, ends, qids = self.flags[rows], self.targets[rows], self.qids[rows]
         qids = np.where(qids == 0, self.qids[ends], qids)
         qids[~known] = 0
         disambiguation = known & (self.flags[ends] & DISAMBIGUATION != 0)
-        pages = self._pages(titles, known, flags, ends)
-        statuses = [_STATUSES[code] for code in _status_codes(known, flags, qids != 0).tolist()]
-        items = [qid or None for qid in qids.tolist()]
-        return list(map(Found._make, zip(pages, items, statuses, disambiguation.tolist(), strict=True)))
+        statuses = pa.array(_STATUSES).take(_status_codes(known, flags, qids != 0))
+        columns = [self._pages(titles, known, flags, ends), pa.array(qids, mask=qids == 0), statuses, disambiguation]
+        return pa.record_batch(columns, FOUND)
 
     def _pages(
         self,
-        titles: Sequence[str],
+        titles: pa.BinaryArray,
         known: npt.NDArray[np.bool],
         flags: npt.NDArray[np.uint8],
         ends: npt.NDArray[np.uint32],
-    ) -> list[str | None]:
+    ) -> pa.StringArray:
         """Where the redirects of each title end."""
-        pages: list[str | None] = list(titles)
-        for i in np.flatnonzero(~known | (flags & (LOOP | BROKEN) != 0)).tolist():
-            pages[i] = None
-        redirects = np.flatnonzero(known & (flags & (REDIRECT | LOOP | BROKEN) == REDIRECT))
-        for i, page in zip(redirects.tolist(), self.titles_at(ends[redirects]), strict=True):
-            pages[i] = page
-        return pages
+        with_end = known & (flags & (LOOP | BROKEN) == 0)
+        redirect = with_end & (flags & REDIRECT != 0)
+        pages = pc.if_else(with_end, titles, None)
+        return pc.replace_with_mask(pages, redirect, self._titles_at(ends[redirect])).cast(pa.string())
 
-    def rows_of(self, titles: Sequence[bytes]) -> npt.NDArray[np.int64]:
+    def rows_of(self, titles: pa.BinaryArray) -> npt.NDArray[np.int64]:
         """The row of each title; -1 where there is none. The titles themselves are compared, not their hashes alone."""
-        wanted = self.hash_titles(titles)
+        wanted = self.hash_titles(titles.to_pylist())
         rows = np.full(len(titles), -1)
         at = np.empty(len(titles), np.int64)
         order = np.argsort(wanted)  # four times as fast to search for, since neighbours lie on the same pages
         at[order] = np.searchsorted(self.hashes, wanted[order])
-        names = pa.array(titles, self.titles.type)
         candidates = np.arange(len(titles))
         while True:
             candidates = candidates[at[candidates] < len(self)]
             candidates = candidates[self.hashes[at[candidates]] == wanted[candidates]]
             if not len(candidates):
                 return rows
-            equal = pc.equal(self.titles.take(pa.array(at[candidates])), names.take(pa.array(candidates)))
+            equal = pc.equal(self._titles_at(at[candidates]), titles.take(pa.array(candidates)))
             same = equal.to_numpy(zero_copy_only=False)
             rows[candidates[same]] = at[candidates[same]]
             candidates = candidates[~same]  # another title of the same hash
             at[candidates] += 1
 
+    def _titles_at(self, rows: npt.NDArray[np.integer]) -> pa.BinaryArray:
+        return self.titles.take(pa.array(rows)).cast(pa.binary())
+
     def titles_at(self, rows: npt.NDArray[np.integer]) -> list[str]:
         """The titles of rows."""
-        titles: list[str] = self.titles.take(pa.array(rows)).cast(pa.string()).to_pylist()
+        titles: list[str] = self._titles_at(rows).cast(pa.string()).to_pylist()
         return titles
 
     def has_items(self, qids: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool]:
@@ -232,6 +254,19 @@ class TitleIndex:
             for i, title in zip(lacking, layer.titles_of(wanted[lacking]), strict=True):
                 titles[i] = title
         return titles
+
+
+def _encoded(title: str) -> bytes:
+    return title.encode("utf-8", "surrogatepass")  # no title of an index, but no error either
+
+
+def _decoded(title: bytes) -> str:
+    return title.decode("utf-8", "surrogatepass")
+
+
+def _chosen(batches: Sequence[pa.RecordBatch], places: npt.NDArray[np.int64]) -> pa.RecordBatch:
+    """Rows by their places in all batches."""
+    return pa.concat_batches(batches).take(pa.array(places))
 
 
 def _status_codes(
