@@ -1,5 +1,6 @@
 """Runs that stop half-way, at any place and in any way, and the runs that go on from there."""
 
+import json
 import os
 import random
 import shutil
@@ -26,7 +27,7 @@ from tests.small_dumps import (
     run,
     write_dump,
 )
-from transforms import do_units
+from transforms import share_units
 from transforms.do_units import Unit
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,7 +49,7 @@ def own_dumps(dumps: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def stop_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Makes all units fail after some."""
-    do_unit, left = do_units.do_unit, [0]
+    do_unit, left = share_units.do_unit, [0]
 
     def fail_after(unit: Unit, *others: Any) -> Receipt:
         left[0] -= 1
@@ -56,7 +57,7 @@ def stop_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
             raise OSError(f"no more units, {unit.name} was next")
         return do_unit(unit, *others)
 
-    monkeypatch.setattr(do_units, "do_unit", fail_after)
+    monkeypatch.setattr(share_units, "do_unit", fail_after)
     return lambda number: left.__setitem__(0, number)
 
 
@@ -98,7 +99,7 @@ def test_what_a_run_does_again_is_said(dumps: Path, tmp_path: Path, stop_after: 
     said = [line.partition(" in ")[0] + line[line.rfind(")") :] for line in ran.err.splitlines()[:3]]
     assert said == [
         "check sources: 6 of 6 shards) in this process",
-        "parse articles: 1 of 3 shards) in this process, 2 were done before",
+        "read dumps: 1 of 3 shards) in this process, 2 were done before",
         "build title indexes: 3 of 3 shards) in this process",
     ]
 
@@ -183,8 +184,8 @@ def test_other_options_over_old_output_are_an_error(
     if not finished:  # a stage that has but begun
         record = load(copied / f"{stage}.json")
         (copied / f"{stage}.json").unlink()
-        plan = str({"options": record["options"], "inputs": record["inputs"]})
-        (copied / f"_work/{stage}.plan.json").write_text(plan.replace("'", '"').replace("False", "false"))
+        plan = {"options": record["options"], "inputs": record["inputs"]}
+        (copied / f"_work/{stage}.plan.json").write_text(json.dumps(plan))
     before = checksums(copied)
     ran = build(dumps, copied, *flags)
     assert ran.status == 2
@@ -301,13 +302,13 @@ def test_a_stage_without_the_one_before_it_is_an_error(dumps: Path, tmp_path: Pa
 SLOW = """
 import sys, time
 import mlukit
-from transforms import do_units
+from transforms import share_units
 
-def slowly(unit, *others, do_unit=do_units.do_unit):
+def slowly(unit, *others, do_unit=share_units.do_unit):
     do_unit(unit, *others)
     time.sleep(0.1)
 
-do_units.do_unit = slowly
+share_units.do_unit = slowly
 mlukit.run()
 """
 

@@ -9,7 +9,7 @@ import pytest
 from schemas.manifest import Receipt
 from tests.pipelines.conftest import build
 from tests.small_dumps import checksums
-from transforms import do_units
+from transforms import share_units
 from transforms.do_units import Unit
 
 GOES_ON = "What was finished is kept: the same command goes on from there."
@@ -21,7 +21,7 @@ def test_a_dump_that_vanishes_is_named(
 ) -> None:
     own_dumps, output = Path(shutil.copytree(dumps, tmp_path / "dumps")), tmp_path / "OUT"
     (dump,) = own_dumps.glob("enwiki-*pages-articles*")
-    away, do_unit = tmp_path / "away", do_units.do_unit
+    away, do_unit = tmp_path / "away", share_units.do_unit
 
     def take_away_before(unit: Unit, *others: Any) -> Receipt:
         if unit.phase == phase and dump.exists():
@@ -29,7 +29,7 @@ def test_a_dump_that_vanishes_is_named(
         return do_unit(unit, *others)
 
     with monkeypatch.context() as patched:
-        patched.setattr(do_units, "do_unit", take_away_before)
+        patched.setattr(share_units, "do_unit", take_away_before)
         ran = build(own_dumps, output)
     assert ran.status == 1
     said = ran.err.splitlines()[-1]
