@@ -29,7 +29,7 @@ MENTION_COUNTS = pa.schema(
         pa.field("linked", pa.int64(), nullable=False),
     ]
 )
-_COLUMNS = ["kind", "split", "text", "links"]
+COLUMNS = ["kind", "split", "text", *(f"links.list.element.{field}" for field in ("start", "end", "qid", "status"))]
 _PENDING_ROWS = 1 << 20
 
 
@@ -71,7 +71,7 @@ def count_shard(
     """Counts the links with an item on the pages of some kinds.
 
     Args:
-        batches: of `schemas.arrow.ARTICLES`.
+        batches: of `schemas.arrow.ARTICLES`, or of its COLUMNS alone, which are what is needed.
         kinds: of the pages that count.
         parts: the number of hash parts, the same for all shards.
         entities: written to: how often each item is linked to, on pages of both splits.
@@ -83,7 +83,7 @@ def count_shard(
     flows = {"pages": Flow(), "links": Flow(), "mentions": Flow()}
     entity_tally, mention_tally = Tally(ENTITY_COUNTS), Tally(MENTION_COUNTS)
     for batch in batches:
-        pages = _pages_of_kinds(batch.select(_COLUMNS), kinds, flows["pages"])
+        pages = _pages_of_kinds(batch.select(["kind", "split", "text", "links"]), kinds, flows["pages"])
         links = _links_with_item(pages, flows["links"])
         ones = pa.array(np.ones(links.num_rows, np.int64))
         entity_tally.add(pa.table([links["qid"], ones], schema=ENTITY_COUNTS))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import BinaryIO, ClassVar, cast
 
-from corpus.count_links import count_shard
+from corpus.count_links import COLUMNS, count_shard
 from schemas.manifest import Receipt
 from transforms.do_units import Unit
 from transforms.monitor import Monitor
@@ -37,7 +37,7 @@ class CountLinks(Unit):
             storage.write(self.entities_path) as entities,
             storage.write(self.mentions_path) as mentions,
         ):
-            batches = read_batches(stream, ["kind", "split", "text", "links"])
+            batches = read_batches(stream, COLUMNS)
             flows = count_shard(batches, self.kinds, self.parts, cast(BinaryIO, entities), cast(BinaryIO, mentions))
         shards = (storage.shard(self.entities_path, entities), storage.shard(self.mentions_path, mentions))
         return Receipt(self.name, shards, flows)
