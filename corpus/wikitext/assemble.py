@@ -70,9 +70,7 @@ def _plain(text: str, kept: list[str]) -> str:
     for space in "\t\xa0":
         if space in text:
             text = text.replace(space, " ")
-    while "  " in text:
-        text = text.replace("  ", " ")
-    return close_holes(text)
+    return close_holes(_SPACES.sub(" ", text))
 
 
 def _decoded(entity: re.Match[str]) -> str:

@@ -4,7 +4,7 @@ import re
 
 from corpus.wikitext.markers import BLOCK
 
-_EDGE = re.compile(r"^[ \t]*:*[ \t]*(\{)\||^[ \t]*\|\}", re.MULTILINE)
+_EDGE = re.compile(r"\n[ \t]*+(?::*+[ \t]*+(\{)\||\|\})")  # begins with a plain character, which is found at once
 _CODE = re.compile(r"^[ \t]*(?::*[ \t]*(\{\|)|(\|-)|[|!]).*", re.MULTILINE)
 
 
@@ -12,12 +12,13 @@ def strip_tables(text: str, dropped: list[str]) -> str:
     """`text` without its tables, nested ones included; one that is never closed runs to the end, as in MediaWiki."""
     if "{|" not in text:
         return text
+    text = "\n" + text
     out: list[str] = []
     at = depth = start = 0
     for edge in _EDGE.finditer(text):
         if edge[1]:
             if not depth:
-                start = edge.start()
+                start = edge.start() + 1
                 out.append(text[at:start])
             depth += 1
         elif depth:
@@ -31,7 +32,7 @@ def strip_tables(text: str, dropped: list[str]) -> str:
         dropped.append(text[start:at])
         out.append(BLOCK)
     out.append(text[at:])
-    return "".join(out)
+    return "".join(out)[1:]
 
 
 def _end_of_unclosed(text: str, start: int) -> int:
