@@ -4,23 +4,17 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from itertools import pairwise
+from typing import NamedTuple, TypeAlias
 
 from corpus.example_options import ExampleOptions
 from corpus.sentences import trimmed_spans
 from corpus.tokenizer import Tokenizer
 from schemas.manifest import Flow
-from schemas.records import Mention, Span
+
+EntityMention: TypeAlias = tuple[int, int, int]  # start, end: in the text or in pieces of a sentence; entity id
 
 FILL = 0.9  # of the possible length, aimed at where a long sentence is cut: leaves room to look for a word's start
-
-
-class EntityMention(NamedTuple):
-    """A mention of an entity that has an id, in code points of the text or in pieces of a sentence."""
-
-    start: int
-    end: int
-    entity_id: int
 
 
 class SentenceRange(NamedTuple):
@@ -54,35 +48,37 @@ class Flows:
             self.mentions.skipped[f"sentence left out: {reason}"] += mentions
 
 
-def merge_sentences(sentences: Sequence[Span], links: Iterable[Span | Mention]) -> list[Span]:
+def merge_sentences(
+    text: str, sentences: Sequence[tuple[int, int]], links: Iterable[tuple[int, int, int | None]]
+) -> list[tuple[int, int]]:
     """The sentences with those joined over whose border a link runs: "Dr. No" ends no sentence.
 
     Args:
-        sentences: ascending.
-        links: none starts before the first sentence or runs over the border of a paragraph.
+        sentences: (start, end), ascending.
+        links: (start, end, QID); those over the border of a paragraph join nothing, others start in a sentence.
     """
-    starts = [sentence.start for sentence in sentences]
+    starts = [start for start, _ in sentences]
     inside: set[int] = set()  # sentences that start within a link
-    for link in links:
-        inside.update(range(bisect_right(starts, link.start), bisect_left(starts, link.end)))
-    merged: list[Span] = []
-    for i, sentence in enumerate(sentences):
+    for start, end, _ in links:
+        first = bisect_right(starts, start)
+        if first < len(starts) and starts[first] < end and "\n" not in text[start:end]:
+            inside.update(range(first, bisect_left(starts, end)))
+    merged: list[tuple[int, int]] = []
+    for i, (start, end) in enumerate(sentences):
         if i in inside:
-            merged[-1] = Span(merged[-1].start, sentence.end)
-        else:
-            merged.append(sentence)
+            start, _ = merged.pop()
+        merged.append((start, end))
     return merged
 
 
-def with_mentions(sentences: Sequence[Span], mentions: Sequence[EntityMention]) -> list[SentenceRange]:
+def with_mentions(sentences: Sequence[tuple[int, int]], mentions: list[EntityMention]) -> list[SentenceRange]:
     """The sentences with the mentions that lie in them; both are ascending, and each mention lies in a sentence."""
-    ranges, at = [], 0
-    for start, end in sentences:
-        first = at
-        while at < len(mentions) and mentions[at].start < end:
-            at += 1
-        ranges.append(SentenceRange(start, end, list(mentions[first:at])))
-    return ranges
+    starts = [start for start, _, _ in mentions]
+    borders = pairwise((0, *(bisect_left(starts, end) for _, end in sentences)))
+    return [
+        SentenceRange(start, end, mentions[first:last])
+        for (start, end), (first, last) in zip(sentences, borders, strict=True)
+    ]
 
 
 def encode_sentences(
@@ -90,7 +86,6 @@ def encode_sentences(
 ) -> list[Sentence]:
     """Encodes sentences, ascending; mentions that are too long leave no trace, sentences that are too long are cut."""
     done: list[Sentence] = []
-    max_pieces = options.max_pieces
     while ranges:
         encoded = tokenizer.encode_segments([text[start:end] for start, end, _ in ranges], list(map(_cuts, ranges)))
         again: list[SentenceRange] = []
@@ -98,10 +93,10 @@ def encode_sentences(
             if sentence.mentions and (unfit := _unfit_mentions(segments, options, flows)):
                 kept = [mention for i, mention in enumerate(sentence.mentions) if i not in unfit]
                 again.append(sentence._replace(mentions=kept))
-            elif (pieces := sum(map(len, segments))) <= max_pieces:
-                done.append(_joined(sentence, segments))
+            elif len((joined := _joined(sentence, segments)).ids) <= options.max_pieces:
+                done.append(joined)
             else:
-                again += _cut_or_skip(text, sentence, pieces, tokenizer, options, flows)
+                again += _cut_or_skip(text, sentence, len(joined.ids), tokenizer, options, flows)
         ranges = again
     done.sort()
     return done
@@ -139,12 +134,12 @@ def _joined(sentence: SentenceRange, segments: list[list[int]]) -> Sentence:
         return Sentence(start, end, segments[0], places)
     ids: list[int] = []
     mentions = []
-    for place, words, anchor in zip(places, segments[::2], segments[1::2], strict=False):  # words follow the last one
+    for (_, _, entity_id), words, anchor in zip(places, segments[::2], segments[1::2], strict=False):
         ids += words
         first = len(ids)
         ids += anchor
-        mentions.append(EntityMention(first, len(ids), place.entity_id))
-    ids += segments[-1]
+        mentions.append((first, len(ids), entity_id))
+    ids += segments[-1]  # the words after the last mention
     return Sentence(start, end, ids, mentions)
 
 

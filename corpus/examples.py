@@ -16,7 +16,7 @@ from corpus.sentences import SentenceSplitter
 from corpus.tokenizer import BOS_ID, EOS_ID, Tokenizer
 from corpus.vocabulary import UNKNOWN_ID
 from schemas.manifest import Flow
-from schemas.records import Example, LinkedArticle
+from schemas.records import ArticleText, Example, LinkedArticle
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def sentence_splitter(language: str, options: ExampleOptions) -> SentenceSplitte
 
 
 def make_examples(
-    article: LinkedArticle,
+    article: ArticleText | LinkedArticle,
     splitter: SentenceSplitter,
     tokenizer: Tokenizer,
     entity_ids: EntityIds,
@@ -48,6 +48,8 @@ def make_examples(
         splitter: see `sentence_splitter`.
         entity_ids: entity ids of QIDs, -1 for those that the vocabulary has not: `EntityVocabulary.ids_of`.
     """
+    if isinstance(article, LinkedArticle):
+        article = ArticleText.of(article)
     flows = Flows()
     headings = _Headings(article)
     mentions = _choose_mentions(article, headings, entity_ids, options, flows)
@@ -62,8 +64,8 @@ def make_examples(
 class _Headings:
     """Tells what lies in a heading."""
 
-    def __init__(self, article: LinkedArticle) -> None:
-        spans = sorted((section.start, section.start + len(section.heading)) for section in article.sections)
+    def __init__(self, article: ArticleText) -> None:
+        spans = sorted((start, start + len(heading)) for start, heading in article.sections)
         self._starts = [start for start, _ in spans]
         self._ends = [end for _, end in spans]
 
@@ -73,30 +75,30 @@ class _Headings:
 
 
 def _choose_mentions(
-    article: LinkedArticle, headings: _Headings, entity_ids: EntityIds, options: ExampleOptions, flows: Flows
+    article: ArticleText, headings: _Headings, entity_ids: EntityIds, options: ExampleOptions, flows: Flows
 ) -> list[EntityMention]:
     """The links that are to be mentions, so far as the text's pieces do not matter."""
     flows.mentions.entered = len(article.links)
-    qids = [link.qid for link in article.links if link.qid is not None]
+    qids = [qid for _, _, qid in article.links if qid is not None]
     ids = iter(entity_ids(qids).tolist() if qids else ())
     mentions = []
-    for link in article.links:
-        entity_id = -1 if link.qid is None else next(ids)
-        if not options.include_headings and link.start in headings:
+    for start, end, qid in article.links:
+        entity_id = -1 if qid is None else next(ids)
+        if not options.include_headings and start in headings:
             flows.mentions.skipped["in a heading"] += 1
-        elif article.text.find("\n", link.start, link.end) >= 0:
+        elif "\n" in article.text[start:end]:
             flows.mentions.skipped["over a paragraph's end"] += 1
         elif entity_id >= 0:
-            mentions.append(EntityMention(link.start, link.end, entity_id))
+            mentions.append((start, end, entity_id))
         elif options.include_unknown_entities:
-            mentions.append(EntityMention(link.start, link.end, UNKNOWN_ID))
+            mentions.append((start, end, UNKNOWN_ID))
         else:
-            flows.mentions.skipped["no item" if link.qid is None else "not in the vocabulary"] += 1
+            flows.mentions.skipped["no item" if qid is None else "not in the vocabulary"] += 1
     return mentions
 
 
 def _sentences(
-    article: LinkedArticle,
+    article: ArticleText,
     headings: _Headings,
     mentions: list[EntityMention],
     splitter: SentenceSplitter,
@@ -104,19 +106,17 @@ def _sentences(
     options: ExampleOptions,
     flows: Flows,
 ) -> list[Sentence]:
-    text = article.text
-    links = (link for link in article.links if text.find("\n", link.start, link.end) < 0)
-    sentences = merge_sentences(splitter.spans(text), links)
+    sentences = merge_sentences(article.text, splitter.spans(article.text), article.links)
     flows.sentences.entered = len(sentences)
     if not options.include_headings:
-        sentences = [sentence for sentence in sentences if sentence.start not in headings]
+        sentences = [(start, end) for start, end in sentences if start not in headings]
         if left_out := flows.sentences.entered - len(sentences):
             flows.skip("heading", left_out)
-    return encode_sentences(text, with_mentions(sentences, mentions), tokenizer, options, flows)
+    return encode_sentences(article.text, with_mentions(sentences, mentions), tokenizer, options, flows)
 
 
 def _mluke_sentences(
-    article: LinkedArticle,
+    article: ArticleText,
     headings: _Headings,
     mentions: list[EntityMention],
     splitter: SentenceSplitter,
@@ -126,7 +126,7 @@ def _mluke_sentences(
 ) -> list[Sentence]:
     paragraphs = article.paragraphs
     if not options.include_headings:
-        paragraphs = tuple(paragraph for paragraph in paragraphs if paragraph.start not in headings)
+        paragraphs = tuple((start, end) for start, end in paragraphs if start not in headings)
         if left_out := len(article.paragraphs) - len(paragraphs):
             flows.sentences.entered += left_out
             flows.skip("heading", left_out)
@@ -146,7 +146,7 @@ def _long_enough(sentences: Sequence[Sentence], options: ExampleOptions, flows: 
 
 
 def _examples(
-    article: LinkedArticle, sentences: Sequence[Sentence], options: ExampleOptions, flows: Flows
+    article: ArticleText, sentences: Sequence[Sentence], options: ExampleOptions, flows: Flows
 ) -> Iterator[Example]:
     index = 0
     for packed in _pack(sentences, options.max_pieces):
@@ -172,7 +172,7 @@ def _pack(sentences: Sequence[Sentence], max_pieces: int) -> Iterator[list[Sente
 
 
 def _example(
-    article: LinkedArticle, index: int, sentences: Sequence[Sentence], options: ExampleOptions, flows: Flows
+    article: ArticleText, index: int, sentences: Sequence[Sentence], options: ExampleOptions, flows: Flows
 ) -> Example:
     token_ids = [BOS_ID]
     mentions = []

@@ -27,7 +27,6 @@ from corpus.encode_sentences import EntityMention, Flows, Sentence
 from corpus.example_options import ExampleOptions
 from corpus.sentences import SentenceSplitter, trimmed_spans
 from corpus.tokenizer import Tokenizer
-from schemas.records import Span
 
 ABBREVIATION_LANGUAGES = frozenset({"en", "de", "es", "it", "pt"})
 _UNKNOWN = "龘"
@@ -47,7 +46,7 @@ class _Split:
 
 def mluke_sentences(
     text: str,
-    paragraphs: Iterable[Span],
+    paragraphs: Iterable[tuple[int, int]],
     mentions: Sequence[EntityMention],
     splitter: SentenceSplitter,
     tokenizer: Tokenizer,
@@ -67,7 +66,7 @@ def mluke_sentences(
 
 def _split(
     text: str,
-    paragraphs: Iterable[Span],
+    paragraphs: Iterable[tuple[int, int]],
     mentions: Sequence[EntityMention],
     splitter: SentenceSplitter,
     flows: Flows,
@@ -78,26 +77,28 @@ def _split(
         start = 0
         for end in splitter.breaks(_ASTRAL.sub(" ", paragraph)):
             inside = []
-            while at < len(mentions) and mentions[at].start < offset + end:
-                if mentions[at].end <= offset + end:
+            while at < len(mentions) and mentions[at][0] < offset + end:
+                if mentions[at][1] <= offset + end:
                     inside.append(mentions[at])
                 else:
                     flows.mentions.skipped["over a sentence's end"] += 1
                 at += 1
-            links = [Span(m.start - offset, m.end - offset) for m in inside]
-            for bare in trimmed_spans(paragraph, (start, end)):
+            links = [(first - offset, last - offset) for first, last, _ in inside]
+            for bare_start, bare_end in trimmed_spans(paragraph, (start, end)):
                 segments = _segments(paragraph, start, end, links)
-                yield _Split(offset + bare.start, offset + bare.end, segments, [m.entity_id for m in inside])
+                yield _Split(
+                    offset + bare_start, offset + bare_end, segments, [entity_id for _, _, entity_id in inside]
+                )
             start = end
 
 
-def _segments(paragraph: str, start: int, end: int, links: Sequence[Span]) -> list[tuple[str, bool]]:
+def _segments(paragraph: str, start: int, end: int, links: Sequence[tuple[int, int]]) -> list[tuple[str, bool]]:
     segments = []
-    for link in links:
-        words = paragraph[start : link.start]
+    for link_start, link_end in links:
+        words = paragraph[start:link_start]
         segments.append((words, _follows_space(paragraph, start)))
-        segments.append((paragraph[link.start : link.end], words.endswith(" ") or not words))
-        start = link.end
+        segments.append((paragraph[link_start:link_end], words.endswith(" ") or not words))
+        start = link_end
     segments.append((paragraph[start:end], _follows_space(paragraph, start)))
     return segments
 
@@ -122,12 +123,12 @@ def _joined(split: _Split, segments: list[list[int]], options: ExampleOptions, f
     for i, segment in enumerate(segments):
         if i % 2:
             end = len(ids) + min(len(segment), options.max_mention_pieces)
-            mentions.append(EntityMention(len(ids), end, split.entity_ids[i // 2]))
+            mentions.append((len(ids), end, split.entity_ids[i // 2]))
         ids += segment
     if len(ids) > options.max_pieces:
         flows.skip(f"over {options.max_pieces} pieces", mentions=len(mentions))
         return None
-    placed = [mention for mention in mentions if mention.start < mention.end]
+    placed = [(start, end, entity_id) for start, end, entity_id in mentions if start < end]
     if empty := len(mentions) - len(placed):
         flows.mentions.skipped["no pieces"] += empty
     return Sentence(split.start, split.end, ids, placed)

@@ -24,8 +24,6 @@ from itertools import pairwise
 from icu import Locale
 from icu_tokenizer import SentSplitter
 
-from schemas.records import Span
-
 _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 _LOCALES = {"simple": "en"}  # Wikipedias whose code is no language's; ICU takes its root rules for those it lacks
 
@@ -60,7 +58,8 @@ class SentenceSplitter:
         breaks = self._breaks_of_icu(text)
         if self._corrections is None or not breaks:
             return breaks
-        return [end for end in breaks[:-1] if self._corrections.ends_sentence(text, end)] + breaks[-1:]
+        ends_sentence = self._corrections.ends_sentence
+        return [end for end in breaks[:-1] if text[end - 1] == "\n" or ends_sentence(text, end)] + breaks[-1:]
 
     def _breaks_of_icu(self, text: str) -> list[int]:
         self._iterator.setText(text)
@@ -70,7 +69,7 @@ class SentenceSplitter:
         units = [match.start() + i for i, match in enumerate(_ASTRAL.finditer(text))]
         return [unit - bisect_left(units, unit) for unit in breaks]
 
-    def spans(self, text: str) -> list[Span]:
+    def spans(self, text: str) -> list[tuple[int, int]]:
         """The sentences of a text, without the whitespace around them.
 
         Everything but whitespace lies in exactly one sentence; none reaches over a line feed, the border of
@@ -84,6 +83,7 @@ class _Corrections:
     """Dots of one language that end no sentence."""
 
     abbreviations: re.Pattern[str] | None  # at the end of the text before a break: an abbreviation, or its beginning
+    endings: frozenset[str]  # the last three characters of what it finds, but where the last word has one letter
     rests: Mapping[str, Sequence[str]]  # what was found there -> what follows of the abbreviation
     before_number: re.Pattern[str] | None
     after_number: tuple[str, ...]
@@ -96,7 +96,10 @@ class _Corrections:
         if not tail.endswith(".") or not after or "\n" in before[len(tail) :]:
             return True
         first = after[0]
-        initial = _INITIAL.search(tail)
+        one_letter = not tail[
+            -3:-2
+        ].isalnum()  # before the dot; otherwise it is no initial, and what follows saves searches
+        initial = _INITIAL.search(tail) if one_letter else None
         before_word = first.isupper() or (tail == before and first.isalpha())
         if before_word and initial and (initial[1] or "A").isupper() and initial[2].isupper():
             return False
@@ -108,7 +111,9 @@ class _Corrections:
             return False
         if self.after_number and after.startswith(self.after_number) and _ORDINAL.search(tail):
             return False
-        found = self.abbreviations.search(tail) if self.abbreviations else None
+        if not self.abbreviations or not (one_letter or tail[-3:] in self.endings):
+            return True
+        found = self.abbreviations.search(tail)
         return not found or not after.startswith(tuple(self.rests[found[1].replace(" ", "")]))
 
 
@@ -126,19 +131,19 @@ def _corrections(language: str) -> _Corrections:
     longest_first = "|".join(sorted(patterns, key=len, reverse=True))
     return _Corrections(
         re.compile(f"{_WORD_START}({longest_first})$") if patterns else None,
+        frozenset(beginning[-3:] for beginning in rests),
         {beginning: tuple(sorted(found)) for beginning, found in rests.items()},
         re.compile(f"{_WORD_START}(?:{before_number})$") if before_number else None,
         tuple(table.get("after_number", ())),
     )
 
 
-def trimmed_spans(text: str, borders: Iterable[int]) -> list[Span]:
+def trimmed_spans(text: str, borders: Iterable[int]) -> list[tuple[int, int]]:
     """The stretches of a text between ascending borders, without whitespace around them; blank ones left out."""
     spans = []
     for start, end in pairwise(borders):
-        stretch = text[start:end]
-        bare = stretch.lstrip()
-        if bare:
-            start = end - len(bare)
-            spans.append(Span(start, start + len(bare.rstrip())))
+        stretch = text[start:end].rstrip()
+        if stretch:
+            end = start + len(stretch)
+            spans.append((end - len(stretch.lstrip()), end))
     return spans

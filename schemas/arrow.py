@@ -1,7 +1,7 @@
 """Arrow schemas of what is written to Parquet, and records to and from record batches.
 
 The columns are the contract with users (docs/data.md). A record's fields and its schema's columns have the same
-names; an integer `qid` is written as the string a person looks up ("Q64"). Nested fields are lists of structs,
+names in the same order; an integer `qid` is written as the string a person looks up ("Q64"). Nested fields are lists of structs,
 which every reader of Parquet knows, rather than maps.
 """
 
@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from schemas.records import (
     Article,
+    ArticleText,
     Entity,
     Example,
     Failure,
@@ -93,6 +94,20 @@ ARTICLES = pa.schema(
             _QID,
             _required("status", pa.string()),
         ),
+    ]
+)
+
+ARTICLE_TEXTS = pa.schema(  # of the columns of ARTICLES, and of their fields
+    [
+        _LANGUAGE,
+        _PAGE_ID,
+        _TITLE,
+        _required("kind", pa.string()),
+        _required("split", pa.string()),
+        _required("text", pa.string()),
+        _PARAGRAPHS,
+        _structs("sections", _START, _required("heading", pa.string())),
+        _structs("links", _START, _END, _QID),
     ]
 )
 
@@ -176,8 +191,7 @@ class RecordCodec(Generic[R]):
     def to_records(self, batch: pa.RecordBatch) -> list[R]:
         """The records of a batch; its columns may stand in any order, and those that no record has are ignored."""
         columns = [self._values(field, batch.column(field.name)) for field in self.schema]
-        names = [field.name for field in self.schema]
-        return [self.record(**dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
+        return list(map(self.record, *columns))
 
     def _values(self, field: pa.Field, array: pa.Array) -> list[Any]:
         if field.name not in self.nested:
@@ -185,7 +199,7 @@ class RecordCodec(Generic[R]):
         make = self.nested[field.name]
         struct, elements = field.type.value_type, array.flatten()
         parts = [_flat_values(f, elements.field(f.name)) for f in struct]
-        rows = list(zip(*parts, strict=True)) if make is tuple else [make(*row) for row in zip(*parts, strict=True)]
+        rows = list(zip(*parts, strict=True) if make is tuple else map(make, *parts))
         lengths = array.value_lengths().to_pylist()
         values, at = [], 0
         for length in lengths:
@@ -213,6 +227,9 @@ _ARTICLE_PARTS: dict[str, Callable[..., Any]] = {"paragraphs": Span, "sections":
 PARSED_ARTICLE_ROWS = RecordCodec(Article, PARSED_ARTICLES, {**_ARTICLE_PARTS, "links": Link, "interlanguage": tuple})
 PAGE_TITLE_ROWS = RecordCodec(PageTitle, PAGE_TITLES, {"interlanguage": tuple})
 ARTICLE_ROWS = RecordCodec(LinkedArticle, ARTICLES, {**_ARTICLE_PARTS, "links": Mention})
+ARTICLE_TEXT_ROWS = RecordCodec(  # reads what ARTICLE_ROWS wrote
+    ArticleText, ARTICLE_TEXTS, {"paragraphs": tuple, "sections": tuple, "links": tuple}
+)
 VOCABULARY_ROWS = RecordCodec(Entity, VOCABULARY, {"counts": tuple, "titles": tuple, "labels": tuple})
 MENTION_ROWS = RecordCodec(MentionCount, MENTIONS, {})
 EXAMPLE_ROWS = RecordCodec(Example, EXAMPLES, {})

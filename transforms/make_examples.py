@@ -12,9 +12,9 @@ from corpus.example_options import ExampleOptions
 from corpus.examples import make_examples, sentence_splitter
 from corpus.tokenizer import Tokenizer
 from corpus.vocabulary import EntityVocabulary
-from schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS
+from schemas.arrow import ARTICLE_TEXT_ROWS, EXAMPLE_ROWS
 from schemas.manifest import Flow, Receipt, Shard
-from schemas.records import Example, Failure, LinkedArticle
+from schemas.records import ArticleText, Example, Failure
 from schemas.tf_example import encode_example
 from schemas.tfrecord import TFRecordWriter
 from transforms.do_units import Unit
@@ -63,9 +63,9 @@ class MakeExamples(Unit):
         shards = (*outputs.shards, *write_failures(storage, path, failures))
         return Receipt(self.name, shards, flows, counts)
 
-    def _articles(self, stream: BinaryIO, flow: Flow, monitor: Monitor) -> Iterator[LinkedArticle]:
+    def _articles(self, stream: BinaryIO, flow: Flow, monitor: Monitor) -> Iterator[ArticleText]:
         """The articles of the kinds that examples are made of."""
-        for article in read_records(stream, ARTICLE_ROWS):
+        for article in read_records(stream, ARTICLE_TEXT_ROWS):
             flow.entered += 1
             monitor.advance(stream.tell(), pages=1)
             if article.kind in self.kinds:
@@ -74,7 +74,7 @@ class MakeExamples(Unit):
                 flow.skipped[f"kind {article.kind}"] += 1
 
 
-def _failure(article: LinkedArticle, flow: Flow) -> Failure:
+def _failure(article: ArticleText, flow: Flow) -> Failure:
     reason, detail = "example_error", traceback.format_exc(limit=-3)
     flow.failed[reason] += 1
     return Failure(MakeExamples.phase, reason, article.language, article.page_id, article.title, detail)

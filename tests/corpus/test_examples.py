@@ -106,11 +106,13 @@ def test_a_sentence_goes_on_where_a_link_runs_over_its_end(xlmr: Tokenizer) -> N
 
 
 def test_merge_sentences() -> None:
-    spans = [Span(0, 5), Span(6, 9), Span(10, 12), Span(13, 20)]
-    assert merge_sentences(spans, [Span(1, 4), Span(8, 11), Span(13, 14)]) == [Span(0, 5), Span(6, 12), Span(13, 20)]
-    assert merge_sentences(spans, [Span(4, 14)]) == [Span(0, 20)]
-    assert merge_sentences(spans, [Span(6, 9), Span(10, 12)]) == spans
-    assert merge_sentences([], [Span(0, 1)]) == []
+    text = "Dr. A. No ca\nme back"
+    spans = [(0, 3), (4, 6), (7, 12), (13, 20)]
+    assert merge_sentences(text, spans, [(1, 3, 1), (5, 9, None), (13, 14, 2)]) == [(0, 3), (4, 12), (13, 20)]
+    assert merge_sentences(text, spans, [(0, 9, 3)]) == [(0, 12), (13, 20)]
+    assert merge_sentences(text, spans, [(4, 6, 3), (7, 12, 4)]) == spans
+    assert merge_sentences(text, spans, [(8, 15, 3)]) == spans  # over a paragraph's end
+    assert merge_sentences("", [], [(0, 1, 5)]) == []
 
 
 def test_headings_are_left_out(xlmr: Tokenizer) -> None:
