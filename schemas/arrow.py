@@ -1,8 +1,8 @@
 """Arrow schemas of what is written to Parquet, and records to and from record batches.
 
 The columns are the contract with users (docs/data.md). A record's fields and its schema's columns have the same
-names in the same order; an integer `qid` is written as the string a person looks up ("Q64"). Nested fields are lists of structs,
-which every reader of Parquet knows, rather than maps.
+names in the same order; an integer `qid` is written as the string a person looks up ("Q64"). Nested fields are lists
+of structs, which every reader of Parquet knows, rather than maps.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -1,6 +1,9 @@
+from inspect import signature
+
 import pyarrow as pa
 import pytest
 
+from schemas import arrow
 from schemas.arrow import (
     ARTICLE_ROWS,
     ARTICLES,
@@ -136,3 +139,11 @@ def test_what_is_no_qid_is_shown(name: str) -> None:
     with pytest.raises(ValueError, match="such as Q64") as error:
         qid_number(name)
     assert repr(name) in str(error.value)
+
+
+@pytest.mark.parametrize("codec", [value for value in vars(arrow).values() if isinstance(value, arrow.RecordCodec)])
+def test_fields_and_columns_have_the_same_names_in_the_same_order(codec: arrow.RecordCodec[object]) -> None:
+    assert list(signature(codec.record).parameters) == codec.schema.names
+    for column, make in codec.nested.items():
+        struct = codec.schema.field(column).type.value_type
+        assert make is tuple or list(signature(make).parameters) == [field.name for field in struct]
