@@ -12,7 +12,7 @@ _MAX_DEPTH = 10
 
 def resolve_variants(text: str, language: Language) -> str:
     """`text` with language converter markup replaced by the text of the main variant, or the first it falls back to."""
-    if "-{" not in text or not language.variants:
+    if not language.variants or "-{" not in text:
         return text
     for _ in range(_MAX_DEPTH):
         text, count = _INNERMOST.subn(lambda rule: _apart(_shown(rule[1], language)), text)

@@ -127,6 +127,23 @@ def test_same_result_twice(text: str) -> None:
     assert parse_wikitext(text, "T", language) == parse_wikitext(text, "T", language)
 
 
+WORDS = st.lists(st.sampled_from([*"aT éıßب日.,/'&:|]", "''", "e\u0301", "\u0308", "\u3000", "\x02"]), max_size=5).map(
+    "".join
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(WORDS, WORDS, WORDS, WORDS, LANGUAGES)
+def test_a_space_makes_no_other_link(before: str, target: str, label: str, after: str, code: str) -> None:
+    usual, other = (
+        parse_wikitext(f"a {before}[[{space}t{target}|{label}]]{after}", "T", load_language(code))
+        for space in ("", " ")
+    )
+    assert usual.text.replace(" ", "") == other.text.replace(" ", "")
+    assert [link.target for link in usual.links] == [link.target for link in other.links]
+    assert usual.left_out == other.left_out
+
+
 def test_page_over_the_limit_is_an_error_that_says_so() -> None:
     with pytest.raises(WikitextError, match=r"page too long: 8,000,001 characters; at most 8,000,000") as raised:
         parse_wikitext("a" * (MAX_CHARACTERS + 1), "T", load_language("en"))
