@@ -96,9 +96,7 @@ class _Corrections:
         if not tail.endswith(".") or not after or "\n" in before[len(tail) :]:
             return True
         first = after[0]
-        one_letter = not tail[
-            -3:-2
-        ].isalnum()  # before the dot; otherwise it is no initial, and what follows saves searches
+        one_letter = not tail[-3:-2].isalnum()  # before the dot: only then it can be an initial
         initial = _INITIAL.search(tail) if one_letter else None
         before_word = first.isupper() or (tail == before and first.isalpha())
         if before_word and initial and (initial[1] or "A").isupper() and initial[2].isupper():
@@ -111,7 +109,7 @@ class _Corrections:
             return False
         if self.after_number and after.startswith(self.after_number) and _ORDINAL.search(tail):
             return False
-        if not self.abbreviations or not (one_letter or tail[-3:] in self.endings):
+        if not self.abbreviations or not (one_letter or tail[-3:] in self.endings):  # most words: no need to search
             return True
         found = self.abbreviations.search(tail)
         return not found or not after.startswith(tuple(self.rests[found[1].replace(" ", "")]))
