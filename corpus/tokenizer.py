@@ -38,6 +38,20 @@ class TokenizerError(ValueError):
     """Bytes are no SentencePiece model, or one whose ids are not laid out as XLM-R's."""
 
 
+@dataclass(frozen=True, slots=True)
+class TokenizerIdentity:
+    """What tells a model from others."""
+
+    size: int  # of the vocabulary, special pieces and <mask> included
+    fingerprint: str  # SHA-256 of the model file
+
+
+def identify(model: bytes) -> TokenizerIdentity:
+    """Looks at a model file; TokenizerError where `Tokenizer.load` would raise it."""
+    added = len(SPECIAL_PIECES) - len(_FIRST_PIECES) + len((MASK_PIECE,))
+    return TokenizerIdentity(_check_layout(model) + added, hashlib.sha256(model).hexdigest())
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Tokenizer:
     """Turns text into piece ids."""
@@ -142,7 +156,8 @@ def _cut(normalised: str, places: Sequence[int]) -> list[str]:
     return [normalised[start:end] for start, end in pairwise((0, *cuts, len(normalised)))]
 
 
-def _check_layout(model: bytes) -> None:
+def _check_layout(model: bytes) -> int:
+    """The number of the model's pieces; TokenizerError for one that cannot be used."""
     if not model:
         raise TokenizerError("the SentencePiece model is empty")
     try:
@@ -158,6 +173,7 @@ def _check_layout(model: bytes) -> None:
                 f"piece {number} of the model, {as_is.id_to_piece(number)!r}, is {_UNSUITABLE[piece[-1]]}; "
                 f"XLM-R's layout has none"
             )
+    return len(as_is)
 
 
 def _piece_messages(model: bytes) -> Iterator[bytes]:

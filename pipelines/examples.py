@@ -7,7 +7,7 @@ from typing import Any
 from apache_beam.io.filesystems import FileSystems
 
 from corpus.example_options import ExampleOptions
-from corpus.tokenizer import Tokenizer, TokenizerError
+from corpus.tokenizer import TokenizerError, TokenizerIdentity, identify
 from pipelines.folders import add_failures, shards_of, sources_of, write_folder
 from pipelines.report import by_language, language_totals
 from pipelines.run import Run, fingerprint, say
@@ -24,11 +24,11 @@ STAGE = "examples"
 PHASES = ("tokenizer", "examples")
 
 
-def check_tokenizer(settings: Settings) -> str:
-    """What identifies the tokenizer that is asked for.
+def check_tokenizer(settings: Settings) -> TokenizerIdentity | None:
+    """What tells the model that is asked for from others; None where one is to be trained.
 
     Raises:
-        SettingsError: none is asked for, two are, or the file is no model.
+        SettingsError: no tokenizer is asked for, two are, or the file is no model.
     """
     model, pieces = settings.sentencepiece_model, settings.train_sentencepiece
     if bool(model) == bool(pieces):
@@ -37,12 +37,12 @@ def check_tokenizer(settings: Settings) -> str:
             "sentencepiece.bpe.model), or --train-sentencepiece N to train one of N pieces on the articles, not both"
         )
     if pieces:
-        return f"trained, {pieces} pieces"
+        return None
     if not FileSystems.exists(model):
         raise SettingsError(f"--sentencepiece-model {model}: there is no such file")
     try:
         with open_file(model) as stream:
-            return Tokenizer.load(stream.read()).fingerprint
+            return identify(stream.read())
     except (TokenizerError, OSError) as error:
         raise SettingsError(f"--sentencepiece-model {model}: {error}") from error
 
@@ -69,16 +69,17 @@ def make_examples(run: Run) -> None:
             f"{run.settings.output}: the vocabulary was made of other articles than those there are now: "
             "take vocabulary/, mentions/ and vocabulary.json away and run mlukit vocabulary again"
         )
+    identity = check_tokenizer(run.settings)
     inputs = {
         "link": fingerprint(linked),
         "vocabulary": fingerprint(vocabulary),
-        "tokenizer": check_tokenizer(run.settings),
+        "tokenizer": identity.fingerprint if identity else f"trained, {run.settings.train_sentencepiece} pieces",
     }
     if not run.begin(STAGE, inputs, PHASES):
         return
     languages = linked["inputs"]["languages"]
     articles = {language: shards_of(run.storage, f"articles/{language}") for language in languages}
-    (tokenizer,) = run.phase("tokenizer", [_tokenizer(run, linked, articles)])
+    (tokenizer,) = run.phase("tokenizer", [_tokenizer(run, identity, linked, articles)])
     say(f"tokenizer: {tokenizer.counts['pieces']:,} pieces, {tokenizer.facts['tokenizer'][:16]}")
     kinds = frozenset(vocabulary["options"]["kinds"])
     options = example_options(run.settings)
@@ -93,9 +94,11 @@ def make_examples(run: Run) -> None:
     _finish(run, inputs, facts, linked["sources"], by_language(units, receipts))
 
 
-def _tokenizer(run: Run, linked: dict[str, Any], articles: dict[str, list[Shard]]) -> Unit:
-    if run.settings.sentencepiece_model:
-        return CopyTokenizer(ALL_LANGUAGES, 0, 1, run.settings.sentencepiece_model)
+def _tokenizer(
+    run: Run, identity: TokenizerIdentity | None, linked: dict[str, Any], articles: dict[str, list[Shard]]
+) -> Unit:
+    if identity:
+        return CopyTokenizer(ALL_LANGUAGES, 0, 1, run.settings.sentencepiece_model, identity)
     totals = linked["languages"]
     characters = tuple((code, int(totals[code]["counts"].get("text_characters", 0))) for code in articles)
     shards = tuple((code, tuple(shard.path for shard in of)) for code, of in articles.items())

@@ -10,6 +10,7 @@ A command that is to start workers forks the server off itself at its beginning,
 open. Without that the first worker starts one that has everything to import: python -m pipelines.fork_server
 """
 
+import gc
 import importlib
 import json
 import os
@@ -118,6 +119,7 @@ def serve() -> None:
     os.dup2(2, 1)  # what a module prints while it is imported is no answer
     for module in IMPORTED_ONCE:
         importlib.import_module(module)
+    gc.freeze()  # what is imported stays, and workers need not look for garbage in it
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake)

@@ -13,7 +13,7 @@ from typing import BinaryIO, Self, cast
 
 import google_crc32c
 
-COMPRESSION_LEVEL = 6
+COMPRESSION_LEVEL = 1  # ids hardly compress: level 6 takes half as long again for 2 % less
 MAX_RECORD_BYTES = 64 << 20  # an example has a few kilobytes; more than this is a broken length
 
 _LENGTH, _CHECKSUM = struct.Struct("<Q"), struct.Struct("<I")

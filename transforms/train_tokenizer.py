@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from corpus.tokenizer import Tokenizer
+from corpus.tokenizer import TokenizerIdentity, identify
 from corpus.train_tokenizer import train_sentencepiece
 from schemas.manifest import Receipt
 from transforms.do_units import Unit
@@ -25,15 +25,20 @@ LANGUAGE_EXPONENT = 0.7  # of a language's share, as mLUKE samples languages
 
 @dataclass(frozen=True)
 class CopyTokenizer(Unit):
-    """A model file of the user's."""
+    """A model file of the user's, which was looked at before the run."""
 
     phase: ClassVar[str] = "tokenizer"
     path: str
+    identity: TokenizerIdentity
 
     def run(self, storage: Storage, monitor: Monitor) -> Receipt:
-        """The receipt's facts hold the model's fingerprint."""
+        """The receipt's facts hold the model's fingerprint; ValueError where the file is another one by now."""
         with open_file(self.path) as stream:
-            return _write(self.name, stream.read(), storage)
+            model = stream.read()
+        found = hashlib.sha256(model).hexdigest()
+        if found != self.identity.fingerprint:
+            raise ValueError(f"{self.path} has changed: its SHA-256 was {self.identity.fingerprint}, now it is {found}")
+        return _write(self.name, model, self.identity, storage)
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,8 @@ class TrainTokenizer(Unit):
 
     def run(self, storage: Storage, monitor: Monitor) -> Receipt:
         """Reads shards in an order of their own until each language has its share."""
-        return _write(self.name, train_sentencepiece(self._paragraphs(storage, monitor), self.pieces), storage)
+        model = train_sentencepiece(self._paragraphs(storage, monitor), self.pieces)
+        return _write(self.name, model, identify(model), storage)
 
     def _paragraphs(self, storage: Storage, monitor: Monitor) -> Iterator[str]:
         budgets = sample_sizes(dict(self.characters), max(SAMPLE_CHARACTERS, CHARACTERS_A_PIECE * self.pieces))
@@ -83,10 +89,9 @@ def sample_sizes(characters: dict[str, int], total: int) -> dict[str, int]:
     return {language: math.ceil(weight * scale) for language, weight in weights.items()}
 
 
-def _write(name: str, model: bytes, storage: Storage) -> Receipt:
-    tokenizer = Tokenizer.load(model)
+def _write(name: str, model: bytes, identity: TokenizerIdentity, storage: Storage) -> Receipt:
     with storage.write(MODEL_PATH) as stream:
         stream.write(model)
-        stream.rows = tokenizer.size
-    facts = {"tokenizer": tokenizer.fingerprint}
-    return Receipt(name, (storage.shard(MODEL_PATH, stream),), counts={"pieces": tokenizer.size}, facts=facts)
+        stream.rows = identity.size
+    facts = {"tokenizer": identity.fingerprint}
+    return Receipt(name, (storage.shard(MODEL_PATH, stream),), counts={"pieces": identity.size}, facts=facts)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.tokenizer import Tokenizer, TokenizerError
+from corpus.tokenizer import Tokenizer, TokenizerError, TokenizerIdentity, identify
 from corpus.train_tokenizer import train_sentencepiece
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -189,6 +189,7 @@ def test_texts_are_encoded_together(xlmr: Tokenizer) -> None:
 
 def test_fingerprint(small_model: bytes, small_tokenizer: Tokenizer) -> None:
     assert small_tokenizer.fingerprint == Tokenizer.load(small_model).fingerprint
+    assert identify(small_model) == TokenizerIdentity(small_tokenizer.size, small_tokenizer.fingerprint)
     assert len(small_tokenizer.fingerprint) == 64
     assert small_tokenizer.pieces([small_tokenizer.size - 1]) == ["<mask>"]
     with pytest.raises(IndexError):
