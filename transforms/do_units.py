@@ -17,7 +17,7 @@ from schemas.manifest import Receipt
 from transforms.monitor import Monitor
 from transforms.storage import WORK, Storage
 
-# Units make many small objects and hardly a cycle of them: the search for cycles after each 700 took a tenth of their time.
+# Units make many small objects and hardly any cycles: to look for them each 700 objects took a tenth of the time.
 RARELY = (100_000, 20, 100)
 ALL_LANGUAGES = "all"  # the language of a unit that concerns every language
 
