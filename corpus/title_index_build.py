@@ -31,7 +31,7 @@ from corpus.title_index import (
     hash_titles,
 )
 from corpus.title_index_write import TitleIndexWriter
-from corpus.title_rows import TitleRows, part_of_hashes
+from corpus.title_rows import TitleRows, part_of_hashes, title_items
 from schemas.records import PageTitle
 
 COUNTS = {
@@ -65,7 +65,7 @@ def build_title_index(
     pages: Iterable[PageTitle] = (),
     *,
     items_by_page: Iterable[PageItem | DisambiguationPage] = (),
-    items_by_title: Mapping[str, Iterable[tuple[str, int]]] | None = None,
+    items_by_title: Mapping[str, Iterable[pa.RecordBatch]] | None = None,
     redirects: Iterable[RedirectRow] = (),
     langlinks: Iterable[LangLink] = (),
     hash_titles: HashTitles = hash_titles,
@@ -78,7 +78,8 @@ def build_title_index(
         directory: for the index alone. It is one when its header is written, last.
         pages: articles and redirects of the main namespace, in any order.
         items_by_page: page_props; preferred to all other items.
-        items_by_title: source -> (title, QID) of this wiki's main namespace; sources in order of preference.
+        items_by_title: source -> titles of this wiki's main namespace and their items, as
+            corpus.title_rows.TitleRows.add_titles takes them; sources in order of preference.
         redirects: they override what the dump says of the same page, and complete it.
         langlinks: kept with the pages' own interlanguage links for `corpus.carry_items`.
         hash_titles: another hash function, for tests.
@@ -117,7 +118,7 @@ def write_layer(directory: Path, name: str, items: Iterable[tuple[str, int]]) ->
         As `build_title_index`.
     """
     with scratch_folder(directory / f"{name}.part") as folder:
-        counts = build_title_index(folder / name, items_by_title={name: items})
+        counts = build_title_index(folder / name, items_by_title={name: title_items(items)})
         shutil.rmtree(directory / name, ignore_errors=True)
         (folder / name).rename(directory / name)
     return counts

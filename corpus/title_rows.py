@@ -19,7 +19,7 @@ from corpus.title_index import MAX_QID, HashTitles
 from schemas.records import PageTitle
 
 BATCH_ROWS = 1 << 15
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_LONE_SURROGATE = re.compile(b"\xed[\xa0-\xbf]")  # in UTF-8
 
 _PAGE_ID, _QID = pa.field("page_id", pa.int64()), pa.field("qid", pa.uint32())
 _NAME = [pa.field("hash", pa.uint64()), pa.field("title", pa.binary())]
@@ -94,16 +94,25 @@ class TitleRows:
             languages, titles = [link.language for link in batch], [link.title for link in batch]
             self._page_links.add(_rows(LINKS, page_ids, languages, titles), page_ids % PARTS)
 
-    def add_titles(self, source: int, items: Iterable[tuple[str, int]]) -> None:
-        """Adds (title, QID) of a source: 1 for the most preferred, and so on."""
-        for batch in _batches((title, qid) for title, qid in items if self._in_range(qid) and self._is_text(title)):
-            titles, n = [title.encode() for title, _ in batch], len(batch)
-            hashes, no = self._hash(titles), np.zeros(n, bool)
+    def add_titles(self, source: int, items: Iterable[pa.RecordBatch]) -> None:
+        """Adds titles and items of a source: 1 for the most preferred, and so on.
+
+        Args:
+            items: batches of schemas.items.TITLE_ITEMS, or of `title_items`.
+        """
+        for batch in items:
+            qids = batch["item"].to_numpy()
+            usable = (qids > 0) & (qids <= MAX_QID)
+            self._counts["qid_out_of_range"] += int(np.count_nonzero(~usable))
+            if batch["title"].type == pa.binary():
+                usable &= self._are_text(batch["title"], usable)
+            titles, qids = batch["title"].filter(pa.array(usable)).cast(pa.binary()), qids[usable]
+            hashes, n, no = self._hash(titles.to_pylist()), len(titles), np.zeros(len(titles), bool)
             constant = [np.full(n, source, np.uint8), no, np.zeros(n, np.int64)]
             target = [np.zeros(n, np.uint64), pa.nulls(n, pa.binary())]
-            rows = _rows(TITLES, hashes, titles, *constant, [qid for _, qid in batch], no, *target)
+            rows = _rows(TITLES, hashes, titles, *constant, qids.astype(np.uint32), no, *target)
             self.titles.add(rows, part_of_hashes(hashes))
-            self.heap_bytes += sum(map(len, titles))
+            self.heap_bytes += pc.sum(pc.binary_length(titles)).as_py() or 0
 
     def join_pages(self) -> None:
         """Brings what the tables say to the pages, and deals these out by title; counts what finds no page."""
@@ -172,11 +181,19 @@ class TitleRows:
         self._counts["qid_out_of_range"] += 1
         return False
 
-    def _is_text(self, title: str) -> bool:
-        if title.isascii() or not _LONE_SURROGATE.search(title):
-            return True
-        self._counts["not_unicode"] += 1
-        return False
+    def _are_text(self, titles: pa.BinaryArray, usable: npt.NDArray[np.bool]) -> npt.NDArray[np.bool]:
+        """Which titles have no lone surrogate; of the usable ones the others are counted."""
+        text = np.array([not _LONE_SURROGATE.search(title) for title in titles.to_pylist()], bool)
+        self._counts["not_unicode"] += int(np.count_nonzero(usable & ~text))
+        return text
+
+
+def title_items(pairs: Iterable[tuple[str, int]]) -> Iterator[pa.RecordBatch]:
+    """(title, QID) as columns; titles as bytes, since a service's answer may hold what is no Unicode."""
+    for batch in _batches(pairs):
+        titles = [title.encode("utf-8", "surrogatepass") for title, _ in batch]
+        qids = [min(qid, MAX_QID + 1) for _, qid in batch]
+        yield pa.record_batch([pa.array(titles, pa.binary()), pa.array(qids, pa.int64())], names=["title", "item"])
 
 
 def part_of_hashes(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

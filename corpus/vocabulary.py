@@ -262,6 +262,8 @@ def label_of_title(title: str) -> str:
 
     Wikidata's labels leave it out likewise (www.wikidata.org/wiki/Help:Label, "Disambiguation information").
     """
+    if not title.endswith((")", "）")):
+        return title
     found = _DISAMBIGUATION.search(title)
     return title[: found.start()].rstrip() or title if found else title
 

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from corpus.title_index import TitleIndex
 from corpus.title_index_build import build_title_index
+from corpus.title_rows import title_items
 from corpus.wikidata_api import WikidataApi
 from schemas.manifest import Receipt
 from transforms.do_units import Unit
@@ -47,7 +48,7 @@ class AskWikidata(Unit):
             for language, index in indexes.items():
                 with storage.write_folder(f"{index_folder(language)}/{ASKED}") as folder:
                     answers = self._answers(api, language, index, storage, monitor)
-                    built = build_title_index(folder, items_by_title={ASKED: answers})
+                    built = build_title_index(folder, items_by_title={ASKED: title_items(answers)})
                 counts[f"{language} titles given an item"] = built.get("items", 0)
             counts.update({f"wikidata {name}": n for name, n in api.counts.items()})
         layers = tuple(header_shard(storage, language, ASKED) for language in self.languages)

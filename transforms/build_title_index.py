@@ -14,6 +14,7 @@ from corpus.language_tables import any_language
 from corpus.sitelinks import LangLink, read_langlinks, read_page_props, read_redirects
 from corpus.sql_dump import open_sql
 from corpus.title_index_build import build_title_index
+from corpus.title_rows import BATCH_ROWS
 from schemas.arrow import PAGE_TITLE_ROWS
 from schemas.manifest import Receipt
 from schemas.records import PageTitle
@@ -49,7 +50,7 @@ class BuildTitleIndex(Unit):
                 folder,
                 self._pages(storage, monitor),
                 items_by_page=read_page_props(table("page_props"), skipped) if "page_props" in tables else (),
-                items_by_title={source: _items(storage, paths) for source, paths in self.items},
+                items_by_title={source: _batches(storage, paths) for source, paths in self.items},
                 redirects=read_redirects(table("redirect"), skipped) if "redirect" in tables else (),
                 langlinks=self._langlinks(table("langlinks"), skipped) if "langlinks" in tables else (),
             )
@@ -72,12 +73,7 @@ class BuildTitleIndex(Unit):
         return read_langlinks(stream, wikipedias, skipped)
 
 
-def _items(storage: Storage, paths: Iterable[str]) -> Iterator[tuple[str, int]]:
-    for batch in _batches(storage, paths):
-        yield from zip(batch["title"].to_pylist(), batch["item"].to_pylist(), strict=True)
-
-
 def _batches(storage: Storage, paths: Iterable[str]) -> Iterator[pa.RecordBatch]:
     for path in paths:
         with storage.open(path) as stream:
-            yield from read_batches(stream)
+            yield from read_batches(stream, rows=BATCH_ROWS)

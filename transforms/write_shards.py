@@ -89,11 +89,13 @@ def write_records(
     stream.rows = writer.rows
 
 
-def read_batches(stream: BinaryIO, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """A shard's record batches, one row group in memory at a time."""
+def read_batches(
+    stream: BinaryIO, columns: list[str] | None = None, rows: int = ROW_GROUP_ROWS
+) -> Iterator[pa.RecordBatch]:
+    """A shard's record batches, of so many rows at most, one row group in memory at a time."""
     with pq.ParquetFile(stream) as file:
         for group in range(file.num_row_groups):
-            yield from file.read_row_group(group, columns=columns).to_batches(max_chunksize=ROW_GROUP_ROWS)
+            yield from file.read_row_group(group, columns=columns).to_batches(max_chunksize=rows)
 
 
 def read_records(stream: BinaryIO, codec: RecordCodec[R]) -> Iterator[R]:

@@ -6,6 +6,7 @@ from corpus.resolve_links import resolve_articles
 from corpus.sitelinks import DisambiguationPage, PageItem
 from corpus.title_index import TitleIndex
 from corpus.title_index_build import build_title_index
+from corpus.title_rows import title_items
 from schemas.records import Article, Kind, Link, LinkedArticle, LinkStatus, Mention, PageTitle, Section, Span
 
 
@@ -20,7 +21,9 @@ def indexes(tmp_path: Path) -> dict[str, TitleIndex]:
     pages = [PageTitle(1, "A", None), PageTitle(2, "R", "A"), PageTitle(3, "Many", None), PageTitle(4, "Lost", "No")]
     items = [PageItem(1, 64), PageItem(3, 5), DisambiguationPage(3)]
     build_title_index(tmp_path / "en", pages, items_by_page=items)
-    build_title_index(tmp_path / "fr", [PageTitle(1, "Étoile", None)], items_by_title={"sitelinks": [("Étoile", 7)]})
+    build_title_index(
+        tmp_path / "fr", [PageTitle(1, "Étoile", None)], items_by_title={"sitelinks": title_items([("Étoile", 7)])}
+    )
     return {language: TitleIndex.open(tmp_path / language) for language in ("en", "fr")}
 
 

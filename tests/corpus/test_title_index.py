@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from corpus.sitelinks import DisambiguationPage, LangLink, PageItem, RedirectRow
 from corpus.title_index import DTYPES, Found, TitleIndex, TitleIndexError
 from corpus.title_index_build import build_title_index, write_layer
+from corpus.title_rows import title_items
 from schemas.records import PageTitle
 
 
@@ -30,8 +31,8 @@ def test_articles_and_titles_of_other_sources(tmp_path: Path) -> None:
         [article(1, "Berlin"), article(2, "Mercury"), article(3, "Nameless"), article((1 << 62) + 5, "𠀋")],
         items_by_page=[PageItem(1, 64), DisambiguationPage(2), PageItem(2, 9), PageItem((1 << 62) + 5, 7)],
         items_by_title={
-            "wb_items_per_site": [("Berlin", 65), ("Ελλάδα", 41)],
-            "wikidata": [("Ελλάδα", 1), ("東京", 1490)],
+            "wb_items_per_site": title_items([("Berlin", 65), ("Ελλάδα", 41)]),
+            "wikidata": title_items([("Ελλάδα", 1), ("東京", 1490)]),
         },
     )
     index = TitleIndex.open(tmp_path)
@@ -87,7 +88,7 @@ def test_redirects(tmp_path: Path) -> None:
         tmp_path,
         pages,
         items_by_page=[PageItem(ids[title], qid) for title, qid in items.items()],
-        items_by_title={"sitelinks": [("Known elsewhere", 5)]},
+        items_by_title={"sitelinks": title_items([("Known elsewhere", 5)])},
     )
     index = TitleIndex.open(tmp_path)
     assert dict(zip(leads, index.find(list(leads)), strict=True)) == {
@@ -167,15 +168,17 @@ def test_two_pages_of_one_title(tmp_path: Path) -> None:
 def test_an_item_of_several_titles_has_the_title_of_the_article(tmp_path: Path) -> None:
     titles = [(title, 5) for title in ("Elsewhere", "Redirect", "Article")]
     pages = [PageTitle(1, "Redirect", "Other"), article(2, "Article"), article(3, "Other")]
-    counts = build_title_index(tmp_path, pages, items_by_title={"sitelinks": titles})
+    counts = build_title_index(tmp_path, pages, items_by_title={"sitelinks": title_items(titles)})
     assert TitleIndex.open(tmp_path).titles_of([5]) == ["Article"]
     assert counts["items_of_several_titles"] == 2
 
 
 def test_rows_that_cannot_be_used_are_counted(tmp_path: Path) -> None:
-    titles = [("A", 1 << 32), ("B", 0), ("\ud800", 3), ("C", (1 << 32) - 1)]
+    titles = title_items([("A", 1 << 32), ("B", 0), ("\ud800", 3), ("C", (1 << 32) - 1)])
     items = [PageItem(1, 1 << 40), PageItem(1, 6)]
-    counts = build_title_index(tmp_path, [article(1, "P")], items_by_page=items, items_by_title={"json": titles})
+    counts = build_title_index(
+        tmp_path, [article(1, "P")], items_by_page=items, items_by_title={"json": title_items(titles)}
+    )
     assert (counts["qid_out_of_range"], counts["not_unicode"], counts["titles"]) == (3, 1, 2)
     index = TitleIndex.open(tmp_path)
     assert index.find(["\ud800", "P", "C"])[0].status == "red"
@@ -336,7 +339,7 @@ def test_against_dictionaries(
             Path(folder),
             pages,
             items_by_page=[PageItem(ids[title], qid) for title, qid in by_page.items() if title in ids],
-            items_by_title={"sitelinks": by_title.items()},
+            items_by_title={"sitelinks": title_items(by_title.items())},
             redirects=[RedirectRow(ids[title], 0, target, "", "") for title, target in table.items() if title in ids],
             **options,
         )
@@ -355,7 +358,7 @@ def test_interlanguage_links_are_kept_for_articles_without_item(tmp_path: Path) 
         tmp_path,
         pages,
         items_by_page=[PageItem(1, 1)],
-        items_by_title={"sitelinks": [("B", 2)]},
+        items_by_title={"sitelinks": title_items([("B", 2)])},
         langlinks=[LangLink(3, "de", "Cd"), LangLink(3, "fr", "Cf"), LangLink(9, "fr", "X"), LangLink(1, "de", "Ad")],
     )
     assert counts["interlanguage"] == 2
