@@ -58,8 +58,7 @@ class Section:
     heading: str
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """A wikilink of running text to an article: `text[start:end]` is its anchor, trail and prefix included."""
 
     start: int
