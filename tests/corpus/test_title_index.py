@@ -176,9 +176,7 @@ def test_an_item_of_several_titles_has_the_title_of_the_article(tmp_path: Path) 
 def test_rows_that_cannot_be_used_are_counted(tmp_path: Path) -> None:
     titles = title_items([("A", 1 << 32), ("B", 0), ("\ud800", 3), ("C", (1 << 32) - 1)])
     items = [PageItem(1, 1 << 40), PageItem(1, 6)]
-    counts = build_title_index(
-        tmp_path, [article(1, "P")], items_by_page=items, items_by_title={"json": title_items(titles)}
-    )
+    counts = build_title_index(tmp_path, [article(1, "P")], items_by_page=items, items_by_title={"json": titles})
     assert (counts["qid_out_of_range"], counts["not_unicode"], counts["titles"]) == (3, 1, 2)
     index = TitleIndex.open(tmp_path)
     assert index.find(["\ud800", "P", "C"])[0].status == "red"
