@@ -7,7 +7,8 @@ usage: python benchmarks/growth.py DUMP.xml.bz2 [--sizes 0.1,1,10] [--language e
            [--sentencepiece-model FILE]
 
 Prints, for each size in GB of XML, the seconds of each stage, MB of XML a second through `link` and through all, and
-the largest resident memory of the launcher and of a worker process, what they share counted in each.
+the largest memory of the launcher and of a worker process: its own, and all that is resident. The difference is mapped
+from files, most of it title indexes, which workers share and the system drops where it needs the room.
 """
 
 import argparse
@@ -42,6 +43,10 @@ TABLE = b"""CREATE TABLE `wb_items_per_site` (
   `ips_site_page` varbinary(310) NOT NULL
 );
 """
+COLUMNS = (
+    *("XML GB", "bzip2 GB", "link s", "vocabulary s", "examples s"),
+    *("link MB/s", "all MB/s", "launcher MB", "worker MB", "resident MB"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,7 @@ class Measured:
     seconds: dict[str, float]
     launcher: float
     worker: float
+    resident: float  # of a worker, mapped files included
 
 
 def main() -> None:
@@ -64,25 +70,25 @@ def main() -> None:
     work = asked.work or Path(tempfile.mkdtemp(prefix="mlukit-growth-"))
     head, pages = read_pages(asked.dump)
     print(f"{len(pages)} pages of {asked.dump.name}; {psutil.cpu_count()} cores; two worker processes")
-    print("| XML GB | bzip2 GB | link s | vocabulary s | examples s | link MB/s | all MB/s | launcher MB | worker MB |")
-    print("|" + " --- |" * 9)
+    print("| " + " | ".join(COLUMNS) + " |\n|" + " --- |" * len(COLUMNS))
     for size in map(float, asked.sizes.split(",")):
         dumps, output = work / f"dumps-{size}", work / f"out-{size}"
         xml, dump = make_dumps(dumps, asked.language, head, pages, int(size * 1e9))
         shutil.rmtree(output, ignore_errors=True)
         measured = measure(dumps, output, asked.language, asked.sentencepiece_model)
-        link, total = measured.seconds["link"], sum(measured.seconds.values())
-        cells = [
-            f"{xml / 1e9:.2f}",
-            f"{dump.stat().st_size / 1e9:.2f}",
-            *(f"{s:.0f}" for s in measured.seconds.values()),
-        ]
-        cells += [f"{xml / 1e6 / link:.1f}", f"{xml / 1e6 / total:.1f}"]
-        cells += [f"{measured.launcher / 1e6:.0f}", f"{measured.worker / 1e6:.0f}"]
-        print("| " + " | ".join(cells) + " |", flush=True)
+        print("| " + " | ".join(row(xml, dump.stat().st_size, measured)) + " |", flush=True)
         shutil.rmtree(output)
     if not asked.work:
         shutil.rmtree(work)
+
+
+def row(xml: int, compressed: int, measured: Measured) -> list[str]:
+    """What COLUMNS say."""
+    link, total = measured.seconds["link"], sum(measured.seconds.values())
+    sizes = [f"{xml / 1e9:.2f}", f"{compressed / 1e9:.2f}"]
+    speeds = [f"{xml / 1e6 / link:.1f}", f"{xml / 1e6 / total:.1f}"]
+    peaks = [f"{peak / 1e6:.0f}" for peak in (measured.launcher, measured.worker, measured.resident)]
+    return [*sizes, *(f"{seconds:.0f}" for seconds in measured.seconds.values()), *speeds, *peaks]
 
 
 def read_pages(dump: Path) -> tuple[bytes, list[bytes]]:
@@ -163,7 +169,7 @@ def measure(dumps: Path, output: Path, language: str, model: str | None) -> Meas
         *("--direct_running_mode=multi_processing", "--direct_num_workers=2"),
     ]
     run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    peaks = {"launcher": 0.0, "worker": 0.0}
+    peaks = {"launcher": 0.0, "worker": 0.0, "resident": 0.0}
     watcher = threading.Thread(target=watch, args=(run, peaks))
     watcher.start()
     status = run.wait()
@@ -171,7 +177,7 @@ def measure(dumps: Path, output: Path, language: str, model: str | None) -> Meas
     if status:
         raise SystemExit(f"{' '.join(command)} ended with status {status}")
     runs = json.loads((output / "run.json").read_text())["runs"]
-    return Measured({entry["stage"]: entry["seconds"] for entry in runs}, peaks["launcher"], peaks["worker"])
+    return Measured({entry["stage"]: entry["seconds"] for entry in runs}, **peaks)
 
 
 def watch(run: subprocess.Popen[bytes], peaks: dict[str, float]) -> None:
@@ -179,12 +185,19 @@ def watch(run: subprocess.Popen[bytes], peaks: dict[str, float]) -> None:
     while run.poll() is None:
         try:
             launcher = psutil.Process(run.pid)
-            peaks["launcher"] = max(peaks["launcher"], launcher.memory_info().rss)
+            peaks["launcher"] = max(peaks["launcher"], own_memory(launcher))
             for worker in launcher.children(recursive=True):
-                peaks["worker"] = max(peaks["worker"], worker.memory_info().rss)
+                peaks["worker"] = max(peaks["worker"], own_memory(worker))
+                peaks["resident"] = max(peaks["resident"], worker.memory_info().rss)
         except psutil.Error:
             pass  # it has just ended
         time.sleep(0.1)
+
+
+def own_memory(process: psutil.Process) -> int:
+    """Resident bytes without those that are mapped from files."""
+    memory = process.memory_info()
+    return int(memory.rss - memory.shared)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,134 @@
+"""Where the time goes: processor seconds of each step from a dump to examples, one after the other in this process.
+
+What all workers share is left out: sitelinks, title indexes, the vocabulary. Links get invented items, three in four.
+
+usage: python benchmarks/steps.py DUMP.xml.bz2 MODEL [--language en]
+
+Prints seconds and MB of XML a second for each step, and for all of them.
+"""
+
+import argparse
+import bz2
+import gc
+import io
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from examples import entity_ids, item
+
+from corpus.dump_files import FileInfo
+from corpus.dump_pages import read_pages
+from corpus.dump_ranges import plan_ranges
+from corpus.example_options import ExampleOptions
+from corpus.examples import make_examples, sentence_splitter
+from corpus.language import Language
+from corpus.language_tables import load_language
+from corpus.tokenizer import Tokenizer
+from schemas.arrow import EXAMPLE_ROWS, PARSED_ARTICLE_ROWS, RecordCodec
+from schemas.records import Article, ArticleText, Example, Page
+from schemas.tf_example import encode_example
+from schemas.tfrecord import TFRecordWriter
+from transforms.do_units import RARELY
+from transforms.parse_articles import parse_page
+from transforms.write_shards import R, write_records
+
+T = TypeVar("T")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dump", type=Path, help="bzip2")
+    parser.add_argument("model", type=Path, help="SentencePiece model in XLM-R's layout")
+    parser.add_argument("--language", default="en")
+    asked = parser.parse_args()
+    gc.set_threshold(*RARELY)  # as workers have it
+    language, tokenizer = load_language(asked.language), Tokenizer.load(asked.model.read_bytes())
+    steps = Steps(xml := decoded_bytes(asked.dump))
+    steps.time("(bzip2 alone, a part of the next)", lambda: decoded_bytes(asked.dump), part=True)
+    pages = steps.time("pages out of the dump", lambda: pages_of(asked.dump, language))
+    articles = steps.time("text and links out of wikitext", lambda: [parse_page(page, language)[0] for page in pages])
+    steps.time("articles to Parquet", lambda: written(PARSED_ARTICLE_ROWS, articles))
+    texts = list(map(with_items, articles))
+    paragraphs = [article.text.split("\n") for article in articles]
+    steps.time("(SentencePiece alone, a part of the next)", lambda: list(map(tokenizer.encode, paragraphs)), part=True)
+    examples = steps.time("examples out of articles", lambda: examples_of(texts, language, tokenizer))
+    steps.time("examples to Parquet", lambda: written(EXAMPLE_ROWS, examples))
+    steps.time("examples to TFRecord", lambda: tfrecord(examples))
+    print(f"{steps.total:8.2f} s {xml / 1e6 / steps.total:6.1f} MB/s  all of it")
+
+
+class Steps:
+    """Times steps."""
+
+    def __init__(self, xml: int) -> None:
+        self._xml = xml
+        self.total = 0.0
+
+    def time(self, name: str, do: Callable[[], T], part: bool = False) -> T:
+        """What `do` returns. A step that is part of another one does not count for the total."""
+        start = time.process_time()
+        result = do()
+        seconds = time.process_time() - start
+        self.total += 0 if part else seconds
+        print(f"{seconds:8.2f} s {self._xml / 1e6 / seconds:6.1f} MB/s  {name}", flush=True)
+        return result
+
+
+def decoded_bytes(dump: Path) -> int:
+    """How many bytes of XML there are."""
+    with bz2.open(dump) as stream:
+        return sum(map(len, iter(lambda: stream.read(1 << 20), b"")))
+
+
+def pages_of(dump: Path, language: Language) -> list[Page]:
+    """The articles, redirects left out."""
+    ranges = plan_ranges(language.code, [FileInfo(str(dump), dump.stat().st_size)])
+    found = (page for part in ranges for page in read_pages(lambda path: Path(path).open("rb"), part))  # noqa: SIM115
+    return [page for page in found if isinstance(page, Page) and page.redirect is None]
+
+
+def written(codec: RecordCodec[R], records: list[R]) -> int:
+    """The size of a shard."""
+    stream = io.BytesIO()
+    with write_records(stream, codec) as writer:  # type: ignore[arg-type]
+        for record in records:
+            writer.write(record)
+    return len(stream.getvalue())
+
+
+def with_items(article: Article) -> ArticleText:
+    """The article as examples are made of it, with invented items."""
+    return ArticleText(
+        language=article.language,
+        page_id=article.page_id,
+        title=article.title,
+        kind=article.kind,
+        split="train",
+        text=article.text,
+        paragraphs=article.paragraphs,
+        sections=tuple((section.start, section.heading) for section in article.sections),
+        links=tuple((link.start, link.end, item(link.target)) for link in article.links),
+    )
+
+
+def examples_of(articles: list[ArticleText], language: Language, tokenizer: Tokenizer) -> list[Example]:
+    """All examples of the articles."""
+    options = ExampleOptions()
+    splitter = sentence_splitter(language.code, options)
+    batches = (make_examples(article, splitter, tokenizer, entity_ids, options) for article in articles)
+    return [example for batch in batches for example in batch.examples]
+
+
+def tfrecord(examples: list[Example]) -> int:
+    """The size of a shard."""
+    stream = io.BytesIO()
+    with TFRecordWriter(stream) as writer:
+        for example in examples:
+            writer.write(encode_example(example))
+    return len(stream.getvalue())
+
+
+if __name__ == "__main__":
+    main()
