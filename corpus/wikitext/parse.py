@@ -18,7 +18,7 @@ from corpus.wikitext.tables import strip_tables
 from corpus.wikitext.template_table import load_template_table
 from corpus.wikitext.templates import TemplateReader
 from corpus.wikitext.variants import resolve_variants
-from corpus.wikitext.wikilinks import LinkReader, title_of
+from corpus.wikitext.wikilinks import LinkReader
 
 MAX_CHARACTERS = 8_000_000  # MediaWiki's own limit is 2 MiB
 
@@ -79,7 +79,7 @@ def _outside(links: LinkReader, dropped: list[str]) -> int:
         if ":" not in target:
             count += not target.startswith("#")
             continue
-        title = title_of(target, links.language)
+        title = normalise_title(target, links.language)
         if title is None:
             continue
         if title.namespace == 0 and title.language is not None:

@@ -3,11 +3,11 @@
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache
 from urllib.parse import unquote
 
 from corpus.language import Language
-from corpus.titles import MAX_BYTES, USUAL, Title, normalise_title, usual_title
+from corpus.titles import USUAL, Title, normalise_title, usual_title
 from corpus.wikitext.external_links import STARTS_WITH_PROTOCOL
 from corpus.wikitext.markers import BLOCK, BREAK, HOLE, LINK, LINK_END, LINK_TEXT, TAG, TAG_END
 from corpus.wikitext.quotes import strip_quotes
@@ -15,21 +15,6 @@ from corpus.wikitext.quotes import strip_quotes
 _FILE, _CATEGORY, _MEDIA = 6, 14, -2
 _LONGEST_PREFIX = 64  # characters
 _SPACES = " \n\t" + BREAK + BLOCK
-
-
-@lru_cache(maxsize=1 << 14)
-def _title_of(target: str, language: Language) -> Title | None:
-    return normalise_title(target, language)
-
-
-def title_of(target: str, language: Language) -> Title | None:
-    """The page that `[[target]]` leads to; the same few titles are linked again and again, so they are remembered."""
-    return _title_of(target, language) if len(target) <= MAX_BYTES else normalise_title(target, language)
-
-
-def forget_titles() -> None:
-    """Forget the titles that are remembered; a measurement begins so."""
-    _title_of.cache_clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +94,7 @@ class LinkReader:
         """A piece without "]]": a picture whose caption has links, or text. Where to go on."""
         piece = pieces[number - 1]
         target, pipe, label = piece.partition("|")
-        title = title_of(target, self.language) if pipe and number - 1 != self.dead else None
+        title = normalise_title(target, self.language) if pipe and number - 1 != self.dead else None
         if title is None or title.namespace != _FILE or title.leading_colon:
             out.append("[[" + piece)
             return number
@@ -133,7 +118,7 @@ class LinkReader:
             shown += "]"
             rest = rest[1:]
         label = shown if pipe else None
-        title = title_of(target, self.language)
+        title = normalise_title(target, self.language)
         if title is None:
             return self._no_title(target, label, rest, out)
         if ":" in target or target.startswith("//"):
