@@ -30,7 +30,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -39,6 +39,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from corpus.dump_files import FileInfo
 from corpus.dump_pages import read_pages
@@ -48,9 +49,11 @@ from corpus.examples import make_examples, sentence_splitter
 from corpus.language_tables import load_language
 from corpus.tokenizer import Tokenizer
 from corpus.wikitext.parse import parse_wikitext
+from schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS
 from schemas.records import LinkedArticle, Mention, Page
 
 ROUNDS = 3
+TOGETHER = 100  # articles
 EXACT = ExampleOptions(mluke_exact=True)
 
 
@@ -110,14 +113,10 @@ def item(title: str) -> int:
     return 1 + int.from_bytes(hashlib.sha256(title.encode()).digest()[:3])
 
 
-def entity_id(qid: int) -> int:
-    """An invented entity id; -1 for one item in four."""
-    return qid + 3 if qid % 4 else -1
-
-
-def entity_ids(qids: Sequence[int]) -> Any:
-    """The same of several."""
-    return np.array([entity_id(qid) for qid in qids], np.int32)
+def entity_ids(qids: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+    """Invented entity ids; -1 for one item in four."""
+    numbers = np.asarray(qids, np.int64)
+    return np.where(numbers % 4, numbers + 3, -1).astype(np.int32)
 
 
 def measure(job: Callable[[], Any]) -> float:
@@ -132,8 +131,9 @@ def measure(job: Callable[[], Any]) -> float:
 
 def our_examples(articles: list[LinkedArticle], language: str, tokenizer: Tokenizer, options: ExampleOptions) -> None:
     splitter = sentence_splitter(language, options)
-    for article in articles:
-        make_examples(article, splitter, tokenizer, entity_ids, options)
+    for start in range(0, len(articles), TOGETHER):
+        batch = ARTICLE_ROWS.to_batch(articles[start : start + TOGETHER])
+        make_examples(batch, splitter, tokenizer, entity_ids, options)
 
 
 @dataclass
@@ -161,10 +161,10 @@ class _DumpDB:
 
 class _Vocabulary:
     def contains(self, title: str, language: str) -> bool:
-        return entity_id(item(title)) >= 0
+        return self.get_id(title, language) >= 0
 
     def get_id(self, title: str, language: str) -> int:
-        return entity_id(item(title))
+        return int(entity_ids(np.array([item(title)]))[0])
 
 
 def luke_builder(
@@ -224,7 +224,7 @@ def compare(
             (example["word_ids"], example["entity_ids"], example["entity_position_ids"])
             for example in process(str(article.page_id))
         ]
-        batch = make_examples(article, splitter, tokenizer, entity_ids, EXACT)
+        batch = make_examples(ARTICLE_ROWS.to_batch([article]), splitter, tokenizer, entity_ids, EXACT)
         ours = [
             (
                 list(example.token_ids[1:-1]),
@@ -235,7 +235,7 @@ def compare(
                     for place in [*range(start - 1, end - 1), *[-1] * (30 - end + start)]
                 ],
             )
-            for example in batch.examples
+            for example in EXAMPLE_ROWS.to_records(batch.examples)
         ]
         total += len(theirs)
         pages[ours == theirs] += 1

@@ -13,10 +13,12 @@ import gc
 import io
 import time
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
-from examples import entity_ids, item
+import pyarrow as pa
+from examples import TOGETHER, entity_ids, item
 
 from corpus.dump_files import FileInfo
 from corpus.dump_pages import read_pages
@@ -26,13 +28,13 @@ from corpus.examples import make_examples, sentence_splitter
 from corpus.language import Language
 from corpus.language_tables import load_language
 from corpus.tokenizer import Tokenizer
-from schemas.arrow import EXAMPLE_ROWS, PARSED_ARTICLE_ROWS, RecordCodec
-from schemas.records import Article, ArticleText, Example, Page
-from schemas.tf_example import encode_example
+from schemas.arrow import ARTICLE_ROWS, EXAMPLES, PARSED_ARTICLE_ROWS
+from schemas.records import Article, LinkedArticle, Mention, Page
+from schemas.tf_example import encode_examples
 from schemas.tfrecord import TFRecordWriter
 from transforms.do_units import RARELY
 from transforms.parse_articles import parse_page
-from transforms.write_shards import R, write_records
+from transforms.write_shards import ROW_GROUP_ROWS, write_batches, write_records
 
 T = TypeVar("T")
 
@@ -49,12 +51,12 @@ def main() -> None:
     steps.time("(bzip2 alone, a part of the next)", lambda: decoded_bytes(asked.dump), part=True)
     pages = steps.time("pages out of the dump", lambda: pages_of(asked.dump, language))
     articles = steps.time("text and links out of wikitext", lambda: [parse_page(page, language)[0] for page in pages])
-    steps.time("articles to Parquet", lambda: written(PARSED_ARTICLE_ROWS, articles))
-    texts = list(map(with_items, articles))
+    steps.time("articles to Parquet", lambda: articles_to_parquet(articles))
+    batches = in_batches(list(map(with_items, articles)))
     paragraphs = [article.text.split("\n") for article in articles]
     steps.time("(SentencePiece alone, a part of the next)", lambda: list(map(tokenizer.encode, paragraphs)), part=True)
-    examples = steps.time("examples out of articles", lambda: examples_of(texts, language, tokenizer))
-    steps.time("examples to Parquet", lambda: written(EXAMPLE_ROWS, examples))
+    examples = steps.time("examples out of articles", lambda: examples_of(batches, language, tokenizer))
+    steps.time("examples to Parquet", lambda: examples_to_parquet(examples))
     steps.time("examples to TFRecord", lambda: tfrecord(examples))
     print(f"{steps.total:8.2f} s {xml / 1e6 / steps.total:6.1f} MB/s  all of it")
 
@@ -89,44 +91,64 @@ def pages_of(dump: Path, language: Language) -> list[Page]:
     return [page for page in found if isinstance(page, Page) and page.redirect is None]
 
 
-def written(codec: RecordCodec[R], records: list[R]) -> int:
+def articles_to_parquet(articles: list[Article]) -> int:
     """The size of a shard."""
     stream = io.BytesIO()
-    with write_records(stream, codec) as writer:  # type: ignore[arg-type]
-        for record in records:
-            writer.write(record)
+    with write_records(stream, PARSED_ARTICLE_ROWS) as writer:  # type: ignore[arg-type]
+        for article in articles:
+            writer.write(article)
     return len(stream.getvalue())
 
 
-def with_items(article: Article) -> ArticleText:
-    """The article as examples are made of it, with invented items."""
-    return ArticleText(
+def examples_to_parquet(examples: list[pa.RecordBatch]) -> int:
+    """The size of a shard."""
+    stream = io.BytesIO()
+    with write_batches(stream, EXAMPLES, ROW_GROUP_ROWS) as writer:  # type: ignore[arg-type]
+        for batch in examples:
+            writer.write(pa.Table.from_batches([batch]))
+    return len(stream.getvalue())
+
+
+def with_items(article: Article) -> LinkedArticle:
+    """The article with invented items."""
+    links = (
+        Mention(link.start, link.end, link.language, link.target, link.target, item(link.target), "resolved")
+        for link in article.links
+    )
+    return LinkedArticle(
         language=article.language,
         page_id=article.page_id,
+        revision_id=article.revision_id,
         title=article.title,
+        qid=None,
         kind=article.kind,
         split="train",
         text=article.text,
         paragraphs=article.paragraphs,
-        sections=tuple((section.start, section.heading) for section in article.sections),
-        links=tuple((link.start, link.end, item(link.target)) for link in article.links),
+        sections=article.sections,
+        links=tuple(links),
     )
 
 
-def examples_of(articles: list[ArticleText], language: Language, tokenizer: Tokenizer) -> list[Example]:
+def in_batches(articles: list[LinkedArticle]) -> list[pa.RecordBatch]:
+    """The articles by columns, as they are read from a shard."""
+    parts = (articles[start : start + TOGETHER] for start in range(0, len(articles), TOGETHER))
+    return list(map(ARTICLE_ROWS.to_batch, parts))
+
+
+def examples_of(articles: list[pa.RecordBatch], language: Language, tokenizer: Tokenizer) -> list[pa.RecordBatch]:
     """All examples of the articles."""
     options = ExampleOptions()
     splitter = sentence_splitter(language.code, options)
-    batches = (make_examples(article, splitter, tokenizer, entity_ids, options) for article in articles)
-    return [example for batch in batches for example in batch.examples]
+    return [make_examples(batch, splitter, tokenizer, entity_ids, options).examples for batch in articles]
 
 
-def tfrecord(examples: list[Example]) -> int:
+def tfrecord(examples: list[pa.RecordBatch]) -> int:
     """The size of a shard."""
     stream = io.BytesIO()
     with TFRecordWriter(stream) as writer:
-        for example in examples:
-            writer.write(encode_example(example))
+        for example in chain.from_iterable(map(encode_examples, examples)):
+            writer.write(example)
     return len(stream.getvalue())
 
 

@@ -1,13 +1,13 @@
 """What decides how examples are made of articles."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-EntityIds: TypeAlias = Callable[[Sequence[int]], npt.NDArray[np.int32]]  # of QIDs; -1: not in the vocabulary
+EntityIds: TypeAlias = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.int32]]  # of QIDs; -1: not in the vocabulary
 
 SPECIAL_TOKENS = 2  # <s> and </s>
 

@@ -1,31 +1,38 @@
-"""Training examples of an article: its sentences packed to at most 512 tokens, with the entities linked to in them.
+"""Training examples of articles: their sentences packed to at most 512 tokens, with the entities linked to in them.
 
 As mLUKE makes them (Ri, Yamada, Tsuruoka, 2022; luke/pretraining/dataset.py of studio-ousia/luke), but nothing is lost
 on the way: a sentence goes on where a mention runs over its end, and one that is too long is cut and not dropped.
 What is left out has a reason and is counted. `ExampleOptions.mluke_exact` makes them as the reference does.
+
+Many articles are done at once, by columns; which ones are done together makes no difference to any of them.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from corpus.encode_sentences import EntityMention, Flows, Sentence, encode_sentences, merge_sentences, with_mentions
-from corpus.example_options import EntityIds, ExampleOptions
+import numpy as np
+import pyarrow as pa
+
+from corpus.article_columns import NO_ITEM, ArticleColumns, Flags, Integers, Links, Spans
+from corpus.encode_columns import EncodedSentences, Mentions, encode_columns, gather
+from corpus.encode_sentences import Flows
+from corpus.example_options import SPECIAL_TOKENS, EntityIds, ExampleOptions
 from corpus.mluke_exact import ABBREVIATION_LANGUAGES, mluke_sentences
 from corpus.sentences import SentenceSplitter
 from corpus.tokenizer import BOS_ID, EOS_ID, Tokenizer
 from corpus.vocabulary import UNKNOWN_ID
+from schemas.arrow import EXAMPLES
 from schemas.manifest import Flow
-from schemas.records import ArticleText, Example, LinkedArticle
 
 
 @dataclass(frozen=True, slots=True)
 class ExampleBatch:
-    """The examples of an article, and where its sentences and links went."""
+    """The examples of some articles, and where their sentences and links went."""
 
-    examples: tuple[Example, ...]
+    examples: pa.RecordBatch  # of `schemas.arrow.EXAMPLES`
     sentences: Flow  # entered: as they were split, those of headings and the parts of long ones included
-    mentions: Flow  # entered: the article's links
+    mentions: Flow  # entered: the articles' links
 
 
 def sentence_splitter(language: str, options: ExampleOptions) -> SentenceSplitter:
@@ -36,163 +43,197 @@ def sentence_splitter(language: str, options: ExampleOptions) -> SentenceSplitte
 
 
 def make_examples(
-    article: ArticleText | LinkedArticle,
+    articles: pa.RecordBatch,
     splitter: SentenceSplitter,
     tokenizer: Tokenizer,
     entity_ids: EntityIds,
     options: ExampleOptions,
 ) -> ExampleBatch:
-    """Makes the examples of an article.
+    """Makes the examples of articles.
 
     Args:
+        articles: of one language, with the columns of `schemas.arrow.ARTICLE_TEXTS` at least.
         splitter: see `sentence_splitter`.
         entity_ids: entity ids of QIDs, -1 for those that the vocabulary has not: `EntityVocabulary.ids_of`.
     """
-    if isinstance(article, LinkedArticle):
-        article = ArticleText.of(article)
     flows = Flows()
-    headings = _Headings(article)
-    mentions = _choose_mentions(article, headings, entity_ids, options, flows)
-    encode = _mluke_sentences if options.mluke_exact else _sentences
-    sentences = encode(article, headings, mentions, splitter, tokenizer, options, flows)
-    examples = tuple(_examples(article, _long_enough(sentences, options, flows), options, flows))
-    flows.sentences.out = sum(len(example.sentence_starts) for example in examples)
-    flows.mentions.out = sum(len(example.entity_ids) for example in examples)
+    columns = ArticleColumns.of(articles)
+    mentions = _choose_mentions(columns, entity_ids, options, flows)
+    if options.mluke_exact:
+        sentences = _mluke_sentences(articles, columns, mentions, splitter, tokenizer, options, flows)
+    else:
+        sentences = encode_columns(
+            columns, _sentences(columns, splitter, options, flows), mentions, tokenizer, options, flows
+        )
+    sentences = _long_enough(sentences, options, flows)
+    article = columns.article_of(sentences.start)
+    example = _pack(sentences.pieces, article, options.max_pieces)
+    if not options.keep_without_entities:
+        kept = np.isin(example, example[sentences.sentence])
+        if left_out := int((~kept).sum()):
+            flows.skip("in an example without entities", left_out)
+        sentences, article, example = sentences.select(kept), article[kept], example[kept]
+    flows.sentences.out = len(article)
+    examples = _examples(articles, columns, sentences, article, example, options, flows)
     return ExampleBatch(examples, flows.sentences, flows.mentions)
 
 
-class _Headings:
-    """Tells what lies in a heading."""
-
-    def __init__(self, article: ArticleText) -> None:
-        spans = sorted((start, start + len(heading)) for start, heading in article.sections)
-        self._starts = [start for start, _ in spans]
-        self._ends = [end for _, end in spans]
-
-    def __contains__(self, place: int) -> bool:
-        before = bisect_right(self._starts, place)
-        return before > 0 and place < self._ends[before - 1]
-
-
 def _choose_mentions(
-    article: ArticleText, headings: _Headings, entity_ids: EntityIds, options: ExampleOptions, flows: Flows
-) -> list[EntityMention]:
+    articles: ArticleColumns, entity_ids: EntityIds, options: ExampleOptions, flows: Flows
+) -> Mentions:
     """The links that are to be mentions, so far as the text's pieces do not matter."""
-    flows.mentions.entered = len(article.links)
-    qids = [qid for _, _, qid in article.links if qid is not None]
-    ids = iter(entity_ids(qids).tolist() if qids else ())
-    mentions = []
-    for start, end, qid in article.links:
-        entity_id = -1 if qid is None else next(ids)
-        if not options.include_headings and start in headings:
-            flows.mentions.skipped["in a heading"] += 1
-        elif "\n" in article.text[start:end]:
-            flows.mentions.skipped["over a paragraph's end"] += 1
-        elif entity_id >= 0:
-            mentions.append((start, end, entity_id))
-        elif options.include_unknown_entities:
-            mentions.append((start, end, UNKNOWN_ID))
-        else:
-            flows.mentions.skipped["no item" if qid is None else "not in the vocabulary"] += 1
-    return mentions
+    start, end, qid = articles.links
+    flows.mentions.entered = len(start)
+    entities = np.where(qid == NO_ITEM, -1, entity_ids(qid)).astype(np.int64)
+    kept = np.ones(len(start), np.bool_)
+    reasons = [
+        ("in a heading", articles.headings.around(start) & (not options.include_headings)),
+        ("over a paragraph's end", articles.over_line_feeds(Spans(start, end))),
+    ]
+    if options.include_unknown_entities:
+        entities[entities < 0] = UNKNOWN_ID
+    else:
+        reasons += [("no item", qid == NO_ITEM), ("not in the vocabulary", entities < 0)]
+    for reason, holds in reasons:
+        if left_out := int((kept & holds).sum()):
+            flows.mentions.skipped[reason] += left_out
+        kept &= ~holds
+    return Mentions(start[kept], end[kept], entities[kept])
 
 
-def _sentences(
-    article: ArticleText,
-    headings: _Headings,
-    mentions: list[EntityMention],
-    splitter: SentenceSplitter,
-    tokenizer: Tokenizer,
-    options: ExampleOptions,
-    flows: Flows,
-) -> list[Sentence]:
-    sentences = merge_sentences(article.text, splitter.spans(article.text), article.links)
-    flows.sentences.entered = len(sentences)
-    if not options.include_headings:
-        sentences = [(start, end) for start, end in sentences if start not in headings]
-        if left_out := flows.sentences.entered - len(sentences):
-            flows.skip("heading", left_out)
-    return encode_sentences(article.text, with_mentions(sentences, mentions), tokenizer, options, flows)
+def _sentences(articles: ArticleColumns, splitter: SentenceSplitter, options: ExampleOptions, flows: Flows) -> Spans:
+    split = articles.spans(map(splitter.spans, articles.texts))
+    sentences = merge_sentences(split, articles.links, articles.over_line_feeds)
+    flows.sentences.entered = len(sentences.start)
+    if options.include_headings:
+        return sentences
+    heading = articles.headings.around(sentences.start)
+    if left_out := int(heading.sum()):
+        flows.skip("heading", left_out)
+    return Spans(*(column[~heading] for column in sentences))
+
+
+def merge_sentences(sentences: Spans, links: Links, over_line_feeds: Callable[[Spans], Flags]) -> Spans:
+    """The sentences with those joined over whose border a link runs: "Dr. No" ends no sentence.
+
+    Links over the border of a paragraph join nothing, others start in a sentence.
+    """
+    starts = sentences.start
+    first, last = np.searchsorted(starts, links.start, "right"), np.searchsorted(starts, links.end)
+    over = np.flatnonzero(first < last)
+    over = over[~over_line_feeds(Spans(links.start[over], links.end[over]))]
+    inside = np.zeros(len(starts), np.bool_)  # sentences that start within a link
+    for begin, end in zip(first[over].tolist(), last[over].tolist(), strict=True):
+        inside[begin:end] = True
+    return Spans(starts[~inside], sentences.end[~np.append(inside, False)[1:]])
 
 
 def _mluke_sentences(
-    article: ArticleText,
-    headings: _Headings,
-    mentions: list[EntityMention],
+    articles: pa.RecordBatch,
+    columns: ArticleColumns,
+    mentions: Mentions,
     splitter: SentenceSplitter,
     tokenizer: Tokenizer,
     options: ExampleOptions,
     flows: Flows,
-) -> list[Sentence]:
-    paragraphs = article.paragraphs
-    if not options.include_headings:
-        paragraphs = tuple((start, end) for start, end in paragraphs if start not in headings)
-        if left_out := len(article.paragraphs) - len(paragraphs):
+) -> EncodedSentences:
+    paragraphs = articles.column("paragraphs").to_pylist()
+    article = columns.article_of(mentions.start)
+    sentences = []
+    for number, text in enumerate(columns.texts):
+        base, own = int(columns.bases[number]), article == number
+        spans = np.array([(p["start"], p["end"]) for p in paragraphs[number]], np.int64).reshape(-1, 2)
+        heading = columns.headings.around(spans[:, 0] + base) & (spans[:, 0] < spans[:, 1])
+        heading &= not options.include_headings
+        if left_out := int(heading.sum()):
             flows.sentences.entered += left_out
             flows.skip("heading", left_out)
-    return mluke_sentences(article.text, paragraphs, mentions, splitter, tokenizer, options, flows)
+        places = (mentions.start[own] - base).tolist(), (mentions.end[own] - base).tolist()
+        inside = list(zip(*places, mentions.entity_id[own].tolist(), strict=True))
+        kept = spans[~heading].tolist()
+        sentences.append(mluke_sentences(text, kept, inside, splitter, tokenizer, options, flows))
+    return EncodedSentences.of(columns, sentences)
 
 
-def _long_enough(sentences: Sequence[Sentence], options: ExampleOptions, flows: Flows) -> list[Sentence]:
+def _long_enough(sentences: EncodedSentences, options: ExampleOptions, flows: Flows) -> EncodedSentences:
     least = max(1, options.min_sentence_pieces)
-    kept = []
-    for sentence in sentences:
-        if len(sentence.ids) >= least:
-            kept.append(sentence)
-        else:
-            reason = f"under {least} pieces" if sentence.ids else "no pieces"
-            flows.skip(reason, mentions=len(sentence.mentions))
-    return kept
+    empty, short = sentences.pieces == 0, sentences.pieces < least
+    for reason, holds in (("no pieces", empty), (f"under {least} pieces", short & ~empty)):
+        if left_out := int(holds.sum()):
+            flows.skip(reason, left_out, int(holds[sentences.sentence].sum()))
+    return sentences.select(~short)
+
+
+def _pack(pieces: Integers, article: Integers, max_pieces: int) -> Integers:
+    """The number of the example that each sentence goes into: an article's in turn, as many as fit."""
+    ends = np.cumsum(pieces).tolist()
+    last_of_article = np.searchsorted(article, article, "right").tolist()
+    sentences: list[int] = []  # of each example
+    at = 0
+    while at < len(ends):
+        before = ends[at - 1] if at else 0
+        end = min(last_of_article[at], bisect_right(ends, before + max_pieces, at))
+        sentences.append(end - at)
+        at = end
+    return np.repeat(np.arange(len(sentences)), sentences)
 
 
 def _examples(
-    article: ArticleText, sentences: Sequence[Sentence], options: ExampleOptions, flows: Flows
-) -> Iterator[Example]:
-    index = 0
-    for packed in _pack(sentences, options.max_pieces):
-        if options.keep_without_entities or any(sentence.mentions for sentence in packed):
-            yield _example(article, index, packed, options, flows)
-            index += 1
-        else:
-            flows.skip("in an example without entities", len(packed))
-
-
-def _pack(sentences: Sequence[Sentence], max_pieces: int) -> Iterator[list[Sentence]]:
-    """Sentences in turn, as many as fit."""
-    packed: list[Sentence] = []
-    pieces = 0
-    for sentence in sentences:
-        if packed and pieces + len(sentence.ids) > max_pieces:
-            yield packed
-            packed, pieces = [], 0
-        packed.append(sentence)
-        pieces += len(sentence.ids)
-    if packed:
-        yield packed
-
-
-def _example(
-    article: ArticleText, index: int, sentences: Sequence[Sentence], options: ExampleOptions, flows: Flows
-) -> Example:
-    token_ids = [BOS_ID]
-    mentions = []
-    for sentence in sentences:
-        at = len(token_ids)
-        mentions += [(entity_id, at + start, at + end) for start, end, entity_id in sentence.mentions]
-        token_ids += sentence.ids
-    token_ids.append(EOS_ID)
-    if beyond := len(mentions[options.max_entities :]):
+    articles: pa.RecordBatch,
+    columns: ArticleColumns,
+    sentences: EncodedSentences,
+    article: Integers,
+    example: Integers,
+    options: ExampleOptions,
+    flows: Flows,
+) -> pa.RecordBatch:
+    """Args:
+    article, example: of each sentence; examples ascend.
+    """
+    first = np.flatnonzero(np.diff(example, prepend=-1))  # sentence of each example
+    sentence_offsets = np.append(first, len(example))
+    example = np.repeat(np.arange(len(first)), np.diff(sentence_offsets))
+    of_article = article[first]
+    tokens, token_offsets, places = _tokens(sentences, example, sentence_offsets)
+    in_example = example[sentences.sentence]
+    mention_offsets = np.searchsorted(in_example, np.arange(len(first) + 1))
+    kept = np.arange(len(in_example)) - mention_offsets[in_example] < options.max_entities
+    if beyond := int((~kept).sum()):
         flows.mentions.skipped[f"beyond {options.max_entities} entities"] += beyond
-    entities, starts, ends = zip(*mentions[: options.max_entities], strict=True) if mentions else ((), (), ())
-    return Example(
-        language=article.language,
-        page_id=article.page_id,
-        index=index,
-        split=article.split,
-        token_ids=tuple(token_ids),
-        entity_ids=entities,
-        entity_starts=starts,
-        entity_ends=ends,
-        sentence_starts=tuple(sentence.start for sentence in sentences),
-        sentence_ends=tuple(sentence.end for sentence in sentences),
+    flows.mentions.out = int(kept.sum())
+    mention_offsets = np.append(0, np.cumsum(kept))[mention_offsets]
+    at = places[sentences.sentence]
+    base = columns.bases[article]
+    lists = {
+        "token_ids": (token_offsets, tokens),
+        "entity_ids": (mention_offsets, sentences.entity_id[kept]),
+        "entity_starts": (mention_offsets, (at + sentences.mention_start)[kept]),
+        "entity_ends": (mention_offsets, (at + sentences.mention_end)[kept]),
+        "sentence_starts": (sentence_offsets, sentences.start - base),
+        "sentence_ends": (sentence_offsets, sentences.end - base),
+    }
+    index = np.arange(len(first)) - np.searchsorted(of_article, of_article)
+    made = {name: articles.column(name).take(pa.array(of_article)) for name in ("language", "page_id", "split")}
+    made |= {"index": pa.array(index, pa.int32())}
+    made |= {name: _lists(name, *column) for name, column in lists.items()}
+    return pa.RecordBatch.from_arrays([made[name] for name in EXAMPLES.names], schema=EXAMPLES)
+
+
+def _tokens(
+    sentences: EncodedSentences, example: Integers, sentence_offsets: Integers
+) -> tuple[Integers, Integers, Integers]:
+    """The ids of all examples, where each begins, and where each sentence begins in its example."""
+    before = np.append(0, np.cumsum(sentences.pieces))[sentence_offsets]  # pieces of all examples before
+    offsets = before + SPECIAL_TOKENS * np.arange(len(before))
+    tokens = np.empty(offsets[-1], np.int32)
+    words = np.ones(len(tokens), np.bool_)
+    words[offsets[:-1]] = words[offsets[1:] - 1] = False
+    tokens[offsets[:-1]], tokens[offsets[1:] - 1] = BOS_ID, EOS_ID
+    tokens[words] = gather(sentences.ids, sentences.first, sentences.pieces)
+    return tokens, offsets, np.cumsum(sentences.pieces) - sentences.pieces - before[example] + 1
+
+
+def _lists(name: str, offsets: Integers, values: Integers) -> pa.ListArray:
+    return pa.ListArray.from_arrays(
+        pa.array(offsets, pa.int32()), pa.array(values, pa.int32()), type=EXAMPLES.field(name).type
     )

@@ -8,16 +8,24 @@ stands only where that text has it. Two rules settle where a cut falls:
 
 - a `▁` belongs to the segment after it;
 - a character that normalisation makes of several (e + U+0301) belongs to the segment in which the first of them lies.
+
+Each word of a segment is split by itself, as Hugging Face's tokenizers do it. No piece reaches over a `▁`, so this
+is SentencePiece's own split but for ties: "...." is ". ..." or "... .", and SentencePiece takes the one or the other by
+how the sums of all that stands before happen to be rounded (one sentence in 5,000 of English).
 """
 
 import hashlib
+import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from functools import partial
+from itertools import chain, islice, pairwise
 from typing import Self
 
 import sentencepiece
+
+from corpus.word_pieces import WordPieces
 
 BOS_ID, PAD_ID, EOS_ID, UNK_ID = range(4)  # <s>, <pad>, </s>, <unk>: fairseq's order, which XLM-R was trained in
 SPECIAL_PIECES = ("<s>", "<pad>", "</s>", "<unk>")
@@ -28,7 +36,9 @@ _FIRST_PIECES = ["<unk>", "<s>", "</s>"]  # at ids 0 to 2 of an XLM-R model file
 # sentencepiece_model.proto: ModelProto.pieces = 1, .normalizer_spec = 3; SentencePiece.piece = 1, .score = 2, .type = 3
 _PIECE_TAG = 0x0A
 _UNKNOWN, _CONTROL, _USER_DEFINED, _BYTE = 2, 3, 4, 6
+_WORD = re.compile(f"{WORD_START}?[^{WORD_START}]+|{WORD_START}")
 _UNSUITABLE = {_USER_DEFINED: "a user-defined symbol", _BYTE: "a byte piece (byte_fallback)"}
+_NMT_NFKC = b"\x0a\x08nmt_nfkc"  # NormalizerSpec.name = 1
 # a second normalizer_spec, which protobuf merges into the first: precompiled_charsmap "", add_dummy_prefix and
 # remove_extra_whitespaces false
 _NORMALISE_NOTHING = bytes([0x1A, 6, 0x12, 0, 0x18, 0, 0x20, 0])
@@ -61,6 +71,7 @@ class Tokenizer:
     _prefix: str  # what normalising puts before a text that stays as it is
     _normalizer: sentencepiece.SentencePieceNormalizer
     _processor: sentencepiece.SentencePieceProcessor  # takes normalised text; its ids are those written
+    words: WordPieces | None  # as `_encode_words` encodes them; None where words cannot be split alone
 
     @classmethod
     def load(cls, model: bytes, *, checked: bool = False) -> Self:
@@ -78,7 +89,10 @@ class Tokenizer:
         processor = sentencepiece.SentencePieceProcessor(model_proto=_in_written_order(model))
         normalizer = sentencepiece.SentencePieceNormalizer(model_proto=model)
         prefix = normalizer.normalize("x").removesuffix("x")
-        return cls(len(processor) + 1, hashlib.sha256(model).hexdigest(), prefix, normalizer, processor)
+        words = None
+        if _splits_words(model, normalizer, processor):
+            words = WordPieces(partial(_encode_words, normalizer, processor))
+        return cls(len(processor) + 1, hashlib.sha256(model).hexdigest(), prefix, normalizer, processor, words)
 
     @property
     def mask_id(self) -> int:
@@ -95,7 +109,7 @@ class Tokenizer:
         return normalised
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """The ids of each text, without <s> and </s>."""
+        """The ids of each text, without <s> and </s>: SentencePiece's own, for the text as a whole."""
         return self._encode_normalised(self._normalizer.normalize(list(texts)))
 
     def encode_segments(self, texts: Sequence[str], cuts: Sequence[Sequence[int]]) -> list[list[list[int]]]:
@@ -114,8 +128,13 @@ class Tokenizer:
                 segments += _cut(normalised, self._places(text, normalised, text_cuts))
             else:
                 segments.append(normalised)
-        ids = iter(self._encode_normalised(segments))
+        ids = iter(self._encode_by_words(segments) if self.words else self._encode_normalised(segments))
         return [list(islice(ids, len(text_cuts) + 1)) for text_cuts in cuts]
+
+    def _encode_by_words(self, segments: Sequence[str]) -> list[list[int]]:
+        words = [_WORD.findall(segment) for segment in segments]
+        ids = iter(self._encode_normalised(list(chain.from_iterable(words))))
+        return [list(chain.from_iterable(islice(ids, len(of_segment)))) for of_segment in words]
 
     def _places(self, text: str, normalised: str, cuts: Sequence[int]) -> list[int]:
         """Where in the normalised text the cuts of the text fall."""
@@ -154,6 +173,30 @@ def _cut(normalised: str, places: Sequence[int]) -> list[str]:
     """The segments between the places; a `▁` before one of them belongs to the segment after it."""
     cuts = [place - 1 if normalised[place - 1 : place] == WORD_START else place for place in places]
     return [normalised[start:end] for start, end in pairwise((0, *cuts, len(normalised)))]
+
+
+def _splits_words(
+    model: bytes,
+    normalizer: sentencepiece.SentencePieceNormalizer,
+    processor: sentencepiece.SentencePieceProcessor,
+) -> bool:
+    """Whether words can be normalised and split by themselves: the rules are SentencePiece's nmt_nfkc, none of which
+    reaches over a space, runs of spaces become one `▁` each, and no piece has a `▁` within it."""
+    if _NMT_NFKC not in model or normalizer.normalize(" x  ﬁ ") != "▁x▁fi":
+        return False
+    return all(processor.id_to_piece(i).find(WORD_START, 1) < 0 for i in range(len(processor)))
+
+
+def _encode_words(
+    normalizer: sentencepiece.SentencePieceNormalizer,
+    processor: sentencepiece.SentencePieceProcessor,
+    words: list[str],
+) -> list[list[int]]:
+    """The ids of words as they are written; one with a space before it goes on a word that was cut."""
+    normalised = normalizer.normalize(words)
+    bare = [text[1:] if word[0] == " " else text for word, text in zip(words, normalised, strict=True)]
+    ids: list[list[int]] = processor.encode(bare, num_threads=1)
+    return ids
 
 
 def _check_layout(model: bytes) -> int:

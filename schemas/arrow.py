@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from schemas.records import (
     Article,
-    ArticleText,
     Entity,
     Example,
     Failure,
@@ -97,18 +96,10 @@ ARTICLES = pa.schema(
     ]
 )
 
-ARTICLE_TEXTS = pa.schema(  # of the columns of ARTICLES, and of their fields
-    [
-        _LANGUAGE,
-        _PAGE_ID,
-        _TITLE,
-        _required("kind", pa.string()),
-        _required("split", pa.string()),
-        _required("text", pa.string()),
-        _PARAGRAPHS,
-        _structs("sections", _START, _required("heading", pa.string())),
-        _structs("links", _START, _END, _QID),
-    ]
+ARTICLE_TEXTS = (  # what examples are made of: columns of ARTICLES, and fields of them, by their paths in Parquet
+    *("language", "page_id", "title", "kind", "split", "text", "paragraphs"),
+    *(f"sections.list.element.{name}" for name in ("start", "heading")),
+    *(f"links.list.element.{name}" for name in ("start", "end", "qid")),
 )
 
 VOCABULARY = pa.schema(
@@ -227,9 +218,6 @@ _ARTICLE_PARTS: dict[str, Callable[..., Any]] = {"paragraphs": Span, "sections":
 PARSED_ARTICLE_ROWS = RecordCodec(Article, PARSED_ARTICLES, {**_ARTICLE_PARTS, "links": Link, "interlanguage": tuple})
 PAGE_TITLE_ROWS = RecordCodec(PageTitle, PAGE_TITLES, {"interlanguage": tuple})
 ARTICLE_ROWS = RecordCodec(LinkedArticle, ARTICLES, {**_ARTICLE_PARTS, "links": Mention})
-ARTICLE_TEXT_ROWS = RecordCodec(  # reads what ARTICLE_ROWS wrote
-    ArticleText, ARTICLE_TEXTS, {"paragraphs": tuple, "sections": tuple, "links": tuple}
-)
 VOCABULARY_ROWS = RecordCodec(Entity, VOCABULARY, {"counts": tuple, "titles": tuple, "labels": tuple})
 MENTION_ROWS = RecordCodec(MentionCount, MENTIONS, {})
 EXAMPLE_ROWS = RecordCodec(Example, EXAMPLES, {})

@@ -8,7 +8,7 @@ shuffles and on worker processes, which types registered as Beam rows do not.
 """
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Self, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 Kind: TypeAlias = Literal["article", "list", "disambiguation", "date", "other"]
 KINDS: tuple[Kind, ...] = ("article", "list", "disambiguation", "date", "other")
@@ -121,36 +121,6 @@ class LinkedArticle:
     paragraphs: tuple[Span, ...]
     sections: tuple[Section, ...]
     links: tuple[Mention, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ArticleText:
-    """What examples are made of: as much of a LinkedArticle as they need, in plain tuples, which are quick to read."""
-
-    language: str
-    page_id: int
-    title: str
-    kind: Kind
-    split: Split
-    text: str
-    paragraphs: tuple[tuple[int, int], ...]  # (start, end)
-    sections: tuple[tuple[int, str], ...]  # (start, heading)
-    links: tuple[tuple[int, int, int | None], ...]  # (start, end, QID)
-
-    @classmethod
-    def of(cls, article: LinkedArticle) -> Self:
-        """The part of the article."""
-        return cls(
-            article.language,
-            article.page_id,
-            article.title,
-            article.kind,
-            article.split,
-            article.text,
-            article.paragraphs,
-            tuple((section.start, section.heading) for section in article.sections),
-            tuple((link.start, link.end, link.qid) for link in article.links),
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,11 @@ wire, repeated entries of key and value (protobuf.dev/programming-guides/proto3,
 So the features stand in the order in which we add them, sorted by name, and equal examples have equal bytes.
 """
 
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 
+import pyarrow as pa
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 
 from schemas.records import Example
@@ -64,10 +67,28 @@ _Example = _example_class()
 
 def encode_example(example: Example) -> bytes:
     """The example as a serialized `tf.train.Example`; the same bytes for the same example."""
+    return _serialized([getattr(example, name) for name in FEATURES])
+
+
+def encode_examples(examples: pa.RecordBatch) -> Iterator[bytes]:
+    """What `encode_example` makes of each row of `schemas.arrow.EXAMPLES`."""
+    columns = []
+    for name in FEATURES:
+        column = examples.column(name)
+        columns.append(_slices(column) if name in INTEGER_LISTS else column.to_pylist())
+    return map(_serialized, zip(*columns, strict=True))
+
+
+def _slices(lists: pa.ListArray) -> Iterator[list[int]]:
+    values = lists.values.to_numpy()
+    return (values[start:end].tolist() for start, end in pairwise(lists.offsets.to_pylist()))
+
+
+def _serialized(values: Iterable[Any]) -> bytes:
+    """The values of FEATURES."""
     proto = _Example()
     add = proto.features.feature.add
-    for name in FEATURES:
-        value = getattr(example, name)
+    for name, value in zip(FEATURES, values, strict=True):
         feature = add(key=name).value
         if name in STRINGS:
             feature.bytes_list.value.append(value.encode())

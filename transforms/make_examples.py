@@ -2,20 +2,25 @@
 
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import BinaryIO, ClassVar, cast
+from itertools import pairwise
+from typing import BinaryIO, ClassVar, TypeAlias, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from corpus.example_options import ExampleOptions
-from corpus.examples import make_examples, sentence_splitter
+from corpus.examples import ExampleBatch, make_examples, sentence_splitter
 from corpus.tokenizer import Tokenizer
 from corpus.vocabulary import EntityVocabulary
-from schemas.arrow import ARTICLE_TEXT_ROWS, EXAMPLE_ROWS
+from schemas.arrow import ARTICLE_TEXTS, EXAMPLES
 from schemas.manifest import Flow, Receipt, Shard
-from schemas.records import ArticleText, Example, Failure
-from schemas.tf_example import encode_example
+from schemas.records import Failure
+from schemas.tf_example import encode_examples
 from schemas.tfrecord import TFRecordWriter
 from transforms.do_units import Unit
 from transforms.monitor import Monitor
@@ -23,8 +28,11 @@ from transforms.order_vocabulary import VOCABULARY_PARQUET
 from transforms.parse_articles import failures_path
 from transforms.storage import CountingStream, Storage
 from transforms.train_tokenizer import MODEL_PATH
-from transforms.write_shards import ShardWriter, read_records, write_failures, write_records
+from transforms.write_shards import ROW_GROUP_ROWS, BatchWriter, read_batches, write_batches, write_failures
 
+Maker: TypeAlias = Callable[[pa.RecordBatch], ExampleBatch]
+
+TEXT_BYTES = 4 << 20  # of articles that are done together: their words take some 25 times as much
 _ENDINGS = {"parquet": "parquet", "tfrecord": "tfrecord.gz"}
 
 
@@ -42,42 +50,68 @@ class MakeExamples(Unit):
 
     def run(self, storage: Storage, monitor: Monitor) -> Receipt:
         """See `corpus.examples.make_examples`."""
-        tokenizer, vocabulary = _opened(storage.root, self.tokenizer, self.entities)
-        splitter = sentence_splitter(self.language, self.options)
         flows = {"articles": Flow(), "sentences": Flow(), "mentions": Flow()}
         counts: Counter[str] = Counter()
         failures: list[Failure] = []
+        make = _maker(storage, self)
         with storage.open(self.articles) as stream, _Outputs(storage, self) as outputs:
-            for article in self._articles(stream, flows["articles"], monitor):
-                try:
-                    batch = make_examples(article, splitter, tokenizer, vocabulary.ids_of, self.options)
-                except Exception:  # one article must not end the run, and its failure is recorded
-                    failures.append(_failure(article, flows["articles"]))
-                    continue
-                flows["sentences"].add(batch.sentences)
-                flows["mentions"].add(batch.mentions)
-                _count(batch.examples, flows["articles"], counts)
-                for example in batch.examples:
-                    outputs.write(example)
+            for articles in self._articles(stream, flows["articles"], monitor):
+                for number, batch in _made(articles, make, failures, flows["articles"]):
+                    flows["sentences"].add(batch.sentences)
+                    flows["mentions"].add(batch.mentions)
+                    _count(number, batch.examples, flows["articles"], counts)
+                    outputs.write(batch.examples)
         path = failures_path(self.language, self.phase, self.number)
         shards = (*outputs.shards, *write_failures(storage, path, failures))
         return Receipt(self.name, shards, flows, counts)
 
-    def _articles(self, stream: BinaryIO, flow: Flow, monitor: Monitor) -> Iterator[ArticleText]:
-        """The articles of the kinds that examples are made of."""
-        for article in read_records(stream, ARTICLE_TEXT_ROWS):
-            flow.entered += 1
-            monitor.advance(stream.tell(), pages=1)
-            if article.kind in self.kinds:
-                yield article
-            else:
-                flow.skipped[f"kind {article.kind}"] += 1
+    def _articles(self, stream: BinaryIO, flow: Flow, monitor: Monitor) -> Iterator[pa.RecordBatch]:
+        """The articles of the kinds that examples are made of, as many together as is good for memory."""
+        for group in read_batches(stream, ARTICLE_TEXTS):
+            for batch in _by_size(group):
+                flow.entered += batch.num_rows
+                monitor.advance(stream.tell(), pages=batch.num_rows)
+                wanted = pc.is_in(batch.column("kind"), pa.array(sorted(self.kinds), pa.string()))
+                for kind in batch.column("kind").filter(pc.invert(wanted)).to_pylist():
+                    flow.skipped[f"kind {kind}"] += 1
+                yield batch.filter(wanted)
 
 
-def _failure(article: ArticleText, flow: Flow) -> Failure:
+def _by_size(articles: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """The articles in parts of about so many bytes of text."""
+    begins = pc.cumulative_sum(pc.binary_length(articles.column("text"))).to_numpy() // TEXT_BYTES
+    borders = np.flatnonzero(np.diff(begins, append=-1)) + 1
+    for start, end in pairwise((0, *borders.tolist())):
+        yield articles.slice(start, end - start)
+
+
+def _maker(storage: Storage, unit: MakeExamples) -> Maker:
+    tokenizer, vocabulary = _opened(storage.root, unit.tokenizer, unit.entities)
+    splitter = sentence_splitter(unit.language, unit.options)
+    return lambda articles: make_examples(articles, splitter, tokenizer, vocabulary.ids_of, unit.options)
+
+
+def _made(
+    articles: pa.RecordBatch, make: Maker, failures: list[Failure], flow: Flow
+) -> Iterator[tuple[int, ExampleBatch]]:
+    """The number of articles and their examples; where that fails they are taken one by one, to find the bad one."""
+    try:
+        batch = make(articles)
+    except Exception:  # one article must not end the run, and its failure is recorded
+        if articles.num_rows > 1:
+            for i in range(articles.num_rows):
+                yield from _made(articles.slice(i, 1), make, failures, flow)
+        else:
+            failures.append(_failure(articles, flow))
+    else:
+        yield articles.num_rows, batch
+
+
+def _failure(article: pa.RecordBatch, flow: Flow) -> Failure:
     reason, detail = "example_error", traceback.format_exc(limit=-3)
     flow.failed[reason] += 1
-    return Failure(MakeExamples.phase, reason, article.language, article.page_id, article.title, detail)
+    language, page_id, title = (article.column(name)[0].as_py() for name in ("language", "page_id", "title"))
+    return Failure(MakeExamples.phase, reason, language, page_id, title, detail)
 
 
 @lru_cache(maxsize=1)
@@ -97,14 +131,19 @@ def _opened(root: str, model_fingerprint: str, entities_fingerprint: str) -> tup
     return tokenizer, vocabulary
 
 
-def _count(examples: tuple[Example, ...], articles: Flow, counts: Counter[str]) -> None:
-    if not examples:
-        articles.skipped["no example"] += 1
+def _count(number: int, examples: pa.RecordBatch, articles: Flow, counts: Counter[str]) -> None:
+    """Counts examples of so many articles."""
+    if not examples.num_rows:
+        articles.skipped["no example"] += number
         return
-    articles.out += 1
-    counts["examples"] += len(examples)
-    counts[f"examples {examples[0].split}"] += len(examples)
-    counts["tokens"] += sum(len(example.token_ids) for example in examples)
+    with_examples = pc.count_distinct(examples.column("page_id")).as_py()
+    articles.out += with_examples
+    if without := number - with_examples:
+        articles.skipped["no example"] += without
+    counts["examples"] += examples.num_rows
+    for split, number in Counter(examples.column("split").to_pylist()).items():
+        counts[f"examples {split}"] += number
+    counts["tokens"] += len(examples.column("token_ids").values)
 
 
 class _Outputs:
@@ -116,7 +155,7 @@ class _Outputs:
         self._paths = {name: f"{folder}.{_ENDINGS[name]}" for name in unit.formats}
         self._open = ExitStack()
         self._streams: dict[str, CountingStream] = {}
-        self._parquet: ShardWriter[Example] | None = None
+        self._parquet: BatchWriter | None = None
         self._tfrecord: TFRecordWriter | None = None
         self.shards: list[Shard] = []
 
@@ -125,19 +164,20 @@ class _Outputs:
             name: self._open.enter_context(self._storage.write(path)) for name, path in self._paths.items()
         }
         if "parquet" in self._streams:
-            self._parquet = self._open.enter_context(write_records(self._streams["parquet"], EXAMPLE_ROWS))
+            self._parquet = self._open.enter_context(write_batches(self._streams["parquet"], EXAMPLES, ROW_GROUP_ROWS))
         if "tfrecord" in self._streams:
             stream = cast(BinaryIO, self._streams["tfrecord"])
             self._tfrecord = self._open.enter_context(TFRecordWriter(stream))
         return self
 
-    def write(self, example: Example) -> None:
-        """Writes the example in each format."""
+    def write(self, examples: pa.RecordBatch) -> None:
+        """Writes examples in each format."""
         if self._parquet:
-            self._parquet.write(example)
+            self._parquet.write(pa.Table.from_batches([examples]))
         if self._tfrecord:
-            self._tfrecord.write(encode_example(example))
-            self._streams["tfrecord"].rows += 1
+            for example in encode_examples(examples):
+                self._tfrecord.write(example)
+            self._streams["tfrecord"].rows += examples.num_rows
 
     def __exit__(self, *error: object) -> None:
         self._open.__exit__(*error)  # type: ignore[arg-type]

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -7,11 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.encode_sentences import merge_sentences
+from corpus.article_columns import ArticleColumns
 from corpus.example_options import ExampleOptions
-from corpus.examples import ExampleBatch, make_examples, sentence_splitter
+from corpus.examples import merge_sentences
 from corpus.tokenizer import Tokenizer
+from schemas.arrow import ARTICLE_ROWS
+from schemas.manifest import Flow
 from schemas.records import Example, LinkedArticle, Mention, Section, Span
+from tests.corpus.made_examples import Made, examples_of
 
 KEEP_ALL = ExampleOptions(keep_without_entities=True, min_sentence_pieces=0, include_headings=True)
 
@@ -45,9 +49,9 @@ def entity_ids(qids: Any) -> Any:
     return np.array([100 + qid if qid % 2 else -1 for qid in qids], np.int32)
 
 
-def make(article: LinkedArticle, tokenizer: Tokenizer, **options: Any) -> ExampleBatch:
+def make(article: LinkedArticle, tokenizer: Tokenizer, **options: Any) -> Made:
     chosen = ExampleOptions(**options)
-    return make_examples(article, sentence_splitter(article.language, chosen), tokenizer, entity_ids, chosen)
+    return examples_of([article], tokenizer, entity_ids, chosen)
 
 
 def shown(example: Example, tokenizer: Tokenizer) -> str:
@@ -89,7 +93,7 @@ def test_no_word_starts_at_a_cut_in_japanese(xlmr: Tokenizer) -> None:
 
 def test_unknown_entities(xlmr: Tokenizer) -> None:
     article = article_of("They came back in [[May|8]] and [[June|]].")
-    assert make(article, xlmr).examples == ()
+    assert make(article, xlmr).examples == []
     [example] = make(article, xlmr, include_unknown_entities=True).examples
     assert shown(example, xlmr) == "<s> ▁They ▁came ▁back ▁in [▁May|1] ▁and [▁June|1] . </s>"
 
@@ -105,14 +109,25 @@ def test_a_sentence_goes_on_where_a_link_runs_over_its_end(xlmr: Tokenizer) -> N
     assert batch.sentences.entered == 3
 
 
-def test_merge_sentences() -> None:
-    text = "Dr. A. No ca\nme back"
-    spans = [(0, 3), (4, 6), (7, 12), (13, 20)]
-    assert merge_sentences(text, spans, [(1, 3, 1), (5, 9, None), (13, 14, 2)]) == [(0, 3), (4, 12), (13, 20)]
-    assert merge_sentences(text, spans, [(0, 9, 3)]) == [(0, 12), (13, 20)]
-    assert merge_sentences(text, spans, [(4, 6, 3), (7, 12, 4)]) == spans
-    assert merge_sentences(text, spans, [(8, 15, 3)]) == spans  # over a paragraph's end
-    assert merge_sentences("", [], [(0, 1, 5)]) == []
+@pytest.mark.parametrize(
+    ("links", "expected"),
+    [
+        ([(1, 3), (5, 9), (13, 14)], [(0, 3), (4, 12), (13, 20)]),
+        ([(0, 9)], [(0, 12), (13, 20)]),
+        ([(4, 6), (7, 12)], [(0, 3), (4, 6), (7, 12), (13, 20)]),
+        ([(8, 15)], [(0, 3), (4, 6), (7, 12), (13, 20)]),  # over a paragraph's end
+        ([], [(0, 3), (4, 6), (7, 12), (13, 20)]),
+    ],
+)
+def test_merge_sentences(links: list[tuple[int, int]], expected: list[tuple[int, int]]) -> None:
+    article = replace(
+        article_of("Dr. A. No ca\nme back"),
+        links=tuple(Mention(start, end, "en", "T", "T", 1, "resolved") for start, end in links),
+    )
+    columns = ArticleColumns.of(ARTICLE_ROWS.to_batch([article]))
+    split = columns.spans([[(0, 3), (4, 6), (7, 12), (13, 20)]])
+    merged = merge_sentences(split, columns.links, columns.over_line_feeds)
+    assert [*zip(*(column.tolist() for column in merged), strict=True)] == expected
 
 
 def test_headings_are_left_out(xlmr: Tokenizer) -> None:
@@ -258,14 +273,31 @@ OPTIONS = st.builds(
 def test_every_article_gives_sound_examples(
     small_tokenizer: Tokenizer, article: LinkedArticle, options: ExampleOptions
 ) -> None:
-    batch = make_examples(article, sentence_splitter("en", options), small_tokenizer, entity_ids, options)
+    batch = examples_of([article], small_tokenizer, entity_ids, options)
     check(article, batch, small_tokenizer, options)
+
+
+@given(st.lists(articles(), min_size=2, max_size=4), OPTIONS, st.booleans())
+@settings(max_examples=200)
+def test_articles_do_not_matter_to_each_other(
+    small_tokenizer: Tokenizer, some: list[LinkedArticle], options: ExampleOptions, exact: bool
+) -> None:
+    some = [replace(article, page_id=i) for i, article in enumerate(some)]
+    options = replace(options, mluke_exact=exact)
+    together = examples_of(some, small_tokenizer, entity_ids, options)
+    alone = [examples_of([article], small_tokenizer, entity_ids, options) for article in some]
+    assert together.examples == [example for made in alone for example in made.examples]
+    for name in ("sentences", "mentions"):
+        flow = Flow()
+        for made in alone:
+            flow.add(getattr(made, name))
+        assert getattr(together, name) == flow
 
 
 @given(articles())
 @settings(max_examples=100)
 def test_nothing_is_lost(xlmr: Tokenizer, article: LinkedArticle) -> None:
-    batch = make_examples(article, sentence_splitter("en", KEEP_ALL), xlmr, entity_ids, KEEP_ALL)
+    batch = examples_of([article], xlmr, entity_ids, KEEP_ALL)
     check(article, batch, xlmr, KEEP_ALL)
     assert not set(batch.sentences.skipped) - {"no pieces"}
     spans = [s for e in batch.examples for s in zip(e.sentence_starts, e.sentence_ends, strict=True)]
@@ -274,7 +306,7 @@ def test_nothing_is_lost(xlmr: Tokenizer, article: LinkedArticle) -> None:
     assert xlmr.encode(left_out) == [[]] * len(left_out)
 
 
-def check(article: LinkedArticle, batch: ExampleBatch, tokenizer: Tokenizer, options: ExampleOptions) -> None:
+def check(article: LinkedArticle, batch: Made, tokenizer: Tokenizer, options: ExampleOptions) -> None:
     """All that is promised of every example, but for those of `mluke_exact`."""
     assert batch.sentences.unaccounted == batch.mentions.unaccounted == 0
     assert batch.mentions.entered == len(article.links)

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from corpus.example_options import ExampleOptions
-from corpus.examples import ExampleBatch, make_examples, sentence_splitter
+from corpus.examples import sentence_splitter
 from corpus.tokenizer import Tokenizer
 from schemas.records import LinkedArticle, Mention, Section, Span
+from tests.corpus.made_examples import Made, examples_of
 
 
 def article_of(text: str, *anchors: str, language: str = "en", headings: tuple[str, ...] = ()) -> LinkedArticle:
@@ -29,15 +30,14 @@ def article_of(text: str, *anchors: str, language: str = "en", headings: tuple[s
     return LinkedArticle(language, 1, 1, "T", 5, "article", "train", text, tuple(paragraphs), sections, tuple(links))
 
 
-def make(article: LinkedArticle, tokenizer: Tokenizer, **options: Any) -> ExampleBatch:
+def make(article: LinkedArticle, tokenizer: Tokenizer, **options: Any) -> Made:
     chosen = ExampleOptions(mluke_exact=True, **options)
-    splitter = sentence_splitter(article.language, chosen)
-    batch = make_examples(article, splitter, tokenizer, lambda qids: np.array(qids, np.int32), chosen)
+    batch = examples_of([article], tokenizer, lambda qids: np.array(qids, np.int32), chosen)
     assert batch.sentences.unaccounted == batch.mentions.unaccounted == 0
     return batch
 
 
-def pieces(batch: ExampleBatch, tokenizer: Tokenizer) -> str:
+def pieces(batch: Made, tokenizer: Tokenizer) -> str:
     return " ".join(tokenizer.pieces(batch.examples[0].token_ids[1:-1]))
 
 
@@ -61,10 +61,7 @@ def test_where_words_start(article: LinkedArticle, expected: str, xlmr: Tokenize
 def test_an_unknown_character_after_a_cut_is_lost(xlmr: Tokenizer) -> None:
     article = article_of("日本の大きい会社A𠮷野家がある。", "A", language="ja")
     assert pieces(make(article, xlmr), xlmr) == "▁ 日本の 大きい 会社 A 野 家 がある 。"
-    options = ExampleOptions()
-    ours = make_examples(
-        article, sentence_splitter("ja", options), xlmr, lambda qids: np.array(qids, np.int32), options
-    )
+    ours = examples_of([article], xlmr, lambda qids: np.array(qids, np.int32), ExampleOptions())
     assert pieces(ours, xlmr) == "▁ 日本の 大きい 会社 A <unk> 野 家 がある 。"
 
 

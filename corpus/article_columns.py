@@ -1,0 +1,110 @@
+"""Articles by columns: sentences and links of many articles at once, as arrays.
+
+A place is a number of code points, counted over the texts of all articles one after the other, so that places ascend.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import NamedTuple, Self, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Integers: TypeAlias = npt.NDArray[np.int64]
+Flags: TypeAlias = npt.NDArray[np.bool_]
+
+NO_ITEM = -1
+
+
+class Links(NamedTuple):
+    """Links, ascending."""
+
+    start: Integers
+    end: Integers
+    qid: Integers  # NO_ITEM where there is none
+
+
+class Spans(NamedTuple):
+    """Stretches of text that do not overlap, ascending."""
+
+    start: Integers
+    end: Integers
+
+    def around(self, places: Integers) -> Flags:
+        """Whether each place lies in one."""
+        before = np.searchsorted(self.start, places, "right") - 1
+        return (before >= 0) & (places < np.append(self.end, 0)[before])
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleColumns:
+    """Some articles."""
+
+    texts: Sequence[str]
+    data: npt.NDArray[np.uint8]  # the texts in UTF-8, one after the other
+    bases: Integers  # where each text starts, and where the last one ends
+    headings: Spans
+    links: Links
+    _continuations: Integers  # for each byte within a character the number of characters begun before it
+
+    @classmethod
+    def of(cls, articles: pa.RecordBatch) -> Self:
+        """Args:
+        articles: with the columns text, sections (start, heading) and links (start, end, qid) of `schemas.arrow`.
+        """
+        texts = articles.column("text")
+        offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset :][: len(texts) + 1].astype(np.int64)
+        data = np.frombuffer(texts.buffers()[2] or b"", np.uint8)[offsets[0] : offsets[-1]]
+        within = np.flatnonzero((data & 0xC0) == 0x80)
+        offsets -= offsets[0]
+        bases = offsets - np.searchsorted(within, offsets)
+        links, sections = articles.column("links"), articles.column("sections")
+        fields, heads = links.flatten(), sections.flatten()
+        start, end = (_places(fields.field(name), links, bases) for name in ("start", "end"))
+        head = _places(heads.field("start"), sections, bases)
+        length = pc.utf8_length(heads.field("heading")).to_numpy()
+        order = np.argsort(head, kind="stable")
+        return cls(
+            texts.to_pylist(),
+            data,
+            bases,
+            Spans(head[order], (head + length)[order]),
+            Links(start, end, _numbers(fields.field("qid"))),
+            within - np.arange(len(within)),
+        )
+
+    def bytes_before(self, places: Integers) -> Integers:
+        """Where places lie in `data`."""
+        return places + np.searchsorted(self._continuations, places, "right")
+
+    def article_of(self, places: Integers) -> Integers:
+        """In which article each place lies; empty articles hold none."""
+        return np.searchsorted(self.bases, places, "right") - 1
+
+    def spans(self, of_each: Iterable[Sequence[tuple[int, int]]]) -> Spans:
+        """Stretches of the texts, given for each article, by columns."""
+        found = list(of_each)
+        rows = np.fromiter(chain.from_iterable(chain.from_iterable(found)), np.int64).reshape(-1, 2)
+        rows += np.repeat(self.bases[:-1], list(map(len, found)))[:, None]
+        return Spans(rows[:, 0], rows[:, 1])
+
+    def over_line_feeds(self, spans: Spans) -> Flags:
+        """Whether a line feed lies in each of some stretches of text."""
+        feeds = np.flatnonzero(self.data == 0x0A)
+        start, end = (np.searchsorted(feeds, self.bytes_before(places)) for places in spans)
+        return start < end
+
+
+def _places(starts: pa.Array, rows: pa.ListArray, bases: Integers) -> Integers:
+    lengths = rows.value_lengths().to_numpy()
+    places: Integers = starts.to_numpy().astype(np.int64) + np.repeat(bases[:-1], lengths)
+    return places
+
+
+def _numbers(qids: pa.StringArray) -> Integers:
+    numbers = pc.cast(pc.utf8_slice_codeunits(qids, 1), pa.int64())
+    filled: Integers = pc.fill_null(numbers, NO_ITEM).to_numpy()
+    return filled

@@ -1,0 +1,28 @@
+"""Articles as records in, examples as records out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from corpus.example_options import EntityIds, ExampleOptions
+from corpus.examples import make_examples, sentence_splitter
+from corpus.tokenizer import Tokenizer
+from schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS
+from schemas.manifest import Flow
+from schemas.records import Example, LinkedArticle
+
+
+@dataclass(frozen=True)
+class Made:
+    examples: list[Example]
+    sentences: Flow
+    mentions: Flow
+
+
+def examples_of(
+    articles: Sequence[LinkedArticle], tokenizer: Tokenizer, entity_ids: EntityIds, options: ExampleOptions
+) -> Made:
+    """The examples of articles of one language."""
+    splitter = sentence_splitter(articles[0].language, options)
+    batch = make_examples(ARTICLE_ROWS.to_batch(articles), splitter, tokenizer, entity_ids, options)
+    batch.examples.validate(full=True)
+    return Made(EXAMPLE_ROWS.to_records(batch.examples), batch.sentences, batch.mentions)
