@@ -9,7 +9,6 @@ LUKE's: it is the number of rows of an embedding.
 
 import hashlib
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +41,7 @@ MERGED_ENTITIES = pa.schema([pa.field("qid", pa.int64(), nullable=False), VOCABU
 _OF_FILES = MERGED_ENTITIES.append(pa.field("file", pa.int16()))
 _JSON = json.JSONEncoder(ensure_ascii=False)
 _ESCAPED = r'["\\\x00-\x1f]'
-_DISAMBIGUATION = re.compile(r"(?:\((?:[^()]|\([^()]*\))*\)|（(?:[^（）]|（[^（）]*）)*）)$")
+_DISAMBIGUATION = r"(?:\((?:[^()]|\([^()]*\))*\)|（(?:[^（）]|（[^（）]*）)*）)$"
 
 
 class VocabularyError(ValueError):
@@ -161,7 +160,7 @@ def order_vocabulary(
 ) -> Flow:
     """Puts the entities of all parts in order, gives them their ids and writes them with titles and labels.
 
-    A label is Wikidata's where there is one, else the title without its disambiguation (see `label_of_title`).
+    A label is Wikidata's where there is one, else the title without its disambiguation (see `labels_of_titles`).
 
     Args:
         parts: written by `merge_entities`, seekable; a batch of each is in memory.
@@ -223,8 +222,11 @@ def _with_names(
 ) -> pa.RecordBatch:
     """Rows of the vocabulary out of merged entities."""
     qids = rows["qid"].to_pylist()
-    titles = [titles_of(language, qids) for language in languages]
-    known = [labels_of(language, qids) if labels_of else [None] * len(qids) for language in languages]
+    titles = pa.array(chain.from_iterable(titles_of(language, qids) for language in languages), pa.string())
+    labels = labels_of_titles(titles)
+    if labels_of:
+        known = (label or None for language in languages for label in labels_of(language, qids))
+        labels = pc.coalesce(pa.array(known, pa.string()), labels)
     names = pc.binary_join_element_wise("Q", rows["qid"].combine_chunks().cast(pa.string()), "")
     columns = {
         "entity_id": np.arange(first_id, first_id + len(qids), dtype=np.int32),
@@ -233,39 +235,32 @@ def _with_names(
         "count": rows["count"].combine_chunks(),
         "counts": rows["counts"].combine_chunks(),
         "titles": _by_language("titles", languages, titles, len(qids)),
-        "labels": _by_language("labels", languages, map(_labels, known, titles), len(qids)),
+        "labels": _by_language("labels", languages, labels, len(qids)),
     }
     return pa.RecordBatch.from_pydict(columns, VOCABULARY)
 
 
-def _labels(known: Iterable[str | None], titles: Iterable[str | None]) -> list[str | None]:
-    pairs = zip(known, titles, strict=True)
-    return [label or (title and label_of_title(title)) or None for label, title in pairs]
-
-
-def _by_language(
-    column: str, languages: Sequence[str], texts: Iterable[Iterable[str | None]], entities: int
-) -> pa.ListArray:
-    """A list of (language, text) for each entity, out of the texts of all entities in each language."""
+def _by_language(column: str, languages: Sequence[str], texts: pa.StringArray, entities: int) -> pa.ListArray:
+    """A list of (language, text) for each entity, out of the texts of all entities in one language after the other."""
     kind = VOCABULARY.field(column).type
-    flat = pa.array(chain.from_iterable(texts), pa.string())
-    there = flat.is_valid().to_numpy(zero_copy_only=False).reshape(len(languages), entities)
+    there = texts.is_valid().to_numpy(zero_copy_only=False).reshape(len(languages), entities)
     of_entity, of_language = np.nonzero(there.T)
-    parts = [pa.array(languages, pa.string()).take(of_language), flat.take(of_language * entities + of_entity)]
+    parts = [pa.array(languages, pa.string()).take(of_language), texts.take(of_language * entities + of_entity)]
     pairs = pa.StructArray.from_arrays(parts, fields=list(kind.value_type))
     offsets = np.append(0, np.cumsum(np.count_nonzero(there, axis=0)))
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pairs, type=kind)
 
 
-def label_of_title(title: str) -> str:
-    """The title without a disambiguation in parentheses at its end: "Mercury (planet)" -> "Mercury".
+def labels_of_titles(titles: pa.StringArray) -> pa.StringArray:
+    """The titles without a disambiguation in parentheses at their end: "Mercury (planet)" -> "Mercury".
 
-    Wikidata's labels leave it out likewise (www.wikidata.org/wiki/Help:Label, "Disambiguation information").
+    Wikidata's labels leave it out likewise (www.wikidata.org/wiki/Help:Label, "Disambiguation information"). A title
+    that is nothing else stays.
     """
-    if not title.endswith((")", "）")):
-        return title
-    found = _DISAMBIGUATION.search(title)
-    return title[: found.start()].rstrip() or title if found else title
+    ends = pc.or_(pc.ends_with(titles, ")"), pc.ends_with(titles, "）"))
+    whole = titles.filter(ends)
+    cut = pc.utf8_rtrim_whitespace(pc.replace_substring_regex(whole, _DISAMBIGUATION, ""))
+    return pc.replace_with_mask(titles, pc.fill_null(ends, False), pc.if_else(pc.equal(cut, ""), whole, cut))
 
 
 def _write_entities(entities: pa.RecordBatch, writer: pq.ParquetWriter, jsonl: BinaryIO) -> None:

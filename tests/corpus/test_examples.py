@@ -15,6 +15,7 @@ from corpus.tokenizer import Tokenizer
 from schemas.arrow import ARTICLE_ROWS
 from schemas.manifest import Flow
 from schemas.records import Example, LinkedArticle, Mention, Section, Span
+from tests.corpus.invented_articles import articles
 from tests.corpus.made_examples import Made, examples_of
 
 KEEP_ALL = ExampleOptions(keep_without_entities=True, min_sentence_pieces=0, include_headings=True)
@@ -231,31 +232,6 @@ def test_options_that_cannot_be(options: dict[str, int], message: str) -> None:
         ExampleOptions(**options)
 
 
-CHARACTERS = st.sampled_from(
-    "aab e E ñ.?! ▁\t\u00a0\u3000\u200b\u200d\u0301\u3099\u064b\u0007ﬁ㍿´がハﾞ한ᄒ\u1161😀👩𠮷東京。กา।"
-)
-PARAGRAPH = st.text(CHARACTERS | st.characters(codec="utf-8", exclude_characters="\n"), max_size=60)
-
-
-@st.composite
-def articles(draw: st.DrawFn) -> LinkedArticle:
-    text = "\n".join(draw(st.lists(PARAGRAPH, max_size=4)))
-    places = sorted(draw(st.sets(st.integers(0, len(text)), max_size=10)))
-    links = []
-    for start, end in pairwise(places):
-        anchor = text[start:end]
-        if anchor.strip() and draw(st.booleans()):
-            start, end = end - len(anchor.lstrip()), start + len(anchor.rstrip())
-            qid = draw(st.none() | st.integers(1, 9))
-            links.append(Mention(start, end, "en", "T", "T", qid, "resolved"))
-    lines = text.split("\n")
-    starts = [sum(len(line) + 1 for line in lines[:i]) for i in range(len(lines))]
-    paragraphs = tuple(Span(start, start + len(line)) for start, line in zip(starts, lines, strict=True))
-    headings = draw(st.sets(st.sampled_from(paragraphs), max_size=1))
-    sections = tuple(Section(start, len(text), 2, text[start:end]) for start, end in headings)
-    return LinkedArticle("en", 1, 1, "T", 5, "article", "train", text, paragraphs, sections, tuple(links))
-
-
 OPTIONS = st.builds(
     ExampleOptions,
     max_tokens=st.integers(3, 40),
@@ -269,7 +245,7 @@ OPTIONS = st.builds(
 
 
 @given(articles(), OPTIONS)
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 def test_every_article_gives_sound_examples(
     small_tokenizer: Tokenizer, article: LinkedArticle, options: ExampleOptions
 ) -> None:
@@ -278,7 +254,7 @@ def test_every_article_gives_sound_examples(
 
 
 @given(st.lists(articles(), min_size=2, max_size=4), OPTIONS, st.booleans())
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_articles_do_not_matter_to_each_other(
     small_tokenizer: Tokenizer, some: list[LinkedArticle], options: ExampleOptions, exact: bool
 ) -> None:
@@ -295,7 +271,7 @@ def test_articles_do_not_matter_to_each_other(
 
 
 @given(articles())
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 def test_nothing_is_lost(xlmr: Tokenizer, article: LinkedArticle) -> None:
     batch = examples_of([article], xlmr, entity_ids, KEEP_ALL)
     check(article, batch, xlmr, KEEP_ALL)
