@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from typing import BinaryIO, Self, TypeAlias
@@ -32,6 +33,7 @@ VOCABULARY_SIZE = 1_200_000
 MIN_LANGUAGES = 3
 ROW_GROUP_ROWS = 4096
 _BATCH_ROWS = 1024  # of each part that is merged
+_NAMED_ROWS = 4 * ROW_GROUP_ROWS  # at once
 
 TextsOf: TypeAlias = Callable[[str, Sequence[int]], Sequence[str | None]]  # (language, QIDs) -> a text each, or None
 
@@ -174,12 +176,15 @@ def order_vocabulary(
     total = sum(file.metadata.num_rows for file in files)
     kept = min(total, size - len(SPECIAL_ENTITIES))
     special = [Entity(i, name, None, 0, (), (), ()) for i, name in enumerate(SPECIAL_ENTITIES)]
-    with pq.ParquetWriter(parquet, VOCABULARY, compression="zstd") as writer:
-        _write_entities(VOCABULARY_ROWS.to_batch(special), writer, jsonl)
+    with pq.ParquetWriter(parquet, VOCABULARY, compression="zstd") as writer, ThreadPoolExecutor(1) as beside:
+        writing = beside.submit(_write_entities, VOCABULARY_ROWS.to_batch(special), writer, jsonl)
         written = len(special)
         for rows in _row_groups(_in_order(files), kept):
-            _write_entities(_with_names(rows, written, sorted(languages), titles_of, labels_of), writer, jsonl)
+            named = _with_names(rows, written, sorted(languages), titles_of, labels_of)
             written += len(rows)
+            writing.result()  # one batch is written while the next is named
+            writing = beside.submit(_write_entities, named, writer, jsonl)
+        writing.result()
     skipped = Counter({"beyond the vocabulary's size": total - kept} if total > kept else {})
     return Flow(entered=total, out=kept, skipped=skipped)
 
@@ -210,7 +215,7 @@ def _row_groups(tables: Iterator[pa.Table], limit: int) -> Iterator[pa.Table]:
     """The first `limit` rows, cut anew."""
     rows = MERGED_ENTITIES.empty_table()
     while limit:
-        size = min(limit, ROW_GROUP_ROWS)
+        size = min(limit, _NAMED_ROWS)
         while rows.num_rows < size:
             rows = pa.concat_tables([rows, next(tables)])
         yield rows.slice(0, size).combine_chunks()

@@ -161,7 +161,7 @@ def test_json_lines_are_those_of_json(titles: list[str]) -> None:
 
 
 def test_titles_are_asked_for_many_items_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vocabulary, "ROW_GROUP_ROWS", 2)
+    monkeypatch.setattr(vocabulary, "_NAMED_ROWS", 2)
     asked = []
 
     def titles_of(language: str, qids: Sequence[int]) -> list[str]:
