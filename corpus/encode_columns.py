@@ -112,9 +112,8 @@ def encode_columns(
 ) -> EncodedSentences:
     """Encodes sentences as `encode_sentences` does; each mention lies in a sentence."""
     of_mention = np.searchsorted(sentences.end, mentions.start, "right")
-    together = np.zeros(len(sentences.start), np.bool_)
-    if tokenizer.words:
-        together = _without(together | True, of_mention, ~_cut_cleanly(articles, sentences, mentions, of_mention))
+    together = np.full(len(sentences.start), tokenizer.words is not None)
+    together[of_mention[~_cut_cleanly(articles, sentences, mentions, of_mention)]] = False
     chosen, with_them = np.flatnonzero(together), together[of_mention]
     encoded = _encode_together(
         articles,
@@ -124,8 +123,8 @@ def encode_columns(
         tokenizer.words,
     )
     number = encoded.mention_end - encoded.mention_start
-    unfit = (number < 1) | (number > options.max_mention_pieces)
-    fits = _without(encoded.pieces <= options.max_pieces, encoded.sentence, unfit)
+    fits = encoded.pieces <= options.max_pieces
+    fits[encoded.sentence[(number < 1) | (number > options.max_mention_pieces)]] = False
     together[chosen[~fits]] = False
     alone = _alone(articles, sentences, mentions, of_mention, ~together)
     by_article = [
@@ -133,13 +132,6 @@ def encode_columns(
         for text, ranges in zip(articles.texts, alone, strict=True)
     ]
     return encoded.select(fits).merge(EncodedSentences.of(articles, by_article))
-
-
-def _without(sentences: Flags, of_mention: Integers, unfit: Flags) -> Flags:
-    """The flags of sentences, false for those with an unfit mention."""
-    flags = sentences.copy()
-    flags[of_mention[unfit]] = False
-    return flags
 
 
 def _cut_cleanly(articles: ArticleColumns, sentences: Spans, mentions: Mentions, of_mention: Integers) -> Flags:

@@ -74,7 +74,8 @@ class MakeExamples(Unit):
                 wanted = pc.is_in(batch.column("kind"), pa.array(sorted(self.kinds), pa.string()))
                 for kind in batch.column("kind").filter(pc.invert(wanted)).to_pylist():
                     flow.skipped[f"kind {kind}"] += 1
-                yield batch.filter(wanted)
+                if (kept := batch.filter(wanted)).num_rows:
+                    yield kept
 
 
 def _by_size(articles: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

@@ -19,10 +19,14 @@ class Made:
 
 
 def examples_of(
-    articles: Sequence[LinkedArticle], tokenizer: Tokenizer, entity_ids: EntityIds, options: ExampleOptions
+    articles: Sequence[LinkedArticle],
+    tokenizer: Tokenizer,
+    entity_ids: EntityIds,
+    options: ExampleOptions,
+    rows: slice = slice(None),
 ) -> Made:
-    """The examples of articles of one language."""
+    """The examples of articles of one language; of some rows of a batch of them, where asked for."""
     splitter = sentence_splitter(articles[0].language, options)
-    batch = make_examples(ARTICLE_ROWS.to_batch(articles), splitter, tokenizer, entity_ids, options)
+    batch = make_examples(ARTICLE_ROWS.to_batch(articles)[rows], splitter, tokenizer, entity_ids, options)
     batch.examples.validate(full=True)
     return Made(EXAMPLE_ROWS.to_records(batch.examples), batch.sentences, batch.mentions)

@@ -261,7 +261,7 @@ def test_articles_do_not_matter_to_each_other(
     some = [replace(article, page_id=i) for i, article in enumerate(some)]
     options = replace(options, mluke_exact=exact)
     together = examples_of(some, small_tokenizer, entity_ids, options)
-    alone = [examples_of([article], small_tokenizer, entity_ids, options) for article in some]
+    alone = [examples_of(some, small_tokenizer, entity_ids, options, slice(i, i + 1)) for i in range(len(some))]
     assert together.examples == [example for made in alone for example in made.examples]
     for name in ("sentences", "mentions"):
         flow = Flow()

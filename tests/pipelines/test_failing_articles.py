@@ -46,3 +46,17 @@ def test_it_is_a_failure_record_and_the_others_have_their_examples(
         "page_id": broken["page_id"],
         "title": broken["title"],
     }
+
+
+def test_a_shard_without_articles_of_the_kinds(built: Path, tmp_path: Path) -> None:
+    shutil.copytree(built, tmp_path / "out")
+    storage = Storage(str(tmp_path / "out"))
+    facts = storage.read_json("examples.json")["facts"]
+    shard = next((tmp_path / "out/articles/en").glob("*.parquet"))
+    belongs_to = (facts["tokenizer"], facts["entities"])
+    formats = ("parquet", "tfrecord")
+    unit = MakeExamples("en", 0, 1, f"articles/en/{shard.name}", frozenset(), formats, ExampleOptions(), *belongs_to)
+    receipt = do_unit(unit, storage, None)
+    flow = receipt.flows["articles"]
+    assert flow.entered == sum(number for reason, number in flow.skipped.items() if reason.startswith("kind "))
+    assert [made.rows for made in receipt.shards] == [0, 0]
