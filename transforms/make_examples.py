@@ -32,7 +32,7 @@ from transforms.write_shards import ROW_GROUP_ROWS, BatchWriter, read_batches, w
 
 Maker: TypeAlias = Callable[[pa.RecordBatch], ExampleBatch]
 
-TEXT_BYTES = 4 << 20  # of articles that are done together: their words take some 25 times as much
+TEXT_BYTES = 2 << 20  # of articles that are done together: their words take some 25 times as much
 _ENDINGS = {"parquet": "parquet", "tfrecord": "tfrecord.gz"}
 
 
