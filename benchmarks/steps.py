@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pyarrow as pa
-from examples import TOGETHER, entity_ids, item
+from examples import entity_ids, in_batches, item
 
 from corpus.dump_files import FileInfo
 from corpus.dump_pages import read_pages
@@ -28,7 +28,7 @@ from corpus.examples import make_examples, sentence_splitter
 from corpus.language import Language
 from corpus.language_tables import load_language
 from corpus.tokenizer import Tokenizer
-from schemas.arrow import ARTICLE_ROWS, EXAMPLES, PARSED_ARTICLE_ROWS
+from schemas.arrow import EXAMPLES, PARSED_ARTICLE_ROWS
 from schemas.records import Article, LinkedArticle, Mention, Page
 from schemas.tf_example import encode_examples
 from schemas.tfrecord import TFRecordWriter
@@ -128,12 +128,6 @@ def with_items(article: Article) -> LinkedArticle:
         sections=article.sections,
         links=tuple(links),
     )
-
-
-def in_batches(articles: list[LinkedArticle]) -> list[pa.RecordBatch]:
-    """The articles by columns, as they are read from a shard."""
-    parts = (articles[start : start + TOGETHER] for start in range(0, len(articles), TOGETHER))
-    return list(map(ARTICLE_ROWS.to_batch, parts))
 
 
 def examples_of(articles: list[pa.RecordBatch], language: Language, tokenizer: Tokenizer) -> list[pa.RecordBatch]:
