@@ -22,6 +22,7 @@ from corpus.tokenizer import Tokenizer
 from corpus.word_pieces import Pieces, WordPieces
 
 _SPACE = 0x20
+_LIKELY = 64  # characters of a piece at most: a longer sentence is to be cut, and need not be encoded here first
 
 
 class Mentions(NamedTuple):
@@ -112,7 +113,8 @@ def encode_columns(
 ) -> EncodedSentences:
     """Encodes sentences as `encode_sentences` does; each mention lies in a sentence."""
     of_mention = np.searchsorted(sentences.end, mentions.start, "right")
-    together = np.full(len(sentences.start), tokenizer.words is not None)
+    together = sentences.end - sentences.start <= _LIKELY * options.max_pieces
+    together &= tokenizer.words is not None
     together[of_mention[~_cut_cleanly(articles, sentences, mentions, of_mention)]] = False
     chosen, with_them = np.flatnonzero(together), together[of_mention]
     encoded = _encode_together(

@@ -133,8 +133,9 @@ class Tokenizer:
 
     def _encode_by_words(self, segments: Sequence[str]) -> list[list[int]]:
         words = [_WORD.findall(segment) for segment in segments]
-        ids = iter(self._encode_normalised(list(chain.from_iterable(words))))
-        return [list(chain.from_iterable(islice(ids, len(of_segment)))) for of_segment in words]
+        different = list(dict.fromkeys(chain.from_iterable(words)))
+        ids = dict(zip(different, self._encode_normalised(different), strict=True))
+        return [list(chain.from_iterable(map(ids.__getitem__, of_segment))) for of_segment in words]
 
     def _places(self, text: str, normalised: str, cuts: Sequence[int]) -> list[int]:
         """Where in the normalised text the cuts of the text fall."""
