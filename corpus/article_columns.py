@@ -25,6 +25,7 @@ class Links(NamedTuple):
     start: Integers
     end: Integers
     qid: Integers  # NO_ITEM where there is none
+    over_feed: Flags  # whether a line feed, the border of paragraphs, lies within
 
 
 class Spans(NamedTuple):
@@ -61,6 +62,8 @@ class ArticleColumns:
         within = np.flatnonzero((data & 0xC0) == 0x80)
         offsets -= offsets[0]
         bases = offsets - np.searchsorted(within, offsets)
+        feeds = np.flatnonzero(data == 0x0A)
+        feeds -= np.searchsorted(within, feeds)
         links, sections = articles.column("links"), articles.column("sections")
         fields, heads = links.flatten(), sections.flatten()
         start, end = (_places(fields.field(name), links, bases) for name in ("start", "end"))
@@ -72,7 +75,7 @@ class ArticleColumns:
             data,
             bases,
             Spans(head[order], (head + length)[order]),
-            Links(start, end, _numbers(fields.field("qid"))),
+            Links(start, end, _numbers(fields.field("qid")), feeds.searchsorted(start) < feeds.searchsorted(end)),
             within - np.arange(len(within)),
         )
 
@@ -90,12 +93,6 @@ class ArticleColumns:
         rows = np.fromiter(chain.from_iterable(chain.from_iterable(found)), np.int64).reshape(-1, 2)
         rows += np.repeat(self.bases[:-1], list(map(len, found)))[:, None]
         return Spans(rows[:, 0], rows[:, 1])
-
-    def over_line_feeds(self, spans: Spans) -> Flags:
-        """Whether a line feed lies in each of some stretches of text."""
-        feeds = np.flatnonzero(self.data == 0x0A)
-        start, end = (np.searchsorted(feeds, self.bytes_before(places)) for places in spans)
-        return start < end
 
 
 def _places(starts: pa.Array, rows: pa.ListArray, bases: Integers) -> Integers:

@@ -2,20 +2,22 @@
 
 import unicodedata
 from functools import cache
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-Bytes = npt.NDArray[np.uint8]
-Flags = npt.NDArray[np.bool_]
+from corpus.article_columns import Flags, Integers
 
-_SPACE = 0x20
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+
+SPACE = 0x20
 _NEVER = {0x2581, 0xFFFD}  # SentencePiece's mark of a space, and what its rules take for one
 _JAMO = range(0x1100, 0x1200)  # these compose to syllables
 _SURROGATES = range(0xD800, 0xE000)
 
 
-def cuts_apart(data: Bytes, places: npt.NDArray[np.int64]) -> Flags:
+def cuts_apart(data: Bytes, places: Integers) -> Flags:
     """Whether a cut is safe under SentencePiece's NFKC rules (nmt_nfkc): next to a space, or between two characters
     that NFKC keeps, the second of which composes with nothing before it. May say no where it would be safe.
 
@@ -24,13 +26,13 @@ def cuts_apart(data: Bytes, places: npt.NDArray[np.int64]) -> Flags:
         places: of characters in it, but for the first.
     """
     before, after = data[places - 1], data[places]
-    spaced = (before == _SPACE) | (after == _SPACE)
+    spaced = (before == SPACE) | (after == SPACE)
     starts, ends = _kept()
     apart: Flags = spaced | (ends[_last_character(data, places)] & starts[_character(data, places)])
     return apart
 
 
-def _character(data: Bytes, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _character(data: Bytes, places: Integers) -> Integers:
     """The code points at the places; 0 for those beyond U+FFFF."""
     last = len(data) - 1
     first, second, third = (data[np.minimum(places + i, last)].astype(np.int64) for i in range(3))
@@ -40,7 +42,7 @@ def _character(data: Bytes, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int
     return np.select([first < 0x80, first < 0xE0, first < 0xF0], [first, of_two, of_three], 0)
 
 
-def _last_character(data: Bytes, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _last_character(data: Bytes, places: Integers) -> Integers:
     """The code points before the places."""
     starts = places - 1
     for _ in range(3):
@@ -53,7 +55,7 @@ def _kept() -> tuple[Flags, Flags]:
     """For each code point up to U+FFFF whether it may stand after a cut, and whether before one."""
     starts, ends = np.zeros(0x10000, np.bool_), np.zeros(0x10000, np.bool_)
     composed_last = set()  # characters that compose with one before them
-    for code in range(_SPACE + 1, 0x10000):
+    for code in range(SPACE + 1, 0x10000):
         if code in _SURROGATES:
             continue
         character = chr(code)

@@ -15,13 +15,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from corpus.article_columns import ArticleColumns, Flags, Integers, Spans
-from corpus.cut_places import cuts_apart
-from corpus.encode_sentences import Flows, Sentence, SentenceRange, encode_sentences
+from corpus.cut_places import SPACE, cuts_apart
+from corpus.encode_sentences import EntityMention, Flows, Sentence, SentenceRange, encode_sentences
 from corpus.example_options import ExampleOptions
 from corpus.tokenizer import Tokenizer
 from corpus.word_pieces import Pieces, WordPieces
 
-_SPACE = 0x20
 _LIKELY = 64  # characters of a piece at most: a longer sentence is to be cut, and need not be encoded here first
 
 
@@ -31,6 +30,12 @@ class Mentions(NamedTuple):
     start: Integers
     end: Integers
     entity_id: Integers
+
+    def rows(self, first: int, last: int, base: int) -> list[EntityMention]:
+        """Those from `first` to before `last`, their places counted from `base`."""
+        own = slice(first, last)
+        places = (self.start[own] - base).tolist(), (self.end[own] - base).tolist()
+        return list(zip(*places, self.entity_id[own].tolist(), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +182,7 @@ def _encode_words(
     depth = np.zeros(len(data) + 1, np.int8)
     depth[sentences.start] = 1
     depth[sentences.end] -= 1
-    text = np.cumsum(depth[:-1], dtype=np.int8).astype(np.bool_) & (data != _SPACE)
+    text = np.cumsum(depth[:-1], dtype=np.int8).astype(np.bool_) & (data != SPACE)
     border = np.zeros(len(data) + 1, np.bool_)
     border[sentences.start] = True
     goes_on = text.copy()  # the word before goes on here
@@ -223,10 +228,7 @@ def _alone(
     first, last = np.searchsorted(of_mention, rows), np.searchsorted(of_mention, rows, "right")
     columns = (article, base, sentences.start[rows] - base, sentences.end[rows] - base, first, last)
     for number, origin, start, end, from_mention, to_mention in zip(*(c.tolist() for c in columns), strict=True):
-        own = slice(from_mention, to_mention)
-        places = (mentions.start[own] - origin).tolist(), (mentions.end[own] - origin).tolist()
-        inside = list(zip(*places, mentions.entity_id[own].tolist(), strict=True))
-        ranges[number].append(SentenceRange(start, end, inside))
+        ranges[number].append(SentenceRange(start, end, mentions.rows(from_mention, to_mention, origin)))
     return ranges
 
 

@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
@@ -46,29 +46,6 @@ class Flows:
         self.sentences.skipped[reason] += sentences
         if mentions:
             self.mentions.skipped[f"sentence left out: {reason}"] += mentions
-
-
-def merge_sentences(
-    text: str, sentences: Sequence[tuple[int, int]], links: Iterable[tuple[int, int, int | None]]
-) -> list[tuple[int, int]]:
-    """The sentences with those joined over whose border a link runs: "Dr. No" ends no sentence.
-
-    Args:
-        sentences: (start, end), ascending.
-        links: (start, end, QID); those over the border of a paragraph join nothing, others start in a sentence.
-    """
-    starts = [start for start, _ in sentences]
-    inside: set[int] = set()  # sentences that start within a link
-    for start, end, _ in links:
-        first = bisect_right(starts, start)
-        if first < len(starts) and starts[first] < end and "\n" not in text[start:end]:
-            inside.update(range(first, bisect_left(starts, end)))
-    merged: list[tuple[int, int]] = []
-    for i, (start, end) in enumerate(sentences):
-        if i in inside:
-            start, _ = merged.pop()
-        merged.append((start, end))
-    return merged
 
 
 def with_mentions(sentences: Sequence[tuple[int, int]], mentions: list[EntityMention]) -> list[SentenceRange]:

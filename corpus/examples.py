@@ -8,13 +8,12 @@ Many articles are done at once, by columns; which ones are done together makes n
 """
 
 from bisect import bisect_right
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from corpus.article_columns import NO_ITEM, ArticleColumns, Flags, Integers, Links, Spans
+from corpus.article_columns import NO_ITEM, ArticleColumns, Integers, Links, Spans
 from corpus.encode_columns import EncodedSentences, Mentions, encode_columns, gather
 from corpus.encode_sentences import Flows
 from corpus.example_options import SPECIAL_TOKENS, EntityIds, ExampleOptions
@@ -82,13 +81,13 @@ def _choose_mentions(
     articles: ArticleColumns, entity_ids: EntityIds, options: ExampleOptions, flows: Flows
 ) -> Mentions:
     """The links that are to be mentions, so far as the text's pieces do not matter."""
-    start, end, qid = articles.links
+    start, end, qid, over_feed = articles.links
     flows.mentions.entered = len(start)
     entities = np.where(qid == NO_ITEM, -1, entity_ids(qid)).astype(np.int64)
     kept = np.ones(len(start), np.bool_)
     reasons = [
         ("in a heading", articles.headings.around(start) & (not options.include_headings)),
-        ("over a paragraph's end", articles.over_line_feeds(Spans(start, end))),
+        ("over a paragraph's end", over_feed),
     ]
     if options.include_unknown_entities:
         entities[entities < 0] = UNKNOWN_ID
@@ -103,7 +102,7 @@ def _choose_mentions(
 
 def _sentences(articles: ArticleColumns, splitter: SentenceSplitter, options: ExampleOptions, flows: Flows) -> Spans:
     split = articles.spans(map(splitter.spans, articles.texts))
-    sentences = merge_sentences(split, articles.links, articles.over_line_feeds)
+    sentences = merge_sentences(split, articles.links)
     flows.sentences.entered = len(sentences.start)
     if options.include_headings:
         return sentences
@@ -113,15 +112,14 @@ def _sentences(articles: ArticleColumns, splitter: SentenceSplitter, options: Ex
     return Spans(*(column[~heading] for column in sentences))
 
 
-def merge_sentences(sentences: Spans, links: Links, over_line_feeds: Callable[[Spans], Flags]) -> Spans:
+def merge_sentences(sentences: Spans, links: Links) -> Spans:
     """The sentences with those joined over whose border a link runs: "Dr. No" ends no sentence.
 
     Links over the border of a paragraph join nothing, others start in a sentence.
     """
     starts = sentences.start
     first, last = np.searchsorted(starts, links.start, "right"), np.searchsorted(starts, links.end)
-    over = np.flatnonzero(first < last)
-    over = over[~over_line_feeds(Spans(links.start[over], links.end[over]))]
+    over = (first < last) & ~links.over_feed
     inside = np.zeros(len(starts), np.bool_)  # sentences that start within a link
     for begin, end in zip(first[over].tolist(), last[over].tolist(), strict=True):
         inside[begin:end] = True
@@ -138,18 +136,17 @@ def _mluke_sentences(
     flows: Flows,
 ) -> EncodedSentences:
     paragraphs = articles.column("paragraphs").to_pylist()
-    article = columns.article_of(mentions.start)
+    borders = np.searchsorted(mentions.start, columns.bases).tolist()
     sentences = []
     for number, text in enumerate(columns.texts):
-        base, own = int(columns.bases[number]), article == number
+        base = int(columns.bases[number])
         spans = np.array([(p["start"], p["end"]) for p in paragraphs[number]], np.int64).reshape(-1, 2)
         heading = columns.headings.around(spans[:, 0] + base) & (spans[:, 0] < spans[:, 1])
         heading &= not options.include_headings
         if left_out := int(heading.sum()):
             flows.sentences.entered += left_out
             flows.skip("heading", left_out)
-        places = (mentions.start[own] - base).tolist(), (mentions.end[own] - base).tolist()
-        inside = list(zip(*places, mentions.entity_id[own].tolist(), strict=True))
+        inside = mentions.rows(borders[number], borders[number + 1], base)
         kept = spans[~heading].tolist()
         sentences.append(mluke_sentences(text, kept, inside, splitter, tokenizer, options, flows))
     return EncodedSentences.of(columns, sentences)

@@ -96,11 +96,11 @@ ARTICLES = pa.schema(
     ]
 )
 
-ARTICLE_TEXTS = (  # what examples are made of: columns of ARTICLES, and fields of them, by their paths in Parquet
+ARTICLE_TEXTS = [  # what examples are made of: columns of ARTICLES, and fields of them, by their paths in Parquet
     *("language", "page_id", "title", "kind", "split", "text", "paragraphs"),
     *(f"sections.list.element.{name}" for name in ("start", "heading")),
     *(f"links.list.element.{name}" for name in ("start", "end", "qid")),
-)
+]
 
 VOCABULARY = pa.schema(
     [

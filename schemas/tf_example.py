@@ -65,13 +65,8 @@ def _example_class() -> Any:
 _Example = _example_class()
 
 
-def encode_example(example: Example) -> bytes:
-    """The example as a serialized `tf.train.Example`; the same bytes for the same example."""
-    return _serialized([getattr(example, name) for name in FEATURES])
-
-
 def encode_examples(examples: pa.RecordBatch) -> Iterator[bytes]:
-    """What `encode_example` makes of each row of `schemas.arrow.EXAMPLES`."""
+    """Each row of `schemas.arrow.EXAMPLES` as a serialized `tf.train.Example`; the same bytes for the same row."""
     columns = []
     for name in FEATURES:
         column = examples.column(name)
@@ -103,7 +98,7 @@ def _serialized(values: Iterable[Any]) -> bytes:
 
 
 def decode_example(data: bytes) -> Example:
-    """The inverse of `encode_example`; reads what TensorFlow writes as well. Features unknown to us are ignored.
+    """One example of `encode_examples`; reads what TensorFlow writes as well. Features unknown to us are ignored.
 
     Raises:
         ExampleError: not a `tf.train.Example`, or a feature is missing, of another kind or of another length.

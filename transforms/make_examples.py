@@ -142,8 +142,7 @@ def _count(number: int, examples: pa.RecordBatch, articles: Flow, counts: Counte
     if without := number - with_examples:
         articles.skipped["no example"] += without
     counts["examples"] += examples.num_rows
-    for split, number in Counter(examples.column("split").to_pylist()).items():
-        counts[f"examples {split}"] += number
+    counts.update(f"examples {split}" for split in examples.column("split").to_pylist())
     counts["tokens"] += len(examples.column("token_ids").values)
 
 

@@ -1,6 +1,6 @@
 """Parquet shards of records: one schema, zstd, row groups bounded in rows and in bytes, the same bytes on every run."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, Generic, TypeVar, cast
 
@@ -90,12 +90,12 @@ def write_records(
 
 
 def read_batches(
-    stream: BinaryIO, columns: Sequence[str] | None = None, rows: int = ROW_GROUP_ROWS
+    stream: BinaryIO, columns: list[str] | None = None, rows: int = ROW_GROUP_ROWS
 ) -> Iterator[pa.RecordBatch]:
     """A shard's record batches, of so many rows at most, one row group in memory at a time."""
     with pq.ParquetFile(stream) as file:
         for group in range(file.num_row_groups):
-            yield from file.read_row_group(group, columns=columns and list(columns)).to_batches(max_chunksize=rows)
+            yield from file.read_row_group(group, columns=columns).to_batches(max_chunksize=rows)
 
 
 def read_records(stream: BinaryIO, codec: RecordCodec[R]) -> Iterator[R]:

@@ -127,8 +127,10 @@ def test_merge_sentences(links: list[tuple[int, int]], expected: list[tuple[int,
     )
     columns = ArticleColumns.of(ARTICLE_ROWS.to_batch([article]))
     split = columns.spans([[(0, 3), (4, 6), (7, 12), (13, 20)]])
-    merged = merge_sentences(split, columns.links, columns.over_line_feeds)
+    merged = merge_sentences(split, columns.links)
     assert [*zip(*(column.tolist() for column in merged), strict=True)] == expected
+    nothing = merge_sentences(columns.spans([[]]), columns.links)
+    assert [len(column) for column in nothing] == [0, 0]
 
 
 def test_headings_are_left_out(xlmr: Tokenizer) -> None:

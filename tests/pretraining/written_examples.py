@@ -18,7 +18,7 @@ from pretraining.example_rows import ExampleRows, offsets_of
 from schemas.arrow import EXAMPLE_ROWS, EXAMPLES, VOCABULARY_ROWS
 from schemas.manifest import MANIFEST, Flow, Shard, dump_json, folder_manifest
 from schemas.records import Entity, Example, Split
-from schemas.tf_example import encode_example
+from schemas.tf_example import encode_examples
 from schemas.tfrecord import TFRecordWriter
 from tests.small_dumps import sentencepiece_model
 
@@ -102,8 +102,8 @@ def write_shard(folder: Path, name: str, kind: str, examples: Sequence[Example],
                 file.write_batch(EXAMPLE_ROWS.to_batch(examples[first : first + group_rows]))
     else:
         with (folder / path).open("wb") as stream, TFRecordWriter(cast(BinaryIO, stream)) as writer:
-            for example in examples:
-                writer.write(encode_example(example))
+            for record in encode_examples(EXAMPLE_ROWS.to_batch(examples)):
+                writer.write(record)
     data = (folder / path).read_bytes()
     return Shard(path, len(examples), len(data), hashlib.sha256(data).hexdigest())
 

@@ -23,7 +23,7 @@ from schemas import arrow
 from schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS, FAILURE_ROWS
 from schemas.manifest import MANIFEST
 from schemas.records import KINDS, LINK_STATUSES, Example, Failure, Kind, LinkedArticle, Mention, Section, Span, Split
-from schemas.tf_example import decode_example, encode_example
+from schemas.tf_example import decode_example, encode_examples
 from schemas.tfrecord import TFRecordWriter, read_tfrecords
 
 DOCS = (Path(__file__).parents[2] / "docs/data.md").read_text()
@@ -134,8 +134,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (out / f"examples/{language}/examples-00000.tfrecord.gz").open("wb") as file,
             TFRecordWriter(file) as writer,
         ):
-            for example in EXAMPLES[language]:
-                writer.write(encode_example(example))
+            for data in encode_examples(EXAMPLE_ROWS.to_batch(EXAMPLES[language])):
+                writer.write(data)
     write_table(out / "failures/de/link-00000.parquet", FAILURE_ROWS.to_batch([FAILED]))
     write_counted(out)
     for held in {path.parent for path in out.rglob("*.parquet")}:

@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.arrow import EXAMPLE_ROWS
 from schemas.records import Example
-from schemas.tf_example import FEATURES, ExampleError, decode_example, encode_example
+from schemas.tf_example import FEATURES, ExampleError, decode_example, encode_examples
 
 EXAMPLE = Example(
     language="de",
@@ -33,6 +34,11 @@ examples = st.builds(
     sentence_starts=int32s,
     sentence_ends=int32s,
 )
+
+
+def encode_example(example: Example) -> bytes:
+    [data] = encode_examples(EXAMPLE_ROWS.to_batch([example]))
+    return data
 
 
 def entry(name: bytes, feature: bytes) -> bytes:
@@ -71,6 +77,12 @@ def test_decoding_gives_back_what_was_encoded(example: Example) -> None:
     encoded = encode_example(example)
     assert decode_example(encoded) == example
     assert encode_example(decode_example(encoded)) == encoded
+
+
+@given(st.lists(examples, max_size=4), st.integers(0, 4))
+def test_rows_do_not_matter_to_each_other(some: list[Example], first: int) -> None:
+    batch = EXAMPLE_ROWS.to_batch(some)
+    assert list(encode_examples(batch.slice(first))) == list(map(encode_example, some[first:]))
 
 
 def test_the_features_are_the_fields_of_an_example() -> None:
