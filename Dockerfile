@@ -13,7 +13,7 @@ WORKDIR /opt/mlukit
 COPY . .
 RUN pip install --no-cache-dir --constraint requirements-test.lock '.[gcp]' \
     && cd / \
-    && python -c 'import icu, apache_beam.runners.worker.sdk_worker_main, pipelines.build'
+    && python -c 'import icu, apache_beam.runners.worker.sdk_worker_main, mlukit.pipelines.build'
 
 # No USER and no ENTRYPOINT: Beam's boot program is what starts, and as root it can install what is staged with a job.
 WORKDIR /

@@ -63,10 +63,12 @@ setup(
     description="From Wikipedia dumps to multilingual entity training examples",
     license="Apache-2.0",
     python_requires=">=3.11",
-    packages=find_packages(include=["schemas*", "corpus*", "transforms*", "pipelines*", "pretraining*"]),
-    py_modules=["mlukit"],
-    package_data={"corpus": ["languages/**/*.json", "languages/**/*.toml"]},
+    packages=find_packages(include=["mlukit", "mlukit.*"]),  # the rooms are symbolic links in mlukit/, which it follows
+    package_data={
+        "mlukit": ["py.typed", "configs/*.toml"],
+        "mlukit.corpus.languages": ["**/*.json", "**/*.toml"],
+    },
     install_requires=INSTALL_REQUIRES,
     extras_require=EXTRAS_REQUIRE,
-    entry_points={"console_scripts": ["mlukit = mlukit:run"]},
+    entry_points={"console_scripts": ["mlukit = mlukit.command_line:run"]},
 )

@@ -97,7 +97,11 @@ def jobs(asked: argparse.Namespace, dump: Path, work: Path) -> dict[str, list[li
     dump_db = [str(asked.peers / "bin/wikipedia2vec"), "build-dump-db", *pool, str(dump)]
     count = [python, "-c", LUKE.format(module="utils.entity_vocab", command="build_entity_vocab"), database, vocabulary]
     count += ["--white-list", str(write_titles(dump.parent, luke / "titles"))]
-    make = [python, "-c", LUKE.format(module="pretraining.dataset", command="build_wikipedia_pretraining_dataset")]
+    make = [
+        python,
+        "-c",
+        LUKE.format(module="pretraining.dataset", command="build_wikipedia_pretraining_dataset"),
+    ]
     make += [database, str(tokenizer), vocabulary, str(luke / "examples"), "--sentence-splitter", asked.language]
     hf = [python, str(ROOT / "benchmarks/huggingface_wikipedia.py"), str(dump), str(work / "hf/text"), WORKERS]
     return {

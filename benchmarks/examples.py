@@ -41,16 +41,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from corpus.dump_files import FileInfo
-from corpus.dump_pages import read_pages
-from corpus.dump_ranges import plan_ranges
-from corpus.example_options import ExampleOptions
-from corpus.examples import make_examples, sentence_splitter
-from corpus.language_tables import load_language
-from corpus.tokenizer import Tokenizer
-from corpus.wikitext.parse import parse_wikitext
-from schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS
-from schemas.records import LinkedArticle, Mention, Page
+from mlukit.corpus.dumps.files import FileInfo
+from mlukit.corpus.dumps.pages import read_pages
+from mlukit.corpus.dumps.ranges import plan_ranges
+from mlukit.corpus.examples.make_examples import make_examples, sentence_splitter
+from mlukit.corpus.examples.options import ExampleOptions
+from mlukit.corpus.examples.tokenizer import Tokenizer
+from mlukit.corpus.languages.load import load_language
+from mlukit.corpus.wikitext.parse import parse_wikitext
+from mlukit.schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS
+from mlukit.schemas.records import LinkedArticle, Mention, Page
 
 ROUNDS = 3
 TOGETHER = 100  # articles

@@ -22,15 +22,15 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 from unittest import mock
 
-from corpus.dump_files import FileInfo
-from corpus.dump_pages import read_pages
-from corpus.dump_ranges import plan_ranges
-from corpus.language_tables import any_language
-from corpus.titles import namespace_of
-from corpus.wikitext import parse_wikitext
-from corpus.wikitext.template_table import TemplateTable
-from corpus.wikitext.templates import TemplateReader
-from schemas.records import Page
+from mlukit.corpus.dumps.files import FileInfo
+from mlukit.corpus.dumps.pages import read_pages
+from mlukit.corpus.dumps.ranges import plan_ranges
+from mlukit.corpus.languages.load import any_language
+from mlukit.corpus.titles.normalise import namespace_of
+from mlukit.corpus.wikitext import parse_wikitext
+from mlukit.corpus.wikitext.template_table import TemplateTable
+from mlukit.corpus.wikitext.templates import TemplateReader
+from mlukit.schemas.records import Page
 
 HERE = Path(__file__).resolve().parent
 PACKAGES = [

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:  # what plotting does without
-    from pretraining.config import DataConfig, Precision
-    from pretraining.examples import Corpus
+    from mlukit.pretraining.config import DataConfig, Precision
+    from mlukit.pretraining.data.dataset import Corpus
 
 Rows: TypeAlias = Mapping[str, Mapping[str, float]]  # by language, the last of which is all of them
 
@@ -57,8 +57,8 @@ def named(text: str) -> tuple[str, str]:
 def measure(asked: argparse.Namespace) -> None:
     import torch
 
-    from pretraining.config import DataConfig
-    from pretraining.examples import open_corpus
+    from mlukit.pretraining.config import DataConfig
+    from mlukit.pretraining.data.dataset import open_corpus
 
     torch.set_num_threads(asked.threads)
     data = DataConfig()
@@ -72,7 +72,7 @@ def most_frequent(corpus: "Corpus", data: "DataConfig", examples: int) -> Rows:
     """How often the masked entity is the one that the language's train examples mention most; the same masks."""
     import numpy as np
 
-    from pretraining.batches import read_rows, validation_batches
+    from mlukit.pretraining.data.batches import read_rows, validation_batches
 
     rows: dict[str, dict[str, float]] = {}
     for language in corpus.languages:
@@ -97,11 +97,11 @@ def held_out_rows(folder: Path, corpus: "Corpus", data: "DataConfig", examples: 
     """Losses and accuracies of a model, as `mlukit train` measures them."""
     import torch
 
-    from pretraining.config import RunConfig, TrainingConfig
-    from pretraining.initial_weights import initial_model
-    from pretraining.ranks import Ranks
-    from pretraining.run_folder import read_model_config
-    from pretraining.validation import held_out
+    from mlukit.pretraining.config import RunConfig, TrainingConfig
+    from mlukit.pretraining.training.initial_weights import initial_model
+    from mlukit.pretraining.training.ranks import Ranks
+    from mlukit.pretraining.training.run_folder import read_model_config
+    from mlukit.pretraining.training.validation import held_out
 
     training = TrainingConfig(precision=precision, compile=False, validation_examples=examples)
     config = RunConfig(model=read_model_config(folder), data=data, training=training)

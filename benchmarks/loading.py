@@ -32,11 +32,11 @@ from pathlib import Path
 import pyarrow as pa
 import torch
 
-from pretraining.batch import Batch
-from pretraining.batches import BatchSource, prefetch, run_capacities
-from pretraining.config import DataConfig
-from pretraining.examples import open_corpus
-from schemas.manifest import MANIFEST, dump_json
+from mlukit.pretraining.config import DataConfig
+from mlukit.pretraining.data.batch import Batch
+from mlukit.pretraining.data.batches import BatchSource, prefetch, run_capacities
+from mlukit.pretraining.data.dataset import open_corpus
+from mlukit.schemas.manifest import MANIFEST, dump_json
 
 
 def main() -> None:

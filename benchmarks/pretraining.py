@@ -15,8 +15,8 @@ Each contestant runs in a process of its own, on a CPU in one thread. What is pr
 
 - words/s: real words (no padding; entities not counted) of micro-batches, forward and backward, and of one update of
   the optimizer for 2,048 examples; on a CPU by the processor's time, so that other work beside it matters less;
-- MFU: model FLOPs utilisation, of `pretraining.flops`: what the model needs on these examples in the best case, the
-  same for all three, by what the device can do in bfloat16; no number where that is not known;
+- MFU: model FLOPs utilisation, of `training.flops`: what the model needs on these examples in the best case,
+  the same for all three, by what the device can do in bfloat16; no number where that is not known;
 - memory: on CUDA, the most that PyTorch had allocated; on a CPU, the most that the process had in memory.
 
 A micro-batch that does not fit into the device's memory is halved until it does. docs/pretraining-speed.md has results.
@@ -44,18 +44,18 @@ from torch.nn.functional import cross_entropy
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # before this folder, where `pretraining` is this file
 
-from pretraining.batch import IGNORED, Batch
-from pretraining.config import MODELS, DataConfig, ModelConfig, ModelSize, TrainingConfig
-from pretraining.counter_random import random_bits
-from pretraining.counts import Counts
-from pretraining.example_rows import ExampleRows, offsets_of
-from pretraining.flops import peak_flops, step_flops
-from pretraining.hugging_face.luke_config import luke_config
-from pretraining.hugging_face.names import to_hugging_face
-from pretraining.masking import MaskedRows, mask_rows
-from pretraining.model import PretrainingModel
-from pretraining.optimizer import make_optimizer
-from pretraining.packing import capacities, fill_batch, pack, sizes_of
+from mlukit.pretraining.config import MODELS, DataConfig, ModelConfig, ModelSize, TrainingConfig
+from mlukit.pretraining.data.batch import IGNORED, Batch
+from mlukit.pretraining.data.batch_counts import Counts
+from mlukit.pretraining.data.counter_random import random_bits
+from mlukit.pretraining.data.example_rows import ExampleRows, offsets_of
+from mlukit.pretraining.data.masking import MaskedRows, mask_rows
+from mlukit.pretraining.data.packing import capacities, fill_batch, pack, sizes_of
+from mlukit.pretraining.hugging_face.luke_config import luke_config
+from mlukit.pretraining.hugging_face.names import to_hugging_face
+from mlukit.pretraining.model.model import PretrainingModel
+from mlukit.pretraining.training.flops import peak_flops, step_flops
+from mlukit.pretraining.training.optimizer import make_optimizer
 
 # Words (<s> and </s> counted) and entities of 64 of 10,024 examples that mlukit made of real Wikipedia pages in 25
 # languages, with XLM-R's SentencePiece model: chosen so that means (454 words, 6.9 entities) and quantiles are theirs.

@@ -20,21 +20,21 @@ from typing import TypeVar
 import pyarrow as pa
 from examples import entity_ids, in_batches, item
 
-from corpus.dump_files import FileInfo
-from corpus.dump_pages import read_pages
-from corpus.dump_ranges import plan_ranges
-from corpus.example_options import ExampleOptions
-from corpus.examples import make_examples, sentence_splitter
-from corpus.language import Language
-from corpus.language_tables import load_language
-from corpus.tokenizer import Tokenizer
-from schemas.arrow import EXAMPLES, PARSED_ARTICLE_ROWS
-from schemas.records import Article, LinkedArticle, Mention, Page
-from schemas.tf_example import encode_examples
-from schemas.tfrecord import TFRecordWriter
-from transforms.do_units import RARELY
-from transforms.parse_articles import parse_page
-from transforms.write_shards import ROW_GROUP_ROWS, write_batches, write_records
+from mlukit.corpus.dumps.files import FileInfo
+from mlukit.corpus.dumps.pages import read_pages
+from mlukit.corpus.dumps.ranges import plan_ranges
+from mlukit.corpus.examples.make_examples import make_examples, sentence_splitter
+from mlukit.corpus.examples.options import ExampleOptions
+from mlukit.corpus.examples.tokenizer import Tokenizer
+from mlukit.corpus.languages.language import Language
+from mlukit.corpus.languages.load import load_language
+from mlukit.engine.parquet_shards import ROW_GROUP_ROWS, write_batches, write_records
+from mlukit.engine.task import RARELY
+from mlukit.schemas.arrow import EXAMPLES, PARSED_ARTICLE_ROWS
+from mlukit.schemas.records import Article, LinkedArticle, Mention, Page
+from mlukit.schemas.tf_example import encode_examples
+from mlukit.schemas.tfrecord import TFRecordWriter
+from mlukit.transforms.parse_articles import parse_page
 
 T = TypeVar("T")
 

@@ -22,11 +22,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from corpus.sitelinks import PageItem
-from corpus.title_index import TitleIndex
-from corpus.title_index_build import build_title_index
-from schemas.arrow import PAGE_TITLE_ROWS, PAGE_TITLES
-from schemas.records import PageTitle
+from mlukit.corpus.dumps.mediawiki_tables import PageItem
+from mlukit.corpus.linking.build_title_index import build_title_index
+from mlukit.corpus.linking.title_index import TitleIndex
+from mlukit.schemas.arrow import PAGE_TITLE_ROWS, PAGE_TITLES
+from mlukit.schemas.records import PageTitle
 
 REDIRECTS = 0.6
 WITH_ITEM = 0.97  # of articles
@@ -157,7 +157,7 @@ def measure_lookup(directory: Path, titles: int) -> dict[str, float]:
 
 
 def look_up(index: TitleIndex, wanted: list[str]) -> None:
-    """In the batches of `corpus.resolve_links`."""
+    """In the batches of `corpus.linking.resolve_links`."""
     for at in range(0, len(wanted), BATCH):
         index.find(wanted[at : at + BATCH])
 

@@ -1,1 +1,1 @@
-"""The jobs: options, phases, runners, reports."""
+"""The commands, one a file: options, the graph of transforms, and the report at the end."""

@@ -8,28 +8,43 @@ from typing import Any
 
 from apache_beam.io.filesystems import FileSystems
 
-from corpus.dump_files import AUDIT_TABLES, DumpError, DumpSet, FileInfo, FilePatterns, find_dumps, listing_globs
-from corpus.dump_head import read_siteinfo
-from corpus.dump_ranges import DumpRange, plan_ranges
-from corpus.link_audit import LinkTally
-from corpus.partition_rows import PARTS
-from corpus.residue_tally import ResidueTally
-from pipelines.audit_report import print_links, print_residue
-from pipelines.dataflow import check_dataflow
-from pipelines.folders import shards_of
-from pipelines.fork_server import SERVER
-from pipelines.launch import RunError
-from pipelines.option_values import nearest, words
-from pipelines.run import Run, fingerprint, say
-from pipelines.settings import Settings, SettingsError, check_beam_flags, read_config
-from schemas.manifest import Shard
-from transforms.audit_links import CompareLinks, DealPageLinks, ReadSeenLinks, page_links_path, seen_path
-from transforms.audit_residue import AuditResidue
-from transforms.do_units import Unit
-from transforms.reread_pages import ArticleShards
-from transforms.storage import WORK, Storage, open_file
+from mlukit.corpus.audit.link_audit import LinkTally
+from mlukit.corpus.audit.residue_tally import ResidueTally
+from mlukit.corpus.dumps.files import (
+    AUDIT_TABLES,
+    DumpError,
+    DumpSet,
+    FileInfo,
+    FilePatterns,
+    find_dumps,
+    listing_globs,
+)
+from mlukit.corpus.dumps.ranges import DumpRange, plan_ranges
+from mlukit.corpus.dumps.siteinfo import read_siteinfo
+from mlukit.corpus.linking.hash_partitions import PARTS
+from mlukit.engine.errors import RunError
+from mlukit.engine.fork_server import SERVER
+from mlukit.engine.manifests import shards_of
+from mlukit.engine.storage import WORK, Storage, open_file
+from mlukit.engine.task import Task
+from mlukit.pipelines.audit_report import print_links, print_residue
+from mlukit.pipelines.command import PRELOADED
+from mlukit.pipelines.dataflow import check_dataflow
+from mlukit.pipelines.option_values import nearest, words
+from mlukit.pipelines.run import Run, fingerprint, say
+from mlukit.pipelines.settings import Settings, SettingsError, check_beam_flags, read_config
+from mlukit.schemas.manifest import Shard
+from mlukit.transforms.audit_links import (
+    CollectWikitextLinks,
+    CompareLinks,
+    PartitionPageLinks,
+    page_links_path,
+    seen_path,
+)
+from mlukit.transforms.audit_residue import AuditResidue
+from mlukit.transforms.reread_pages import ArticleShards
 
-PHASES = ("residue", "seen", "pagelinks", "compare")
+STEPS = ("residue", "seen", "pagelinks", "compare")
 _PLAN = f"{WORK}/audit.plan.json"
 _EXAMPLES = """  mlukit audit OUT                     remains of markup in OUT/articles
   mlukit audit OUT --dumps DIR         also: which of them the authors wrote so; links held against the dumps, and
@@ -52,7 +67,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         asked, beam_flags = parser.parse_known_args(list(arguments))
         check_beam_flags(beam_flags, parser)
-        SERVER.start()
+        SERVER.start(PRELOADED)
         audit(asked, beam_flags)
     except (SettingsError, DumpError) as error:
         print(f"mlukit audit: {error}", file=sys.stderr)
@@ -135,9 +150,9 @@ def _begin(run: Run, plan: Mapping[str, Any]) -> None:
 
 
 def _clean(run: Run) -> None:
-    for phase in PHASES:
-        run.storage.delete(f"{WORK}/receipts/{phase}")
-        run.storage.delete(f"{WORK}/{phase}")
+    for step in STEPS:
+        run.storage.delete(f"{WORK}/results/{step}")
+        run.storage.delete(f"{WORK}/{step}")
     run.storage.delete(_PLAN)
 
 
@@ -202,11 +217,11 @@ def _shards(articles: Sequence[Shard], of: Compared | None) -> list[ArticleShard
 
 
 def _residue(run: Run, shards: Mapping[str, Sequence[ArticleShards]]) -> dict[str, ResidueTally]:
-    units = [AuditResidue(language, some.first, some.size, some) for language, of in shards.items() for some in of]
-    run.phase("look for markup", units)
+    tasks = [AuditResidue(language, some.first, some.size, some) for language, of in shards.items() for some in of]
+    run.step("look for markup", tasks)
     tallies = {language: ResidueTally() for language in shards}
-    for unit in units:
-        tallies[unit.language].add(ResidueTally.from_json(run.storage.read_json(unit.path)))
+    for task in tasks:
+        tallies[task.language].add(ResidueTally.from_json(run.storage.read_json(task.path)))
     return tallies
 
 
@@ -215,23 +230,25 @@ def _links(
 ) -> dict[str, LinkTally]:
     numbers = {code: sum(len(some.paths) for some in shards[code]) for code in compared}
     parts = {code: min(PARTS, max(1, numbers[code] // 4)) for code in compared}
-    reading = [ReadSeenLinks(code, of.first, of.size, of, parts[code]) for code in compared for of in shards[code]]
-    run.phase("read links", reading)
+    reading = [
+        CollectWikitextLinks(code, of.first, of.size, of, parts[code]) for code in compared for of in shards[code]
+    ]
+    run.step("read links", reading)
     dealing = [
-        DealPageLinks(code, 0, file.size, file, of.tables.get("linktarget"), parts[code])
+        PartitionPageLinks(code, 0, file.size, file, of.tables.get("linktarget"), parts[code])
         for code, of in compared.items()
         if (file := of.tables.get("pagelinks"))
     ]
-    run.phase("read pagelinks", dealing)
-    dealt = {unit.language for unit in dealing}
-    comparing: list[Unit] = []
+    run.step("read pagelinks", dealing)
+    dealt = {task.language for task in dealing}
+    comparing: list[Task] = []
     for language in compared:
         seen = tuple(seen_path(language, shard) for shard in range(numbers[language]))
         table = page_links_path(language) if language in dealt else ""
         comparing += [CompareLinks(language, part, len(seen), seen, table) for part in range(parts[language])]
-    run.phase("compare links", comparing)
+    run.step("compare links", comparing)
     tallies = {language: LinkTally() for language in compared}
-    for unit in comparing:
-        assert isinstance(unit, CompareLinks)
-        tallies[unit.language].add(LinkTally.from_json(run.storage.read_json(unit.path)))
+    for task in comparing:
+        assert isinstance(task, CompareLinks)
+        tallies[task.language].add(LinkTally.from_json(run.storage.read_json(task.path)))
     return tallies

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from corpus.link_audit import MISSED, RECORDED, SET_ASIDE, TOO_MANY, WRONG, LinkTally
-from corpus.residue import residue_classes
-from corpus.residue_tally import LEFT, SIDES, UNTOLD, ResidueTally
+from mlukit.corpus.audit.link_audit import MISSED, RECORDED, SET_ASIDE, TOO_MANY, WRONG, LinkTally
+from mlukit.corpus.audit.residue import residue_classes
+from mlukit.corpus.audit.residue_tally import LEFT, SIDES, UNTOLD, ResidueTally
 
 
 def print_residue(tallies: Mapping[str, ResidueTally], examples: int) -> None:

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from pipelines import examples, link, vocabulary
-from pipelines.settings import Settings
-from pipelines.sources import chosen_languages
-from pipelines.stages import run_command
+from mlukit.pipelines import examples, link, vocabulary
+from mlukit.pipelines.command import run_command
+from mlukit.pipelines.settings import Settings
+from mlukit.pipelines.sources import chosen_languages
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from corpus.download import Client, DownloadError, Patience, RemoteFile, StoppedError, check_url
-from corpus.dump_files import AUDIT_TABLES, TABLES, DumpError, FileInfo, find_dumps, listing_globs
-from corpus.language_tables import any_language
-from corpus.snapshots import (
+from mlukit.corpus.dumps.files import AUDIT_TABLES, TABLES, DumpError, FileInfo, find_dumps, listing_globs
+from mlukit.corpus.languages.load import any_language
+from mlukit.corpus.web.dump_mirror import (
     CLASSIC,
     CONTENT,
     DOWNLOADABLE,
@@ -26,10 +25,11 @@ from corpus.snapshots import (
     find_latest,
     plain_date,
 )
-from pipelines.option_values import among, plain_path, some_words
-from pipelines.progress import duration
-from pipelines.run import say
-from pipelines.settings import Parser, SettingsError
+from mlukit.corpus.web.http_client import Client, DownloadError, Patience, RemoteFile, StoppedError, check_url
+from mlukit.engine.progress import duration
+from mlukit.pipelines.option_values import among, plain_path, some_words
+from mlukit.pipelines.run import say
+from mlukit.pipelines.settings import Parser, SettingsError
 
 CONNECTIONS = 2  # Wikimedia allows three
 _LATEST = "latest"
@@ -293,9 +293,9 @@ class _Progress:
 
 def _bytes(number: float) -> str:
     """27100000000 -> "27.1 GB"."""
-    for unit in ("B", "kB", "MB"):
+    for task in ("B", "kB", "MB"):
         if number < 1000:
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+            return f"{number:.0f} {task}" if task == "B" else f"{number:.1f} {task}"
         number /= 1000
     return f"{number:,.1f} GB"
 

@@ -6,22 +6,22 @@ from typing import Any
 
 from apache_beam.io.filesystems import FileSystems
 
-from corpus.example_options import ExampleOptions
-from corpus.tokenizer import TokenizerError, TokenizerIdentity, identify
-from pipelines.folders import add_failures, shards_of, sources_of, write_folder
-from pipelines.report import by_language, language_totals
-from pipelines.run import Run, fingerprint, say
-from pipelines.settings import Settings, SettingsError
-from pipelines.stages import run_command
-from schemas.arrow import EXAMPLES
-from schemas.manifest import Receipt, Shard
-from transforms.do_units import ALL_LANGUAGES, Unit
-from transforms.make_examples import MakeExamples
-from transforms.storage import open_file
-from transforms.train_tokenizer import CopyTokenizer, TrainTokenizer
+from mlukit.corpus.examples.options import ExampleOptions
+from mlukit.corpus.examples.tokenizer import TokenizerError, TokenizerIdentity, identify
+from mlukit.engine.manifests import add_failures, publish_manifest, shards_of, sources_of
+from mlukit.engine.storage import open_file
+from mlukit.engine.task import ALL_LANGUAGES, Task
+from mlukit.pipelines.command import run_command
+from mlukit.pipelines.report import by_language, language_totals
+from mlukit.pipelines.run import Run, fingerprint, say
+from mlukit.pipelines.settings import Settings, SettingsError
+from mlukit.schemas.arrow import EXAMPLES
+from mlukit.schemas.manifest import Shard, TaskResult
+from mlukit.transforms.make_examples import MakeExamples
+from mlukit.transforms.train_tokenizer import CopyTokenizer, TrainTokenizer
 
 STAGE = "examples"
-PHASES = ("tokenizer", "examples")
+STEPS = ("tokenizer", "examples")
 
 
 def check_tokenizer(settings: Settings) -> TokenizerIdentity | None:
@@ -75,28 +75,28 @@ def make_examples(run: Run) -> None:
         "vocabulary": fingerprint(vocabulary),
         "tokenizer": identity.fingerprint if identity else f"trained, {run.settings.train_sentencepiece} pieces",
     }
-    if not run.begin(STAGE, inputs, PHASES):
+    if not run.begin(STAGE, inputs, STEPS):
         return
     languages = linked["inputs"]["languages"]
     articles = {language: shards_of(run.storage, f"articles/{language}") for language in languages}
-    (tokenizer,) = run.phase("tokenizer", [_tokenizer(run, identity, linked, articles)])
+    (tokenizer,) = run.step("tokenizer", [_tokenizer(run, identity, linked, articles)])
     say(f"tokenizer: {tokenizer.counts['pieces']:,} pieces, {tokenizer.facts['tokenizer'][:16]}")
     kinds = frozenset(vocabulary["options"]["kinds"])
     options = example_options(run.settings)
     facts = {**inputs, "tokenizer": tokenizer.facts["tokenizer"], "entities": vocabulary["facts"]["entities"]}
     belongs_to = facts["tokenizer"], facts["entities"]
-    units = [
+    tasks = [
         MakeExamples(language, number, shard.bytes, shard.path, kinds, run.settings.format, options, *belongs_to)
         for language, shards in articles.items()
         for number, shard in enumerate(shards)
     ]
-    receipts = run.phase("make examples", units)
-    _finish(run, inputs, facts, linked["sources"], by_language(units, receipts))
+    results = run.step("make examples", tasks)
+    _finish(run, inputs, facts, linked["sources"], by_language(tasks, results))
 
 
 def _tokenizer(
     run: Run, identity: TokenizerIdentity | None, linked: dict[str, Any], articles: dict[str, list[Shard]]
-) -> Unit:
+) -> Task:
     if identity:
         return CopyTokenizer(ALL_LANGUAGES, 0, 1, run.settings.sentencepiece_model, identity)
     totals = linked["languages"]
@@ -110,17 +110,17 @@ def _finish(
     inputs: dict[str, Any],
     facts: dict[str, Any],
     sources: Sequence[Mapping[str, Any]],
-    receipts: dict[str, list[Receipt]],
+    results: dict[str, list[TaskResult]],
 ) -> None:
-    options = run.settings.deciding(STAGE)
-    for language, of_language in receipts.items():
+    options = run.settings.output_options(STAGE)
+    for language, of_language in results.items():
         own = sources_of(language, sources)
-        write_folder(
+        publish_manifest(
             run.storage, f"examples/{language}", "examples", EXAMPLES, language, options, facts, of_language, own
         )
         add_failures(run.storage, language, STAGE, of_language)
-    result = {"languages": language_totals(receipts), "facts": facts}
-    run.finish(STAGE, inputs, result, [f"examples/{language}" for language in receipts], PHASES)
+    summary = {"languages": language_totals(results), "facts": facts}
+    run.finish(STAGE, inputs, summary, [f"examples/{language}" for language in results], STEPS)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -10,19 +10,19 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from corpus.tokenizer import Tokenizer
-from pipelines.option_values import at_least, plain_path
-from pipelines.report import print_report
-from pipelines.run import RUN_RECORD, say
-from pipelines.settings import Parser, SettingsError
-from schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS, RecordCodec
-from schemas.manifest import MANIFEST
-from schemas.records import Example, LinkedArticle, qid_name
-from schemas.tf_example import decode_example
-from schemas.tfrecord import read_tfrecords
-from transforms.storage import Storage, is_local, open_file
-from transforms.train_tokenizer import MODEL_PATH
-from transforms.write_shards import read_batches
+from mlukit.corpus.examples.tokenizer import Tokenizer
+from mlukit.engine.parquet_shards import read_batches
+from mlukit.engine.storage import Storage, is_local, open_file
+from mlukit.pipelines.option_values import at_least, plain_path
+from mlukit.pipelines.report import print_report
+from mlukit.pipelines.run import RUN_RECORD, say
+from mlukit.pipelines.settings import Parser, SettingsError
+from mlukit.schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS, RecordCodec
+from mlukit.schemas.manifest import MANIFEST
+from mlukit.schemas.records import Example, LinkedArticle, qid_name
+from mlukit.schemas.tf_example import decode_example
+from mlukit.schemas.tfrecord import read_tfrecords
+from mlukit.transforms.train_tokenizer import MODEL_PATH
 
 _EXAMPLES = """  mlukit inspect OUT                            what stages are finished, and where everything went
   mlukit inspect OUT/articles/en --number 2     text with its links marked

@@ -3,28 +3,28 @@
 from collections.abc import Sequence
 from typing import Any
 
-from corpus.dump_files import FileInfo
-from corpus.dump_ranges import DumpRange, plan_ranges
-from pipelines.folders import sources_of, write_folder
-from pipelines.report import ReceiptsByLanguage, by_language, language_totals
-from pipelines.run import Run, say
-from pipelines.settings import SettingsError
-from pipelines.sources import Sources, describe, find_sources
-from pipelines.stages import run_command
-from schemas.arrow import ARTICLES, FAILURES
-from schemas.manifest import Receipt, total_counts
-from transforms.ask_wikidata import AskWikidata
-from transforms.build_title_index import BuildTitleIndex
-from transforms.carry_items import CarryItems
-from transforms.checksum_files import ChecksumFile
-from transforms.do_units import ALL_LANGUAGES
-from transforms.gather_items import LABELS, SITELINKS, WIKIDATA, GatherSitelinks, GatherWikidata, items_path
-from transforms.parse_articles import ParseArticles, parsed_path, titles_path
-from transforms.resolve_links import ResolveLinks
-from transforms.storage import WORK
+from mlukit.corpus.dumps.files import FileInfo
+from mlukit.corpus.dumps.ranges import DumpRange, plan_ranges
+from mlukit.engine.manifests import publish_manifest, sources_of
+from mlukit.engine.storage import WORK
+from mlukit.engine.task import ALL_LANGUAGES
+from mlukit.pipelines.command import run_command
+from mlukit.pipelines.report import ResultsByLanguage, by_language, language_totals
+from mlukit.pipelines.run import Run, say
+from mlukit.pipelines.settings import SettingsError
+from mlukit.pipelines.sources import Sources, describe, find_sources
+from mlukit.schemas.arrow import ARTICLES, FAILURES
+from mlukit.schemas.manifest import TaskResult, total_counts
+from mlukit.transforms.ask_wikidata import AskWikidata
+from mlukit.transforms.build_title_index import BuildTitleIndex
+from mlukit.transforms.carry_items import CarryItems
+from mlukit.transforms.checksum_files import ChecksumFile
+from mlukit.transforms.gather_items import LABELS, SITELINKS, WIKIDATA, GatherSitelinks, GatherWikidata, items_path
+from mlukit.transforms.parse_articles import ParseArticles, parsed_path, titles_path
+from mlukit.transforms.resolve_links import ResolveLinks
 
 STAGE = "link"
-PHASES = ("checksum", "parse", "items", "wikidata", "index", "carry", "ask", "resolve")
+STEPS = ("checksum", "parse", "items", "wikidata", "index", "carry", "ask", "resolve")
 INDEX_TABLES = ("page_props", "redirect", "langlinks")
 
 
@@ -33,7 +33,7 @@ def link_articles(run: Run) -> None:
     sources = find_sources(run.settings)
     files = sources.files()
     inputs = {"languages": sources.languages, "files": [[code, kind, _name(f), f.size] for code, kind, f in files]}
-    if not run.begin(STAGE, inputs, PHASES, leftovers=["index"]):
+    if not run.begin(STAGE, inputs, STEPS, leftovers=["index"]):
         return
     described = _checksums(run, files)
     ranges = {
@@ -46,8 +46,8 @@ def link_articles(run: Run) -> None:
     gathered += _ask(run, sources.languages, shards)
     resolved = _resolve(run, sources.languages, shards, _sizes(parsed))
     _warn_of_no_items(run, resolved)
-    receipts = {code: [*parsed[code], *indexed[code], *resolved[code]] for code in sources.languages}
-    _finish(run, inputs, described, receipts | ({ALL_LANGUAGES: gathered} if gathered else {}))
+    results = {code: [*parsed[code], *indexed[code], *resolved[code]] for code in sources.languages}
+    _finish(run, inputs, described, results | ({ALL_LANGUAGES: gathered} if gathered else {}))
 
 
 def _name(file: FileInfo) -> str:
@@ -60,11 +60,11 @@ def _checksums(run: Run, files: Sequence[tuple[str, str, FileInfo]]) -> list[dic
     Raises:
         SettingsError: a file is not the one that shards were made of by the run before.
     """
-    run.storage.delete(f"{WORK}/receipts/{ChecksumFile.phase}")
-    units = [ChecksumFile(language, number, file.size, file.path) for number, (language, _, file) in enumerate(files)]
-    receipts = run.phase("check sources", units)
-    described = describe(files, [receipt.facts["sha256"] for receipt in receipts])
-    record = f"{WORK}/{ChecksumFile.phase}/sources.json"
+    run.storage.delete(f"{WORK}/results/{ChecksumFile.step}")
+    tasks = [ChecksumFile(language, number, file.size, file.path) for number, (language, _, file) in enumerate(files)]
+    results = run.step("check sources", tasks)
+    described = describe(files, [result.facts["sha256"] for result in results])
+    record = f"{WORK}/{ChecksumFile.step}/sources.json"
     if not run.storage.exists(record):
         run.storage.write_json(record, described)
     for before, now in zip(run.storage.read_json(record), described, strict=True):
@@ -81,8 +81,8 @@ _Items = dict[str, int]  # how many files of each source there are for each lang
 
 def _read(
     run: Run, sources: Sources, ranges: dict[str, list[DumpRange]]
-) -> tuple[ReceiptsByLanguage, list[Receipt], _Items]:
-    """Reads dumps and tables of items side by side: a table is one long unit, which nothing else should wait for."""
+) -> tuple[ResultsByLanguage, list[TaskResult], _Items]:
+    """Reads dumps and tables of items side by side: a table is one long task, which nothing else should wait for."""
     parsing = [
         ParseArticles(
             language, part.shard, part.end - part.start, part, tuple(sources.sites[language].namespaces.items())
@@ -91,42 +91,42 @@ def _read(
         for part in of_language
     ]
     gathering, items = _gathering(run, sources)
-    receipts = run.phase("read dumps", [*parsing, *gathering])
-    return by_language(parsing, receipts[: len(parsing)]), receipts[len(parsing) :], items
+    results = run.step("read dumps", [*parsing, *gathering])
+    return by_language(parsing, results[: len(parsing)]), results[len(parsing) :], items
 
 
 def _gathering(run: Run, sources: Sources) -> tuple[list[GatherSitelinks | GatherWikidata], _Items]:
     shared, languages = sources.found.shared, tuple(sources.languages)
-    units: list[GatherSitelinks | GatherWikidata] = []
+    tasks: list[GatherSitelinks | GatherWikidata] = []
     items: _Items = {}
     if SITELINKS in shared:
         file = shared[SITELINKS]
-        units.append(GatherSitelinks(ALL_LANGUAGES, 0, file.size, file.path, languages))
+        tasks.append(GatherSitelinks(ALL_LANGUAGES, 0, file.size, file.path, languages))
         items[SITELINKS] = 1
     if WIKIDATA in shared:
         ranges = plan_ranges(ALL_LANGUAGES, [shared[WIKIDATA]], run.settings.range_size)
-        units += [
+        tasks += [
             GatherWikidata(ALL_LANGUAGES, n, part.end - part.start, part, languages) for n, part in enumerate(ranges)
         ]
         items[WIKIDATA] = items[LABELS] = len(ranges)
-    return units, items
+    return tasks, items
 
 
-def _sizes(receipts: ReceiptsByLanguage) -> dict[str, int]:
+def _sizes(results: ResultsByLanguage) -> dict[str, int]:
     """The bytes of each shard."""
-    return {shard.path: shard.bytes for of in receipts.values() for receipt in of for shard in receipt.shards}
+    return {shard.path: shard.bytes for of in results.values() for result in of for shard in result.shards}
 
 
 def _index(
     run: Run, sources: Sources, shards: dict[str, int], items: _Items, sizes: dict[str, int]
-) -> ReceiptsByLanguage:
+) -> ResultsByLanguage:
     languages = tuple(sources.languages)
-    units = [_index_of(language, sources, shards[language], items, sizes) for language in languages]
-    receipts = by_language(units, run.phase("build title indexes", units))
-    carrying = [CarryItems(unit.language, 0, unit.cost, languages) for unit in units if len(units) > 1]
-    for language, carried in by_language(carrying, run.phase("carry items", carrying)).items():
-        receipts[language] += carried
-    return receipts
+    tasks = [_index_of(language, sources, shards[language], items, sizes) for language in languages]
+    results = by_language(tasks, run.step("build title indexes", tasks))
+    carrying = [CarryItems(task.language, 0, task.cost, languages) for task in tasks if len(tasks) > 1]
+    for language, carried in by_language(carrying, run.step("carry items", carrying)).items():
+        results[language] += carried
+    return results
 
 
 def _index_of(language: str, sources: Sources, shards: int, items: _Items, sizes: dict[str, int]) -> BuildTitleIndex:
@@ -141,7 +141,7 @@ def _index_of(language: str, sources: Sources, shards: int, items: _Items, sizes
     return BuildTitleIndex(language, 0, cost, titles, tables, by_title, files(LABELS))
 
 
-def _ask(run: Run, languages: Sequence[str], shards: dict[str, int]) -> list[Receipt]:
+def _ask(run: Run, languages: Sequence[str], shards: dict[str, int]) -> list[TaskResult]:
     settings = run.settings
     if not settings.wikidata_api:
         return []
@@ -150,41 +150,41 @@ def _ask(run: Run, languages: Sequence[str], shards: dict[str, int]) -> list[Rec
     asking = AskWikidata(
         ALL_LANGUAGES, 0, 1, paths, tuple(languages), settings.wikidata_endpoint, settings.wikidata_contact, cache
     )
-    (receipt,) = run.phase("ask Wikidata", [asking])
-    say(f"ask Wikidata: {', '.join(f'{name} {n:,}' for name, n in sorted(receipt.counts.items()))}")
-    return [receipt]
+    (result,) = run.step("ask Wikidata", [asking])
+    say(f"ask Wikidata: {', '.join(f'{name} {n:,}' for name, n in sorted(result.counts.items()))}")
+    return [result]
 
 
-def _resolve(run: Run, languages: Sequence[str], shards: dict[str, int], sizes: dict[str, int]) -> ReceiptsByLanguage:
-    units = [
+def _resolve(run: Run, languages: Sequence[str], shards: dict[str, int], sizes: dict[str, int]) -> ResultsByLanguage:
+    tasks = [
         ResolveLinks(
             language, number, sizes[parsed_path(language, number)], tuple(languages), run.settings.validation_share
         )
         for language in languages
         for number in range(shards[language])
     ]
-    return by_language(units, run.phase("resolve links", units))
+    return by_language(tasks, run.step("resolve links", tasks))
 
 
-def _warn_of_no_items(run: Run, resolved: ReceiptsByLanguage) -> None:
+def _warn_of_no_items(run: Run, resolved: ResultsByLanguage) -> None:
     """Says which languages' sources of items fit no article, as those of another wiki or date would."""
-    for language, receipts in resolved.items():
-        counts = total_counts(receipts)
+    for language, results in resolved.items():
+        counts = total_counts(results)
         if counts["articles without item"] and not counts["articles with item"] and not run.settings.allow_unresolved:
             say(f"{language}: no source of items knows any of its {counts['articles without item']:,} articles")
 
 
-def _finish(run: Run, inputs: dict[str, Any], described: list[dict[str, object]], receipts: ReceiptsByLanguage) -> None:
-    options, folders = run.settings.deciding(STAGE), []
-    for language, of_language in receipts.items():
+def _finish(run: Run, inputs: dict[str, Any], described: list[dict[str, object]], results: ResultsByLanguage) -> None:
+    options, folders = run.settings.output_options(STAGE), []
+    for language, of_language in results.items():
         own = sources_of(language, described)
         kinds = {"failures": FAILURES} if language == ALL_LANGUAGES else {"articles": ARTICLES, "failures": FAILURES}
         for kind, schema in kinds.items():
             folders.append(f"{kind}/{language}")
             stage = STAGE if kind == "failures" else ""
-            write_folder(run.storage, folders[-1], kind, schema, language, options, {}, of_language, own, stage)
-    result = {"languages": language_totals(receipts), "sources": described}
-    run.finish(STAGE, inputs, result, folders, PHASES)
+            publish_manifest(run.storage, folders[-1], kind, schema, language, options, {}, of_language, own, stage)
+    summary = {"languages": language_totals(results), "sources": described}
+    run.finish(STAGE, inputs, summary, folders, STEPS)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -4,27 +4,27 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from schemas.manifest import Flow, Receipt, total_counts, total_flows
-from transforms.do_units import Unit
-from transforms.storage import Storage
+from mlukit.engine.storage import Storage
+from mlukit.engine.task import Task
+from mlukit.schemas.manifest import Flow, TaskResult, total_counts, total_flows
 
-ReceiptsByLanguage: TypeAlias = dict[str, list[Receipt]]
+ResultsByLanguage: TypeAlias = dict[str, list[TaskResult]]
 
 _REASONS_SHOWN = 4
 
 
-def by_language(units: Sequence[Unit], receipts: Sequence[Receipt]) -> ReceiptsByLanguage:
-    """Receipts in the order of their units, for each language."""
-    grouped: ReceiptsByLanguage = {}
-    for unit, receipt in zip(units, receipts, strict=True):
-        grouped.setdefault(unit.language, []).append(receipt)
+def by_language(tasks: Sequence[Task], results: Sequence[TaskResult]) -> ResultsByLanguage:
+    """Receipts in the order of their tasks, for each language."""
+    grouped: ResultsByLanguage = {}
+    for task, result in zip(tasks, results, strict=True):
+        grouped.setdefault(task.language, []).append(result)
     return grouped
 
 
-def language_totals(receipts: Mapping[str, Iterable[Receipt]]) -> dict[str, Any]:
+def language_totals(results: Mapping[str, Iterable[TaskResult]]) -> dict[str, Any]:
     """What the record of a stage says of each language."""
     totals = {}
-    for language, of_language in receipts.items():
+    for language, of_language in results.items():
         of_language = list(of_language)
         flows = {name: flow.to_json() for name, flow in total_flows(of_language).items()}
         totals[language] = {"flows": flows, "counts": dict(total_counts(of_language))}

@@ -1,4 +1,4 @@
-"""One run over an output folder: its stages begin, go through phases of units of work, and finish.
+"""One run over an output folder: its stages begin, go through steps of tasks, and finish.
 
 A stage that is finished has a record beside the folders ("link.json"): its options, its inputs and where everything
 went. While it runs, its plan lies in the work folder. A later run with the same options goes on or has nothing to do;
@@ -16,20 +16,21 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
-from pipelines.folder_lock import FolderLock
-from pipelines.folders import damage_of
-from pipelines.launch import RunError, choose_workers, run_units
-from pipelines.lease import InUseError
-from pipelines.progress import Progress
-from pipelines.settings import Settings, SettingsError
-from schemas.manifest import Receipt, dump_json
-from transforms.do_units import Unit
-from transforms.monitor import Report
-from transforms.storage import WORK, Storage, is_local
+from mlukit.engine.errors import RunError
+from mlukit.engine.folder_lock import FolderLock
+from mlukit.engine.heartbeat import Report
+from mlukit.engine.launch import choose_workers, run_tasks
+from mlukit.engine.lease import InUseError
+from mlukit.engine.manifests import damage_of
+from mlukit.engine.progress import Progress
+from mlukit.engine.storage import WORK, Storage, is_local
+from mlukit.engine.task import Task
+from mlukit.pipelines.settings import Settings, SettingsError
+from mlukit.schemas.manifest import TaskResult, dump_json
 
 RUN_RECORD = "run.json"  # what differs between two runs: times, host, workers
 _LISTING_INTERVAL = 2.0  # seconds between two looks at what is finished
-_READERS = 8  # receipts read at once: an object store takes its time for each
+_READERS = 8  # results read at once: an object store takes its time for each
 _SECRET_FLAGS = re.compile(r"--(\w*(?:access_key|session_token|password|secret)\w*)", re.ASCII)
 
 
@@ -127,14 +128,12 @@ class Run:
         self._check_whole(stage, record)
         return record
 
-    def begin(
-        self, stage: str, inputs: Mapping[str, Any], phases: Iterable[str], leftovers: Iterable[str] = ()
-    ) -> bool:
+    def begin(self, stage: str, inputs: Mapping[str, Any], steps: Iterable[str], leftovers: Iterable[str] = ()) -> bool:
         """Begins a stage or goes on with it; False where it is finished already.
 
         Args:
             inputs: what identifies its inputs.
-            phases: whose receipts are removed where it begins from nothing: a worker that outlived an earlier run may
+            steps: whose results are removed where it begins from nothing: a worker that outlived an earlier run may
                 have left some after the end of the stage.
             leftovers: files and folders that are removed then, too.
 
@@ -144,12 +143,12 @@ class Run:
         self._claim_folder()
         if self.finished(stage) is None:
             self._take_folder()
-        plan = {"options": self.settings.deciding(stage), "inputs": dict(inputs)}
+        plan = {"options": self.settings.output_options(stage), "inputs": dict(inputs)}
         done = self.finished(stage)
         name = f"{WORK}/{stage}.plan.json"
         old = done or self._read_if_there(name)
         if old is None:
-            for path in (*(f"{WORK}/receipts/{phase}" for phase in phases), *leftovers):
+            for path in (*(f"{WORK}/results/{step}" for step in steps), *leftovers):
                 self.storage.delete(path)
             self.storage.write_json(name, plan)
         else:
@@ -158,7 +157,7 @@ class Run:
             self._check_whole(stage, done)
             if self.storage.exists(name):  # the run that finished it was killed before it had tidied up
                 self._take_folder()
-                self._tidy(stage, phases)
+                self._tidy(stage, steps)
             say(f"{stage}: finished before, nothing to do")
             return False
         self._begun.add(stage)
@@ -192,7 +191,7 @@ class Run:
         inputs: Mapping[str, Any],
         result: Mapping[str, Any],
         folders: Sequence[str],
-        phases: Iterable[str],
+        steps: Iterable[str],
     ) -> None:
         """Writes the stage's record, and removes what only its work needed.
 
@@ -200,58 +199,58 @@ class Run:
             folders: those that the stage wrote, each with a manifest.
         """
         self._lock.check()
-        options = self.settings.deciding(stage)
+        options = self.settings.output_options(stage)
         record = {"options": options, "inputs": dict(inputs), "folders": list(folders), **result}
         self.storage.write_json(f"{stage}.json", record)
-        self._tidy(stage, phases)
+        self._tidy(stage, steps)
 
-    def _tidy(self, stage: str, phases: Iterable[str]) -> None:
+    def _tidy(self, stage: str, steps: Iterable[str]) -> None:
         """Removes what only the work on a stage needed; the plan last, which tells that there may be more."""
-        for phase in phases:
-            self.storage.delete(f"{WORK}/receipts/{phase}")
-            self.storage.delete(f"{WORK}/{phase}")
+        for step in steps:
+            self.storage.delete(f"{WORK}/results/{step}")
+            self.storage.delete(f"{WORK}/{step}")
         self.storage.delete(f"{WORK}/aside")
         self.storage.delete(f"{WORK}/{stage}.plan.json")
 
-    def phase(self, title: str, units: Sequence[Unit]) -> list[Receipt]:
-        """Does those units that are not done, and gives the receipts of all of them, in their order."""
+    def step(self, title: str, tasks: Sequence[Task]) -> list[TaskResult]:
+        """Does those tasks that are not done, and gives the results of all of them, in their order."""
         self._lock.check()
-        receipts = self._receipts(units)
-        todo = [unit for unit in units if unit.name not in receipts]
+        results = self._results(tasks)
+        todo = [task for task in tasks if task.name not in results]
         if todo:
-            progress = Progress(title, units, receipts)
-            run_units(todo, self.storage.root, self._beam_flags, self._watch(progress, units))
+            progress = Progress(title, tasks, results)
+            run_tasks(todo, self.storage.root, self._beam_flags, self._watch(progress, tasks))
             progress.close(str(choose_workers(todo, self._beam_flags)))
-            receipts |= self._receipts(todo)
-        missing = [unit.name for unit in units if unit.name not in receipts]
+            results |= self._results(todo)
+        missing = [task.name for task in tasks if task.name not in results]
         if missing:
-            raise RunError(f"the runner ended well, but left no receipt of {', '.join(missing[:5])}")
-        return [receipts[unit.name] for unit in units]
+            raise RunError(f"the runner ended well, but left no result of {', '.join(missing[:5])}")
+        return [results[task.name] for task in tasks]
 
-    def _receipts(self, units: Sequence[Unit]) -> dict[str, Receipt]:
-        """Of those units that are done: a receipt is there, and so is what it names."""
+    def _results(self, tasks: Sequence[Task]) -> dict[str, TaskResult]:
+        """Of those tasks that are done: a result is there, and so is what it names."""
 
-        def read(unit: Unit) -> Receipt:
-            return Receipt.from_json(self.storage.read_json(unit.receipt_path))
+        def read(task: Task) -> TaskResult:
+            return TaskResult.from_json(self.storage.read_json(task.result_path))
 
         there: set[str] = set()
-        for phase in {unit.phase for unit in units}:
-            there |= self.storage.sizes(f"{WORK}/receipts/{phase}").keys()
-        done = [unit for unit in units if unit.receipt_path in there]
+        for step in {task.step for task in tasks}:
+            there |= self.storage.sizes(f"{WORK}/results/{step}").keys()
+        done = [task for task in tasks if task.result_path in there]
         with ThreadPoolExecutor(_READERS) as readers:
-            receipts = list(readers.map(read, done))
+            results = list(readers.map(read, done))
         sizes: dict[str, int] = {}
-        for folder in {shard.path.rpartition("/")[0] for receipt in receipts for shard in receipt.shards}:
+        for folder in {shard.path.rpartition("/")[0] for result in results for shard in result.shards}:
             sizes |= self.storage.sizes(folder)  # on an object store far cheaper than to ask for each file
         return {
-            receipt.unit: receipt
-            for receipt in receipts
-            if all(sizes.get(shard.path) == shard.bytes for shard in receipt.shards)
+            result.task: result
+            for result in results
+            if all(sizes.get(shard.path) == shard.bytes for shard in result.shards)
         }
 
-    def _watch(self, progress: Progress, units: Sequence[Unit]) -> Callable[[Sequence[Report]], None]:
-        paths = {unit.receipt_path: unit.name for unit in units}
-        phases = {unit.phase for unit in units}
+    def _watch(self, progress: Progress, tasks: Sequence[Task]) -> Callable[[Sequence[Report]], None]:
+        paths = {task.result_path: task.name for task in tasks}
+        steps = {task.step for task in tasks}
         done: list[str] = []
         looked = 0.0
 
@@ -260,8 +259,8 @@ class Run:
             self._lock.check()
             if time.monotonic() - looked > _LISTING_INTERVAL:
                 looked = time.monotonic()
-                written = (self.storage.sizes(f"{WORK}/receipts/{phase}") for phase in phases)
-                done = [paths[path] for of_phase in written for path in of_phase if path in paths]
+                written = (self.storage.sizes(f"{WORK}/results/{step}") for step in steps)
+                done = [paths[path] for of_step in written for path in of_step if path in paths]
             progress.update(done, reports)
 
         return show

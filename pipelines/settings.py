@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
-from pipelines.option_values import among, at_least, language_path, nearest, plain_path, share, size, some_words
-from schemas.records import KINDS
+from mlukit.pipelines.option_values import among, at_least, language_path, nearest, plain_path, share, size, some_words
+from mlukit.schemas.records import KINDS
 
 FORMATS = ("parquet", "tfrecord")
 STAGES = ("link", "vocabulary", "examples")
@@ -28,16 +28,16 @@ def _option(
     parse: Callable[[str], Any] | None = None,
     *,
     metavar: str = "",
-    bytes_: bool = True,
+    affects_output: bool = True,
 ) -> Any:
     """A field with what the command line needs to know of it.
 
     Args:
         stages: those it concerns; "build" concerns all.
         parse: from a flag's text; None for a switch.
-        bytes_: whether it decides what is written, so that other values over old output are an error.
+        affects_output: whether it decides what is written, so that other values over old output are an error.
     """
-    metadata = {"stages": stages.split(), "help": text, "parse": parse, "metavar": metavar, "bytes": bytes_}
+    metadata = {"stages": stages.split(), "help": text, "parse": parse, "metavar": metavar, "bytes": affects_output}
     return field(default=default, metadata=metadata)
 
 
@@ -45,14 +45,16 @@ def _option(
 class Settings:
     """The options of a run."""
 
-    output: str = _option("", "link vocabulary examples", "folder to write to", plain_path, metavar="OUT", bytes_=False)
+    output: str = _option(
+        "", "link vocabulary examples", "folder to write to", plain_path, metavar="OUT", affects_output=False
+    )
     config: str = _option(
         "",
         "link vocabulary examples",
         "TOML file of these options; flags override it",
         plain_path,
         metavar="FILE",
-        bytes_=False,
+        affects_output=False,
     )
     # which dumps
     dumps: str = _option(
@@ -61,7 +63,7 @@ class Settings:
         "folder of dumps, as Wikimedia names them: flat, or in {wiki}/{date}/",
         plain_path,
         metavar="DIR",
-        bytes_=False,
+        affects_output=False,
     )
     languages: tuple[str, ...] = _option(
         (),
@@ -69,10 +71,15 @@ class Settings:
         "codes of Wikipedias, such as en,de,ja (default: all that DIR holds)",
         some_words,
         metavar="CODES",
-        bytes_=False,
+        affects_output=False,
     )
     date: str = _option(
-        "", "link", "the dumps' date, where DIR holds several, such as 20260901", str, metavar="DATE", bytes_=False
+        "",
+        "link",
+        "the dumps' date, where DIR holds several, such as 20260901",
+        str,
+        metavar="DATE",
+        affects_output=False,
     )
     dump: tuple[tuple[str, str], ...] = _option(
         (),
@@ -80,7 +87,7 @@ class Settings:
         "a dump named by hand; may be given again for another part or language",
         language_path,
         metavar="LANGUAGE=PATH",
-        bytes_=False,
+        affects_output=False,
     )
     range_size: int | None = _option(
         None,
@@ -97,13 +104,23 @@ class Settings:
         "SPARQL endpoint for --wikidata-api",
         str,
         metavar="URL",
-        bytes_=False,
+        affects_output=False,
     )
     wikidata_contact: str = _option(
-        "", "link", "address that Wikimedia may write to, named in requests", str, metavar="ADDRESS", bytes_=False
+        "",
+        "link",
+        "address that Wikimedia may write to, named in requests",
+        str,
+        metavar="ADDRESS",
+        affects_output=False,
     )
     wikidata_cache: str = _option(
-        "", "link", "file that keeps Wikidata's answers (default: in OUT)", plain_path, metavar="FILE", bytes_=False
+        "",
+        "link",
+        "file that keeps Wikidata's answers (default: in OUT)",
+        plain_path,
+        metavar="FILE",
+        affects_output=False,
     )
     allow_unresolved: bool = _option(False, "link", "go on without any source of items for a language")
     validation_share: float = _option(
@@ -136,7 +153,7 @@ class Settings:
     )
     # the examples
     sentencepiece_model: str = _option(
-        "", "examples", "SentencePiece model in XLM-R's layout", plain_path, metavar="FILE", bytes_=False
+        "", "examples", "SentencePiece model in XLM-R's layout", plain_path, metavar="FILE", affects_output=False
     )
     train_sentencepiece: int = _option(
         0, "examples", "train a model of N pieces on the articles instead", at_least(100), metavar="N"
@@ -152,7 +169,7 @@ class Settings:
         512, "examples", "tokens of an example, <s> and </s> counted (default 512)", at_least(8), metavar="N"
     )
     max_entities: int = _option(128, "examples", "mentions of an example (default 128)", at_least(1), metavar="N")
-    max_mention_pieces: int = _option(30, "examples", "pieces of a mention (default 30)", at_least(1), metavar="N")
+    max_mention_tokens: int = _option(30, "examples", "pieces of a mention (default 30)", at_least(1), metavar="N")
     min_sentence_pieces: int = _option(
         5, "examples", "pieces of a sentence (default 5; 0 keeps all)", at_least(0), metavar="N"
     )
@@ -165,7 +182,7 @@ class Settings:
     # what the configuration file alone can say
     patterns: Mapping[str, Any] = field(default_factory=dict)
 
-    def deciding(self, stage: str) -> dict[str, Any]:
+    def output_options(self, stage: str) -> dict[str, Any]:
         """The options that decide the bytes of a stage's output."""
         chosen = (f for f in fields(self) if stage in f.metadata.get("stages", ()) and f.metadata["bytes"])
         return {f.name: _plain(getattr(self, f.name)) for f in chosen}

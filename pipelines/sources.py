@@ -9,7 +9,7 @@ from pathlib import Path
 
 from apache_beam.io.filesystems import FileSystems
 
-from corpus.dump_files import (
+from mlukit.corpus.dumps.files import (
     TABLES,
     DumpError,
     DumpSet,
@@ -17,17 +17,17 @@ from corpus.dump_files import (
     FilePatterns,
     FoundDumps,
     find_dumps,
-    language_of,
     listing_globs,
 )
-from corpus.dump_head import SiteInfo, check_dump, read_siteinfo
-from corpus.dump_lines import lines_within
-from corpus.dump_ranges import DumpRange
-from corpus.language_tables import any_language, language_codes
-from corpus.sql_dump import SqlDumpError, open_sql, read_table
-from pipelines.run import say
-from pipelines.settings import Settings, SettingsError
-from transforms.storage import is_local, open_file
+from mlukit.corpus.dumps.lines import lines_within
+from mlukit.corpus.dumps.ranges import DumpRange
+from mlukit.corpus.dumps.siteinfo import SiteInfo, check_dump, read_siteinfo
+from mlukit.corpus.dumps.sql import SqlDumpError, open_sql, read_table
+from mlukit.corpus.languages.load import any_language, language_codes
+from mlukit.corpus.languages.wiki_names import language_of
+from mlukit.engine.storage import is_local, open_file
+from mlukit.pipelines.run import say
+from mlukit.pipelines.settings import Settings, SettingsError
 
 # The export format of the dumps in which interlanguage links still stood in the text: Wikidata took them over in 2013.
 _LAST_VERSION_WITH_LINKS = (0, 8)
@@ -174,7 +174,7 @@ def check_table(kind: str, file: FileInfo) -> None:
     """Looks at the beginning of a table.
 
     Args:
-        kind: one of `corpus.dump_files.TABLES` or `SHARED_TABLES`.
+        kind: one of `corpus.dumps.files.TABLES` or `SHARED_TABLES`.
 
     Raises:
         DumpError: it is empty, does not decode as its name says, or is another table or none.

@@ -6,31 +6,33 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from pipelines.dataflow import check_dataflow
-from pipelines.find_damage import (
+from mlukit.engine.errors import RunError
+from mlukit.engine.fork_server import SERVER
+from mlukit.engine.launch import choose_workers
+from mlukit.engine.storage import WORK, Storage
+from mlukit.pipelines.command import PRELOADED
+from mlukit.pipelines.dataflow import check_dataflow
+from mlukit.pipelines.integrity import (
     CHANGED,
     Folder,
     Problem,
+    check_folder,
+    check_models,
+    check_unlisted,
     folders_of,
     is_inside,
-    look_at_models,
-    look_beside,
-    look_into,
-    mending,
     read_records,
+    repair_steps,
 )
-from pipelines.fork_server import SERVER
-from pipelines.launch import RunError, choose_workers
-from pipelines.option_values import nearest, plain_path
-from pipelines.run import RUN_RECORD, Run, say
-from pipelines.settings import STAGES, Parser, Settings, SettingsError, check_beam_flags
-from transforms.storage import WORK, Storage
-from transforms.verify_shards import VerifyShard
+from mlukit.pipelines.option_values import nearest, plain_path
+from mlukit.pipelines.run import RUN_RECORD, Run, say
+from mlukit.pipelines.settings import STAGES, Parser, Settings, SettingsError, check_beam_flags
+from mlukit.transforms.verify_shards import VerifyShard
 
 _EXAMPLES = """  mlukit verify OUT                               all that is finished
   mlukit verify OUT vocabulary articles/en        some folders
   mlukit verify OUT --direct_num_workers=8"""
-_RECEIPTS = f"{WORK}/receipts/{VerifyShard.phase}"
+_RESULTS = f"{WORK}/results/{VerifyShard.step}"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -39,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         asked, beam_flags = parser.parse_known_args(list(arguments))
         check_beam_flags(beam_flags, parser)
-        SERVER.start()
+        SERVER.start(PRELOADED)
         storage = Storage(asked.output.rstrip("/") or "/")
         check_dataflow(Settings(output=storage.root), beam_flags)
         problems, read = verify(storage, asked.folders, beam_flags)
@@ -90,17 +92,17 @@ def verify(storage: Storage, chosen: Sequence[str], beam_flags: Sequence[str]) -
     if chosen:
         folders, problems = _choose(storage.root, folders, chosen), []
     else:
-        problems += [*look_beside(storage, records), *look_at_models(storage, records)]
-    units: list[VerifyShard] = []
+        problems += [*check_unlisted(storage, records), *check_models(storage, records)]
+    tasks: list[VerifyShard] = []
     stages: list[str] = []
     for folder in folders:
-        found, shards = look_into(storage, folder)
+        found, shards = check_folder(storage, folder)
         problems += found
         stages += [folder.stage] * len(shards)
         for shard in shards:
-            units.append(VerifyShard(folder.language, len(units), shard.bytes, storage.root, shard))
-    problems += _read_again(storage.root, units, stages, beam_flags)
-    return sorted(problems, key=lambda problem: (STAGES.index(problem.stage), problem.path)), len(units)
+            tasks.append(VerifyShard(folder.language, len(tasks), shard.bytes, storage.root, shard))
+    problems += _read_again(storage.root, tasks, stages, beam_flags)
+    return sorted(problems, key=lambda problem: (STAGES.index(problem.stage), problem.path)), len(tasks)
 
 
 def _choose(root: str, folders: Sequence[Folder], chosen: Sequence[str]) -> list[Folder]:
@@ -114,36 +116,36 @@ def _choose(root: str, folders: Sequence[Folder], chosen: Sequence[str]) -> list
 
 
 def _read_again(
-    root: str, units: Sequence[VerifyShard], stages: Sequence[str], beam_flags: Sequence[str]
+    root: str, tasks: Sequence[VerifyShard], stages: Sequence[str], beam_flags: Sequence[str]
 ) -> list[Problem]:
     """What reading the shards, each of a stage, tells of them."""
-    if not units:
+    if not tasks:
         return []
-    with _scratch_run(root, units, beam_flags) as run:
-        receipts = run.phase("verify", units)
+    with _scratch_run(root, tasks, beam_flags) as run:
+        results = run.step("verify", tasks)
     return [
-        Problem(stage, CHANGED, unit.shard.path, text)
-        for unit, stage, receipt in zip(units, stages, receipts, strict=True)
-        if (text := receipt.facts["problem"])
+        Problem(stage, CHANGED, task.shard.path, text)
+        for task, stage, result in zip(tasks, stages, results, strict=True)
+        if (text := result.facts["problem"])
     ]
 
 
 @contextmanager
-def _scratch_run(root: str, units: Sequence[VerifyShard], beam_flags: Sequence[str]) -> Iterator[Run]:
-    """A run whose receipts are thrown away.
+def _scratch_run(root: str, tasks: Sequence[VerifyShard], beam_flags: Sequence[str]) -> Iterator[Run]:
+    """A run whose results are thrown away.
 
     They lie outside OUT, which may be read-only; but the workers of a cluster share nothing else with the launcher.
     """
-    if choose_workers(units, beam_flags).runner == "DirectRunner":
+    if choose_workers(tasks, beam_flags).runner == "DirectRunner":
         with tempfile.TemporaryDirectory(prefix="mlukit-verify-") as folder:
             yield Run(Settings(output=folder), beam_flags)
         return
     run = Run(Settings(output=root), beam_flags)
-    run.storage.delete(_RECEIPTS)
+    run.storage.delete(_RESULTS)
     try:
         yield run
     finally:
-        run.storage.delete(_RECEIPTS)
+        run.storage.delete(_RESULTS)
 
 
 def _print(storage: Storage, problems: Sequence[Problem], read: int, chosen: Sequence[str]) -> None:
@@ -151,7 +153,7 @@ def _print(storage: Storage, problems: Sequence[Problem], read: int, chosen: Seq
         print(problem)
     if problems:
         print(f"\n{storage.root}: problems: {len(problems):,}; shards read again: {read:,}. To mend it:")
-        for number, line in enumerate(mending(storage, problems), 1):
+        for number, line in enumerate(repair_steps(storage, problems), 1):
             print(f"  {number}. {line}")
         return
     what = chosen or [stage for stage in STAGES if storage.exists(f"{stage}.json")]

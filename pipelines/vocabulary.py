@@ -3,29 +3,29 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from corpus.count_links import PARTS
-from corpus.vocabulary import EntityVocabulary, VocabularyError, VocabularyOptions, check_candidates
-from pipelines.folders import shards_of, sources_of, write_folder
-from pipelines.report import language_totals
-from pipelines.run import Run, fingerprint, say
-from pipelines.settings import Settings, SettingsError
-from pipelines.stages import run_command
-from schemas.arrow import MENTIONS, VOCABULARY
-from schemas.manifest import Receipt, Shard, total_counts, total_flows
-from transforms.count_links import CountLinks
-from transforms.do_units import ALL_LANGUAGES
-from transforms.merge_counts import MergeEntities, MergeMentions
-from transforms.order_vocabulary import VOCABULARY_PARQUET, OrderVocabulary
+from mlukit.corpus.entities.count_links import PARTS
+from mlukit.corpus.entities.vocabulary import EntityVocabulary, VocabularyError, VocabularyOptions, check_candidates
+from mlukit.engine.manifests import publish_manifest, shards_of, sources_of
+from mlukit.engine.task import ALL_LANGUAGES
+from mlukit.pipelines.command import run_command
+from mlukit.pipelines.report import language_totals
+from mlukit.pipelines.run import Run, fingerprint, say
+from mlukit.pipelines.settings import Settings, SettingsError
+from mlukit.schemas.arrow import MENTIONS, VOCABULARY
+from mlukit.schemas.manifest import Shard, TaskResult, total_counts, total_flows
+from mlukit.transforms.count_links import CountLinks
+from mlukit.transforms.merge_counts import MergeEntities, MergeMentions
+from mlukit.transforms.order_vocabulary import VOCABULARY_PARQUET, OrderVocabulary
 
 STAGE = "vocabulary"
-PHASES = ("count", "merge", "mentions", "order")
+STEPS = ("count", "merge", "mentions", "order")
 
 
 def make_vocabulary(run: Run) -> None:
     """Does the stage on the articles of the run's output folder."""
     linked = run.needed("link", STAGE)
     inputs = {"link": fingerprint(linked)}
-    if not run.begin(STAGE, inputs, PHASES):
+    if not run.begin(STAGE, inputs, STEPS):
         return
     languages = linked["inputs"]["languages"]
     needed = check(run.settings, languages)
@@ -33,14 +33,14 @@ def make_vocabulary(run: Run) -> None:
         say(f"vocabulary: entities linked to in at least {needed} of {len(languages)} languages (--min-languages)")
     articles = {language: shards_of(run.storage, f"articles/{language}") for language in languages}
     counting = _count(run, articles)
-    counted = run.phase("count links", counting)
+    counted = run.step("count links", counting)
     merged = _merge(run, counting, counted, needed)
-    parts, size = tuple(receipt.shards[0].path for receipt in merged), run.settings.vocabulary_size
-    cost = sum(receipt.shards[0].bytes for receipt in merged)
+    parts, size = tuple(result.shards[0].path for result in merged), run.settings.vocabulary_size
+    cost = sum(result.shards[0].bytes for result in merged)
     ordering = OrderVocabulary(ALL_LANGUAGES, 0, cost, parts, tuple(languages), size)
     merging = _mentions(counting, counted, languages)
-    ordered, *merged_mentions = run.phase("order entities, merge mentions", [ordering, *merging])
-    mentions = [(unit.language, receipt) for unit, receipt in zip(merging, merged_mentions, strict=True)]
+    ordered, *merged_mentions = run.step("order entities, merge mentions", [ordering, *merging])
+    mentions = [(task.language, result) for task, result in zip(merging, merged_mentions, strict=True)]
     sources = linked["sources"]
     _finish(run, inputs, sources, articles, list(zip(counting, counted, strict=True)), merged, [ordered], mentions)
 
@@ -69,33 +69,33 @@ def _count(run: Run, articles: Mapping[str, Sequence[Shard]]) -> list[CountLinks
     ]
 
 
-def _merge(run: Run, counting: Sequence[CountLinks], counted: Sequence[Receipt], needed: int) -> list[Receipt]:
-    files = tuple((unit.language, unit.entities_path) for unit in counting)
+def _merge(run: Run, counting: Sequence[CountLinks], counted: Sequence[TaskResult], needed: int) -> list[TaskResult]:
+    files = tuple((task.language, task.entities_path) for task in counting)
     parts = counting[0].parts
-    cost = sum(receipt.shards[0].bytes for receipt in counted) // parts
-    units = [MergeEntities(ALL_LANGUAGES, part, cost, files, needed, run.settings.min_count) for part in range(parts)]
-    receipts = run.phase("merge entities", units)
-    flow = total_flows(receipts)["entities"]
+    cost = sum(result.shards[0].bytes for result in counted) // parts
+    tasks = [MergeEntities(ALL_LANGUAGES, part, cost, files, needed, run.settings.min_count) for part in range(parts)]
+    results = run.step("merge entities", tasks)
+    flow = total_flows(results)["entities"]
     try:
-        check_candidates(flow, total_counts(receipts), needed, run.settings.min_count)
+        check_candidates(flow, total_counts(results), needed, run.settings.min_count)
     except VocabularyError as error:
         raise SettingsError(str(error)) from error
-    return receipts
+    return results
 
 
 def _mentions(
-    counting: Sequence[CountLinks], counted: Sequence[Receipt], languages: Sequence[str]
+    counting: Sequence[CountLinks], counted: Sequence[TaskResult], languages: Sequence[str]
 ) -> list[MergeMentions]:
-    units, parts = [], counting[0].parts
+    tasks, parts = [], counting[0].parts
     for language in languages:
         written = [
-            receipt.shards[1] for unit, receipt in zip(counting, counted, strict=True) if unit.language == language
+            result.shards[1] for task, result in zip(counting, counted, strict=True) if task.language == language
         ]
         files = tuple((language, shard.path) for shard in written)
         cost = sum(shard.bytes for shard in written) // parts
         for part in range(parts):
-            units.append(MergeMentions(language, part, cost, files, f"mentions/{language}/mentions-{part:05}.parquet"))
-    return units
+            tasks.append(MergeMentions(language, part, cost, files, f"mentions/{language}/mentions-{part:05}.parquet"))
+    return tasks
 
 
 def _finish(
@@ -103,29 +103,29 @@ def _finish(
     inputs: Mapping[str, Any],
     sources: Sequence[Mapping[str, Any]],
     articles: Mapping[str, Sequence[Shard]],
-    counted: Sequence[tuple[CountLinks, Receipt]],
-    merged: Sequence[Receipt],
-    ordered: Sequence[Receipt],
-    mentions: Sequence[tuple[str, Receipt]],
+    counted: Sequence[tuple[CountLinks, TaskResult]],
+    merged: Sequence[TaskResult],
+    ordered: Sequence[TaskResult],
+    mentions: Sequence[tuple[str, TaskResult]],
 ) -> None:
-    options = run.settings.deciding(STAGE)
+    options = run.settings.output_options(STAGE)
     totals: dict[str, Any] = {}
     for language in articles:
-        receipts = [receipt for unit, receipt in counted if unit.language == language]
-        dictionary = [receipt for of, receipt in mentions if of == language]
-        totals |= language_totals({language: receipts})
+        results = [result for task, result in counted if task.language == language]
+        dictionary = [result for of, result in mentions if of == language]
+        totals |= language_totals({language: results})
         totals[language]["counts"] |= total_counts(dictionary)
         own = sources_of(language, sources)
-        write_folder(
+        publish_manifest(
             run.storage, f"mentions/{language}", "mentions", MENTIONS, language, options, inputs, dictionary, own
         )
     whole = [*merged, *ordered]
     totals |= language_totals({ALL_LANGUAGES: whole})
-    write_folder(run.storage, "vocabulary", "vocabulary", VOCABULARY, None, options, inputs, whole, sources)
+    publish_manifest(run.storage, "vocabulary", "vocabulary", VOCABULARY, None, options, inputs, whole, sources)
     with run.storage.open(VOCABULARY_PARQUET) as stream:
         facts = {"entities": EntityVocabulary.open(stream).fingerprint}
     folders = ["vocabulary", *(f"mentions/{language}" for language in articles)]
-    run.finish(STAGE, inputs, {"languages": totals, "facts": facts}, folders, PHASES)
+    run.finish(STAGE, inputs, {"languages": totals, "facts": facts}, folders, STEPS)
 
 
 def main(arguments: Sequence[str]) -> int:

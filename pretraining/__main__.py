@@ -2,7 +2,7 @@
 
 import sys
 
-from pretraining.train import main
+from mlukit.pretraining.train import main
 
 if __name__ == "__main__":
     if sys.argv[1:2] != ["train"]:

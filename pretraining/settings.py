@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
-from pretraining.config import (
+from mlukit.pretraining.config import (
     MODELS,
     ConfigError,
     DataConfig,
@@ -22,7 +22,7 @@ from pretraining.config import (
     changed,
     learning_rate,
 )
-from pretraining.setting_help import HELP
+from mlukit.pretraining.setting_help import HELP
 
 CONFIGS = (ModelConfig, DataConfig, TrainingConfig)
 # what may differ when a run goes on: none of it decides what is learnt, but for the order in which sums are rounded

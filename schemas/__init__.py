@@ -1,1 +1,4 @@
-"""What flows between the jobs: records, Arrow schemas, the tf.Example codec and the manifest."""
+"""What flows between the jobs and lies on disk: records, Arrow schemas, formats, the layout of the output, manifests.
+
+Here: names, types and codecs, with no knowledge of how they are made.
+"""

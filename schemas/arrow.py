@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
 
-from schemas.records import (
+from mlukit.schemas.records import (
     Article,
     Entity,
     Example,

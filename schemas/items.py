@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from schemas.arrow import RecordCodec
+from mlukit.schemas.arrow import RecordCodec
 
 
 class TitleItem(NamedTuple):

@@ -1,6 +1,6 @@
 """What a folder says of itself: its shards, where they came from, and where everything that entered went.
 
-A unit of work leaves a `Receipt` when it is done, a finished folder a manifest. Both are JSON with sorted keys, and
+A task leaves a `TaskResult` when it is done, a finished folder a manifest. Both are JSON with sorted keys, and
 hold nothing that differs between two runs over the same input: no times, hosts, paths or worker counts.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from schemas.arrow import SCHEMA_VERSION
+from mlukit.schemas.arrow import SCHEMA_VERSION
 
 MANIFEST = "_manifest.json"  # readers of a folder of Parquet pass over names with a leading underscore
 
@@ -39,7 +39,7 @@ class Flow:
         return self.entered - self.out - self.failed.total() - self.skipped.total()
 
     def to_json(self) -> dict[str, Any]:
-        """As written to receipts and manifests."""
+        """As written to results and manifests."""
         return {"in": self.entered, "out": self.out, "failed": dict(self.failed), "skipped": dict(self.skipped)}
 
     @classmethod
@@ -58,15 +58,15 @@ class Shard:
     sha256: str
 
     def to_json(self) -> dict[str, Any]:
-        """As written to receipts and manifests."""
+        """As written to results and manifests."""
         return {"path": self.path, "rows": self.rows, "bytes": self.bytes, "sha256": self.sha256}
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
-    """What a unit of work did: written last, so its presence says that the unit is done."""
+class TaskResult:
+    """What a task did: written last, so its presence says that the task is done."""
 
-    unit: str
+    task: str
     shards: tuple[Shard, ...] = ()
     flows: Mapping[str, Flow] = field(default_factory=dict)  # "pages", "links", …
     counts: Mapping[str, int] = field(default_factory=dict)  # "status redirected", "bytes", …
@@ -75,7 +75,7 @@ class Receipt:
     def to_json(self) -> dict[str, Any]:
         """As written to disk."""
         return {
-            "unit": self.unit,
+            "task": self.task,
             "shards": [shard.to_json() for shard in self.shards],
             "flows": {name: flow.to_json() for name, flow in self.flows.items()},
             "counts": dict(self.counts),
@@ -83,27 +83,27 @@ class Receipt:
         }
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Receipt":
+    def from_json(cls, value: Mapping[str, Any]) -> "TaskResult":
         """The inverse of `to_json`."""
         flows = {name: Flow.from_json(flow) for name, flow in value["flows"].items()}
         shards = tuple(Shard(**shard) for shard in value["shards"])
-        return cls(value["unit"], shards, flows, value["counts"], value["facts"])
+        return cls(value["task"], shards, flows, value["counts"], value["facts"])
 
 
-def total_flows(receipts: Iterable[Receipt]) -> dict[str, Flow]:
-    """The flows of several units added up."""
+def total_flows(results: Iterable[TaskResult]) -> dict[str, Flow]:
+    """The flows of several tasks added up."""
     totals: dict[str, Flow] = {}
-    for receipt in receipts:
-        for name, flow in receipt.flows.items():
+    for result in results:
+        for name, flow in result.flows.items():
             totals.setdefault(name, Flow()).add(flow)
     return totals
 
 
-def total_counts(receipts: Iterable[Receipt]) -> Counter[str]:
-    """The counts of several units added up."""
+def total_counts(results: Iterable[TaskResult]) -> Counter[str]:
+    """The counts of several tasks added up."""
     totals: Counter[str] = Counter()
-    for receipt in receipts:
-        totals.update(receipt.counts)
+    for result in results:
+        totals.update(result.counts)
     return totals
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 
-from schemas.records import Example
+from mlukit.schemas.records import Example
 
 STRINGS = ("language", "split")
 INTEGERS = ("page_id", "index")

@@ -1,8 +1,37 @@
 """What holds for all tests."""
 
 import signal
+from pathlib import Path
+
+import pytest
+
+from tests.small_dumps import Ran
+from tests.small_wikis import build, write_small_wikis
 
 
 def pytest_configure() -> None:
     """Has programs that tests start hear Ctrl-C, where a shell runs the tests in the background and ignores it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def dumps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the small wikis; tests copy it before they change anything."""
+    folder = tmp_path_factory.mktemp("dumps")
+    write_small_wikis(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def first_build(dumps: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ran]:
+    """An output folder and what the command said; not to be changed."""
+    output = tmp_path_factory.mktemp("built") / "OUT"
+    ran = build(dumps, output)
+    assert ran.status == 0, ran.err
+    return output, ran
+
+
+@pytest.fixture(scope="session")
+def built(first_build: tuple[Path, Ran]) -> Path:
+    """The output folder of the small wikis; not to be changed."""
+    return first_build[0]

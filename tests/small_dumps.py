@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 import pyarrow.parquet as pq
 
-import mlukit
+from mlukit.command_line import main
 
 IN_MEMORY = "--direct_running_mode=in_memory"
 DATE = "20260901"
@@ -140,7 +140,7 @@ def run(*arguments: object) -> Ran:
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            status = mlukit.main([str(argument) for argument in arguments])
+            status = main([str(argument) for argument in arguments])
         except SystemExit as exit_:
             status = exit_.code if isinstance(exit_.code, int) else 1
     return Ran(status, out.getvalue(), err.getvalue())

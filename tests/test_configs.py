@@ -3,9 +3,9 @@
 import tomllib
 from pathlib import Path
 
-from corpus.dump_files import FilePatterns
-from corpus.language_tables import load_language
-from pipelines.settings import Settings, command_parser, read_settings
+from mlukit.corpus.dumps.files import FilePatterns
+from mlukit.corpus.languages.load import load_language
+from mlukit.pipelines.settings import Settings, command_parser, read_settings
 
 CONFIG = Path(__file__).resolve().parents[1] / "configs" / "wikipedia24.toml"
 

@@ -5,7 +5,7 @@
 
 At random moments, and in turn, it sends SIGKILL to all processes of a build, to its launcher alone, or to one of its
 workers; then the same command goes on. In the end the output has to be the same, byte for byte, as that of a build of
-its own, nothing may be left in the work folder, and no unit of work that had left its receipt, with its files, may have
+its own, nothing may be left in the work folder, and no task that had left its result, with its files, may have
 been done again. What follows `--` is for `mlukit build`; without it, it is the bundled sample's.
 
 The exit status is 0 where all that holds.
@@ -31,7 +31,7 @@ import psutil
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ("--config", str(ROOT / "sample/sample.toml"), "--dumps", str(ROOT / "sample/dumps"))
 VICTIMS = ("all processes", "the launcher", "a worker")
-ANEW = "checksum"  # the phase that each run does again: a dump may have been replaced between two
+ANEW = "checksum"  # the step that each run does again: a dump may have been replaced between two
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Killer:
     random: random.Random
     shortest: float  # seconds that a build is left to itself
     longest: float
-    done: dict[str, int] = field(default_factory=dict)  # the time of each receipt that a killed build left
+    done: dict[str, int] = field(default_factory=dict)  # the time of each result that a killed build left
     redone: list[str] = field(default_factory=list)
     kills: int = 0
 
@@ -73,11 +73,11 @@ class Killer:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.kills += 1
-        print(f"kill {self.kills}: {victim} ({len(workers)} workers), {len(self.done)} receipts seen", flush=True)
+        print(f"kill {self.kills}: {victim} ({len(workers)} workers), {len(self.done)} results seen", flush=True)
 
     def _look(self) -> None:
-        """Notes receipts, and those that were there before and are written again."""
-        for folder, _, names in os.walk(self.output / "_work/receipts"):
+        """Notes results, and those that were there before and are written again."""
+        for folder, _, names in os.walk(self.output / "_work/results"):
             for path in (Path(folder, name) for name in names):
                 with suppress(FileNotFoundError):
                     name, written = "/".join(path.parts[-3:]), path.stat().st_mtime_ns
@@ -127,7 +127,7 @@ def kill_and_resume(command: Sequence[str], folder: Path, kills: int, seed: int)
             killer.done.clear()
     if start(command, output).wait() != 0:
         return [f"the last build failed: see {output.with_suffix('.log')}"]
-    return differences(checksums(undisturbed), checksums(output)) + [f"done again: {unit}" for unit in killer.redone]
+    return differences(checksums(undisturbed), checksums(output)) + [f"done again: {task}" for task in killer.redone]
 
 
 def differences(expected: dict[str, str], found: dict[str, str]) -> list[str]:
@@ -150,7 +150,7 @@ def main() -> int:
     if wrong:
         print(f"{len(wrong)} things did not hold; all of it lies in {folder}")
         return 1
-    print(f"{asked.kills} kills: the same bytes, no unit done again, nothing left")
+    print(f"{asked.kills} kills: the same bytes, no task done again, nothing left")
     shutil.rmtree(folder)
     return 0
 

@@ -11,34 +11,34 @@ from typing import ClassVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.title_index import TitleIndex
-from corpus.title_index_build import build_title_index
-from corpus.title_rows import title_items
-from corpus.wikidata_api import WikidataApi
-from schemas.manifest import Receipt
-from transforms.do_units import Unit
-from transforms.monitor import Monitor
-from transforms.open_index import header_shard, index_folder, open_indexes
-from transforms.storage import Storage, is_local
-from transforms.write_shards import read_batches
+from mlukit.corpus.linking.build_title_index import build_title_index
+from mlukit.corpus.linking.join_titles import title_items
+from mlukit.corpus.linking.title_index import TitleIndex
+from mlukit.corpus.web.wikidata_query import WikidataApi
+from mlukit.engine.heartbeat import Heartbeat
+from mlukit.engine.parquet_shards import read_batches
+from mlukit.engine.storage import Storage, is_local
+from mlukit.engine.task import Task
+from mlukit.schemas.manifest import TaskResult
+from mlukit.transforms.open_title_index import header_shard, index_folder, open_indexes
 
 ASKED = "asked"  # the layer of an index: corpus.title_index.LAYERS
 CACHE = "wikidata-answers.sqlite"
 
 
 @dataclass(frozen=True)
-class AskWikidata(Unit):
-    """Adds a layer to the index of each language; one unit, since the service bears one asker."""
+class AskWikidata(Task):
+    """Adds a layer to the index of each language; one task, since the service bears one asker."""
 
-    phase: ClassVar[str] = "ask"
+    step: ClassVar[str] = "ask"
     parsed: tuple[str, ...]  # shards of parsed articles, of all languages
     languages: tuple[str, ...]
     endpoint: str
     contact: str
     cache: str  # a local file; "" for one in the output folder
 
-    def run(self, storage: Storage, monitor: Monitor) -> Receipt:
-        """See `corpus.wikidata_api`."""
+    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+        """See `corpus.web.wikidata_query`."""
         counts: Counter[str] = Counter()
         indexes = open_indexes(storage, self.languages)
         with ExitStack() as stack:
@@ -47,12 +47,12 @@ class AskWikidata(Unit):
             )
             for language, index in indexes.items():
                 with storage.write_folder(f"{index_folder(language)}/{ASKED}") as folder:
-                    answers = self._answers(api, language, index, storage, monitor)
+                    answers = self._answers(api, language, index, storage, heartbeat)
                     built = build_title_index(folder, items_by_title={ASKED: title_items(answers)})
                 counts[f"{language} titles given an item"] = built.get("items", 0)
             counts.update({f"wikidata {name}": n for name, n in api.counts.items()})
         layers = tuple(header_shard(storage, language, ASKED) for language in self.languages)
-        return Receipt(self.name, layers, counts=counts)
+        return TaskResult(self.name, layers, counts=counts)
 
     def _cache_file(self, storage: Storage, stack: ExitStack) -> Path:
         if self.cache:
@@ -62,19 +62,19 @@ class AskWikidata(Unit):
         return Path(stack.enter_context(tempfile.TemporaryDirectory())) / CACHE
 
     def _answers(
-        self, api: WikidataApi, language: str, index: TitleIndex, storage: Storage, monitor: Monitor
+        self, api: WikidataApi, language: str, index: TitleIndex, storage: Storage, heartbeat: Heartbeat
     ) -> Iterator[tuple[str, int]]:
-        for title, qid in api.items(language, self._lacking(language, index, storage, monitor)):
-            monitor.advance()
+        for title, qid in api.items(language, self._lacking(language, index, storage, heartbeat)):
+            heartbeat.advance()
             if qid is not None:
                 yield title, qid
 
-    def _lacking(self, language: str, index: TitleIndex, storage: Storage, monitor: Monitor) -> Iterator[str]:
+    def _lacking(self, language: str, index: TitleIndex, storage: Storage, heartbeat: Heartbeat) -> Iterator[str]:
         """Titles of a language without an item: of articles, and of what links lead to."""
         for path in self.parsed:
             with storage.open(path) as stream:
                 for batch in read_batches(stream, ["language", "title", "links"]):
-                    monitor.advance()
+                    heartbeat.advance()
                     yield from _without_item(_titles(batch, language), index)
 
 

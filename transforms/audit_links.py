@@ -1,4 +1,4 @@
-"""Holds a language's links against its wikitext and pagelinks: pages and table rows are dealt out by page, then met."""
+"""Compares a language's links with its wikitext and pagelinks; pages and table rows are partitioned by page for it."""
 
 import tempfile
 from collections import Counter
@@ -12,18 +12,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from corpus.dump_files import FileInfo
-from corpus.link_audit import SEEN_PAGES, LinkTally, SeenPage, TablePart, compare_pages
-from corpus.page_links import page_parts, write_page_links
-from corpus.sitelinks import LinkTarget, read_linktarget, read_pagelinks
-from corpus.sql_dump import open_sql
-from corpus.written_links import written_links
-from schemas.manifest import Receipt
-from transforms.do_units import Unit
-from transforms.monitor import Monitor
-from transforms.reread_pages import ArticleShards, DumpPages
-from transforms.storage import WORK, Storage, is_local, open_file
-from transforms.write_shards import read_batches
+from mlukit.corpus.audit.link_audit import SEEN_PAGES, LinkTally, SeenPage, TablePart, compare_pages
+from mlukit.corpus.audit.page_links import page_parts, write_page_links
+from mlukit.corpus.audit.written_links import written_links
+from mlukit.corpus.dumps.files import FileInfo
+from mlukit.corpus.dumps.mediawiki_tables import LinkTarget, read_linktarget, read_pagelinks
+from mlukit.corpus.dumps.sql import open_sql
+from mlukit.engine.heartbeat import Heartbeat
+from mlukit.engine.parquet_shards import read_batches
+from mlukit.engine.storage import WORK, Storage, is_local, open_file
+from mlukit.engine.task import Task
+from mlukit.schemas.manifest import TaskResult
+from mlukit.transforms.reread_pages import ArticleShards, DumpPages
 
 R = TypeVar("R")
 _COLUMNS = ["page_id", "title", "links"]
@@ -41,25 +41,25 @@ def page_links_path(language: str) -> str:
 
 
 @dataclass(frozen=True)
-class ReadSeenLinks(Unit):
+class CollectWikitextLinks(Task):
     """The extracted links of some shards of articles, and those of the wikitext where the dump is there."""
 
-    phase: ClassVar[str] = "seen"
+    step: ClassVar[str] = "seen"
     shards: ArticleShards
     parts: int
 
-    def run(self, storage: Storage, monitor: Monitor) -> Receipt:
+    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """Writes a file for each shard."""
         counts: Counter[str] = Counter()
         of = self.shards
-        pages = DumpPages(of.dump_range, of.header_namespaces, monitor) if of.dump_range else None
+        pages = DumpPages(of.dump_range, of.header_namespaces, heartbeat) if of.dump_range else None
         for shard, path in enumerate(of.paths, of.first):
             seen = [*_merge(_articles(storage, path, self.language), pages, shard)]
             counts["pages"] += len(seen)
             with storage.write(seen_path(self.language, shard)) as stream:
                 _write_parts(seen, self.parts, cast(BinaryIO, stream))
-            monitor.advance()
-        return Receipt(self.name, counts=counts)
+            heartbeat.advance()
+        return TaskResult(self.name, counts=counts)
 
 
 def _articles(storage: Storage, path: str, language: str) -> Iterator[SeenPage]:
@@ -101,16 +101,16 @@ def _write_parts(pages: Sequence[SeenPage], parts: int, stream: BinaryIO) -> Non
 
 
 @dataclass(frozen=True)
-class DealPageLinks(Unit):
-    """pagelinks of one wiki, with linktarget where there is one, dealt out by page."""
+class PartitionPageLinks(Task):
+    """pagelinks of one wiki, with linktarget where there is one, partitioned by page."""
 
-    phase: ClassVar[str] = "pagelinks"
+    step: ClassVar[str] = "pagelinks"
     pagelinks: FileInfo
     linktarget: FileInfo | None
     parts: int
 
-    def run(self, storage: Storage, monitor: Monitor) -> Receipt:
-        """See `corpus.page_links.write_page_links`."""
+    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+        """See `corpus.audit.page_links.write_page_links`."""
         counts: Counter[str] = Counter()
         near = storage.path(WORK) if is_local(storage.root) else None
         with (
@@ -118,29 +118,29 @@ class DealPageLinks(Unit):
             storage.write(page_links_path(self.language)) as out,
             open_sql(open_file, self.pagelinks.path) as links,
         ):
-            targets = None if self.linktarget is None else self._targets(self.linktarget.path, counts, monitor)
-            rows = _watched(read_pagelinks(links, counts), monitor)
+            targets = None if self.linktarget is None else self._targets(self.linktarget.path, counts, heartbeat)
+            rows = _watched(read_pagelinks(links, counts), heartbeat)
             counts += write_page_links(rows, targets, Path(folder), self.parts, cast(BinaryIO, out))
-        return Receipt(self.name, counts=counts)
+        return TaskResult(self.name, counts=counts)
 
     @staticmethod
-    def _targets(path: str, counts: Counter[str], monitor: Monitor) -> Iterator[LinkTarget]:
+    def _targets(path: str, counts: Counter[str], heartbeat: Heartbeat) -> Iterator[LinkTarget]:
         with open_sql(open_file, path) as stream:
-            yield from _watched(read_linktarget(stream, counts), monitor)
+            yield from _watched(read_linktarget(stream, counts), heartbeat)
 
 
-def _watched(rows: Iterator[R], monitor: Monitor) -> Iterator[R]:
+def _watched(rows: Iterator[R], heartbeat: Heartbeat) -> Iterator[R]:
     for count, row in enumerate(rows):
         if count % _REPORT_EVERY == 0:
-            monitor.advance()
+            heartbeat.advance()
         yield row
 
 
 @dataclass(frozen=True)
-class CompareLinks(Unit):
+class CompareLinks(Task):
     """One part of a language's pages meets its part of pagelinks."""
 
-    phase: ClassVar[str] = "compare"
+    step: ClassVar[str] = "compare"
     seen: tuple[str, ...]
     page_links: str  # "" where the table is missing
 
@@ -149,17 +149,17 @@ class CompareLinks(Unit):
         """Where the tally is written."""
         return f"{WORK}/compare/{self.language}/{self.number:05}.json"
 
-    def run(self, storage: Storage, monitor: Monitor) -> Receipt:
-        """See `corpus.link_audit.compare_pages`."""
+    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+        """See `corpus.audit.link_audit.compare_pages`."""
         tally = LinkTally()
         table = TablePart(_read_part(storage, self.page_links, self.number)) if self.page_links else None
-        pages = chain.from_iterable(self._pages(storage, path, monitor) for path in self.seen)
+        pages = chain.from_iterable(self._pages(storage, path, heartbeat) for path in self.seen)
         compare_pages(pages, table, tally)
         storage.write_json(self.path, tally.to_json())
-        return Receipt(self.name, counts={"pages": tally.counts["pages"]})
+        return TaskResult(self.name, counts={"pages": tally.counts["pages"]})
 
-    def _pages(self, storage: Storage, path: str, monitor: Monitor) -> Iterator[SeenPage]:
-        monitor.advance()
+    def _pages(self, storage: Storage, path: str, heartbeat: Heartbeat) -> Iterator[SeenPage]:
+        heartbeat.advance()
         yield from map(SeenPage.from_row, _read_part(storage, path, self.number).to_pylist())
 
 

@@ -4,24 +4,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from corpus.author_marks import AuthorMarks
-from corpus.residue import find_residue, residue_classes
-from corpus.residue_tally import ResidueTally
-from schemas.manifest import Receipt
-from transforms.do_units import Unit
-from transforms.monitor import Monitor
-from transforms.reread_pages import ArticleShards, DumpPages
-from transforms.storage import WORK, Storage
-from transforms.write_shards import read_batches
+from mlukit.corpus.audit.literal_markup import LiteralMarkup
+from mlukit.corpus.audit.residue import find_residue, residue_classes
+from mlukit.corpus.audit.residue_tally import ResidueTally
+from mlukit.engine.heartbeat import Heartbeat
+from mlukit.engine.parquet_shards import read_batches
+from mlukit.engine.storage import WORK, Storage
+from mlukit.engine.task import Task
+from mlukit.schemas.manifest import TaskResult
+from mlukit.transforms.reread_pages import ArticleShards, DumpPages
 
 _COLUMNS = ["page_id", "title", "text", "paragraphs"]
 
 
 @dataclass(frozen=True)
-class AuditResidue(Unit):
+class AuditResidue(Task):
     """Writes what was found as JSON: a few hundred lines, whatever the size of the shards."""
 
-    phase: ClassVar[str] = "residue"
+    step: ClassVar[str] = "residue"
     shards: ArticleShards
 
     @property
@@ -29,29 +29,29 @@ class AuditResidue(Unit):
         """Where the tally is written."""
         return f"{WORK}/residue/{self.language}/{self.number:05}.json"
 
-    def run(self, storage: Storage, monitor: Monitor) -> Receipt:
-        """See `corpus.residue_tally`."""
+    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+        """See `corpus.audit.residue_tally`."""
         tally, classes, of = ResidueTally(), residue_classes(self.language), self.shards
-        pages = DumpPages(of.dump_range, of.header_namespaces, monitor) if of.dump_range else None
+        pages = DumpPages(of.dump_range, of.header_namespaces, heartbeat) if of.dump_range else None
         for shard, path in enumerate(of.paths, of.first):
             wikitext = None if pages is None else ((page.page_id, page.text) for page in pages.of_shard(shard))
-            for row in self._articles(storage, path, monitor):
+            for row in self._articles(storage, path, heartbeat):
                 text, author = row["text"], None
                 if pages is not None and wikitext is not None:
                     written = _page(wikitext, row["page_id"])
                     if any(find_residue(text, classes)):
-                        author = AuthorMarks(written, pages.language, classes)
+                        author = LiteralMarkup(written, pages.language, classes)
                 starts = [span["start"] for span in row["paragraphs"]]
                 tally.add_page(row["page_id"], row["title"], text, starts, classes, author)
         storage.write_json(self.path, tally.to_json())
-        return Receipt(self.name, counts={"pages": tally.pages, "paragraphs": tally.paragraphs})
+        return TaskResult(self.name, counts={"pages": tally.pages, "paragraphs": tally.paragraphs})
 
     @staticmethod
-    def _articles(storage: Storage, path: str, monitor: Monitor) -> Iterator[dict[str, Any]]:
+    def _articles(storage: Storage, path: str, heartbeat: Heartbeat) -> Iterator[dict[str, Any]]:
         with storage.open(path) as stream:
             for batch in read_batches(stream, _COLUMNS):
                 yield from ({name: batch[name][row].as_py() for name in _COLUMNS} for row in range(batch.num_rows))
-                monitor.advance(pages=batch.num_rows)
+                heartbeat.advance(pages=batch.num_rows)
 
 
 def _page(wikitext: Iterator[tuple[int, str]], page_id: int) -> str:

@@ -8,37 +8,37 @@ from typing import BinaryIO, ClassVar
 
 import pyarrow as pa
 
-from corpus.dump_files import FileInfo
-from corpus.label_index import build_label_index
-from corpus.language_tables import any_language
-from corpus.sitelinks import LangLink, read_langlinks, read_page_props, read_redirects
-from corpus.sql_dump import open_sql
-from corpus.title_index_build import build_title_index
-from corpus.title_rows import BATCH_ROWS
-from schemas.arrow import PAGE_TITLE_ROWS
-from schemas.manifest import Receipt
-from schemas.records import PageTitle
-from transforms.do_units import Unit
-from transforms.monitor import Monitor
-from transforms.open_index import header_shard, index_folder
-from transforms.storage import Storage, open_file
-from transforms.write_shards import read_batches, read_records
+from mlukit.corpus.dumps.files import FileInfo
+from mlukit.corpus.dumps.mediawiki_tables import LangLink, read_langlinks, read_page_props, read_redirects
+from mlukit.corpus.dumps.sql import open_sql
+from mlukit.corpus.languages.load import any_language
+from mlukit.corpus.linking.build_title_index import build_title_index
+from mlukit.corpus.linking.join_titles import BATCH_ROWS
+from mlukit.corpus.linking.label_index import build_label_index
+from mlukit.engine.heartbeat import Heartbeat
+from mlukit.engine.parquet_shards import read_batches, read_records
+from mlukit.engine.storage import Storage, open_file
+from mlukit.engine.task import Task
+from mlukit.schemas.arrow import PAGE_TITLE_ROWS
+from mlukit.schemas.manifest import TaskResult
+from mlukit.schemas.records import PageTitle
+from mlukit.transforms.open_title_index import header_shard, index_folder
 
 _REPORT_EVERY = 1 << 12  # rows
 
 
 @dataclass(frozen=True)
-class BuildTitleIndex(Unit):
+class BuildTitleIndex(Task):
     """The index of a language, but for what other languages know of its pages."""
 
-    phase: ClassVar[str] = "index"
+    step: ClassVar[str] = "index"
     titles: tuple[str, ...]  # shards of PageTitle
     tables: tuple[tuple[str, FileInfo], ...]  # "page_props", "redirect", "langlinks"
     items: tuple[tuple[str, tuple[str, ...]], ...]  # source -> files of TITLE_ITEMS, in order of preference
     labels: tuple[str, ...]  # files of ITEM_LABELS
 
-    def run(self, storage: Storage, monitor: Monitor) -> Receipt:
-        """See `corpus.title_index_build.build_title_index`."""
+    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+        """See `corpus.linking.build_title_index.build_title_index`."""
         skipped: Counter[str] = Counter()
         tables = dict(self.tables)
         with ExitStack() as files, storage.write_folder(index_folder(self.language)) as folder:
@@ -48,7 +48,7 @@ class BuildTitleIndex(Unit):
 
             counts = build_title_index(
                 folder,
-                self._pages(storage, monitor),
+                self._pages(storage, heartbeat),
                 items_by_page=read_page_props(table("page_props"), skipped) if "page_props" in tables else (),
                 items_by_title={source: _batches(storage, paths) for source, paths in self.items},
                 redirects=read_redirects(table("redirect"), skipped) if "redirect" in tables else (),
@@ -56,16 +56,16 @@ class BuildTitleIndex(Unit):
             )
             if self.labels:
                 counts["labels"] = build_label_index(folder, _batches(storage, self.labels))
-            monitor.check()
+            heartbeat.check()
         counts |= {f"rows of tables left out: {reason}": n for reason, n in skipped.items()}
-        return Receipt(self.name, (header_shard(storage, self.language),), counts=counts)
+        return TaskResult(self.name, (header_shard(storage, self.language),), counts=counts)
 
-    def _pages(self, storage: Storage, monitor: Monitor) -> Iterator[PageTitle]:
+    def _pages(self, storage: Storage, heartbeat: Heartbeat) -> Iterator[PageTitle]:
         for path in self.titles:
             with storage.open(path) as stream:
                 for count, page in enumerate(read_records(stream, PAGE_TITLE_ROWS)):
                     if count % _REPORT_EVERY == 0:
-                        monitor.advance()
+                        heartbeat.advance()
                     yield page
 
     def _langlinks(self, stream: BinaryIO, skipped: Counter[str]) -> Iterator[LangLink]:

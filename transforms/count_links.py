@@ -3,19 +3,19 @@
 from dataclasses import dataclass
 from typing import BinaryIO, ClassVar, cast
 
-from corpus.count_links import COLUMNS, count_shard
-from schemas.manifest import Receipt
-from transforms.do_units import Unit
-from transforms.monitor import Monitor
-from transforms.storage import WORK, Storage
-from transforms.write_shards import read_batches
+from mlukit.corpus.entities.count_links import COLUMNS, count_shard
+from mlukit.engine.heartbeat import Heartbeat
+from mlukit.engine.parquet_shards import read_batches
+from mlukit.engine.storage import WORK, Storage
+from mlukit.engine.task import Task
+from mlukit.schemas.manifest import TaskResult
 
 
 @dataclass(frozen=True)
-class CountLinks(Unit):
+class CountLinks(Task):
     """Writes two files, each with a row group a hash part."""
 
-    phase: ClassVar[str] = "count"
+    step: ClassVar[str] = "count"
     articles: str  # the shard
     kinds: frozenset[str]
     parts: int
@@ -30,8 +30,8 @@ class CountLinks(Unit):
         """Where the counts of anchors lie."""
         return f"{WORK}/count/{self.language}/mentions-{self.number:05}.parquet"
 
-    def run(self, storage: Storage, monitor: Monitor) -> Receipt:
-        """See `corpus.count_links.count_shard`."""
+    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+        """See `corpus.entities.count_links.count_shard`."""
         with (
             storage.open(self.articles) as stream,
             storage.write(self.entities_path) as entities,
@@ -40,4 +40,4 @@ class CountLinks(Unit):
             batches = read_batches(stream, COLUMNS)
             flows = count_shard(batches, self.kinds, self.parts, cast(BinaryIO, entities), cast(BinaryIO, mentions))
         shards = (storage.shard(self.entities_path, entities), storage.shard(self.mentions_path, mentions))
-        return Receipt(self.name, shards, flows)
+        return TaskResult(self.name, shards, flows)

@@ -10,22 +10,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.dump_files import wiki_of
-from corpus.dump_lines import lines_within
-from corpus.dump_ranges import DumpRange
-from corpus.language_tables import any_language
-from corpus.sitelinks import read_items_per_site
-from corpus.sql_dump import open_sql
-from corpus.titles import namespace_of
-from corpus.wikidata_json import BadLine, WikidataItem, lines_of, read_entities
-from schemas.arrow import RecordCodec
-from schemas.items import ITEM_LABEL_ROWS, TITLE_ITEM_ROWS, TITLE_ITEMS, ItemLabel, TitleItem
-from schemas.manifest import Flow, Receipt, Shard
-from schemas.records import Failure
-from transforms.do_units import ALL_LANGUAGES, Unit
-from transforms.monitor import Monitor
-from transforms.storage import WORK, CountingStream, Storage, open_file
-from transforms.write_shards import ShardWriter, write_batches, write_failures, write_records
+from mlukit.corpus.dumps.lines import lines_within
+from mlukit.corpus.dumps.mediawiki_tables import read_items_per_site
+from mlukit.corpus.dumps.ranges import DumpRange
+from mlukit.corpus.dumps.sql import open_sql
+from mlukit.corpus.dumps.wikidata_json import BadLine, WikidataItem, lines_of, read_entities
+from mlukit.corpus.languages.load import any_language
+from mlukit.corpus.languages.wiki_names import wiki_of
+from mlukit.corpus.titles.normalise import namespace_of
+from mlukit.engine.heartbeat import Heartbeat
+from mlukit.engine.parquet_shards import ShardWriter, write_batches, write_failures, write_records
+from mlukit.engine.storage import WORK, CountingStream, Storage, open_file
+from mlukit.engine.task import ALL_LANGUAGES, Task
+from mlukit.schemas.arrow import RecordCodec
+from mlukit.schemas.items import ITEM_LABEL_ROWS, TITLE_ITEM_ROWS, TITLE_ITEMS, ItemLabel, TitleItem
+from mlukit.schemas.manifest import Flow, Shard, TaskResult
+from mlukit.schemas.records import Failure
 
 SITELINKS, WIKIDATA, LABELS = "wb_items_per_site", "wikidata_json", "labels"  # sources, in order of preference
 _ROW_GROUP = 1 << 16
@@ -41,14 +41,14 @@ def items_path(source: str, language: str, number: int) -> str:
 
 
 @dataclass(frozen=True)
-class GatherSitelinks(Unit):
+class GatherSitelinks(Task):
     """wb_items_per_site: titles and their items."""
 
-    phase: ClassVar[str] = "items"
+    step: ClassVar[str] = "items"
     path: str
     languages: tuple[str, ...]
 
-    def run(self, storage: Storage, monitor: Monitor) -> Receipt:
+    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """Writes a file of `schemas.items.TITLE_ITEMS` for each language."""
         skipped: Counter[str] = Counter()
         wikis = {wiki_of(language): language for language in self.languages}
@@ -62,14 +62,14 @@ class GatherSitelinks(Unit):
             raw = files.enter_context(open_file(self.path))
             table = files.enter_context(open_sql(lambda _: raw, self.path))
             batches = read_items_per_site(table, wikis, skipped)
-            for rows in _blocks(batches, lambda: monitor.advance(raw.tell())):
+            for rows in _blocks(batches, lambda: heartbeat.advance(raw.tell())):
                 articles = _of_articles(rows, skipped)
                 for language, writer in writers.items():
                     of_language = articles.filter(pc.equal(articles["language"], language))
                     writer.write(of_language.select(TITLE_ITEMS.names))
         shards = tuple(storage.shard(path, streams[language]) for language, path in paths.items())
         written = sum(shard.rows for shard in shards)
-        return Receipt(self.name, shards, {"sitelinks": Flow(written + skipped.total(), written, skipped=skipped)})
+        return TaskResult(self.name, shards, {"sitelinks": Flow(written + skipped.total(), written, skipped=skipped)})
 
 
 def _blocks(batches: Iterator[pa.RecordBatch], report: Callable[[], None]) -> Iterator[pa.Table]:
@@ -99,14 +99,14 @@ def _of_articles(sitelinks: pa.Table, skipped: Counter[str]) -> pa.Table:
 
 
 @dataclass(frozen=True)
-class GatherWikidata(Unit):
+class GatherWikidata(Task):
     """A range of the Wikidata JSON dump: titles, their items, and the items' labels."""
 
-    phase: ClassVar[str] = "wikidata"
+    step: ClassVar[str] = "wikidata"
     dump_range: DumpRange
     languages: tuple[str, ...]
 
-    def run(self, storage: Storage, monitor: Monitor) -> Receipt:
+    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """Writes a file of `schemas.items.TITLE_ITEMS` and one of `ITEM_LABELS` for each language."""
         skipped: Counter[str] = Counter()
         damage: Counter[str] = Counter()
@@ -116,7 +116,7 @@ class GatherWikidata(Unit):
             lines = lines_of(lines_within(open_file, self.dump_range, damage))
             for count, entity in enumerate(read_entities(lines, wikis, skipped)):
                 if count % _REPORT_EVERY == 0:
-                    monitor.advance()
+                    heartbeat.advance()
                 if isinstance(entity, BadLine):
                     detail = f"line {entity.number} of range {self.number}: {entity.detail}"
                     failures.append(Failure("link", f"wikidata {entity.reason}", ALL_LANGUAGES, None, None, detail))
@@ -128,7 +128,7 @@ class GatherWikidata(Unit):
         flow = Flow(files.titles + files.foreign, files.titles, skipped=foreign)
         counts = {f"items without {reason}": n for reason, n in skipped.items()}
         counts |= {f"damage {reason}": n for reason, n in damage.items()} | {"bad lines": len(failures)}
-        return Receipt(self.name, tuple(shards), {"sitelinks": flow}, counts)
+        return TaskResult(self.name, tuple(shards), {"sitelinks": flow}, counts)
 
 
 class _WikidataFiles:

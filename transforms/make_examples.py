@@ -13,22 +13,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.example_options import ExampleOptions
-from corpus.examples import ExampleBatch, make_examples, sentence_splitter
-from corpus.tokenizer import Tokenizer
-from corpus.vocabulary import EntityVocabulary
-from schemas.arrow import ARTICLE_TEXTS, EXAMPLES
-from schemas.manifest import Flow, Receipt, Shard
-from schemas.records import Failure
-from schemas.tf_example import encode_examples
-from schemas.tfrecord import TFRecordWriter
-from transforms.do_units import Unit
-from transforms.monitor import Monitor
-from transforms.order_vocabulary import VOCABULARY_PARQUET
-from transforms.parse_articles import failures_path
-from transforms.storage import CountingStream, Storage
-from transforms.train_tokenizer import MODEL_PATH
-from transforms.write_shards import ROW_GROUP_ROWS, BatchWriter, read_batches, write_batches, write_failures
+from mlukit.corpus.entities.vocabulary import EntityVocabulary
+from mlukit.corpus.examples.make_examples import ExampleBatch, make_examples, sentence_splitter
+from mlukit.corpus.examples.options import ExampleOptions
+from mlukit.corpus.examples.tokenizer import Tokenizer
+from mlukit.engine.heartbeat import Heartbeat
+from mlukit.engine.parquet_shards import ROW_GROUP_ROWS, BatchWriter, read_batches, write_batches, write_failures
+from mlukit.engine.storage import CountingStream, Storage
+from mlukit.engine.task import Task
+from mlukit.schemas.arrow import ARTICLE_TEXTS, EXAMPLES
+from mlukit.schemas.manifest import Flow, Shard, TaskResult
+from mlukit.schemas.records import Failure
+from mlukit.schemas.tf_example import encode_examples
+from mlukit.schemas.tfrecord import TFRecordWriter
+from mlukit.transforms.order_vocabulary import VOCABULARY_PARQUET
+from mlukit.transforms.parse_articles import failures_path
+from mlukit.transforms.train_tokenizer import MODEL_PATH
 
 Maker: TypeAlias = Callable[[pa.RecordBatch], ExampleBatch]
 
@@ -37,10 +37,10 @@ _ENDINGS = {"parquet": "parquet", "tfrecord": "tfrecord.gz"}
 
 
 @dataclass(frozen=True)
-class MakeExamples(Unit):
+class MakeExamples(Task):
     """A shard of articles gives a shard of examples in each format."""
 
-    phase: ClassVar[str] = "examples"
+    step: ClassVar[str] = "examples"
     articles: str
     kinds: frozenset[str]
     formats: tuple[str, ...]
@@ -48,29 +48,29 @@ class MakeExamples(Unit):
     tokenizer: str  # fingerprint of the model
     entities: str  # fingerprint of the vocabulary
 
-    def run(self, storage: Storage, monitor: Monitor) -> Receipt:
-        """See `corpus.examples.make_examples`."""
+    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+        """See `corpus.examples.make_examples.make_examples`."""
         flows = {"articles": Flow(), "sentences": Flow(), "mentions": Flow()}
         counts: Counter[str] = Counter()
         failures: list[Failure] = []
         make = _maker(storage, self)
         with storage.open(self.articles) as stream, _Outputs(storage, self) as outputs:
-            for articles in self._articles(stream, flows["articles"], monitor):
+            for articles in self._articles(stream, flows["articles"], heartbeat):
                 for number, batch in _made(articles, make, failures, flows["articles"]):
                     flows["sentences"].add(batch.sentences)
                     flows["mentions"].add(batch.mentions)
                     _count(number, batch.examples, flows["articles"], counts)
                     outputs.write(batch.examples)
-        path = failures_path(self.language, self.phase, self.number)
+        path = failures_path(self.language, self.step, self.number)
         shards = (*outputs.shards, *write_failures(storage, path, failures))
-        return Receipt(self.name, shards, flows, counts)
+        return TaskResult(self.name, shards, flows, counts)
 
-    def _articles(self, stream: BinaryIO, flow: Flow, monitor: Monitor) -> Iterator[pa.RecordBatch]:
+    def _articles(self, stream: BinaryIO, flow: Flow, heartbeat: Heartbeat) -> Iterator[pa.RecordBatch]:
         """The articles of the kinds that examples are made of, as many together as is good for memory."""
         for group in read_batches(stream, ARTICLE_TEXTS):
             for batch in _by_size(group):
                 flow.entered += batch.num_rows
-                monitor.advance(stream.tell(), pages=batch.num_rows)
+                heartbeat.advance(stream.tell(), pages=batch.num_rows)
                 wanted = pc.is_in(batch.column("kind"), pa.array(sorted(self.kinds), pa.string()))
                 for kind in batch.column("kind").filter(pc.invert(wanted)).to_pylist():
                     flow.skipped[f"kind {kind}"] += 1
@@ -86,10 +86,10 @@ def _by_size(articles: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         yield articles.slice(start, end - start)
 
 
-def _maker(storage: Storage, unit: MakeExamples) -> Maker:
-    tokenizer, vocabulary = _opened(storage.root, unit.tokenizer, unit.entities)
-    splitter = sentence_splitter(unit.language, unit.options)
-    return lambda articles: make_examples(articles, splitter, tokenizer, vocabulary.ids_of, unit.options)
+def _maker(storage: Storage, task: MakeExamples) -> Maker:
+    tokenizer, vocabulary = _opened(storage.root, task.tokenizer, task.entities)
+    splitter = sentence_splitter(task.language, task.options)
+    return lambda articles: make_examples(articles, splitter, tokenizer, vocabulary.ids_of, task.options)
 
 
 def _made(
@@ -112,12 +112,12 @@ def _failure(article: pa.RecordBatch, flow: Flow) -> Failure:
     reason, detail = "example_error", traceback.format_exc(limit=-3)
     flow.failed[reason] += 1
     language, page_id, title = (article.column(name)[0].as_py() for name in ("language", "page_id", "title"))
-    return Failure(MakeExamples.phase, reason, language, page_id, title, detail)
+    return Failure(MakeExamples.step, reason, language, page_id, title, detail)
 
 
 @lru_cache(maxsize=1)
 def _opened(root: str, model_fingerprint: str, entities_fingerprint: str) -> tuple[Tokenizer, EntityVocabulary]:
-    """What the units of a run share, kept for the process's next one: it takes a second or two to read.
+    """What the tasks of a run share, kept for the process's next one: it takes a second or two to read.
 
     Raises:
         ValueError: they are not those that the run was planned with.
@@ -149,10 +149,10 @@ def _count(number: int, examples: pa.RecordBatch, articles: Flow, counts: Counte
 class _Outputs:
     """The shard in each of the formats."""
 
-    def __init__(self, storage: Storage, unit: MakeExamples) -> None:
+    def __init__(self, storage: Storage, task: MakeExamples) -> None:
         self._storage = storage
-        folder = f"examples/{unit.language}/examples-{unit.number:05}"
-        self._paths = {name: f"{folder}.{_ENDINGS[name]}" for name in unit.formats}
+        folder = f"examples/{task.language}/examples-{task.number:05}"
+        self._paths = {name: f"{folder}.{_ENDINGS[name]}" for name in task.formats}
         self._open = ExitStack()
         self._streams: dict[str, CountingStream] = {}
         self._parquet: BatchWriter | None = None

@@ -4,28 +4,28 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import BinaryIO, ClassVar, cast
 
-from corpus.vocabulary import SPECIAL_ENTITIES, order_vocabulary
-from schemas.manifest import Receipt
-from transforms.do_units import Unit
-from transforms.monitor import Monitor
-from transforms.open_index import labels_in, titles_in
-from transforms.storage import Storage
+from mlukit.corpus.entities.vocabulary import SPECIAL_ENTITIES, order_vocabulary
+from mlukit.engine.heartbeat import Heartbeat
+from mlukit.engine.storage import Storage
+from mlukit.engine.task import Task
+from mlukit.schemas.manifest import TaskResult
+from mlukit.transforms.open_title_index import labels_in, titles_in
 
 VOCABULARY_PARQUET = "vocabulary/vocabulary.parquet"
 VOCABULARY_JSONL = "vocabulary/vocabulary.jsonl"
 
 
 @dataclass(frozen=True)
-class OrderVocabulary(Unit):
+class OrderVocabulary(Task):
     """The whole vocabulary, in one pass over the parts, a batch of each in memory."""
 
-    phase: ClassVar[str] = "order"
+    step: ClassVar[str] = "order"
     parts: tuple[str, ...]
     languages: tuple[str, ...]
     size: int
 
-    def run(self, storage: Storage, monitor: Monitor) -> Receipt:
-        """See `corpus.vocabulary.order_vocabulary`."""
+    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+        """See `corpus.entities.vocabulary.order_vocabulary`."""
         with ExitStack() as open_files:
             parts = [open_files.enter_context(storage.open(path)) for path in self.parts]
             parquet = open_files.enter_context(storage.write(VOCABULARY_PARQUET))
@@ -41,4 +41,4 @@ class OrderVocabulary(Unit):
             )
             parquet.rows = jsonl.rows = flow.out + len(SPECIAL_ENTITIES)
         shards = (storage.shard(VOCABULARY_PARQUET, parquet), storage.shard(VOCABULARY_JSONL, jsonl))
-        return Receipt(self.name, shards, {"entities kept": flow})
+        return TaskResult(self.name, shards, {"entities kept": flow})

@@ -7,21 +7,21 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from corpus.dump_pages import PAGE_FAILURES, PageReader, SkippedPage
-from corpus.dump_ranges import DumpRange
-from corpus.kinds import classify
-from corpus.language import Language
-from corpus.language_tables import any_language, with_namespaces
-from corpus.redirects import redirect_target
-from corpus.titles import namespace_of, page_title
-from corpus.wikitext import WikitextError, parse_wikitext
-from schemas.arrow import PAGE_TITLE_ROWS, PARSED_ARTICLE_ROWS
-from schemas.manifest import Flow, Receipt, Shard
-from schemas.records import Article, Failure, Page, PageTitle
-from transforms.do_units import Unit
-from transforms.monitor import Monitor
-from transforms.storage import WORK, Storage, open_file
-from transforms.write_shards import ShardWriter, write_failures, write_records
+from mlukit.corpus.dumps.pages import PAGE_FAILURES, PageReader, SkippedPage
+from mlukit.corpus.dumps.ranges import DumpRange
+from mlukit.corpus.languages.language import Language
+from mlukit.corpus.languages.load import any_language, with_namespaces
+from mlukit.corpus.titles.normalise import namespace_of, page_title
+from mlukit.corpus.titles.page_kind import classify
+from mlukit.corpus.titles.redirect_target import redirect_target
+from mlukit.corpus.wikitext import WikitextError, parse_wikitext
+from mlukit.engine.heartbeat import Heartbeat
+from mlukit.engine.parquet_shards import ShardWriter, write_failures, write_records
+from mlukit.engine.storage import WORK, Storage, open_file
+from mlukit.engine.task import Task
+from mlukit.schemas.arrow import PAGE_TITLE_ROWS, PARSED_ARTICLE_ROWS
+from mlukit.schemas.manifest import Flow, Shard, TaskResult
+from mlukit.schemas.records import Article, Failure, Page, PageTitle
 
 STAGE = "link"
 FAILURES = {
@@ -56,14 +56,14 @@ class _Tally:
 
 
 @dataclass(frozen=True)
-class ParseArticles(Unit):
+class ParseArticles(Task):
     """A range of a dump, which gives one shard, or several where the file can be read in one go only."""
 
-    phase: ClassVar[str] = "parse"
+    step: ClassVar[str] = "parse"
     dump_range: DumpRange
     header_namespaces: tuple[tuple[int, str], ...]
 
-    def run(self, storage: Storage, monitor: Monitor) -> Receipt:
+    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """Writes articles, titles and failures, a file of each for every shard of the range."""
         language = with_namespaces(any_language(self.language), dict(self.header_namespaces))
         reader = PageReader(open_file, self.dump_range, namespace_of_title=lambda title: namespace_of(title, language))
@@ -75,11 +75,11 @@ class ParseArticles(Unit):
                 while waiting is not None and reader.shard <= shard:
                     outputs.write(_read(waiting, language, tally))
                     done = reader.position - self.dump_range.start
-                    monitor.advance(done, pages=1)
+                    heartbeat.advance(done, pages=1)
                     waiting = next(records, None)
             shards += outputs.shards
         tally.counts["xml_bytes"] = reader.xml_bytes
-        return Receipt(self.name, tuple(shards), {"pages": tally.pages, "links": tally.links}, tally.counts)
+        return TaskResult(self.name, tuple(shards), {"pages": tally.pages, "links": tally.links}, tally.counts)
 
 
 class _Outputs:

@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from corpus.dump_pages import PageReader
-from corpus.dump_ranges import DumpRange
-from corpus.language import Language
-from corpus.language_tables import any_language, with_namespaces
-from corpus.redirects import redirect_target
-from corpus.titles import namespace_of
-from schemas.records import Page
-from transforms.monitor import Monitor
-from transforms.storage import open_file
+from mlukit.corpus.dumps.pages import PageReader
+from mlukit.corpus.dumps.ranges import DumpRange
+from mlukit.corpus.languages.language import Language
+from mlukit.corpus.languages.load import any_language, with_namespaces
+from mlukit.corpus.titles.normalise import namespace_of
+from mlukit.corpus.titles.redirect_target import redirect_target
+from mlukit.engine.heartbeat import Heartbeat
+from mlukit.engine.storage import open_file
+from mlukit.schemas.records import Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,10 @@ class ArticleShards:
 class DumpPages:
     """The pages of a range one after the other."""
 
-    def __init__(self, dump_range: DumpRange, header: tuple[tuple[int, str], ...], monitor: Monitor) -> None:
+    def __init__(self, dump_range: DumpRange, header: tuple[tuple[int, str], ...], heartbeat: Heartbeat) -> None:
         self.language: Language = with_namespaces(any_language(dump_range.language), dict(header))
         self._reader = PageReader(open_file, dump_range, namespace_of_title=lambda t: namespace_of(t, self.language))
-        self._monitor = monitor
+        self._monitor = heartbeat
         self._records = iter(self._reader)
         self._waiting = next(self._records, None)
 

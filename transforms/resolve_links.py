@@ -8,23 +8,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from corpus.resolve_links import resolve_batch
-from corpus.title_variants import variants_of
-from schemas.arrow import ARTICLES
-from schemas.manifest import Flow, Receipt
-from transforms.do_units import Unit
-from transforms.monitor import Monitor
-from transforms.open_index import open_indexes
-from transforms.parse_articles import parsed_path
-from transforms.storage import Storage
-from transforms.write_shards import read_batches
+from mlukit.corpus.linking.resolve_links import resolve_batch
+from mlukit.corpus.linking.script_variants import variants_of
+from mlukit.engine.heartbeat import Heartbeat
+from mlukit.engine.parquet_shards import read_batches
+from mlukit.engine.storage import Storage
+from mlukit.engine.task import Task
+from mlukit.schemas.arrow import ARTICLES
+from mlukit.schemas.manifest import Flow, TaskResult
+from mlukit.transforms.open_title_index import open_indexes
+from mlukit.transforms.parse_articles import parsed_path
 
 
 @dataclass(frozen=True)
-class ResolveLinks(Unit):
+class ResolveLinks(Task):
     """A shard of parsed articles becomes a shard of linked ones."""
 
-    phase: ClassVar[str] = "resolve"
+    step: ClassVar[str] = "resolve"
     languages: tuple[str, ...]
     validation_share: float
 
@@ -33,8 +33,8 @@ class ResolveLinks(Unit):
         """Where the shard is written."""
         return f"articles/{self.language}/articles-{self.number:05}.parquet"
 
-    def run(self, storage: Storage, monitor: Monitor) -> Receipt:
-        """See `corpus.resolve_links.resolve_batch`."""
+    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+        """See `corpus.linking.resolve_links.resolve_batch`."""
         resolved, counts = Flow(), Counter[str]()
         indexes, variants = open_indexes(storage, self.languages), variants_of(self.languages)
         with (
@@ -47,8 +47,8 @@ class ResolveLinks(Unit):
                 writer.write_batch(articles)
                 stream.rows += articles.num_rows
                 _count(articles, resolved, counts)
-                monitor.advance(parsed.tell(), pages=articles.num_rows)
-        return Receipt(self.name, (storage.shard(self.path, stream),), {"links with item": resolved}, counts)
+                heartbeat.advance(parsed.tell(), pages=articles.num_rows)
+        return TaskResult(self.name, (storage.shard(self.path, stream),), {"links with item": resolved}, counts)
 
 
 def _count(articles: pa.RecordBatch, resolved: Flow, counts: Counter[str]) -> None:

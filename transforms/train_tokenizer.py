@@ -8,13 +8,13 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from corpus.tokenizer import TokenizerIdentity, identify
-from corpus.train_tokenizer import train_sentencepiece
-from schemas.manifest import Receipt
-from transforms.do_units import Unit
-from transforms.monitor import Monitor
-from transforms.storage import Storage, open_file
-from transforms.write_shards import read_batches
+from mlukit.corpus.examples.tokenizer import TokenizerIdentity, identify
+from mlukit.corpus.examples.train_tokenizer import train_sentencepiece
+from mlukit.engine.heartbeat import Heartbeat
+from mlukit.engine.parquet_shards import read_batches
+from mlukit.engine.storage import Storage, open_file
+from mlukit.engine.task import Task
+from mlukit.schemas.manifest import TaskResult
 
 MODEL_PATH = "tokenizer/sentencepiece.bpe.model"  # the name that Hugging Face's tokenizers look for
 SAMPLE_CHARACTERS = 10_000_000  # over all languages: training takes some 25 bytes for each, and a worker has 600 MB
@@ -24,15 +24,15 @@ LANGUAGE_EXPONENT = 0.7  # of a language's share, as mLUKE samples languages
 
 
 @dataclass(frozen=True)
-class CopyTokenizer(Unit):
+class CopyTokenizer(Task):
     """A model file of the user's, which was looked at before the run."""
 
-    phase: ClassVar[str] = "tokenizer"
+    step: ClassVar[str] = "tokenizer"
     path: str
     identity: TokenizerIdentity
 
-    def run(self, storage: Storage, monitor: Monitor) -> Receipt:
-        """The receipt's facts hold the model's fingerprint; ValueError where the file is another one by now."""
+    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+        """The result's facts hold the model's fingerprint; ValueError where the file is another one by now."""
         with open_file(self.path) as stream:
             model = stream.read()
         found = hashlib.sha256(model).hexdigest()
@@ -42,38 +42,38 @@ class CopyTokenizer(Unit):
 
 
 @dataclass(frozen=True)
-class TrainTokenizer(Unit):
+class TrainTokenizer(Task):
     """A model of the articles' own, in one process: SentencePiece's trainer knows no other way."""
 
-    phase: ClassVar[str] = "tokenizer"
+    step: ClassVar[str] = "tokenizer"
     pieces: int
     shards: tuple[tuple[str, tuple[str, ...]], ...]  # by language
     characters: tuple[tuple[str, int], ...]  # of text, by language
 
-    def run(self, storage: Storage, monitor: Monitor) -> Receipt:
+    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """Reads shards in an order of their own until each language has its share."""
-        model = train_sentencepiece(self._paragraphs(storage, monitor), self.pieces)
+        model = train_sentencepiece(self._paragraphs(storage, heartbeat), self.pieces)
         return _write(self.name, model, identify(model), storage)
 
-    def _paragraphs(self, storage: Storage, monitor: Monitor) -> Iterator[str]:
+    def _paragraphs(self, storage: Storage, heartbeat: Heartbeat) -> Iterator[str]:
         budgets = sample_sizes(dict(self.characters), max(SAMPLE_CHARACTERS, CHARACTERS_A_PIECE * self.pieces))
         for language, paths in self.shards:
             left = budgets[language]
             share = left // min(len(paths), SHARDS_SAMPLED) + 1
             for path in sorted(paths, key=lambda p: hashlib.sha256(p.encode()).digest()):
-                for text in _texts(storage, path, min(share, left), monitor):
+                for text in _texts(storage, path, min(share, left), heartbeat):
                     left -= len(text)
                     yield from text.split("\n")
         pa.default_memory_pool().release_unused()  # what reading took, before training takes its own
 
 
-def _texts(storage: Storage, path: str, characters: int, monitor: Monitor) -> Iterator[str]:
+def _texts(storage: Storage, path: str, characters: int, heartbeat: Heartbeat) -> Iterator[str]:
     """The first train pages of a shard, until they have so many characters."""
     if characters <= 0:
         return
     with storage.open(path) as stream:
         for batch in read_batches(stream, ["split", "text"]):
-            monitor.advance()
+            heartbeat.advance()
             for split, text in zip(*(batch[name].to_pylist() for name in ("split", "text")), strict=True):
                 if split == "train":
                     yield text
@@ -89,9 +89,9 @@ def sample_sizes(characters: dict[str, int], total: int) -> dict[str, int]:
     return {language: math.ceil(weight * scale) for language, weight in weights.items()}
 
 
-def _write(name: str, model: bytes, identity: TokenizerIdentity, storage: Storage) -> Receipt:
+def _write(name: str, model: bytes, identity: TokenizerIdentity, storage: Storage) -> TaskResult:
     with storage.write(MODEL_PATH) as stream:
         stream.write(model)
         stream.rows = identity.size
     facts = {"tokenizer": identity.fingerprint}
-    return Receipt(name, (storage.shard(MODEL_PATH, stream),), counts={"pieces": identity.size}, facts=facts)
+    return TaskResult(name, (storage.shard(MODEL_PATH, stream),), counts={"pieces": identity.size}, facts=facts)

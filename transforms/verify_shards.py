@@ -7,39 +7,39 @@ from typing import BinaryIO, ClassVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from schemas.manifest import Receipt, Shard
-from schemas.tfrecord import TFRecordError, read_tfrecords
-from transforms.do_units import Unit
-from transforms.monitor import Monitor
-from transforms.storage import Storage
+from mlukit.engine.heartbeat import Heartbeat
+from mlukit.engine.storage import Storage
+from mlukit.engine.task import Task
+from mlukit.schemas.manifest import Shard, TaskResult
+from mlukit.schemas.tfrecord import TFRecordError, read_tfrecords
 
 _CHUNK = 4 << 20
 
 
 @dataclass(frozen=True)
-class VerifyShard(Unit):
-    """Compares size, SHA-256 and number of rows of a shard; what differs is a result, and no failure of the unit."""
+class VerifyShard(Task):
+    """Compares size, SHA-256 and number of rows of a shard; what differs is a result, and no failure of the task."""
 
-    phase: ClassVar[str] = "verify"
-    root: str  # the output folder that is looked at: the receipt goes elsewhere, since that one may be read-only
+    step: ClassVar[str] = "verify"
+    root: str  # the output folder that is looked at: the result goes elsewhere, since that one may be read-only
     shard: Shard
 
-    def run(self, storage: Storage, monitor: Monitor) -> Receipt:
-        """The receipt's fact "problem" says what is wrong; "" where nothing is."""
+    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+        """The result's fact "problem" says what is wrong; "" where nothing is."""
         try:
             with Storage(self.root).open(self.shard.path) as stream:
-                problem = _difference(self.shard, stream, monitor)
+                problem = _difference(self.shard, stream, heartbeat)
         except (OSError, pa.ArrowException, TFRecordError) as error:
             problem = f"cannot be read: {' '.join(str(error).split())}"
-        return Receipt(self.name, counts={"bytes": self.shard.bytes}, facts={"problem": problem})
+        return TaskResult(self.name, counts={"bytes": self.shard.bytes}, facts={"problem": problem})
 
 
-def _difference(shard: Shard, stream: BinaryIO, monitor: Monitor) -> str:
+def _difference(shard: Shard, stream: BinaryIO, heartbeat: Heartbeat) -> str:
     digest, size = hashlib.sha256(), 0
     while chunk := stream.read(_CHUNK):
         digest.update(chunk)
         size += len(chunk)
-        monitor.advance(size)
+        heartbeat.advance(size)
     if size != shard.bytes:
         return f"{size:,} bytes, the manifest says {shard.bytes:,}"
     if digest.hexdigest() != shard.sha256:

@@ -1,6 +1,6 @@
 """Wikitext: a page's markup to its text and links."""
 
-from corpus.wikitext.parse import MAX_CHARACTERS, parse_wikitext
-from corpus.wikitext.parsed_text import LEFT_OUT, ParsedText, WikitextError
+from mlukit.corpus.wikitext.parse import MAX_CHARACTERS, parse_wikitext
+from mlukit.corpus.wikitext.parsed_text import LEFT_OUT, ParsedText, WikitextError
 
 __all__ = ["LEFT_OUT", "MAX_CHARACTERS", "ParsedText", "WikitextError", "parse_wikitext"]

@@ -3,10 +3,10 @@
 import re
 from dataclasses import dataclass, field
 
-from corpus.titles import decode_entities
-from corpus.wikitext.holes import close_holes
-from corpus.wikitext.markers import HEADING, KEPT, LINK, LINK_END, LINK_TEXT, TAG, TAG_END
-from schemas.records import Link, Section, Span
+from mlukit.corpus.titles.normalise import decode_entities
+from mlukit.corpus.wikitext.gaps import close_gaps
+from mlukit.corpus.wikitext.markers import HEADING, KEPT, LINK, LINK_END, LINK_TEXT, TAG, TAG_END
+from mlukit.schemas.records import Link, Section, Span
 
 _KEPT = re.compile(f"{KEPT}([0-9]+){KEPT}")
 _LINE_END_ENTITY = re.compile("&(?:#0*(?:9|10|13)|#[xX]0*[9aAdD]|NewLine|Tab);")
@@ -55,7 +55,7 @@ def assemble(paragraphs: list[str], kept: list[str], targets: list[tuple[str, st
 
 
 def _plain(text: str, kept: list[str]) -> str:
-    """`text` with entities decoded, holes closed and white space folded."""
+    """`text` with entities decoded, gaps closed and white space folded."""
     for marker in (TAG, TAG_END):
         if marker in text:
             text = text.replace(marker, "")
@@ -70,7 +70,7 @@ def _plain(text: str, kept: list[str]) -> str:
     for space in "\t\xa0":
         if space in text:
             text = text.replace(space, " ")
-    return close_holes(_SPACES.sub(" ", text))
+    return close_gaps(_SPACES.sub(" ", text))
 
 
 def _decoded(entity: re.Match[str]) -> str:

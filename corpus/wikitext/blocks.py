@@ -5,13 +5,13 @@ Lines of text join to a paragraph until a blank line, a heading, a list item or 
 
 import re
 
-from corpus.wikitext.markers import BLOCK, BREAK, HEADING, HOLE, LINK, LINK_END, TAG, TAG_END
-from corpus.wikitext.quotes import strip_quotes
+from mlukit.corpus.wikitext.markers import BLOCK, BREAK, GAP, HEADING, LINK, LINK_END, TAG, TAG_END
+from mlukit.corpus.wikitext.quotes import strip_quotes
 
 _ITEM = re.compile("[*#:;]+")
 _RULE = re.compile("-----*")
 _TERM_MARK = re.compile(rf"{LINK}[^{LINK_END}]*{LINK_END}|[a-z]+://\S*|''+[^']*''+|[{TAG}{TAG_END}:]")
-_BLANK = " \t" + HOLE
+_BLANK = " \t" + GAP
 _BLANK_OR_TAG = _BLANK + TAG + TAG_END
 _STOPS = frozenset(("", ".", ",", ";", ":"))  # alone after a block one is what is left of its sentence
 
@@ -30,7 +30,7 @@ class Paragraphs:
             first = line[:1]
             if not first or not line.strip(_BLANK):
                 self.end()
-                table_code = table_code or HOLE in line
+                table_code = table_code or GAP in line
                 continue
             if first in "|!" and _is_table_code(line, table_code):
                 self.end()
@@ -46,7 +46,7 @@ class Paragraphs:
             elif BLOCK in line:
                 self.end()
                 self._add_blocks(line)
-            elif first == "=" or (first == HOLE and line.lstrip(_BLANK).startswith("==")):
+            elif first == "=" or (first == GAP and line.lstrip(_BLANK).startswith("==")):
                 self._heading(line)
             elif first == " ":
                 self.end()

@@ -8,7 +8,7 @@ comment alone on its line takes the line with it.
 import re
 from dataclasses import dataclass, field
 
-from corpus.wikitext.markers import BLOCK, BREAK, HOLE, KEPT, TAG, TAG_END
+from mlukit.corpus.wikitext.markers import BLOCK, BREAK, GAP, KEPT, TAG, TAG_END
 
 _NOTHING = ("ref", "includeonly", "section", "templatestyles", "templatedata", "indicator")
 _INLINE = ("math", "chem", "ce", "hiero", "maplink", "phonos")
@@ -117,9 +117,9 @@ def _shown(name: str, attributes: str, content: str, stripped: Stripped) -> str:
         lines = _INDENT.sub("", strip_extension_tags(content, stripped)).split("\n")
         return "\n".join(f"\n{line}\n" if _LIST_OR_RULE.match(line) else f"{BLOCK}{line}{BLOCK}" for line in lines)
     if name in _INLINE:
-        return HOLE
+        return GAP
     if "[[" in content:
         stripped.dropped.append(content)
     if name in _CODE:
-        return HOLE if "inline" in attributes else BLOCK
+        return GAP if "inline" in attributes else BLOCK
     return BLOCK if name in _BLOCKS else TAG + TAG_END

@@ -2,7 +2,7 @@
 
 import re
 
-from corpus.wikitext.markers import HOLE, TAG, TAG_END
+from mlukit.corpus.wikitext.markers import GAP, TAG, TAG_END
 
 # Source: MediaWiki 1.39, includes/MainConfigSchema.php, UrlProtocols.
 PROTOCOLS = [
@@ -11,15 +11,15 @@ PROTOCOLS = [
     *("ssh://", "svn://", "tel:", "telnet://", "urn:", "worldwind://", "xmpp:", "//"),
 ]
 _ADDRESS = (
-    rf"(?:{HOLE}|[^][<>\"\x00-\x20\x7f\xa0\u1680\u2000-\u200a\u202f\u205f\u3000\ufffd])"  # a template may be in it
+    rf"(?:{GAP}|[^][<>\"\x00-\x20\x7f\xa0\u1680\u2000-\u200a\u202f\u205f\u3000\ufffd])"  # a template may be in it
 )
 _HOST = rf"(?:\[[0-9a-fA-F:.]+\]|{_ADDRESS})"
-_OPEN = re.compile(rf"\[(?:(?:{'|'.join(map(re.escape, PROTOCOLS))}){_HOST}|{HOLE}){_ADDRESS}*", re.IGNORECASE)
+_OPEN = re.compile(rf"\[(?:(?:{'|'.join(map(re.escape, PROTOCOLS))}){_HOST}|{GAP}){_ADDRESS}*", re.IGNORECASE)
 STARTS_WITH_PROTOCOL = re.compile("|".join(map(re.escape, PROTOCOLS)), re.IGNORECASE)
 
 
 def strip_external_links(text: str) -> str:
-    """`text` with each link to the web replaced by its label; one without a label, shown as [1], leaves a hole."""
+    """`text` with each link to the web replaced by its label; one without a label, shown as [1], leaves a gap."""
     out: list[str] = []
     at = search_at = 0
     while link := _OPEN.search(text, search_at):
@@ -31,7 +31,7 @@ def strip_external_links(text: str) -> str:
             search_at = line
             continue
         label = text[link.end() : close].lstrip(" \xa0\u3000")
-        out += (text[at : link.start()], TAG + label + TAG_END if label else HOLE)
+        out += (text[at : link.start()], TAG + label + TAG_END if label else GAP)
         at = search_at = close + 1
     if not at:
         return text

@@ -6,7 +6,7 @@ between angle brackets is text, as it is there.
 
 import re
 
-from corpus.wikitext.markers import BLOCK, BREAK, TAG, TAG_END
+from mlukit.corpus.wikitext.markers import BLOCK, BREAK, TAG, TAG_END
 
 _INLINE = (
     "b bdi bdo del i ins u font big small sub sup cite code em s strike strong tt var ruby rb rp rt rtc span abbr dfn "

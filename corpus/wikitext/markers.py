@@ -5,7 +5,7 @@ A later step finds them with the speed of a string search, and none of them is w
 
 from typing import Final
 
-HOLE: Final = "\x01"  # here stood a template, a formula or something else that has no text
+GAP: Final = "\x01"  # here stood a template, a formula or something else that has no text
 BREAK: Final = "\x02"  # <br>
 BLOCK: Final = "\x03"  # the edge of a block: <div>, a table, a picture beside the text
 LINK: Final = "\x04"  # LINK number LINK_TEXT anchor LINK_END
@@ -17,7 +17,7 @@ TAG: Final = "\x0e"  # an inline tag opened: it keeps apart what stands on eithe
 TAG_END: Final = "\x0f"
 PIPE: Final = "\x00"  # a "|" that a template made within another's argument
 
-ALL: Final = (HOLE, BREAK, BLOCK, LINK, LINK_END, KEPT, HEADING, LINK_TEXT, TAG, TAG_END, PIPE)
+ALL: Final = (GAP, BREAK, BLOCK, LINK, LINK_END, KEPT, HEADING, LINK_TEXT, TAG, TAG_END, PIPE)
 
 
 def without_markers(text: str) -> str:

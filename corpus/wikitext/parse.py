@@ -4,21 +4,21 @@ import re
 from collections import Counter
 from functools import cache
 
-from corpus.language import Language
-from corpus.titles import Title, normalise_title
-from corpus.wikitext.assemble import assemble
-from corpus.wikitext.blocks import Paragraphs
-from corpus.wikitext.extension_tags import Stripped, strip_extension_tags
-from corpus.wikitext.external_links import strip_external_links
-from corpus.wikitext.html_tags import strip_html_tags
-from corpus.wikitext.markers import without_markers
-from corpus.wikitext.parsed_text import ParsedText, WikitextError
-from corpus.wikitext.parser_functions import Functions
-from corpus.wikitext.tables import strip_tables
-from corpus.wikitext.template_table import load_template_table
-from corpus.wikitext.templates import TemplateReader
-from corpus.wikitext.variants import resolve_variants
-from corpus.wikitext.wikilinks import LinkReader
+from mlukit.corpus.languages.language import Language
+from mlukit.corpus.titles.normalise import Title, normalise_title
+from mlukit.corpus.wikitext.assemble import assemble
+from mlukit.corpus.wikitext.blocks import Paragraphs
+from mlukit.corpus.wikitext.extension_tags import Stripped, strip_extension_tags
+from mlukit.corpus.wikitext.external_links import strip_external_links
+from mlukit.corpus.wikitext.html_tags import strip_html_tags
+from mlukit.corpus.wikitext.markers import without_markers
+from mlukit.corpus.wikitext.parsed_text import ParsedText, WikitextError
+from mlukit.corpus.wikitext.parser_functions import Functions
+from mlukit.corpus.wikitext.tables import strip_tables
+from mlukit.corpus.wikitext.template_table import load_template_table
+from mlukit.corpus.wikitext.templates import TemplateReader
+from mlukit.corpus.wikitext.variants import resolve_variants
+from mlukit.corpus.wikitext.wikilinks import LinkReader
 
 MAX_CHARACTERS = 8_000_000  # MediaWiki's own limit is 2 MiB
 

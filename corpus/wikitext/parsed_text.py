@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from schemas.records import Link, Section, Span
+from mlukit.schemas.records import Link, Section, Span
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from corpus.wikitext.extension_tags import Stripped, strip_extension_tags
-from corpus.wikitext.markers import HOLE
-from corpus.wikitext.template_pattern import split_arguments
-from corpus.wikitext.template_table import TemplateTable
+from mlukit.corpus.wikitext.extension_tags import Stripped, strip_extension_tags
+from mlukit.corpus.wikitext.markers import GAP
+from mlukit.corpus.wikitext.template_pattern import split_arguments
+from mlukit.corpus.wikitext.template_table import TemplateTable
 
 _CASES: dict[str, Callable[[str], str]] = {
     "lc": str.lower,
@@ -53,4 +53,4 @@ class Functions:
         name, _, given = argument.partition("|")
         name = name.strip().lower()
         content = split_arguments(f"|{given}").get("1", "")
-        return strip_extension_tags(f"<{name}>{content}</{name}>", self.stripped) if name.isalnum() else HOLE
+        return strip_extension_tags(f"<{name}>{content}</{name}>", self.stripped) if name.isalnum() else GAP

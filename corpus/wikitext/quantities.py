@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from corpus.wikitext.markers import HOLE
-from corpus.wikitext.number_format import NumberFormat
+from mlukit.corpus.wikitext.markers import GAP
+from mlukit.corpus.wikitext.number_format import NumberFormat
 
 _RANGES = {  # what is written between the ends of a range or the sides of a rectangle -> which word is meant
     **dict.fromkeys(("-", "–", "to-"), "dash"),
@@ -62,7 +62,7 @@ class _Style:
 
 def quantity(given: Mapping[str, str], units: Units, numbers: NumberFormat, abbreviated: bool = False) -> str | None:
     """The value with its unit; None without a value."""
-    if not given.get("1") or HOLE in given["1"]:
+    if not given.get("1") or GAP in given["1"]:
         return None
     number, values, kinds = 2, [_value(given["1"], given, numbers)], []
     while (kind := _RANGES.get(given.get(str(number), "").lower())) and given.get(str(number + 1)):

@@ -2,7 +2,7 @@
 
 import re
 
-from corpus.wikitext.markers import BLOCK
+from mlukit.corpus.wikitext.markers import BLOCK
 
 _EDGE = re.compile(r"\n[ \t]*+(?::*+[ \t]*+(\{)\||\|\})")  # begins with a plain character, which is found at once
 _CODE = re.compile(r"^[ \t]*(?::*[ \t]*(\{\|)|(\|-)|[|!]).*", re.MULTILINE)

@@ -17,7 +17,7 @@
     ⟦…⟧            what is shown only where all fields in it are given
 
 Of several patterns between " // " the first whose fields are all given is taken, else the last. A field that is not
-given leaves a hole, which is closed as that of a template would be.
+given leaves a gap, which is closed as that of a template would be.
 """
 
 import re
@@ -27,10 +27,10 @@ from functools import cache
 
 from icu import Locale
 
-from corpus.language_tables import wikipedia_codes
-from corpus.wikitext.markers import HOLE
-from corpus.wikitext.number_format import NumberFormat
-from corpus.wikitext.quantities import Units, quantity
+from mlukit.corpus.languages.load import wikipedia_codes
+from mlukit.corpus.wikitext.markers import GAP
+from mlukit.corpus.wikitext.number_format import NumberFormat
+from mlukit.corpus.wikitext.quantities import Units, quantity
 
 _GROUP = re.compile("⟦([^⟦⟧]*)⟧")
 _FIELD = re.compile(r"\{([^{}]+)\}")
@@ -68,9 +68,9 @@ class Piece:
     optional: bool = False
 
     def values(self, given: Mapping[str, str], conventions: Conventions) -> list[str]:
-        """What each field shows; HOLE for one that shows nothing."""
+        """What each field shows; GAP for one that shows nothing."""
         return [
-            next((value for name in names if (value := _value(name, given, conventions)) is not None), HOLE)
+            next((value for name in names if (value := _value(name, given, conventions)) is not None), GAP)
             for names in self.fields
         ]
 
@@ -93,7 +93,7 @@ class Pattern:
             complete = True
             for piece in pieces:
                 values = piece.values(given, conventions)
-                if HOLE not in values:
+                if GAP not in values:
                     shown.append((piece, values))
                 elif not piece.optional:
                     shown.append((piece, values))
@@ -103,8 +103,8 @@ class Pattern:
         out = ""
         for piece, values in shown:
             out = _filled(out, piece.literals, values)
-        if HOLE in out and not any(value != HOLE for _, values in shown for value in values):
-            return HOLE  # not one argument: what is literal would stand alone
+        if GAP in out and not any(value != GAP for _, values in shown for value in values):
+            return GAP  # not one argument: what is literal would stand alone
         return out
 
 

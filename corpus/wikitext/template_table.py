@@ -14,13 +14,13 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from corpus.names import fold_name
-from corpus.wikitext.number_format import NumberFormat
-from corpus.wikitext.quantities import Units
-from corpus.wikitext.template_pattern import Conventions, Pattern, compile_pattern
+from mlukit.corpus.languages.fold_name import fold_name
+from mlukit.corpus.wikitext.number_format import NumberFormat
+from mlukit.corpus.wikitext.quantities import Units
+from mlukit.corpus.wikitext.template_pattern import Conventions, Pattern, compile_pattern
 
 _NUMBERED = re.compile(r"(\d+)([^\d\W]+)")
-_TABLES = files("corpus") / "languages" / "wikitext"
+_TABLES = files("mlukit.corpus.languages") / "wikitext"
 # MediaWiki 1.39, MessagesEn.php: img_thumbnail, img_framed, img_left, img_right, img_center, img_none
 ENGLISH_PLACES = frozenset(
     {"thumb", "thumbnail", "frame", "framed", "enframed", "left", "right", "center", "centre", "none"}

@@ -1,4 +1,4 @@
-"""Templates: found by one scan over the braces, shown as the language's table says, else left out with a hole.
+"""Templates: found by one scan over the braces, shown as the language's table says, else left out with a gap.
 
 Which braces belong together is MediaWiki 1.39's Preprocessor_Hash: a stack of "{{" and "[[", on which only the
 innermost can be closed; three braces that close are a parameter, two a template; what stays open is text.
@@ -7,11 +7,11 @@ innermost can be closed; three braces that close are a parameter, two a template
 import re
 from dataclasses import dataclass, field
 
-from corpus.names import fold_name
-from corpus.wikitext.markers import HOLE, PIPE, TAG, TAG_END
-from corpus.wikitext.parser_functions import Functions
-from corpus.wikitext.template_pattern import Pattern, split_arguments
-from corpus.wikitext.template_table import TemplateTable
+from mlukit.corpus.languages.fold_name import fold_name
+from mlukit.corpus.wikitext.markers import GAP, PIPE, TAG, TAG_END
+from mlukit.corpus.wikitext.parser_functions import Functions
+from mlukit.corpus.wikitext.template_pattern import Pattern, split_arguments
+from mlukit.corpus.wikitext.template_table import TemplateTable
 
 _LONGEST_SETTING = 40  # characters: "30em", "decimal"
 MAX_DEPTH = 40  # of templates within arguments of templates, as in MediaWiki; deeper ones show nothing
@@ -42,7 +42,7 @@ class TemplateReader:
     _dropped: list[tuple[int, int]] = field(default_factory=list)  # where they stand, those within others left out
 
     def expand(self, text: str) -> str:
-        """`text` with every template replaced by what a reader sees, or by a hole."""
+        """`text` with every template replaced by what a reader sees, or by a gap."""
         at = text.find("{{")
         if at < 0:
             return text
@@ -125,11 +125,11 @@ class TemplateReader:
         return self._drop(start, end)
 
     def _drop(self, start: int, end: int) -> str:
-        """The hole that a template leaves; those within it went with it."""
+        """The gap that a template leaves; those within it went with it."""
         while self._dropped and self._dropped[-1][0] >= start:
             self._dropped.pop()
         self._dropped.append((start, end))
-        return HOLE
+        return GAP
 
     def _list(self, text: str, piece: _Piece, at: int, end: int) -> str:
         """The list that an unknown template has as its only argument but settings: it makes columns or a look."""

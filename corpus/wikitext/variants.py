@@ -2,8 +2,8 @@
 
 import re
 
-from corpus.language import Language
-from corpus.wikitext.markers import TAG, TAG_END
+from mlukit.corpus.languages.language import Language
+from mlukit.corpus.wikitext.markers import TAG, TAG_END
 
 _INNERMOST = re.compile(r"-\{((?:(?!-\{|\}-).)*)\}-", re.DOTALL)  # over line ends, too
 _HIDDEN = frozenset("HT")  # a rule for the page, the page's title: nothing is shown here

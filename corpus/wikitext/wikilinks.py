@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from urllib.parse import unquote
 
-from corpus.language import Language
-from corpus.titles import USUAL, Title, normalise_title, usual_title
-from corpus.wikitext.external_links import STARTS_WITH_PROTOCOL
-from corpus.wikitext.markers import BLOCK, BREAK, HOLE, LINK, LINK_END, LINK_TEXT, TAG, TAG_END
-from corpus.wikitext.quotes import strip_quotes
+from mlukit.corpus.languages.language import Language
+from mlukit.corpus.titles.normalise import USUAL, Title, normalise_title, usual_title
+from mlukit.corpus.wikitext.external_links import STARTS_WITH_PROTOCOL
+from mlukit.corpus.wikitext.markers import BLOCK, BREAK, GAP, LINK, LINK_END, LINK_TEXT, TAG, TAG_END
+from mlukit.corpus.wikitext.quotes import strip_quotes
 
 _FILE, _CATEGORY, _MEDIA = 6, 14, -2
 _LONGEST_PREFIX = 64  # characters
@@ -138,7 +138,7 @@ class LinkReader:
 
     def _no_title(self, target: str, label: str | None, rest: str, out: list[str]) -> bool:
         """A target that is no title: text with its brackets, as in MediaWiki, unless a template has a part in it."""
-        if HOLE in target and "\n" not in target:
+        if GAP in target and "\n" not in target:
             self.left_out["target from a template"] += 1
             out.append((target if label is None else label) + rest)
             return True
@@ -175,7 +175,7 @@ class LinkReader:
                 out += (BLOCK, rest)
                 return
         alone = out[-1].endswith("(") and rest.startswith(")")
-        out += (HOLE if alone else "", rest)
+        out += (GAP if alone else "", rest)
 
     def _anchor(self, title: Title, label: str, rest: str, out: list[str]) -> None:
         if self.patterns.prefix:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from corpus.vocabulary import ROW_GROUP_ROWS, SPECIAL_ENTITIES
+from mlukit.corpus.entities.vocabulary import ROW_GROUP_ROWS, SPECIAL_ENTITIES
 
 ENTITY_VOCABULARY_FILE = "entity_vocab.json"
 _MASK, _MASK2 = "[MASK]", "[MASK2]"

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pretraining.config import ConfigError
-from pretraining.run_folder import (
+from mlukit.pretraining.config import ConfigError
+from mlukit.pretraining.training.run_folder import (
     CHECKPOINTS,
     IMPORTED,
     RUN,
@@ -28,7 +28,7 @@ then, in Python: transformers.LukeForMaskedLM.from_pretrained("DIR"). docs/check
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; its exit status."""
     asked = _parser().parse_args(arguments)
-    from pretraining.hugging_face.checkpoint_files import CheckpointError  # torch, which takes seconds
+    from mlukit.pretraining.hugging_face.checkpoint_files import CheckpointError  # torch, which takes seconds
 
     try:
         _export(asked.run, asked.output, asked.examples)
@@ -42,8 +42,8 @@ def main(arguments: Sequence[str]) -> int:
 def _export(run: Path, output: Path, examples: Path | None) -> None:
     from safetensors.torch import load_file
 
-    from pretraining.hugging_face.exported_model import export_model
-    from pretraining.hugging_face.model_card import Training
+    from mlukit.pretraining.hugging_face.exported_model import export_model
+    from mlukit.pretraining.hugging_face.model_card import Training
 
     config = read_model_config(run)
     weights = weights_file(run, say=lambda text: print(f"mlukit export: {text}", file=sys.stderr))
@@ -70,7 +70,7 @@ def _origin(run: Path) -> str:
 
 def _check_belongs(run: Path, examples: Path, fingerprints: dict[str, str]) -> None:
     """Refuses a tokenizer or an entity vocabulary that is not that of the run."""
-    from pretraining.hugging_face.model_card import examples_inputs
+    from mlukit.pretraining.hugging_face.model_card import examples_inputs
 
     for name, found in examples_inputs(examples).items():
         if found != fingerprints[name]:

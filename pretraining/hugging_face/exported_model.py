@@ -7,18 +7,18 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from corpus.tokenizer import Tokenizer, TokenizerError
-from corpus.vocabulary import EntityVocabulary, VocabularyError
-from pretraining.config import DataConfig, ModelConfig
-from pretraining.examples import TOKENIZER, VOCABULARY
-from pretraining.hugging_face.checkpoint_files import CheckpointError
-from pretraining.hugging_face.entity_vocabulary import ENTITY_VOCABULARY_FILE, write_entity_vocabulary
-from pretraining.hugging_face.luke_config import luke_config
-from pretraining.hugging_face.model_card import Training, model_card
-from pretraining.hugging_face.names import TIED, hugging_face_names, to_hugging_face
-from pretraining.hugging_face.new_folder import new_folder
-from pretraining.hugging_face.tokenizer_files import write_tokenizer
-from pretraining.run_folder import write_json
+from mlukit.corpus.entities.vocabulary import EntityVocabulary, VocabularyError
+from mlukit.corpus.examples.tokenizer import Tokenizer, TokenizerError
+from mlukit.pretraining.config import DataConfig, ModelConfig
+from mlukit.pretraining.data.dataset import TOKENIZER, VOCABULARY
+from mlukit.pretraining.hugging_face.checkpoint_files import CheckpointError
+from mlukit.pretraining.hugging_face.entity_vocabulary import ENTITY_VOCABULARY_FILE, write_entity_vocabulary
+from mlukit.pretraining.hugging_face.luke_config import luke_config
+from mlukit.pretraining.hugging_face.model_card import Training, model_card
+from mlukit.pretraining.hugging_face.names import TIED, hugging_face_names, to_hugging_face
+from mlukit.pretraining.hugging_face.new_folder import new_folder
+from mlukit.pretraining.hugging_face.tokenizer_files import write_tokenizer
+from mlukit.pretraining.training.run_folder import write_json
 
 _ENTITY_DECODER = "entity_predictions.decoder.weight"  # tied by every version; the largest tensor there is
 _POOLER = "luke.pooler.dense"

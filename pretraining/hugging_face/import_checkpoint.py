@@ -7,11 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pretraining.config import ConfigError, ModelConfig
-from pretraining.run_folder import CONFIG, IMPORTED, WEIGHTS, write_json
+from mlukit.pretraining.config import ConfigError, ModelConfig
+from mlukit.pretraining.training.run_folder import CONFIG, IMPORTED, WEIGHTS, write_json
 
 if TYPE_CHECKING:
-    from pretraining.hugging_face.imported_model import Imported
+    from mlukit.pretraining.hugging_face.imported_model import Imported
 
 _EPILOG = """examples:
   mlukit import DIR --output INIT --examples OUT    DIR: XLM-R, or mLUKE, as `from_pretrained` of transformers reads it
@@ -24,8 +24,11 @@ and, for mLUKE, entity_vocab.json. docs/checkpoints.md tells the rest.
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; its exit status."""
     asked = _parser().parse_args(arguments)
-    from pretraining.hugging_face.checkpoint_files import CheckpointError, read_checkpoint  # torch, which takes seconds
-    from pretraining.hugging_face.imported_model import import_model
+    from mlukit.pretraining.hugging_face.checkpoint_files import (  # torch, which takes seconds
+        CheckpointError,
+        read_checkpoint,
+    )
+    from mlukit.pretraining.hugging_face.imported_model import import_model
 
     try:
         if asked.output.exists():
@@ -44,7 +47,7 @@ def write_imported(imported: "Imported", output: Path) -> None:
     """Writes INIT: the configuration, the parameters by our names, and where they came from."""
     from safetensors.torch import save_file
 
-    from pretraining.hugging_face.new_folder import new_folder
+    from mlukit.pretraining.hugging_face.new_folder import new_folder
 
     with new_folder(output) as folder:
         write_json(folder / CONFIG, asdict(imported.config))

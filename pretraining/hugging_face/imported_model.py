@@ -12,15 +12,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from corpus.vocabulary import SPECIAL_ENTITIES
-from pretraining.config import ConfigError, ModelConfig
-from pretraining.examples import TOKENIZER, VOCABULARY
-from pretraining.hugging_face.checkpoint_files import Checkpoint, CheckpointError, read_json_object
-from pretraining.hugging_face.entity_vocabulary import ENTITY_VOCABULARY_FILE, EntityMatch, match_entities
-from pretraining.hugging_face.luke_config import LUKE, XLM_ROBERTA, model_config
-from pretraining.hugging_face.names import TIED, from_hugging_face, hugging_face_names, to_hugging_face
-from pretraining.hugging_face.word_vocabulary import WordVocabulary, word_vocabulary
-from pretraining.model import PretrainingModel
+from mlukit.corpus.entities.vocabulary import SPECIAL_ENTITIES
+from mlukit.pretraining.config import ConfigError, ModelConfig
+from mlukit.pretraining.data.dataset import TOKENIZER, VOCABULARY
+from mlukit.pretraining.hugging_face.checkpoint_files import Checkpoint, CheckpointError, read_json_object
+from mlukit.pretraining.hugging_face.entity_vocabulary import ENTITY_VOCABULARY_FILE, EntityMatch, match_entities
+from mlukit.pretraining.hugging_face.luke_config import LUKE, XLM_ROBERTA, model_config
+from mlukit.pretraining.hugging_face.names import TIED, from_hugging_face, hugging_face_names, to_hugging_face
+from mlukit.pretraining.hugging_face.word_vocabulary import WordVocabulary, word_vocabulary
+from mlukit.pretraining.model.model import PretrainingModel
 
 _WORDS = "luke.embeddings.word_embeddings.weight"
 _ENTITIES = "luke.entity_embeddings.entity_embeddings.weight"

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from pretraining.config import ConfigError, ModelConfig
-from pretraining.hugging_face.tokenizer_files import TOKENIZER_CLASS
+from mlukit.pretraining.config import ConfigError, ModelConfig
+from mlukit.pretraining.hugging_face.tokenizer_files import TOKENIZER_CLASS
 
 JsonObject: TypeAlias = Mapping[str, Any]
 

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from pretraining.config import ModelConfig, RunConfig
-from pretraining.hugging_face.checkpoint_files import CheckpointError, read_json_object
-from schemas.manifest import MANIFEST
+from mlukit.pretraining.config import ModelConfig, RunConfig
+from mlukit.pretraining.hugging_face.checkpoint_files import CheckpointError, read_json_object
+from mlukit.schemas.manifest import MANIFEST
 
 Manifest: TypeAlias = Mapping[str, Any]
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import torch
 from torch import Tensor
 
-from pretraining.config import ModelConfig
+from mlukit.pretraining.config import ModelConfig
 
 _OUTSIDE_LAYERS = {
     "word_embeddings.words.weight": "luke.embeddings.word_embeddings.weight",

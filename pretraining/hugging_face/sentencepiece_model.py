@@ -12,7 +12,7 @@ from typing import Any
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
-from corpus.tokenizer import TokenizerError
+from mlukit.corpus.examples.tokenizer import TokenizerError
 
 _Field = descriptor_pb2.FieldDescriptorProto
 _UNIGRAM = 1
@@ -34,7 +34,7 @@ class UnigramModel:
 
 
 def read_unigram_model(model: bytes) -> UnigramModel:
-    """Reads a model file that `corpus.tokenizer.Tokenizer.load` takes.
+    """Reads a model file that `corpus.examples.tokenizer.Tokenizer.load` takes.
 
     Raises:
         TokenizerError: it is no unigram model, or normalises whitespace in another way than XLM-R's.

@@ -17,8 +17,8 @@ from typing import Any
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, normalizers, pre_tokenizers, processors
 from tokenizers.models import Unigram
 
-from corpus.tokenizer import BOS_ID, EOS_ID, MASK_PIECE, SPECIAL_PIECES, UNK_ID, WORD_START
-from pretraining.hugging_face.sentencepiece_model import read_unigram_model
+from mlukit.corpus.examples.tokenizer import BOS_ID, EOS_ID, MASK_PIECE, SPECIAL_PIECES, UNK_ID, WORD_START
+from mlukit.pretraining.hugging_face.sentencepiece_model import read_unigram_model
 
 SENTENCEPIECE_FILE, TOKENIZER_FILE, TOKENIZER_CONFIG_FILE = (
     "sentencepiece.bpe.model",
@@ -30,7 +30,7 @@ _FIRST_PIECES = 3  # <unk>, <s>, </s> of SentencePiece's ids, in whose place sta
 
 
 def fast_tokenizer(model: bytes) -> Tokenizer:
-    """A tokenizer of the tokenizers library with the ids of `corpus.tokenizer.Tokenizer`.
+    """A tokenizer of the tokenizers library with the ids of `corpus.examples.tokenizer.Tokenizer`.
 
     Each step is one of SentencePiece's: its table of characters, blanks to one and none at the end, ▁ before the
     first word, the best pieces by their log probabilities. Where it differs from SentencePiece: docs/checkpoints.md.

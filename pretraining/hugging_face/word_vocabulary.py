@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from corpus.tokenizer import Tokenizer, TokenizerError
-from pretraining.hugging_face.checkpoint_files import Checkpoint, CheckpointError, read_json_object
-from pretraining.hugging_face.luke_config import LUKE
-from pretraining.hugging_face.tokenizer_files import SENTENCEPIECE_FILE, TOKENIZER_FILE
+from mlukit.corpus.examples.tokenizer import Tokenizer, TokenizerError
+from mlukit.pretraining.hugging_face.checkpoint_files import Checkpoint, CheckpointError, read_json_object
+from mlukit.pretraining.hugging_face.luke_config import LUKE
+from mlukit.pretraining.hugging_face.tokenizer_files import SENTENCEPIECE_FILE, TOKENIZER_FILE
 
 _BPE_FILES = ("vocab.json", "merges.txt")
 _ADDED_BY_CONVERSION = 2  # <ent> and <ent2>, which transformers' conversion of mLUKE adds at the end

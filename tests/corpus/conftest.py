@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from corpus.tokenizer import Tokenizer
-from corpus.train_tokenizer import train_sentencepiece
+from mlukit.corpus.examples.tokenizer import Tokenizer
+from mlukit.corpus.examples.train_tokenizer import train_sentencepiece
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared/data"
 XLMR = DATA / "tokenizer/xlmr.sentencepiece.bpe.model"

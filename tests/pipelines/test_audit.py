@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 
 import pytest
 
-from pipelines import audit, link
+from mlukit.pipelines import audit, link
 
 PAGES = {
     1: "The [[Rhine]] in [[Bonn]]s and {{box|[[Ulm]]}} [[cologne]].\n\n{|\n| [[Mainz]]\n|}\nLeft {{unclosed [[Kiel]].",

@@ -10,11 +10,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines import launch
-from schemas import arrow
-from schemas.tf_example import decode_example
-from schemas.tfrecord import read_tfrecords
-from tests.pipelines.conftest import build, ids
+from mlukit.engine import launch
+from mlukit.engine.task import Task
+from mlukit.schemas import arrow
+from mlukit.schemas.tf_example import decode_example
+from mlukit.schemas.tfrecord import read_tfrecords
 from tests.small_dumps import (
     IN_MEMORY,
     Ran,
@@ -27,7 +27,7 @@ from tests.small_dumps import (
     run,
     shards,
 )
-from transforms.do_units import Unit
+from tests.small_wikis import build, ids
 
 
 def spans(*pairs: tuple[int, int]) -> list[dict[str, int]]:
@@ -434,7 +434,7 @@ def test_manifests_say_with_what_options(built: Path) -> None:
         "include_unknown_entities": False,
         "keep_without_entities": False,
         "max_entities": 128,
-        "max_mention_pieces": 30,
+        "max_mention_tokens": 30,
         "max_tokens": 512,
         "min_sentence_pieces": 5,
         "mluke_exact": False,
@@ -540,23 +540,23 @@ def test_dumps_elsewhere_and_named_in_another_order_give_the_same_bytes(
     assert checksums(tmp_path / "OUT ?") == checksums(built)
 
 
-@pytest.mark.parametrize(("workers", "phases"), [(1, {"parse"}), (2, {"parse", "resolve", "examples"})])
+@pytest.mark.parametrize(("workers", "steps"), [(1, {"parse"}), (2, {"parse", "resolve", "examples"})])
 def test_worker_processes_give_the_same_bytes(
-    built: Path, dumps: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int, phases: set[str]
+    built: Path, dumps: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int, steps: set[str]
 ) -> None:
-    """In the phases named: a worker process takes seconds to start."""
+    """In the steps named: a worker process takes seconds to start."""
     used = set()
 
-    def choose(units: Sequence[Unit], beam_flags: Sequence[str]) -> launch.Workers:
-        chosen = choose_workers(units, beam_flags if units[0].phase in phases else [IN_MEMORY])
-        used.add((units[0].phase, chosen.processes))
+    def choose(tasks: Sequence[Task], beam_flags: Sequence[str]) -> launch.Workers:
+        chosen = choose_workers(tasks, beam_flags if tasks[0].step in steps else [IN_MEMORY])
+        used.add((tasks[0].step, chosen.processes))
         return chosen
 
     choose_workers = launch.choose_workers
     monkeypatch.setattr(launch, "choose_workers", choose)
     ran = build(dumps, tmp_path / "OUT", "--direct_running_mode=multi_processing", f"--direct_num_workers={workers}")
     assert ran.status == 0, ran.err
-    assert used >= {(phase, workers) for phase in phases} | {("index", 0)}
+    assert used >= {(step, workers) for step in steps} | {("index", 0)}
     assert checksums(tmp_path / "OUT") == checksums(built)
 
 

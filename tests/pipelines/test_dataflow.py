@@ -23,8 +23,9 @@ from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOpt
 from apache_beam.portability import common_urns
 from apache_beam.portability.api import beam_runner_api_pb2
 
-from pipelines.dataflow import check_dataflow, prepare
-from pipelines.settings import Settings, SettingsError
+from mlukit.engine.worker_package import prepare
+from mlukit.pipelines.dataflow import check_dataflow
+from mlukit.pipelines.settings import Settings, SettingsError
 from tests.bare_python import bare_environment, bare_python
 from tests.small_dumps import IN_MEMORY, checksums, run
 
@@ -46,9 +47,9 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.portability import python_urns
 from apache_beam.portability.api import beam_runner_api_pb2 as api
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-import corpus, mlukit, pipelines, schemas, transforms
+from mlukit import corpus, engine, pipelines, schemas, transforms
 
-print(json.dumps([module.__file__ for module in (corpus, mlukit, pipelines, schemas, transforms)]), flush=True)
+print(json.dumps([module.__file__ for module in (corpus, engine, pipelines, schemas, transforms)]), flush=True)
 for line in sys.stdin:
     graph = api.Pipeline.FromString(Path(line.strip()).read_bytes())
     for environment in graph.components.environments.values():
@@ -177,7 +178,7 @@ def check_job(cloud: GoogleCloud, job: dict[str, Any]) -> None:
 
     graph = beam_runner_api_pb2.Pipeline.FromString(graph_bytes(cloud, job))
     names = {transform.unique_name for transform in graph.components.transforms.values()}
-    assert {"Units/Plan", "Units/Deal", "Units/Do"} <= {"/".join(name.split("/")[:2]) for name in names}
+    assert {"Tasks/Plan", "Tasks/Spread", "Tasks/Do"} <= {"/".join(name.split("/")[:2]) for name in names}
     staged = dict(
         file for place in graph.components.environments.values() for file in map(staged_file, place.dependencies)
     )
@@ -185,7 +186,7 @@ def check_job(cloud: GoogleCloud, job: dict[str, Any]) -> None:
     for url, checksum in staged.items():
         assert hashlib.sha256(cloud.objects[parse_gcs_path(url)]).hexdigest() == checksum
     code = b"".join(pickled(graph)).replace(str(Path(beam.__file__).parent).encode(), b"")  # where its lambdas stand
-    assert b"transforms.do_units" in code
+    assert b"mlukit.engine.task" in code
     for flags in environment["sdkPipelineOptions"].values():  # Beam writes down where the launcher had the package
         drop_flag(flags, "extra_packages")
     for text in (json.dumps(job).encode(), graph_bytes(cloud, job), code):
@@ -264,14 +265,14 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
         "--staging_location /tmp/staging is no gs:// path",
         f"--output {tmp_path}/out lies on this machine, where no worker reaches it: name a gs:// path",
         f"--dump en={tmp_path}/en.xml.bz2 lies on this machine, where no worker reaches it: name a gs:// path",
-        "--template_location holds one job, and a run has one for each phase, planned after the last one",
+        "--template_location holds one job, and a run has one for each step, planned after the last one",
         "--dry_run runs no job, and the next one is planned after it (see docs/cluster.md)\n",
     ]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_without_a_checkout_an_image_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("pipelines.dataflow.ROOT", tmp_path)
+    monkeypatch.setattr("mlukit.engine.worker_package.ROOT", tmp_path)
     settings = Settings(output="gs://data/out")
     with pytest.raises(SettingsError, match=r"installed without its setup\.py.*--sdk_container_image"):
         check_dataflow(settings, FLAGS)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from corpus.download import Patience
-from pipelines import download
+from mlukit.corpus.web.http_client import Patience
+from mlukit.pipelines import download
 from tests.small_dumps import IN_MEMORY, Ran, SmallPage, complaint, dump_xml, run, sql
 from tests.web_server import Request, Server, break_off, instead, serving, status
 

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from corpus.example_options import ExampleOptions
-from transforms import make_examples
-from transforms.do_units import do_unit
-from transforms.make_examples import MakeExamples
-from transforms.storage import Storage
+from mlukit.corpus.examples.options import ExampleOptions
+from mlukit.engine.storage import Storage
+from mlukit.engine.task import run_task
+from mlukit.transforms import make_examples
+from mlukit.transforms.make_examples import MakeExamples
 
 
 def test_it_is_a_failure_record_and_the_others_have_their_examples(
@@ -33,9 +33,9 @@ def test_it_is_a_failure_record_and_the_others_have_their_examples(
     monkeypatch.setattr(make_examples, "make_examples", fails)
     kinds, facts = frozenset({"article", "list"}), storage.read_json("examples.json")["facts"]
     belongs_to = (facts["tokenizer"], facts["entities"])
-    unit = MakeExamples("en", 0, 1, f"articles/en/{shard.name}", kinds, ("parquet",), ExampleOptions(), *belongs_to)
-    receipt = do_unit(unit, storage, None)
-    flow = receipt.flows["articles"]
+    task = MakeExamples("en", 0, 1, f"articles/en/{shard.name}", kinds, ("parquet",), ExampleOptions(), *belongs_to)
+    result = run_task(task, storage, None)
+    flow = result.flows["articles"]
     assert (flow.entered, dict(flow.failed), flow.unaccounted) == (len(pages), {"example_error": 1}, 0)
     (row,) = pq.read_table(tmp_path / "out/failures/en/examples-00000.parquet").to_pylist()
     assert row.pop("detail").rstrip().endswith("ZeroDivisionError: of this test")
@@ -55,8 +55,8 @@ def test_a_shard_without_articles_of_the_kinds(built: Path, tmp_path: Path) -> N
     shard = next((tmp_path / "out/articles/en").glob("*.parquet"))
     belongs_to = (facts["tokenizer"], facts["entities"])
     formats = ("parquet", "tfrecord")
-    unit = MakeExamples("en", 0, 1, f"articles/en/{shard.name}", frozenset(), formats, ExampleOptions(), *belongs_to)
-    receipt = do_unit(unit, storage, None)
-    flow = receipt.flows["articles"]
+    task = MakeExamples("en", 0, 1, f"articles/en/{shard.name}", frozenset(), formats, ExampleOptions(), *belongs_to)
+    result = run_task(task, storage, None)
+    flow = result.flows["articles"]
     assert flow.entered == sum(number for reason, number in flow.skipped.items() if reason.startswith("kind "))
-    assert [made.rows for made in receipt.shards] == [0, 0]
+    assert [made.rows for made in result.shards] == [0, 0]

@@ -51,7 +51,7 @@ def _commands() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def long_dump(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A dump that --range-size cuts into many units, each of which takes a moment."""
+    """A dump that --range-size cuts into many tasks, each of which takes a moment."""
     folder = tmp_path_factory.mktemp("long")
     pages = [SmallPage(i + 1, f"Page {i}", _text(i)) for i in range(UNITS * 30)]
     (folder / "enwiki-20260901-pages-articles.xml").write_text(dump_xml("en", pages))
@@ -106,7 +106,7 @@ def wait_for_the_middle(output: Path, process: subprocess.Popen[str]) -> None:
 
 
 def _parsed(output: Path) -> int:
-    return len(list((output / "_work/receipts/parse/en").glob("*.json")))
+    return len(list((output / "_work/results/parse/en").glob("*.json")))
 
 
 def ended_well(process: subprocess.Popen[str]) -> None:
@@ -131,7 +131,7 @@ def test_a_build_on_flink_has_the_bytes_of_one_in_this_process(
     assert differences(output, built) == []
     assert checksums(output) == checksums(built)
     assert set(cluster.jobs().values()) == {"FINISHED"}
-    assert len(cluster.jobs()) >= 10  # a phase each
+    assert len(cluster.jobs()) >= 10  # a step each
 
 
 def test_a_task_manager_killed_in_the_middle(

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from corpus import wikidata_api
+from mlukit.corpus.web import wikidata_query as wikidata_api
 from tests.small_dumps import (
     IN_MEMORY,
     Ran,

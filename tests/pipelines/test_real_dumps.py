@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from corpus.tokenizer import Tokenizer
+from mlukit.corpus.examples.tokenizer import Tokenizer
 from tests.small_dumps import IN_MEMORY, assert_all_accounted, load, rows, run, shards
 from tests.wikidata_dump import write_json_dump
 

@@ -15,8 +15,9 @@ from typing import Any
 import psutil
 import pytest
 
-from schemas.manifest import Receipt
-from tests.pipelines.conftest import build
+from mlukit.engine import local_task_queue as share_tasks
+from mlukit.engine.task import Task
+from mlukit.schemas.manifest import TaskResult
 from tests.small_dumps import (
     IN_MEMORY,
     SmallPage,
@@ -27,8 +28,7 @@ from tests.small_dumps import (
     run,
     write_dump,
 )
-from transforms import share_units
-from transforms.do_units import Unit
+from tests.small_wikis import build
 
 ROOT = Path(__file__).resolve().parents[2]
 GOES_ON = "What was finished is kept: the same command goes on from there."
@@ -48,16 +48,16 @@ def own_dumps(dumps: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def stop_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Makes all units fail after some."""
-    do_unit, left = share_units.do_unit, [0]
+    """Makes all tasks fail after some."""
+    run_task, left = share_tasks.run_task, [0]
 
-    def fail_after(unit: Unit, *others: Any) -> Receipt:
+    def fail_after(task: Task, *others: Any) -> TaskResult:
         left[0] -= 1
         if left[0] < 0:
-            raise OSError(f"no more units, {unit.name} was next")
-        return do_unit(unit, *others)
+            raise OSError(f"no more tasks, {task.name} was next")
+        return run_task(task, *others)
 
-    monkeypatch.setattr(share_units, "do_unit", fail_after)
+    monkeypatch.setattr(share_tasks, "run_task", fail_after)
     return lambda number: left.__setitem__(0, number)
 
 
@@ -86,7 +86,7 @@ def test_runs_that_stop_after_a_few_units_end_with_the_same_bytes(
         assert ran.status == 1
         assert ran.err.splitlines()[-1].endswith(GOES_ON)
         assert "Traceback" not in ran.err
-    assert runs == 6  # 24 units, and 6 checksums each time that the link stage goes on
+    assert runs == 6  # 24 tasks, and 6 checksums each time that the link stage goes on
     assert checksums(output) == checksums(built)
     assert_all_accounted(output)
 
@@ -105,7 +105,7 @@ def test_what_a_run_does_again_is_said(dumps: Path, tmp_path: Path, stop_after: 
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_receipts_and_shards_that_are_gone_are_made_again(
+def test_results_and_shards_that_are_gone_are_made_again(
     built: Path, dumps: Path, tmp_path: Path, stop_after: Callable[[int], None], seed: int
 ) -> None:
     output = tmp_path / "OUT"
@@ -114,7 +114,7 @@ def test_receipts_and_shards_that_are_gone_are_made_again(
     files = [path for path in output.rglob("*") if path.is_file() and path.name != "run.json"]
     own = [path for path in files if "_work" in path.parts or not (output / "link.json").exists()]
     for path in random.Random(seed).sample(sorted(own), 6):
-        if "index" in path.parts:  # its receipt knows the header alone
+        if "index" in path.parts:  # its result knows the header alone
             shutil.rmtree(output / path.relative_to(output).parents[-3], ignore_errors=True)
         path.unlink(missing_ok=True)
     (output / "_work/aside").mkdir(parents=True, exist_ok=True)
@@ -125,7 +125,7 @@ def test_receipts_and_shards_that_are_gone_are_made_again(
     assert checksums(output) == checksums(built)
 
 
-@pytest.mark.parametrize("lost", ["index/ja", "index/ja/carried", "_work/receipts/index/ja", "_work/receipts/carry"])
+@pytest.mark.parametrize("lost", ["index/ja", "index/ja/carried", "_work/results/index/ja", "_work/results/carry"])
 def test_items_carried_are_carried_again_into_an_index_made_again(
     built: Path, dumps: Path, tmp_path: Path, stop_after: Callable[[int], None], lost: str
 ) -> None:
@@ -197,7 +197,7 @@ def test_other_options_over_old_output_are_an_error(
 
 
 def test_what_a_run_left_that_was_killed_when_it_had_finished_goes(copied: Path, dumps: Path, built: Path) -> None:
-    for name in ("link.plan.json", "receipts/parse/en/00000.json", "parse/en/articles-00000.parquet", "aside/0123"):
+    for name in ("link.plan.json", "results/parse/en/00000.json", "parse/en/articles-00000.parquet", "aside/0123"):
         (copied / "_work" / name).parent.mkdir(parents=True, exist_ok=True)
         (copied / "_work" / name).touch()
     ran = build(dumps, copied)
@@ -301,20 +301,20 @@ def test_a_stage_without_the_one_before_it_is_an_error(dumps: Path, tmp_path: Pa
 
 SLOW = """
 import sys, time
-import mlukit
-from transforms import share_units
+from mlukit.command_line import run
+from mlukit.engine import local_task_queue
 
-def slowly(unit, *others, do_unit=share_units.do_unit):
-    do_unit(unit, *others)
+def slowly(task, *others, run_task=local_task_queue.run_task):
+    run_task(task, *others)
     time.sleep(0.1)
 
-share_units.do_unit = slowly
-mlukit.run()
+local_task_queue.run_task = slowly
+run()
 """
 
 
 def start(*arguments: str, temporary: Path | None = None) -> subprocess.Popen[str]:
-    """Runs mlukit in a process of its own, which rests after each unit that it does itself.
+    """Runs mlukit in a process of its own, which rests after each task that it does itself.
 
     Args:
         temporary: where its workers report to it.
@@ -341,7 +341,7 @@ def wait_for(condition: Callable[[], object], process: subprocess.Popen[str]) ->
 
 def test_a_launcher_that_is_killed_again_and_again(built: Path, dumps: Path, tmp_path: Path) -> None:
     output = tmp_path / "OUT"
-    for place in ("_work/receipts/parse/en/00000.json", "_work/receipts/count/ja/00000.json"):
+    for place in ("_work/results/parse/en/00000.json", "_work/results/count/ja/00000.json"):
         process = start_build(dumps, output)
         wait_for(lambda path=output / place: path.exists(), process)  # type: ignore[misc]
         process.kill()
@@ -384,7 +384,7 @@ def _content(path: Path) -> str:
 def test_two_runs_at_once_do_not_get_in_each_others_way(built: Path, dumps: Path, tmp_path: Path) -> None:
     output = tmp_path / "OUT"
     process = start_build(dumps, output)
-    wait_for(lambda: (output / "_work/receipts/checksum").exists(), process)
+    wait_for(lambda: (output / "_work/results/checksum").exists(), process)
     said = f"mlukit build: another run works on {output}: wait for its end, or name another --output"
     assert complaint(build(dumps, output)) == said
     process.communicate(timeout=120)
@@ -396,7 +396,7 @@ def test_two_runs_at_once_do_not_get_in_each_others_way(built: Path, dumps: Path
 def test_ctrl_c_says_how_to_go_on(dumps: Path, tmp_path: Path, number: signal.Signals) -> None:
     output = tmp_path / "OUT"
     process = start_build(dumps, output)
-    wait_for(lambda: (output / "_work/receipts/parse").exists(), process)
+    wait_for(lambda: (output / "_work/results/parse").exists(), process)
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130

@@ -15,9 +15,9 @@ import pytest
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from mlukit.engine.storage import Storage
 from tests.s3_server import BUCKET, Call, S3Server, never
 from tests.small_dumps import IN_MEMORY, Ran, complaint, run
-from transforms.storage import Storage
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKERS = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
@@ -185,14 +185,15 @@ def test_what_is_wrongly_asked_is_one_error(server: S3Server, monkeypatch: pytes
 
 RESOLVE = """
 import sys
-from mlukit import exit_with
-from pipelines.launch import RunError, run_units
-from transforms.resolve_links import ResolveLinks
+from mlukit.command_line import exit_with
+from mlukit.engine.errors import RunError
+from mlukit.engine.launch import run_tasks
+from mlukit.transforms.resolve_links import ResolveLinks
 
 root, *flags = sys.argv[1:]
 languages = ("de", "en", "ja")
 try:
-    run_units([ResolveLinks(code, 0, 1, languages, 0.1) for code in languages], root, flags, lambda reports: None)
+    run_tasks([ResolveLinks(code, 0, 1, languages, 0.1) for code in languages], root, flags, lambda reports: None)
 except RunError as error:
     print(error, file=sys.stderr)
     exit_with(1)

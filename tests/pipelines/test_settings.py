@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.settings import Settings, SettingsError, command_parser, read_settings
+from mlukit.pipelines.settings import Settings, SettingsError, command_parser, read_settings
 
 
 def read(command: str, *arguments: str) -> tuple[Settings, list[str]]:
@@ -94,8 +94,8 @@ def test_a_wrong_configuration_is_shown(tmp_path: Path, text: str, said: str) ->
 
 
 def test_only_options_that_decide_bytes_are_compared() -> None:
-    deciding = Settings(output="O", date="2026", languages=("en",)).deciding("link")
-    assert deciding == {
+    output_options = Settings(output="O", date="2026", languages=("en",)).output_options("link")
+    assert output_options == {
         "range_size": None,
         "wikidata_api": False,
         "allow_unresolved": False,

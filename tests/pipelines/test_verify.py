@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.pipelines.conftest import build
 from tests.small_dumps import IN_MEMORY, Ran, checksums, load, run
+from tests.small_wikis import build
 
 ARTICLES = "articles/en/articles-00000.parquet"
 EXAMPLES = "examples/de/examples-00000"

@@ -7,8 +7,8 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
-from pretraining.batch import IGNORED, Batch
-from pretraining.config import ModelConfig
+from mlukit.pretraining.config import ModelConfig
+from mlukit.pretraining.data.batch import IGNORED, Batch
 
 SMALL = ModelConfig(
     vocabulary_size=101,

@@ -73,7 +73,7 @@ def command(*words: object, processes: int = 1, port: int = 0) -> list[str]:
     if processes == 1:
         return [sys.executable, "-m", "mlukit", *arguments]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    return [*torchrun, "-m", "pretraining", *arguments]
+    return [*torchrun, "-m", "mlukit.pretraining", *arguments]
 
 
 def environment() -> dict[str, str]:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pretraining.config import MODELS, ModelConfig, TrainingConfig, changed
-from pretraining.setting_help import HELP
-from pretraining.settings import (
+from mlukit.pretraining.config import MODELS, ModelConfig, TrainingConfig, changed
+from mlukit.pretraining.setting_help import HELP
+from mlukit.pretraining.settings import (
     CONFIGS,
     OPERATIONAL,
     SettingsError,

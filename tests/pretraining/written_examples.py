@@ -11,15 +11,15 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 import pyarrow.parquet as pq
 
-from corpus.vocabulary import SPECIAL_ENTITIES, EntityVocabulary
-from pretraining.batch import IGNORED, Batch
-from pretraining.counter_random import random_bits
-from pretraining.example_rows import ExampleRows, offsets_of
-from schemas.arrow import EXAMPLE_ROWS, EXAMPLES, VOCABULARY_ROWS
-from schemas.manifest import MANIFEST, Flow, Shard, dump_json, folder_manifest
-from schemas.records import Entity, Example, Split
-from schemas.tf_example import encode_examples
-from schemas.tfrecord import TFRecordWriter
+from mlukit.corpus.entities.vocabulary import SPECIAL_ENTITIES, EntityVocabulary
+from mlukit.pretraining.data.batch import IGNORED, Batch
+from mlukit.pretraining.data.counter_random import random_bits
+from mlukit.pretraining.data.example_rows import ExampleRows, offsets_of
+from mlukit.schemas.arrow import EXAMPLE_ROWS, EXAMPLES, VOCABULARY_ROWS
+from mlukit.schemas.manifest import MANIFEST, Flow, Shard, dump_json, folder_manifest
+from mlukit.schemas.records import Entity, Example, Split
+from mlukit.schemas.tf_example import encode_examples
+from mlukit.schemas.tfrecord import TFRecordWriter
 from tests.small_dumps import sentencepiece_model
 
 PIECES = [f"▁w{number}" for number in range(995)]
@@ -60,7 +60,7 @@ class Written:
     def to(self, folder: Path) -> Path:
         """Writes it."""
         tokenizer, entities = write_tokenizer(folder), write_vocabulary(folder)
-        options = {"max_tokens": 40, "max_entities": 8, "max_mention_pieces": 30, **self.options}
+        options = {"max_tokens": 40, "max_entities": 8, "max_mention_tokens": 30, **self.options}
         for language, examples in self.shards.items():
             (folder / "examples" / language).mkdir(parents=True)
             shards = [

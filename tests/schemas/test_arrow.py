@@ -3,8 +3,8 @@ from inspect import signature
 import pyarrow as pa
 import pytest
 
-from schemas import arrow
-from schemas.arrow import (
+from mlukit.schemas import arrow
+from mlukit.schemas.arrow import (
     ARTICLE_ROWS,
     ARTICLES,
     EXAMPLE_ROWS,
@@ -13,7 +13,7 @@ from schemas.arrow import (
     PARSED_ARTICLE_ROWS,
     VOCABULARY_ROWS,
 )
-from schemas.records import (
+from mlukit.schemas.records import (
     Article,
     Entity,
     Example,

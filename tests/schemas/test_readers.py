@@ -16,15 +16,26 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from corpus.count_links import DEFAULT_KINDS, count_shard
-from corpus.mention_dictionary import merge_mentions
-from corpus.vocabulary import merge_entities, order_vocabulary
-from schemas import arrow
-from schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS, FAILURE_ROWS
-from schemas.manifest import MANIFEST
-from schemas.records import KINDS, LINK_STATUSES, Example, Failure, Kind, LinkedArticle, Mention, Section, Span, Split
-from schemas.tf_example import decode_example, encode_examples
-from schemas.tfrecord import TFRecordWriter, read_tfrecords
+from mlukit.corpus.entities.count_links import DEFAULT_KINDS, count_shard
+from mlukit.corpus.entities.mention_dictionary import merge_mentions
+from mlukit.corpus.entities.vocabulary import merge_entities, order_vocabulary
+from mlukit.schemas import arrow
+from mlukit.schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS, FAILURE_ROWS
+from mlukit.schemas.manifest import MANIFEST
+from mlukit.schemas.records import (
+    KINDS,
+    LINK_STATUSES,
+    Example,
+    Failure,
+    Kind,
+    LinkedArticle,
+    Mention,
+    Section,
+    Span,
+    Split,
+)
+from mlukit.schemas.tf_example import decode_example, encode_examples
+from mlukit.schemas.tfrecord import TFRecordWriter, read_tfrecords
 
 DOCS = (Path(__file__).parents[2] / "docs/data.md").read_text()
 PROGRAMS = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", DOCS, re.DOTALL)
@@ -199,11 +210,11 @@ def test_tensorflow_parses_our_bytes_and_writes_the_same(folder: Path) -> None:
     program = """
 import glob, hashlib
 import tensorflow as tf
-import schemas.tf_example  # its descriptors and TensorFlow's live in one process
+from mlukit.schemas.tf_example import decode_example  # its descriptors and TensorFlow's live in one process
 for path in sorted(glob.glob("OUT/examples/*/*.tfrecord.gz")):
     for record in tf.data.TFRecordDataset(path, compression_type="GZIP").as_numpy_iterator():
         assert tf.train.Example.FromString(record).SerializeToString(deterministic=True) == record
-        print(schemas.tf_example.decode_example(record).page_id)
+        print(decode_example(record).page_id)
 """
     root = Path(__file__).parents[2]
     assert run(f"import sys; sys.path.insert(0, {str(root)!r})\n{program}", folder) == "1\n2\n1\n"

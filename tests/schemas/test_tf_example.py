@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.arrow import EXAMPLE_ROWS
-from schemas.records import Example
-from schemas.tf_example import FEATURES, ExampleError, decode_example, encode_examples
+from mlukit.schemas.arrow import EXAMPLE_ROWS
+from mlukit.schemas.records import Example
+from mlukit.schemas.tf_example import FEATURES, ExampleError, decode_example, encode_examples
 
 EXAMPLE = Example(
     language="de",

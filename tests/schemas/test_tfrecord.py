@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import tfrecord
-from schemas.tfrecord import TFRecordError, TFRecordWriter, masked_crc32c, read_tfrecords
+from mlukit.schemas import tfrecord
+from mlukit.schemas.tfrecord import TFRecordError, TFRecordWriter, masked_crc32c, read_tfrecords
 
 
 def written(records: list[bytes]) -> bytes:

@@ -5,11 +5,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from schemas.manifest import Flow
-from transforms import gather_items
-from transforms.gather_items import SITELINKS, GatherSitelinks, items_path
-from transforms.monitor import Monitor
-from transforms.storage import Storage
+from mlukit.engine.heartbeat import Heartbeat
+from mlukit.engine.storage import Storage
+from mlukit.schemas.manifest import Flow
+from mlukit.transforms import gather_items
+from mlukit.transforms.gather_items import SITELINKS, GatherSitelinks, items_path
 
 SQL = """CREATE TABLE `wb_items_per_site` (
   `ips_row_id` bigint(20), `ips_item_id` int(10), `ips_site_id` varbinary(32), `ips_site_page` varbinary(310)
@@ -26,7 +26,7 @@ def test_sitelinks(tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch) 
     table = tmp_path / "wb_items_per_site.sql"
     table.write_text(SQL)
     storage, languages = Storage(str(tmp_path / "out")), ("de", "en", "fo")
-    receipt = GatherSitelinks("all", 0, 1, str(table), languages).run(storage, Monitor(None, ""))
+    result = GatherSitelinks("all", 0, 1, str(table), languages).run(storage, Heartbeat(None, ""))
     titles = {
         language: pq.read_table(storage.path(items_path(SITELINKS, language, 0))).to_pylist() for language in languages
     }
@@ -40,8 +40,8 @@ def test_sitelinks(tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch) 
         "fo": [],
     }
     left_out = {"other namespace": 2, "other_wiki": 1, "bad_qid": 1}
-    assert receipt.flows == {"sitelinks": Flow(9, 5, skipped=receipt.flows["sitelinks"].skipped)}
-    assert receipt.flows["sitelinks"].skipped == left_out
-    assert [(shard.path, shard.rows) for shard in receipt.shards] == [
+    assert result.flows == {"sitelinks": Flow(9, 5, skipped=result.flows["sitelinks"].skipped)}
+    assert result.flows["sitelinks"].skipped == left_out
+    assert [(shard.path, shard.rows) for shard in result.shards] == [
         (items_path(SITELINKS, language, 0), rows) for language, rows in (("de", 3), ("en", 2), ("fo", 0))
     ]

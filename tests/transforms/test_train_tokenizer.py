@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from schemas.arrow import ARTICLE_ROWS
-from schemas.records import LinkedArticle, Span, Split
-from transforms import train_tokenizer
-from transforms.monitor import Monitor
-from transforms.storage import Storage
-from transforms.train_tokenizer import TrainTokenizer, sample_sizes
-from transforms.write_shards import write_records
+from mlukit.engine.heartbeat import Heartbeat
+from mlukit.engine.parquet_shards import write_records
+from mlukit.engine.storage import Storage
+from mlukit.schemas.arrow import ARTICLE_ROWS
+from mlukit.schemas.records import LinkedArticle, Span, Split
+from mlukit.transforms import train_tokenizer
+from mlukit.transforms.train_tokenizer import TrainTokenizer, sample_sizes
 
 
 def test_languages_give_by_their_size_to_the_power_of_seven_tenths() -> None:
@@ -35,10 +35,10 @@ def test_the_sample_is_of_train_pages_and_no_longer_than_asked(tmp_path: Path, m
         write_shard(storage, path, [("train", f"shard {n}\nbig"), ("validation", "hidden"), ("train", "z" * 50)])
     monkeypatch.setattr(train_tokenizer, "SAMPLE_CHARACTERS", 100)
     monkeypatch.setattr(train_tokenizer, "CHARACTERS_A_PIECE", 0)
-    unit = TrainTokenizer("all", 0, 1, 300, (("en", paths),), (("en", 8 * 61),))
-    sample = list(unit._paragraphs(storage, Monitor(None, unit.name)))
+    task = TrainTokenizer("all", 0, 1, 300, (("en", paths),), (("en", 8 * 61),))
+    sample = list(task._paragraphs(storage, Heartbeat(None, task.name)))
     assert "hidden" not in sample
     assert Counter(line[:5] for line in sample) == {"shard": 2, "big": 2, "zzzzz": 2}  # two shards are enough
     assert sample[0] != "shard 0"  # shards in an order of their own, not the dump's
-    again = TrainTokenizer("all", 0, 1, 300, (("en", tuple(reversed(paths))),), unit.characters)
-    assert list(again._paragraphs(storage, Monitor(None, unit.name))) == sample
+    again = TrainTokenizer("all", 0, 1, 300, (("en", tuple(reversed(paths))),), task.characters)
+    assert list(again._paragraphs(storage, Heartbeat(None, task.name))) == sample

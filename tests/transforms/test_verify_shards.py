@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from schemas.manifest import Shard
-from schemas.tfrecord import TFRecordWriter
-from transforms.monitor import Monitor
-from transforms.storage import Storage
-from transforms.verify_shards import VerifyShard
+from mlukit.engine.heartbeat import Heartbeat
+from mlukit.engine.storage import Storage
+from mlukit.schemas.manifest import Shard
+from mlukit.schemas.tfrecord import TFRecordWriter
+from mlukit.transforms.verify_shards import VerifyShard
 
 
 def parquet() -> bytes:
@@ -35,8 +35,8 @@ FILES = {"a.parquet": (parquet(), 5), "a.tfrecord.gz": (tfrecord(), 3), "a.jsonl
 
 
 def check(folder: Path, shard: Shard) -> str:
-    unit = VerifyShard("en", 0, shard.bytes, str(folder), shard)
-    return unit.run(Storage("nowhere"), Monitor(None, unit.name)).facts["problem"]
+    task = VerifyShard("en", 0, shard.bytes, str(folder), shard)
+    return task.run(Storage("nowhere"), Heartbeat(None, task.name)).facts["problem"]
 
 
 def written(folder: Path, name: str) -> Shard:
@@ -74,7 +74,7 @@ def test_a_manifest_that_lies_about_rows(tmp_path: Path, name: str) -> None:
     [
         ("a.parquet", b"no Parquet"),
         ("a.tfrecord.gz", b"no gzip"),
-        ("a.tfrecord.gz", gzip.compress(b"no TFRecord at all")),
+        ("a.tfrecord.gz", gzip.compress(b"no TFRecord at all", mtime=0)),
     ],
 )
 def test_a_file_that_never_was_right(tmp_path: Path, name: str, content: bytes) -> None:

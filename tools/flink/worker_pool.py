@@ -14,7 +14,7 @@ from apache_beam.portability.api import beam_fn_api_pb2
 from apache_beam.runners.worker.sdk_worker import SdkHarness
 from apache_beam.runners.worker.worker_pool_main import BeamFnExternalWorkerPoolServicer
 
-_IMPORTED_ONCE = ["pipelines.link", "pipelines.vocabulary", "pipelines.examples"]
+from mlukit.pipelines.command import PRELOADED
 
 
 class WorkerPool(BeamFnExternalWorkerPoolServicer):  # type: ignore[misc]
@@ -23,7 +23,7 @@ class WorkerPool(BeamFnExternalWorkerPoolServicer):  # type: ignore[misc]
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self._processes = multiprocessing.get_context("forkserver")
-        self._processes.set_forkserver_preload([__name__, *_IMPORTED_ONCE])
+        self._processes.set_forkserver_preload([__name__, *PRELOADED])
 
     def StartWorker(self, start_worker_request: Any, unused_context: Any) -> Any:
         """Starts a worker."""

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from corpus.language_tables import any_language
-from corpus.wikitext import parse_wikitext
+from mlukit.corpus.languages.load import any_language
+from mlukit.corpus.wikitext import parse_wikitext
 
 CASES = Path(__file__).parents[2] / "cases" / "wikitext"
 

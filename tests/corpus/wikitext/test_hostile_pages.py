@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from corpus.language_tables import load_language
-from corpus.wikitext import parse_wikitext
+from mlukit.corpus.languages.load import load_language
+from mlukit.corpus.wikitext import parse_wikitext
 
 SIZE = 80_000
 SECONDS = 1.0
@@ -103,8 +103,8 @@ BIG = {
     "tables 1,000 deep": "{|\n|\n" * 1_000 + "|}\n" * 1_000,
     "HTML tables 1,000 deep": "<table><tr><td>" * 1_000 + "</table>" * 1_000,
     "templates 1,000 deep": "{{lang|fr|" * 1_000 + "}}" * 1_000,
-    "commas around a hole": "(" + "," * SIZE + "{{x}}" + "," * SIZE,
-    "spaces around a hole": " " * SIZE + "{{x}}" + " " * SIZE,
+    "commas around a gap": "(" + "," * SIZE + "{{x}}" + "," * SIZE,
+    "spaces around a gap": " " * SIZE + "{{x}}" + " " * SIZE,
     "10,000 links in an argument": "{{lang|fr|" + "[[a|b]]" * 10_000 + "}}",
     "a long attribute": "<div class=" + "class=" * SIZE + ">",
     "a long number": "{{formatnum:" + "1" * SIZE + "}}",

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.language_tables import load_language
-from corpus.wikitext import LEFT_OUT, MAX_CHARACTERS, ParsedText, WikitextError, parse_wikitext
-from corpus.wikitext.markers import ALL
+from mlukit.corpus.languages.load import load_language
+from mlukit.corpus.wikitext import LEFT_OUT, MAX_CHARACTERS, ParsedText, WikitextError, parse_wikitext
+from mlukit.corpus.wikitext.markers import ALL
 
 FRAGMENTS = [
     *("[[", "]]", "[[a]]", "[[b|c]]", "[[b| c ]]d", "[[:fr:X]]", "[[fr:X]]", "[[File:a.png|thumb|", "[[Category:K]]"),

@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from corpus.language_tables import any_language
-from corpus.wikitext import ParsedText, parse_wikitext
+from mlukit.corpus.languages.load import any_language
+from mlukit.corpus.wikitext import ParsedText, parse_wikitext
 
 DUMPS = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "dumps"
 FILES = {

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from corpus.tokenizer import Tokenizer
+from mlukit.corpus.examples.tokenizer import Tokenizer
 from tests.pretraining.hugging_face.small_output import write_small_output
 
 

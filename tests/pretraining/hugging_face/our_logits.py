@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pretraining.config import ModelConfig
-from pretraining.model import PretrainingModel
+from mlukit.pretraining.config import ModelConfig
+from mlukit.pretraining.model.model import PretrainingModel
 from tests.pretraining.packed_examples import MaskedExample, packed
 
 

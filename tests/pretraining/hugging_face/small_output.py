@@ -5,12 +5,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from corpus.tokenizer import Tokenizer
-from corpus.train_tokenizer import train_sentencepiece
-from corpus.vocabulary import SPECIAL_ENTITIES, EntityVocabulary
-from schemas.arrow import EXAMPLES, VOCABULARY, VOCABULARY_ROWS
-from schemas.manifest import MANIFEST, Flow, dump_json, folder_manifest
-from schemas.records import Entity
+from mlukit.corpus.entities.vocabulary import SPECIAL_ENTITIES, EntityVocabulary
+from mlukit.corpus.examples.tokenizer import Tokenizer
+from mlukit.corpus.examples.train_tokenizer import train_sentencepiece
+from mlukit.schemas.arrow import EXAMPLES, VOCABULARY, VOCABULARY_ROWS
+from mlukit.schemas.manifest import MANIFEST, Flow, dump_json, folder_manifest
+from mlukit.schemas.records import Entity
 
 SENTENCES = {
     "ar": "برلين هي عاصمة ألمانيا وأكبر مدنها.",

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from pretraining.hugging_face.checkpoint_files import CheckpointError, read_checkpoint
+from mlukit.pretraining.hugging_face.checkpoint_files import CheckpointError, read_checkpoint
 
 
 @pytest.fixture

@@ -9,11 +9,17 @@ import pytest
 from safetensors.torch import load_file, save_file
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
-from corpus.tokenizer import Tokenizer
-from pretraining.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
-from pretraining.hugging_face import export, import_checkpoint
-from pretraining.model import PretrainingModel
-from pretraining.run_folder import checkpoint_folder, not_found, read_model_config, write_json, write_manifest
+from mlukit.corpus.examples.tokenizer import Tokenizer
+from mlukit.pretraining.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
+from mlukit.pretraining.hugging_face import export, import_checkpoint
+from mlukit.pretraining.model.model import PretrainingModel
+from mlukit.pretraining.training.run_folder import (
+    checkpoint_folder,
+    not_found,
+    read_model_config,
+    write_json,
+    write_manifest,
+)
 from tests.pretraining.hugging_face.small_output import write_small_output
 from tests.pretraining.packed_examples import SMALL
 

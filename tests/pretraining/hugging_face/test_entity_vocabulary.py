@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pretraining.hugging_face.entity_vocabulary import match_entities, write_entity_vocabulary
+from mlukit.pretraining.hugging_face.entity_vocabulary import match_entities, write_entity_vocabulary
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from corpus.tokenizer import Tokenizer
-from pretraining.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
-from pretraining.hugging_face.checkpoint_files import CheckpointError, read_checkpoint
-from pretraining.hugging_face.exported_model import export_model
-from pretraining.hugging_face.imported_model import import_model
-from pretraining.hugging_face.model_card import Training
-from pretraining.model import PretrainingModel
+from mlukit.corpus.examples.tokenizer import Tokenizer
+from mlukit.pretraining.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
+from mlukit.pretraining.hugging_face.checkpoint_files import CheckpointError, read_checkpoint
+from mlukit.pretraining.hugging_face.exported_model import export_model
+from mlukit.pretraining.hugging_face.imported_model import import_model
+from mlukit.pretraining.hugging_face.model_card import Training
+from mlukit.pretraining.model.model import PretrainingModel
 from tests.pretraining.hugging_face.load_with_transformers import load
 from tests.pretraining.hugging_face.our_logits import our_logits, our_model
 from tests.pretraining.hugging_face.small_output import SENTENCES

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from transformers import LukeConfig, LukeForMaskedLM, LukeModel, XLMRobertaConfig, XLMRobertaForMaskedLM
 
-from corpus.tokenizer import Tokenizer
-from pretraining.hugging_face.checkpoint_files import CheckpointError, read_checkpoint
-from pretraining.hugging_face.imported_model import Imported, import_model
+from mlukit.corpus.examples.tokenizer import Tokenizer
+from mlukit.pretraining.hugging_face.checkpoint_files import CheckpointError, read_checkpoint
+from mlukit.pretraining.hugging_face.imported_model import Imported, import_model
 from tests.pretraining.hugging_face.our_logits import our_hidden_states, our_logits, our_model
 from tests.pretraining.hugging_face.small_output import SENTENCES
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from transformers import XLMRobertaModel
 
-from corpus.tokenizer import Tokenizer
-from pretraining.hugging_face.checkpoint_files import read_checkpoint
-from pretraining.hugging_face.imported_model import import_model
+from mlukit.corpus.examples.tokenizer import Tokenizer
+from mlukit.pretraining.hugging_face.checkpoint_files import read_checkpoint
+from mlukit.pretraining.hugging_face.imported_model import import_model
 from tests.pretraining.hugging_face.our_logits import our_hidden_states, our_model
 from tests.pretraining.hugging_face.small_output import SENTENCES
 

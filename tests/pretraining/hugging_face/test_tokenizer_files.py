@@ -8,9 +8,9 @@ import pytest
 import sentencepiece
 from tokenizers import Tokenizer as FastTokenizer
 
-from corpus.tokenizer import Tokenizer, TokenizerError
-from pretraining.hugging_face.sentencepiece_model import read_unigram_model
-from pretraining.hugging_face.tokenizer_files import fast_tokenizer
+from mlukit.corpus.examples.tokenizer import Tokenizer, TokenizerError
+from mlukit.pretraining.hugging_face.sentencepiece_model import read_unigram_model
+from mlukit.pretraining.hugging_face.tokenizer_files import fast_tokenizer
 from tests.pretraining.hugging_face.small_output import SENTENCES
 
 SHARED = Path(__file__).resolve().parents[3].parent / "shared/data"

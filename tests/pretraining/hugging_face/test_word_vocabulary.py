@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from corpus.tokenizer import Tokenizer
-from corpus.train_tokenizer import train_sentencepiece
-from pretraining.hugging_face.checkpoint_files import Checkpoint, CheckpointError
-from pretraining.hugging_face.tokenizer_files import fast_tokenizer
-from pretraining.hugging_face.word_vocabulary import WordVocabulary, word_vocabulary
+from mlukit.corpus.examples.tokenizer import Tokenizer
+from mlukit.corpus.examples.train_tokenizer import train_sentencepiece
+from mlukit.pretraining.hugging_face.checkpoint_files import Checkpoint, CheckpointError
+from mlukit.pretraining.hugging_face.tokenizer_files import fast_tokenizer
+from mlukit.pretraining.hugging_face.word_vocabulary import WordVocabulary, word_vocabulary
 from tests.pretraining.hugging_face.small_output import SENTENCES
 
 

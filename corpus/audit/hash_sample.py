@@ -1,0 +1,38 @@
+"""A few of many, kept while they pass by: the same few in whatever order they come, and from however many workers."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from heapq import heappush, heapreplace, nlargest
+from typing import Any
+
+SIZE = 12
+
+
+@dataclass
+class HashSample:
+    """A random sample of at most `size` items, drawn by a hash of each item's key."""
+
+    size: int = SIZE
+    _heap: list[tuple[int, str, Any]] = field(default_factory=list)  # (minus rank, key, item): the worst first
+
+    def add(self, key: str, item: Any) -> None:
+        """Offers an item; keys are unique, and items what JSON can hold."""
+        rank = -int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest())
+        if len(self._heap) < self.size:
+            heappush(self._heap, (rank, key, item))
+        elif (rank, key) > self._heap[0][:2]:
+            heapreplace(self._heap, (rank, key, item))
+
+    def items(self) -> list[Any]:
+        """What was drawn, in the order of ranks: a shorter list of it is a sample, too."""
+        return [item for _, _, item in nlargest(self.size, self._heap, key=lambda entry: entry[:2])]
+
+    def to_json(self) -> list[Any]:
+        """[[key, item], …]."""
+        return [[key, item] for _, key, item in nlargest(self.size, self._heap, key=lambda entry: entry[:2])]
+
+    def add_json(self, rows: Iterable[Any]) -> None:
+        """Offers what another sample's `to_json` gave."""
+        for key, item in rows:
+            self.add(key, item)

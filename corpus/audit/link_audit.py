@@ -1,0 +1,291 @@
+"""Extracted links held against what the wikitext has and, where pagelinks is there, against what MediaWiki recorded."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from mlukit.corpus.audit.bracket_scan import PLACES, Place
+from mlukit.corpus.audit.hash_sample import HashSample
+from mlukit.corpus.audit.page_links import UNKNOWN
+
+SEEN_PAGES = pa.schema(
+    [
+        pa.field("page_id", pa.int64(), nullable=False),
+        pa.field("title", pa.string(), nullable=False),
+        pa.field("article", pa.bool_(), nullable=False),  # False: a redirect
+        pa.field("targets", pa.list_(pa.string()), nullable=False),  # extracted, of the article's own wiki
+        pa.field("pages", pa.list_(pa.string()), nullable=False),  # where each leads to; "" where no page is known
+        pa.field("abroad", pa.int32(), nullable=False),  # links extracted that lead to other Wikipedias
+        pa.field("written", pa.list_(pa.string())),  # null where the dump was not read
+        pa.field("places", pa.list_(pa.int8())),  # of those written: into PLACES
+    ]
+)
+
+# What a link is called that only one side has. Those of WRONG lower precision, those of MISSED recall.
+WRONG = {
+    "unknown": "extracted, written in the text, and not in pagelinks: the table may be of another day",
+    "other spelling": "pagelinks has the title with other letter case, spaces or signs",
+    "other namespace": "pagelinks has the page in a namespace whose name we took for a part of the title",
+    "argument": "extracted from a template's argument, and not in pagelinks: the template does not show it",
+    "not written": "extracted, but neither written as a link nor in pagelinks: made from a template's arguments",
+}
+MISSED = {
+    "missed": "written in running text and, where pagelinks is there, in it, but not extracted",
+    "missed spelling": "as `missed`, and extracted with another spelling",
+}
+SET_ASIDE = {
+    "self link": "leads to the page it stands on, in another script or over a redirect too: MediaWiki records none",
+    "variant": "pagelinks has the page that ours resolves to: another variant of the title, or a redirect",
+    "out of a template": "in pagelinks, not written as a link on the page: a template makes it",
+    "made of a template": "extracted, not written as a link: made from a template's arguments, as our tables say",
+    "in a template": "written in a template's argument, not extracted",
+    "in a table": "written in a table",
+    "in a note": "written in a note",
+    "in a picture": "written in a caption or a gallery",
+    "not extracted": "in pagelinks, not extracted; the dump is not there to tell whether and where it is written",
+    "other namespaces": "leads to a page that is no article",
+    "of redirects": "a redirect's own link",
+    "of other pages": "of a page that is no article of ours: of another namespace, or failed",
+    "other Wikipedias": "extracted, leads to another Wikipedia: no link of this table",
+    "page without rows": "extracted from a page that pagelinks has no row of: saved or deleted since",
+    "links by number": "rows whose targets have no name, since linktarget is missing",
+}
+_ASIDE_BY_PLACE: dict[Place, str] = {
+    "template": "in a template",
+    "table": "in a table",
+    "note": "in a note",
+    "picture": "in a picture",
+}
+RECORDED = "pages compared with pagelinks"
+TOO_MANY = "more than recorded"  # pages that we have more targets of than pagelinks has rows
+
+TableLinks: TypeAlias = list[tuple[int, str | None]]  # (namespace, title without its name)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenPage:
+    """What was extracted from a page, and what it has."""
+
+    page_id: int
+    title: str
+    article: bool
+    targets: Mapping[str, str]  # extracted title -> where it leads to, "" where that is not known
+    abroad: int
+    written: Mapping[str, Place] | None
+
+    def to_row(self) -> dict[str, Any]:
+        """A row of SEEN_PAGES."""
+        return {
+            "page_id": self.page_id,
+            "title": self.title,
+            "article": self.article,
+            "targets": list(self.targets),
+            "pages": list(self.targets.values()),
+            "abroad": self.abroad,
+            "written": None if self.written is None else list(self.written),
+            "places": None if self.written is None else [PLACES.index(place) for place in self.written.values()],
+        }
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "SeenPage":
+        """The inverse of `to_row`."""
+        written: dict[str, Place] | None = None
+        if row["written"] is not None:
+            written = {t: PLACES[place] for t, place in zip(row["written"], row["places"], strict=True)}
+        targets = dict(zip(row["targets"], row["pages"], strict=True))
+        return cls(row["page_id"], row["title"], row["article"], targets, row["abroad"], written)
+
+
+@dataclass
+class LinkTally:
+    """What became of the links of one language; adds up over parts in any order."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, HashSample] = field(default_factory=dict)
+
+    @property
+    def precision(self) -> float | None:
+        """Of the targets extracted, the share that pagelinks has; None where there is no such table."""
+        return (
+            None
+            if not self.counts[RECORDED]
+            else _share(self.counts["right"], sum(self.counts[name] for name in WRONG))
+        )
+
+    @property
+    def recall(self) -> float | None:
+        """Of the targets written in running text, the share extracted."""
+        return _share(self.counts["right in text"], sum(self.counts[name] for name in MISSED))
+
+    def note(self, name: str, page: SeenPage, target: str, other: str = "") -> None:
+        """Counts a link, and keeps it as an example perhaps."""
+        self.counts[name] += 1
+        item = {"page_id": page.page_id, "title": page.title, "target": target, "other": other}
+        self.examples.setdefault(name, HashSample()).add(f"{page.page_id}:{target}", item)
+
+    def add(self, other: "LinkTally") -> None:
+        """Adds another part's."""
+        self.counts.update(other.counts)
+        for name, sample in other.examples.items():
+            self.examples.setdefault(name, HashSample()).add_json(sample.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        """As written to disk."""
+        return {
+            "counts": dict(self.counts),
+            "examples": {name: sample.to_json() for name, sample in self.examples.items()},
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "LinkTally":
+        """The inverse of `to_json`."""
+        tally = cls(Counter(value["counts"]))
+        for name, rows in value["examples"].items():
+            tally.examples.setdefault(name, HashSample()).add_json(rows)
+        return tally
+
+
+def _share(right: int, wrong: int) -> float | None:
+    return right / (right + wrong) if right + wrong else None
+
+
+class TablePart:
+    """A part of pagelinks, sorted by page, to be asked for a page's rows."""
+
+    def __init__(self, rows: pa.Table) -> None:
+        self._rows = rows
+        self._page_ids: npt.NDArray[np.int64] = rows["page_id"].to_numpy()
+        self.asked_for = 0  # rows
+
+    def links_of(self, page_id: int) -> TableLinks:
+        """The page's links; empty where there are none, as for a page that the table does not know."""
+        start, end = np.searchsorted(self._page_ids, [page_id, page_id + 1]).tolist()
+        self.asked_for += end - start
+        rows = self._rows.slice(start, end - start)
+        return list(zip(rows["namespace"].to_pylist(), rows["title"].to_pylist(), strict=True))
+
+    @property
+    def left(self) -> int:
+        """Rows of pages that nobody asked for."""
+        return int(self._rows.num_rows) - self.asked_for
+
+
+def compare_pages(pages: Iterable[SeenPage], table: TablePart | None, tally: LinkTally) -> None:
+    """Counts what both sides have, and what one of them has; `table` is None where there is no pagelinks."""
+    for page in pages:
+        if table is None:
+            if page.article:
+                _compare_written(page, tally)
+            continue
+        links = table.links_of(page.page_id)
+        if not page.article:
+            tally.counts["of redirects"] += len(links)
+        elif any(namespace == UNKNOWN for namespace, _ in links):
+            _compare_numbers(page, len(links), tally)
+        else:
+            _compare_recorded(page, links, tally)
+    if table is not None:
+        tally.counts["of other pages"] += table.left
+
+
+def _compare_written(page: SeenPage, tally: LinkTally) -> None:
+    """Against the wikitext alone, which cannot tell whether a link that is made of a template is right."""
+    tally.counts["pages"] += 1
+    tally.counts["other Wikipedias"] += page.abroad
+    written = page.written or {}
+    for target in page.targets:
+        if target in written:
+            tally.counts["right"] += 1
+            tally.counts["right in text"] += written[target] == "text"
+        elif target == page.title:
+            tally.note("self link", page, target)
+        else:
+            tally.note("made of a template", page, target)
+    folded = _by_fold(page.targets)
+    for target, place in written.items():
+        if target not in page.targets and target != page.title:
+            _note_missed(page, target, place, folded, tally)
+
+
+def _compare_numbers(page: SeenPage, rows: int, tally: LinkTally) -> None:
+    tally.counts["pages"] += 1
+    tally.counts["links by number"] += rows
+    tally.counts["extracted by number"] += len(page.targets)
+    if len(page.targets) > rows:
+        tally.note(TOO_MANY, page, f"{len(page.targets)} extracted", f"{rows} recorded")
+
+
+def _compare_recorded(page: SeenPage, links: TableLinks, tally: LinkTally) -> None:
+    tally.counts["pages"] += 1
+    tally.counts[RECORDED] += 1
+    tally.counts["other Wikipedias"] += page.abroad
+    recorded = {title for namespace, title in links if namespace == 0 and title}
+    elsewhere = {title for namespace, title in links if namespace and title}
+    tally.counts["other namespaces"] += len(elsewhere)
+    if page.targets and not links:
+        tally.note("page without rows", page, f"{len(page.targets)} targets")
+        return
+    folded, used = _by_fold(recorded), set[str]()
+    for target, leads_to in page.targets.items():
+        if target in recorded:
+            tally.counts["right"] += 1
+            tally.counts["right in text"] += 1
+            used.add(target)
+            continue
+        name, other = _why_wrong(page, target, leads_to, recorded, elsewhere, folded)
+        tally.note(name, page, target, other)
+        used.add(other)
+    extracted = _by_fold(page.targets)
+    for target in sorted(recorded - used):
+        if page.written is None:
+            tally.note("not extracted", page, target)
+        elif target not in page.written:
+            tally.note("out of a template", page, target)
+        else:
+            _note_missed(page, target, page.written[target], extracted, tally)
+
+
+def _why_wrong(
+    page: SeenPage,
+    target: str,
+    leads_to: str,
+    recorded: set[str],
+    elsewhere: set[str],
+    folded: Mapping[str, str],
+) -> tuple[str, str]:
+    """The class of a target that pagelinks does not have, and what it has instead."""
+    if page.title in (target, leads_to):
+        return "self link", ""
+    if leads_to and leads_to in recorded:
+        return "variant", leads_to
+    if page.written is not None and page.written.get(target, "template") == "template":
+        return ("argument" if target in page.written else "not written"), ""
+    if _fold(target) in folded:
+        return "other spelling", folded[_fold(target)]
+    rest = target.partition(":")[2].strip()
+    if rest and rest in elsewhere:
+        return "other namespace", rest
+    return "unknown", ""
+
+
+def _note_missed(page: SeenPage, target: str, place: Place, extracted: Mapping[str, str], tally: LinkTally) -> None:
+    if place != "text":
+        tally.note(_ASIDE_BY_PLACE[place], page, target)
+    elif _fold(target) in extracted:
+        tally.note("missed spelling", page, target, extracted[_fold(target)])
+    else:
+        tally.note("missed", page, target)
+
+
+def _fold(title: str) -> str:
+    """Equal for titles that a reader would take for one."""
+    return "".join(character for character in title.casefold() if character.isalnum())
+
+
+def _by_fold(titles: Iterable[str]) -> dict[str, str]:
+    return {fold: title for title in titles if (fold := _fold(title))}

@@ -1,0 +1,106 @@
+"""Remains of markup in text: what no reader of the page would see, and what a reader would take for a slip.
+
+Not all that is found is wrong: authors write "a < b", two spaces, and a space before a comma. So a class's rate tells
+how much at most is left of the markup; `literal_markup` tells what the author wrote so, where the page is at hand.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain
+from typing import NamedTuple
+
+from mlukit.corpus.languages.language import Language
+from mlukit.corpus.languages.load import any_language
+
+_NAMED_NAMESPACES = (6, 14, 10)  # File, Category, Template: a line that begins with one is a link gone wrong
+_CLOSING = re.escape(")]}）］」』】»”")
+_OPENING = re.escape("([（［")
+_COMMAS = ",;،؛、，；"
+_PUNCTUATION = ",;:.!?،؛؟。，、；：！？।॥"
+
+
+@dataclass(frozen=True, slots=True)
+class ResidueClass:
+    """One way in which markup shows."""
+
+    name: str
+    text: str  # what it means
+    pattern: re.Pattern[str]  # searched in the text of a page; ^ and $ are the ends of a paragraph
+
+
+class Residue(NamedTuple):
+    """A place in a text."""
+
+    name: str  # of its class
+    start: int
+    end: int
+
+
+# name -> (meaning, pattern). A position belongs to one class, as far as their patterns can tell. What a pattern begins
+# with is a plain character, and what stands before it is looked at afterwards: that is ten times as fast.
+_CLASSES: dict[str, tuple[str, str]] = {
+    "{{ }}": ("a template's braces", r"\{\{+|\}\}+"),
+    "{ }": ("a brace that stands alone", r"\{(?<![{|]\{)(?![{|])|\}(?<![}|]\})(?![}|])"),
+    "[[ ]]": ("a link's brackets", r"\[\[+|\]\]+"),
+    "[url": ("an external link's bracket", r"(?<!\[)\[(?=(?:https?|ftp)://|//|mailto:)"),
+    "table": ("code of a table", r"\{\||\|\}|\|[+-](?<=^..)|! (?<=^..)|\|\|(?<!\|\|\|)(?!\|)|=(?<=(?:row|col)span=)"),
+    "|": ("a pipe", r"\|(?<![|{]\|)(?![|}+-])|\|(?<=[^|{\n]\|)(?=[+-])"),
+    "tag": ("a tag of HTML or an extension", r"</?[A-Za-z][A-Za-z0-9]*(?:[ /][^<>\n]{0,200})?>|<!--|-->"),
+    "< >": ("an angle bracket that is no tag", r"<(?![/A-Za-z!])|(?<![A-Za-z0-9\"'/-])>"),
+    "''": ("marks of italic and bold", r"''+"),
+    "== at line start": ("marks of a heading", r"^==+"),
+    "list mark": ("marks of a list", r"^[*#:;]"),
+    "empty brackets": ("brackets around nothing", r"\([ ,;:–-]*\)|\[ *\]|（[ ，、；]*）|[«“„][ ]*[»”]"),
+    "hole": (
+        "punctuation that something left out stood beside",
+        rf"[{_OPENING}] ?[{_COMMAS}](?![ ,;:–-]*\))|[{_COMMAS}](?<![(（ ].) ?[{_CLOSING}]"
+        rf"|[{_COMMAS}] ?[{_COMMAS}](?! ?\))",
+    ),
+    "begins with punctuation": ("what stood before is gone", r"^[,.)\]、。，）।»](?![.\w])"),
+    "doubled spaces": ("two spaces or more", r"  +"),
+    "&name;": ("a character reference", r"&(?:[A-Za-z][A-Za-z0-9]{1,30}|#[0-9]{1,8}|#[xX][0-9A-Fa-f]{1,8});"),
+    "__SWITCH__": ("a behaviour switch", r"__[^\W\d_]+__"),
+    "magic word": (
+        "a parser function or a template's parameter",
+        r"#(?:if|ifeq|ifexpr|switch|expr|invoke|tag):|\{\{\{",
+    ),
+    "character": (
+        "a control or private character, or U+FFFD",
+        "[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ue000-\uf8ff\ufffd]",
+    ),
+}
+_SPACED = "space before punctuation"
+_NAMESPACE = "File: Category:"
+
+
+@cache
+def residue_classes(code: str) -> tuple[ResidueClass, ...]:
+    """The classes for a language, whose typography may put a space before some punctuation.
+
+    Raises ValueError for a code that is no Wikipedia's.
+    """
+    language = any_language(code)
+    rows = [(name, *row) for name, row in _CLASSES.items()]
+    rows.append((_SPACED, "a space before punctuation", _spaced(language)))
+    rows.append((_NAMESPACE, "a line that begins with the name of a namespace", _namespace(language)))
+    return tuple(ResidueClass(name, text, re.compile(pattern, re.MULTILINE)) for name, text, pattern in rows)
+
+
+def find_residue(text: str, classes: tuple[ResidueClass, ...]) -> Iterator[Residue]:
+    """The remains of markup in a page's text, class by class."""
+    return chain.from_iterable(
+        (Residue(of.name, match.start(), match.end()) for match in of.pattern.finditer(text)) for of in classes
+    )
+
+
+def _spaced(language: Language) -> str:
+    """A space before punctuation that ends something; " ...", " .NET", " :-)" and the language's own usage are none."""
+    signs = "".join(sign for sign in _PUNCTUATION if sign not in language.spaced_punctuation)
+    return rf"(?<=[^\s,;:.!?(（–—-]) +[{re.escape(signs)}](?=[\s{_CLOSING}]|$)"
+
+
+def _namespace(language: Language) -> str:
+    names = (name for name, number in language.namespaces.items() if number in _NAMED_NAMESPACES)
+    return rf"^(?i:{'|'.join(map(re.escape, sorted(names)))}) ?:(?=\S)"

@@ -1,0 +1,146 @@
+"""What an audit found of markup on the pages of a language, by whose doing it is."""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from heapq import nlargest
+from itertools import chain
+from typing import Any
+
+from mlukit.corpus.audit.hash_sample import HashSample
+from mlukit.corpus.audit.literal_markup import LiteralMarkup
+from mlukit.corpus.audit.residue import Residue, ResidueClass, find_residue
+
+WORST_PAGES = 12
+CONTEXT = 40  # characters shown on either side of an example
+
+UNTOLD = "untold"
+LEFT = "left"
+SIDES = {  # whose doing it is -> what it means
+    UNTOLD: "the page's wikitext was not at hand: what its author wrote so is not told from what extraction left",
+    LEFT: "extraction left it or made it",
+    "around a note": "written so but for a note or a picture in it, which is no text on MediaWiki's page either",
+    "written": "the author wrote it so, as text",
+}
+
+
+@dataclass
+class Found:
+    """Places of one side: how many, in how many paragraphs, and a few of each class."""
+
+    paragraphs: int = 0
+    places: Counter[str] = field(default_factory=Counter)  # by class
+    paragraphs_of: Counter[str] = field(default_factory=Counter)  # by class
+    examples: dict[str, HashSample] = field(default_factory=dict)
+
+    def add_page(self, paragraphs_of: Mapping[str, Sequence[int]]) -> None:
+        """Counts a page: the numbers of the paragraphs in which each class was found, one a place."""
+        self.paragraphs += len(set(chain.from_iterable(paragraphs_of.values())))
+        self.places.update({name: len(where) for name, where in paragraphs_of.items()})
+        self.paragraphs_of.update({name: len(set(where)) for name, where in paragraphs_of.items()})
+
+    def add(self, other: "Found") -> None:
+        """Adds another shard's."""
+        self.paragraphs += other.paragraphs
+        self.places.update(other.places)
+        self.paragraphs_of.update(other.paragraphs_of)
+        for name, sample in other.examples.items():
+            self.examples.setdefault(name, HashSample()).add_json(sample.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        """As written to disk."""
+        return {
+            "paragraphs": self.paragraphs,
+            "places": dict(self.places),
+            "paragraphs_of": dict(self.paragraphs_of),
+            "examples": {name: sample.to_json() for name, sample in self.examples.items()},
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Found":
+        """The inverse of `to_json`."""
+        found = cls(value["paragraphs"], Counter(value["places"]), Counter(value["paragraphs_of"]))
+        for name, rows in value["examples"].items():
+            found.examples.setdefault(name, HashSample()).add_json(rows)
+        return found
+
+
+@dataclass
+class ResidueTally:
+    """What was found on the pages of one language; adds up over shards in any order. Memory: some 100 pages."""
+
+    pages: int = 0
+    paragraphs: int = 0
+    all: Found = field(default_factory=Found)  # of whatever side; without examples
+    sides: dict[str, Found] = field(default_factory=dict)  # by SIDES
+    worst: list[tuple[int, int, str, str]] = field(default_factory=list)  # (places, -page id, title, classes)
+
+    def add_page(
+        self,
+        page_id: int,
+        title: str,
+        text: str,
+        starts: Sequence[int],
+        classes: tuple[ResidueClass, ...],
+        author: LiteralMarkup | None = None,
+    ) -> None:
+        """Counts a page; `starts` are those of its paragraphs, `author` is None where its wikitext is not at hand."""
+        self.pages += 1
+        self.paragraphs += len(starts)
+        found: dict[str, list[int]] = {}
+        by_side: dict[str, dict[str, list[int]]] = {}
+        for place in find_residue(text, classes):
+            side = UNTOLD if author is None else author.claim(text, place) or LEFT
+            paragraph = bisect_right(starts, place.start)
+            found.setdefault(place.name, []).append(paragraph)
+            by_side.setdefault(side, {}).setdefault(place.name, []).append(paragraph)
+            examples = self.sides.setdefault(side, Found()).examples.setdefault(place.name, HashSample())
+            examples.add(f"{page_id}:{place.start}", _example(page_id, title, text, place))
+        self.all.add_page(found)
+        for side, where in by_side.items():
+            self.sides[side].add_page(where)
+        if bad := by_side.get(LEFT, by_side.get(UNTOLD)):
+            often = Counter({name: len(where) for name, where in bad.items()}).most_common(3)
+            self._add_worst([(sum(map(len, bad.values())), -page_id, title, ", ".join(f"{k} {n}" for k, n in often))])
+
+    def _add_worst(self, pages: Iterable[tuple[int, int, str, str]]) -> None:
+        self.worst = nlargest(WORST_PAGES, [*self.worst, *pages])
+
+    def per_thousand(self, name: str | None = None, side: str | None = None) -> float:
+        """Paragraphs with a remain of the class, or of any, in a thousand; of one side, or of any."""
+        found = self.all if side is None else self.sides.get(side, Found())
+        marked = found.paragraphs if name is None else found.paragraphs_of[name]
+        return 1000 * marked / max(self.paragraphs, 1)
+
+    def add(self, other: "ResidueTally") -> None:
+        """Adds another shard's."""
+        self.pages += other.pages
+        self.paragraphs += other.paragraphs
+        self.all.add(other.all)
+        for side, found in other.sides.items():
+            self.sides.setdefault(side, Found()).add(found)
+        self._add_worst(other.worst)
+
+    def to_json(self) -> dict[str, Any]:
+        """As written to disk."""
+        return {
+            "pages": self.pages,
+            "paragraphs": self.paragraphs,
+            "all": self.all.to_json(),
+            "sides": {side: self.sides[side].to_json() for side in SIDES if side in self.sides},
+            "worst": [list(page) for page in self.worst],
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "ResidueTally":
+        """The inverse of `to_json`."""
+        sides = {side: Found.from_json(found) for side, found in value["sides"].items()}
+        worst = [(count, number, title, classes) for count, number, title, classes in value["worst"]]
+        return cls(value["pages"], value["paragraphs"], Found.from_json(value["all"]), sides, worst)
+
+
+def _example(page_id: int, title: str, text: str, place: Residue) -> dict[str, Any]:
+    before, after = text[max(0, place.start - CONTEXT) : place.start], text[place.end : place.end + CONTEXT]
+    shown = f"{before}⟦{text[place.start : place.end]}⟧{after}".replace("\n", "⏎")
+    return {"page_id": page_id, "title": title, "start": place.start, "text": shown}

@@ -1,0 +1,140 @@
+"""A page's wikitext as its author sees it in the running text, told without parsing it; a judge of `residue`.
+
+Templates, formulas, pictures and notes are cut out, and where one was, a mark stays: what is found beside it may be
+the extractor's doing. Links are their labels; tags, italics and entities are read. Where markup is broken it stays, as
+on MediaWiki's page.
+"""
+
+import re
+from collections.abc import Iterator
+
+from mlukit.corpus.audit.bracket_scan import Place, Token, pair_edges, read_tokens
+from mlukit.corpus.languages.language import Language
+from mlukit.corpus.titles.normalise import decode_entities, normalise_title
+
+CUT = "\x1e"  # a template, a formula: what it shows is not known. White space to a pattern; XML has no such character
+NOTE = "\uffff"  # a note or a picture: a reader sees a number or the picture, and no text
+_BLANK = " \t"
+
+_ASIDE = (6, 14)  # File, Category
+_KEPT_MARK, _KEPT_END, _TAG, _BLOCK, _COMMENT = "\ue000\ue001\ue002\ue003\ue004"  # what is left until the end
+_EDGE_OF: dict[Place, str] = {"template": CUT, "table": _BLOCK, "note": NOTE, "picture": _BLOCK, "text": ""}
+_TARGET = re.compile(r"[^\[\]|{}\n]{1,300}")
+_KEPT = re.compile(r"</?(?:nowiki|pre)\b[^<>]*>", re.IGNORECASE)
+_LINK = re.compile(r"\[\[([^\[\]|\n]*)((?:\|[^\[\]]*)?)\]\]")
+_ADDRESS = re.compile(r"\[(?:(?:https?|ftp):)?//[^\s\[\]]+ *([^\]\n]{0,600})\]|\[mailto:[^\s\[\]]+ *([^\]\n]{0,600})\]")
+_CITED = re.compile(r"<ref\b[^<>]*/>", re.IGNORECASE)
+_BLOCK_TAG = re.compile(
+    r"</?(?:br|div|center|blockquote|[ou]l|d[ldt]|li|p|h[1-6r]|t[rdh]|caption|poem|gallery|references)\b[^<>]*>", re.I
+)
+_INLINE_TAG = re.compile(
+    r"</?(?:[bisuq]|b(?:di|do|ig)|del|ins|font|small|su[bp]|cite|code|em|strike|strong|tt|var|r[bpt]|rtc|ruby|span|abbr"
+    r"|dfn|kbd|samp|data|time|mark|wbr|meta|link|noinclude|onlyinclude|section|templatestyles)(?:[\s/][^<>]*)?>",
+    re.IGNORECASE,
+)
+_QUOTES = re.compile("''+")
+_ENTITY = re.compile(r"&[^&;\s]{1,40};")
+_INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200e\u200f\ufeff"))
+_KEPT_NUMBER = re.compile(f"{_KEPT_MARK}([0-9]+){_KEPT_END}")
+_SPACES = re.compile(r"[ \t\u00a0]+")
+_SPACED_CUTS = re.compile(f" ((?:[{CUT}{NOTE}] ?)+)(?<= )")
+_NEW_LINE = re.compile(r"[*#:;]+|[ ](?=[ ]*\S)|-----*")
+
+
+def visible_text(text: str, language: Language) -> str:
+    """The paragraphs of a page's wikitext, one a line, with CUT and NOTE where something was taken out.
+
+    Time is linear in the text's length.
+    """
+    kept: list[str] = []
+    bare = "".join(_running(text, language, kept))
+    bare = _LINK.sub(lambda link: _label(link, language), bare)
+    bare = _ADDRESS.sub(lambda link: link[1] or link[2] or CUT, bare)
+    bare = _INLINE_TAG.sub(_TAG, _BLOCK_TAG.sub(_BLOCK, _CITED.sub(NOTE, bare)))
+    bare = _QUOTES.sub(lambda run: "'" if len(run[0]) == 4 else "", bare)
+    for switch in language.behaviour_switches if "__" in bare else ():
+        bare = bare.replace(switch, "")
+    bare = "\n".join(_paragraphs(bare)).replace(_TAG, "")
+    bare = _KEPT_NUMBER.sub(lambda number: kept[int(number[1])], bare)
+    bare = _ENTITY.sub(_character, bare).translate(_INVISIBLE)
+    return _SPACED_CUTS.sub(lambda cuts: cuts[1].replace(" ", "") + " ", _SPACES.sub(" ", bare))
+
+
+def _running(text: str, language: Language, kept: list[str]) -> Iterator[str]:
+    """The pieces of the running text, and a mark for each cut."""
+    tokens = read_tokens(text)
+    edges = pair_edges(tokens)
+    asides = _asides(text, tokens, language)
+    at = depth = 0
+    for number, token in enumerate(tokens):
+        place, step = edges.get(number, asides.get(number, ("text", 0)))
+        if step > 0 or (token.kind == "unread" and not depth):
+            if not depth:
+                yield text[at : token.start]
+                yield _kept(text, token, kept) if token.kind == "unread" else _EDGE_OF[place]
+            at = token.end
+            depth += step
+        elif step < 0:
+            depth += step
+            at = token.end
+    yield text[at:] if not depth else ""
+
+
+def _kept(text: str, token: Token, kept: list[str]) -> str:
+    """What an element that is not read as wikitext shows."""
+    if token.mark.startswith(("<nowiki", "<pre")):
+        lines = _KEPT.sub("", text[token.start : token.end]).split("\n")
+        kept += lines
+        marks = [f"{_KEPT_MARK}{len(kept) - len(lines) + i}{_KEPT_END}" for i in range(len(lines))]
+        return (_BLOCK + _BLOCK.join(marks) + _BLOCK) if token.mark.startswith("<pre") else " ".join(marks)
+    return _COMMENT if token.mark.startswith(("<!--", "<includeonly", "<templatedata")) else CUT
+
+
+def _asides(text: str, tokens: list[Token], language: Language) -> dict[int, tuple[Place, int]]:
+    """Links that show no text: pictures, categories, other languages; by the numbers of their brackets."""
+    found: dict[int, tuple[Place, int]] = {}
+    opened: list[tuple[int, bool]] = []
+    for number, token in enumerate(tokens):
+        if token.kind == "link":
+            target = _TARGET.match(text, token.end)
+            title = normalise_title(target[0], language) if target and ":" in target[0] else None
+            shown = title is None or title.leading_colon or not (title.interlanguage or title.namespace in _ASIDE)
+            opened.append((number, not shown))
+        elif token.kind == "end" and opened:
+            start, aside = opened.pop()
+            if aside:
+                found[start], found[number] = ("note", 1), ("note", -1)
+    return found
+
+
+def _label(link: re.Match[str], language: Language) -> str:
+    """What a link shows; one that leads nowhere stays as it is written."""
+    if CUT not in link[1] and normalise_title(link[1], language) is None:
+        return link[0]
+    return link[2][1:] or link[1].removeprefix(":")
+
+
+def _character(entity: re.Match[str]) -> str:
+    character = decode_entities(entity[0])
+    return entity[0] if character == "\ufffd" else character
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    """Lines that a reader sees as one are joined; marks of lists and headings go."""
+    joined: list[str] = []
+    for written in text.split("\n"):
+        line = written.replace(_COMMENT, "")
+        if line != written and not line.strip(_BLANK):
+            continue  # a comment takes its line with it
+        start = _NEW_LINE.match(line)
+        heading = line[:1] == "=" and line.rstrip(_BLANK).endswith("=")
+        alone = start is not None or heading or _BLOCK in line
+        if alone or not line.strip() or line[0] in "|!":
+            yield " ".join(joined)
+            joined = []
+        if alone:
+            line = line.strip(_BLANK + "=") if heading else line[start.end() if start else 0 :]
+            yield from (part.strip(_BLANK) for part in line.split(_BLOCK))
+        elif line.strip():
+            joined.append(CUT if line[0] in "|!" else line)
+    yield " ".join(joined)

@@ -1,0 +1,278 @@
+"""Which files of a folder are the dumps of which Wikipedia, by Wikimedia's own names."""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from fnmatch import translate
+from itertools import pairwise, product
+
+from mlukit.corpus.languages.wiki_names import wiki_of
+
+
+class DumpError(Exception):
+    """Input that cannot be worked on: the message says which file, what is wrong and what would be accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """A file of a listing; `size` in bytes."""
+
+    path: str
+    size: int
+
+
+_DATE = r"\d{8}|\d{4}-\d\d-\d\d|latest"
+_PAGE_RANGE = re.compile(r"-p(\d+)p(\d+)")
+_PART_NUMBER = re.compile(r"(?<=[a-z])(\d+)(?=\.xml)")
+_READABLE = re.compile(r"\.(xml|sql|json)(-[^.]*)?(\.(bz2|gz|xz|zst|7z))?$")  # what a name must end in
+
+
+@dataclass(frozen=True, slots=True)
+class FilePatterns:
+    """Where dumps lie and what they are called; each field can be set in a configuration file.
+
+    In folders and names, {wiki} is the database's name ("enwiki"), {date} any or the chosen date ("20260101",
+    "2026-01-01", "latest"), * anything but "/". What a name matches counts only if it ends in .xml, .sql or .json,
+    plain or compressed (.bz2, .gz, .xz, .zst, .7z): a checksum or an index beside it does not.
+    """
+
+    folders: tuple[str, ...] = ("", "{wiki}/{date}/", "{wiki}/", "{wiki}/{date}/xml/bzip2/")
+    pages: tuple[str, ...] = (
+        "{wiki}-*pages-articles*.xml*",
+        "{wiki}-*pages-meta-current*.xml*",
+        "{wiki}-{date}-p[0-9]*p[0-9]*.xml*",  # mediawiki_content_current
+    )
+    ignored: tuple[str, ...] = ("*-rss.xml",)
+    page_props: tuple[str, ...] = ("{wiki}-*page_props.sql*",)
+    langlinks: tuple[str, ...] = ("{wiki}-*langlinks.sql*",)
+    redirect: tuple[str, ...] = ("{wiki}-*redirect.sql*",)
+    page: tuple[str, ...] = ("{wiki}-*-page.sql*",)
+    pagelinks: tuple[str, ...] = ("{wiki}-*pagelinks.sql*",)
+    linktarget: tuple[str, ...] = ("{wiki}-*linktarget.sql*",)
+    wikidata_folders: tuple[str, ...] = (
+        "",
+        "wikidatawiki/{date}/",
+        "wikidatawiki/",
+        "wikidatawiki/entities/",
+        "wikidatawiki/entities/{date}/",
+    )
+    wb_items_per_site: tuple[str, ...] = ("wikidatawiki-*wb_items_per_site.sql*",)
+    wikidata_json: tuple[str, ...] = ("wikidata-*all.json*", "{date}-all.json*")
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, object]) -> "FilePatterns":
+        """The patterns with some of them replaced by a configuration's: a text or a list of texts for each name.
+
+        :raises DumpError: a name that is no field, or a value of another type
+        """
+        names = [field.name for field in fields(cls)]
+        values: dict[str, tuple[str, ...]] = {}
+        for name, value in table.items():
+            texts = [value] if isinstance(value, str) else value
+            if name not in names or not isinstance(texts, list) or not all(map(_is_pattern, texts)):
+                raise DumpError(
+                    f"file patterns: {name} = {value!r}; accepted: a list of texts, with no more than {{wiki}} and "
+                    f"{{date}} in braces, for any of {', '.join(names)}"
+                )
+            values[name] = tuple(texts)
+        return cls(**values)
+
+
+TABLES = ("page_props", "langlinks", "redirect", "page")
+AUDIT_TABLES = ("pagelinks", "linktarget")  # large, and of use to the audit alone
+SHARED_TABLES = ("wb_items_per_site", "wikidata_json")
+
+
+def _is_pattern(value: object) -> bool:
+    return isinstance(value, str) and not set("{}") & set(value.replace("{wiki}", "").replace("{date}", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class DumpSet:
+    """What was found for one Wikipedia."""
+
+    language: str
+    wiki: str
+    date: str | None  # as the names have it: "20230501", "latest"; None where they have none
+    files: tuple[FileInfo, ...]  # the dump, or its parts in the order of their pages
+    tables: Mapping[str, FileInfo] = field(default_factory=dict)  # by the names in TABLES, those that are there
+    warnings: tuple[str, ...] = ()  # a part that seems to be missing, a table of another date
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDumps:
+    """What was found: a set for each language, and the tables of Wikidata that serve all of them."""
+
+    sets: Mapping[str, DumpSet]
+    shared: Mapping[str, FileInfo]  # by the names in SHARED_TABLES, those that are there
+
+
+def listing_globs(
+    root: str,
+    languages: Iterable[str],
+    patterns: FilePatterns | None = None,
+    date: str | None = None,
+    tables: Sequence[str] = TABLES,
+) -> list[str]:
+    """The globs to list below `root` (which ends in "/" or is empty) so that find_dumps sees all it may want."""
+    patterns = patterns or FilePatterns()
+    globs: dict[str, None] = {}
+    for language in languages:
+        names = [name for kind in ("pages", *tables) for name in getattr(patterns, kind)]
+        globs |= dict.fromkeys(_globs(root, patterns.folders, names, wiki_of(language), date))
+    names = [name for kind in SHARED_TABLES for name in getattr(patterns, kind)]
+    globs |= dict.fromkeys(_globs(root, patterns.wikidata_folders, names, "wikidatawiki", date))
+    return list(globs)
+
+
+def find_dumps(
+    listing: Iterable[FileInfo],
+    languages: Collection[str],
+    patterns: FilePatterns | None = None,
+    date: str | None = None,
+    chosen: Mapping[str, Sequence[FileInfo]] | None = None,
+    tables: Sequence[str] = TABLES,
+) -> FoundDumps:
+    """The dumps and tables of each language among files, told by their names; folders play no part.
+
+    :param date: takes the files of this date ("20230501", "2023-05-01", "latest") alone
+    :param chosen: dumps named by hand, or their parts, by language; only tables are looked for
+    :param tables: those looked for, of TABLES and AUDIT_TABLES
+    :raises DumpError: a language without a dump, or with more than one that are not parts of one
+    """
+    patterns = patterns or FilePatterns()
+    ignored = [_matcher(pattern) for pattern in patterns.ignored]
+    files = [
+        file
+        for file in sorted(set(listing), key=lambda file: file.path)
+        if _READABLE.search(_name(file)) and not any(matches(_name(file)) for matches in ignored)
+    ]
+    by_hand = chosen or {}
+    sets = {
+        language: _find_set(files, language, patterns, date, by_hand.get(language), tables) for language in languages
+    }
+    shared = {}
+    for kind in SHARED_TABLES:
+        matches = _matching(files, getattr(patterns, kind), "wikidatawiki")
+        if matches:
+            shared[kind] = _one_table(matches, date, kind)
+    return FoundDumps(sets, shared)
+
+
+def _find_set(
+    files: list[FileInfo],
+    language: str,
+    patterns: FilePatterns,
+    date: str | None,
+    chosen: Sequence[FileInfo] | None,
+    kinds: Sequence[str],
+) -> DumpSet:
+    wiki = wiki_of(language)
+    matching = _matching(files, patterns.pages, wiki)
+    parts = sorted(chosen, key=_part_order) if chosen else _dump_parts(matching, language, patterns, date)
+    dump_date = _date(parts[0])
+    tables, warnings = {}, [_gap(a, b) for a, b in pairwise(parts)]
+    for kind in kinds:
+        matches = _matching(files, getattr(patterns, kind), wiki)
+        if matches:
+            tables[kind] = _one_table(matches, date or dump_date, kind)
+            table_date = _date(tables[kind])
+            if table_date and dump_date and _plain(table_date) != _plain(dump_date):
+                warnings.append(f"{tables[kind].path} is of {table_date}, the dump {parts[0].path} of {dump_date}")
+    return DumpSet(language, wiki, dump_date, tuple(parts), tables, tuple(filter(None, warnings)))
+
+
+def _dump_parts(files: list[FileInfo], language: str, patterns: FilePatterns, date: str | None) -> list[FileInfo]:
+    """The files of the one dump among those that match a language, in order."""
+    dated = [file for file in files if date is None or _plain(_date(file)) == _plain(date)]
+    if not dated:
+        looked_for = ", ".join(name.format(wiki=wiki_of(language), date=date or "*") for name in patterns.pages)
+        others = f"; found of other dates: {', '.join(file.path for file in files)}" if files else ""
+        raise DumpError(f"no dump for language {language!r}: looked for {looked_for}{others}")
+    dumps: dict[tuple[str, ...], list[FileInfo]] = {}
+    for file in dated:
+        dumps.setdefault(_dump_key(file), []).append(file)
+    if len(dumps) > 1:
+        raise _ambiguous(f"dumps match language {language!r}", [parts[0] for parts in dumps.values()])
+    parts = sorted(dated, key=_part_order)
+    for one, two in pairwise(parts):
+        if _part_order(two)[0] <= _page_range(one)[1] or _part_order(one) == _part_order(two):
+            raise _ambiguous(f"dumps match language {language!r}", [one, two])
+    return parts
+
+
+def _ambiguous(what: str, files: list[FileInfo]) -> DumpError:
+    return DumpError(
+        f"{len(files)} {what}: {', '.join(file.path for file in files)}; take one away, or choose one by --date, "
+        "or name one by --dump"
+    )
+
+
+def _one_table(files: list[FileInfo], date: str | None, kind: str) -> FileInfo:
+    """The table of a date; one of another date if it is the only one."""
+    same = [file for file in files if date is not None and _plain(_date(file)) == _plain(date)] or files
+    if len(same) > 1:
+        raise _ambiguous(f"files match {kind}", same)
+    return same[0]
+
+
+def _dump_key(file: FileInfo) -> tuple[str, ...]:
+    """Equal for the parts of one dump: the path without part number and page range, and whether it had any."""
+    without_range, ranges = _PAGE_RANGE.subn("", _name(file))
+    stem, numbers = _PART_NUMBER.subn("", without_range)
+    folder = file.path[: len(file.path) - len(_name(file))]
+    return folder, stem, "part" if ranges or numbers else "whole"
+
+
+def _part_order(file: FileInfo) -> tuple[int, int]:
+    number = _PART_NUMBER.search(_PAGE_RANGE.sub("", _name(file)))
+    return _page_range(file)[0], int(number[1]) if number else 0
+
+
+def _page_range(file: FileInfo) -> tuple[int, int]:
+    """The first and last page in a part's name; (0, -1) if it has none."""
+    pages = _PAGE_RANGE.search(_name(file))
+    return (int(pages[1]), int(pages[2])) if pages else (0, -1)
+
+
+def _gap(one: FileInfo, two: FileInfo) -> str:
+    """What to say of two neighbouring parts if something between them is missing; "" otherwise.
+
+    Only numbered parts tell: the content exports name the first and last page that exists, with holes between.
+    """
+    end, begin = _page_range(one)[1], _page_range(two)[0]
+    first, second = _part_order(one)[1], _part_order(two)[1]
+    if first and second and (begin > end + 1 if end >= 0 else second > first + 1):
+        return f"between {one.path} and {two.path} a part seems to be missing"
+    return ""
+
+
+def _matching(files: list[FileInfo], patterns: Iterable[str], wiki: str) -> list[FileInfo]:
+    matchers = [_matcher(pattern, wiki) for pattern in patterns]
+    return [file for file in files if any(matches(_name(file)) for matches in matchers)]
+
+
+def _matcher(pattern: str, wiki: str = "") -> Callable[[str], object]:
+    """Whether a name matches a pattern, {date} being a date in one of Wikimedia's forms."""
+    placeholder = "DATE0"
+    expression = translate(pattern.format(wiki=wiki, date=placeholder)).replace(placeholder, f"(?:{_DATE})")
+    return re.compile(expression).match
+
+
+def _globs(root: str, folders: Iterable[str], names: Iterable[str], wiki: str, date: str | None) -> Iterator[str]:
+    for folder, name in product(folders, names):
+        yield root + (folder + name).format(wiki=wiki, date=date or "*")
+
+
+def _name(file: FileInfo) -> str:
+    return file.path.rsplit("/", 1)[-1]
+
+
+def _date(file: FileInfo) -> str | None:
+    found = re.search(rf"(?:^|-)({_DATE})(?=[-.])", _name(file))
+    return found[1] if found else None
+
+
+def _plain(date: str | None) -> str | None:
+    """A date in either of Wikimedia's forms as the older one has it: "2026-01-01" -> "20260101"."""
+    return date.replace("-", "") if date else None

@@ -1,0 +1,34 @@
+"""The lines of a range of a large file: a line belongs to the range that holds the line end before it."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from mlukit.corpus.dumps.ranges import DumpRange, OpenFile, read_chunks
+
+
+def lines_within(open_file: OpenFile, part: DumpRange, damage: Counter[str]) -> Iterator[bytes]:
+    """Pieces of a file, cut at no particular place, that joined are just the lines of the range.
+
+    Args:
+        damage: counts "corrupt_block" and "truncated"; the lines cut by such a place end or begin there.
+    """
+    inside = part.start == 0
+    for chunk in read_chunks(open_file, part):
+        if chunk.problem:
+            damage[chunk.problem] += 1
+            yield b"\n" if inside else b""
+            inside = False
+            continue
+        data = chunk.data
+        if not inside:
+            _, line_end, data = data.partition(b"\n")
+            if chunk.position >= part.end:
+                return
+            inside = bool(line_end)
+        if chunk.position >= part.end:
+            head, line_end, _ = data.partition(b"\n")
+            yield head + line_end
+            if line_end:
+                return
+        else:
+            yield data

@@ -1,0 +1,251 @@
+"""Rows of the SQL tables that say which page has which item, and which page leads to which.
+
+Each reader streams one table and yields a named tuple a row (a plain one: these tables have up to 10^9 rows), or, of
+the table that all languages wait for, rows by columns. A row that is left out is counted in the caller's `skipped`,
+under one of the keys of SKIP_REASONS. Titles are NFC as MediaWiki stores them, and here always with spaces; page and
+redirect tables keep the namespace in a number, others in the title. Damage of a file raises
+corpus.sql_dump.SqlDumpError.
+
+Tables: https://www.mediawiki.org/wiki/Manual:Database_layout and
+https://www.mediawiki.org/wiki/Wikibase/Schema/wb_items_per_site
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlukit.corpus.dumps.sql import SqlDumpError, read_columns, read_table
+from mlukit.schemas.items import TITLE_ITEMS
+
+SKIP_REASONS = {
+    "null": "a value is NULL that must not be",
+    "not_utf8": "the title is not UTF-8",
+    "empty_title": "the title is empty",
+    "bad_qid": "the item is no Q followed by a number",
+    "other_property": "a page property of no use here",
+    "other_wiki": "a sitelink to a wiki that was not asked for",
+    "other_language": "a language link to a language that was not asked for",
+}
+INTEGERS = (
+    *("pp_page", "ips_item_id", "ll_from", "rd_from", "rd_namespace", "page_id", "page_namespace", "page_is_redirect"),
+    *("pl_from", "pl_namespace", "pl_target_id", "lt_id", "lt_namespace"),
+)
+MAX_QID = (1 << 63) - 1
+SITELINKS = pa.schema([pa.field("language", pa.string(), nullable=False), *TITLE_ITEMS])
+
+
+class PageItem(NamedTuple):
+    """The page's own item."""
+
+    page_id: int
+    qid: int
+
+
+class DisambiguationPage(NamedTuple):
+    """The page carries {{disambig}} or one of its like."""
+
+    page_id: int
+
+
+class LangLink(NamedTuple):
+    """A page of this wiki and what it is called in another."""
+
+    page_id: int
+    language: str
+    title: str
+
+
+class RedirectRow(NamedTuple):
+    """A redirect page and where it leads; `interwiki` and `fragment` are "" where there is none."""
+
+    page_id: int
+    namespace: int
+    title: str
+    interwiki: str
+    fragment: str
+
+
+class PageRow(NamedTuple):
+    """A page: `title` is without the namespace's name."""
+
+    page_id: int
+    namespace: int
+    title: str
+    is_redirect: bool
+
+
+class PageLink(NamedTuple):
+    """A link of tables before 2024: the title it leads to."""
+
+    page_id: int
+    namespace: int
+    title: str
+
+
+class TargetLink(NamedTuple):
+    """A link of tables since 2024: a row of linktarget."""
+
+    page_id: int
+    target_id: int
+
+
+class LinkTarget(NamedTuple):
+    """A row of linktarget."""
+
+    target_id: int
+    namespace: int
+    title: str
+
+
+def read_page_props(stream: BinaryIO, skipped: Counter[str]) -> Iterator[PageItem | DisambiguationPage]:
+    """Items and disambiguation pages, out of page_props."""
+    for page_id, name, value in _rows(stream, "page_props", ("pp_page", "pp_propname", "pp_value"), skipped):
+        if name == b"wikibase_item":
+            if qid := _qid(value):
+                yield PageItem(page_id, qid)
+            else:
+                skipped["bad_qid"] += 1
+        elif name == b"disambiguation":
+            yield DisambiguationPage(page_id)
+        else:
+            skipped["other_property"] += 1
+
+
+def read_items_per_site(stream: BinaryIO, wikis: Mapping[str, str], skipped: Counter[str]) -> Iterator[pa.RecordBatch]:
+    """The sitelinks of the wikis asked for, out of Wikidata's wb_items_per_site: batches of SITELINKS.
+
+    Outside the main namespace a title has its prefix. `wikis`: database name -> language, such as
+    {"be_x_oldwiki": "be-tarask"}.
+    """
+    names = pa.array([wiki.encode() for wiki in wikis], pa.binary())
+    languages = pa.array(wikis.values(), pa.string())
+
+    def kept(rows: pa.RecordBatch, mask: pa.BooleanArray, reason: str) -> pa.RecordBatch:
+        if left_out := len(mask) - mask.true_count:
+            skipped[reason] += left_out
+        return rows.filter(mask) if left_out else rows
+
+    columns = ("ips_item_id", "ips_site_id", "ips_site_page")
+    for items, sites, pages in read_columns(stream, "wb_items_per_site", columns, integers=INTEGERS):
+        values = [_qids(items), pa.array(sites, pa.binary()), pa.array(pages, pa.binary())]
+        rows = pa.record_batch(values, names=["item", "site", "page"])
+        rows = kept(rows, pc.and_(pc.and_(*(pc.is_valid(v) for v in values[:2])), pc.is_valid(values[2])), "null")
+        rows = kept(rows, pc.is_in(rows["site"], names), "other_wiki")
+        rows = kept(rows, pc.greater(rows["item"], 0), "bad_qid")
+        rows = rows.append_column("title", _texts(rows["page"]))
+        rows = kept(rows, pc.is_valid(rows["title"]), "not_utf8")
+        rows = kept(rows, pc.not_equal(rows["title"], ""), "empty_title")
+        of_language = languages.take(pc.index_in(rows["site"], names))
+        titles = pc.replace_substring(rows["title"], "_", " ")
+        yield pa.record_batch([of_language, titles, rows["item"]], schema=SITELINKS)
+
+
+def read_langlinks(
+    stream: BinaryIO, language_of_prefix: Mapping[str, str | None], skipped: Counter[str]
+) -> Iterator[LangLink]:
+    """The interlanguage links to the languages asked for, out of langlinks.
+
+    `language_of_prefix`: interwiki prefix -> language, such as {"no": "no", "nb": "no"}.
+    """
+    languages = {prefix.encode(): language for prefix, language in language_of_prefix.items()}
+    for page_id, prefix, page in _rows(stream, "langlinks", ("ll_from", "ll_lang", "ll_title"), skipped):
+        language = languages.get(prefix)
+        if language is None:
+            skipped["other_language"] += 1
+        elif (title := _title(page, skipped)) is not None:
+            yield LangLink(page_id, language, title)
+
+
+def read_redirects(stream: BinaryIO, skipped: Counter[str]) -> Iterator[RedirectRow]:
+    """The redirects of a wiki, out of redirect. Without a title where `interwiki` is a wiki's main page."""
+    columns = ("rd_from", "rd_namespace", "rd_title")
+    for page_id, namespace, page, interwiki, fragment in _rows(
+        stream, "redirect", columns, skipped, optional=("rd_interwiki", "rd_fragment")
+    ):
+        title = _title(page, skipped, may_be_empty=bool(interwiki))
+        where = _text(interwiki or b"", skipped)
+        part = _text(fragment or b"", skipped)
+        if title is not None and where is not None and part is not None:
+            yield RedirectRow(page_id, namespace, title, where, part)
+
+
+def read_page_table(stream: BinaryIO, skipped: Counter[str]) -> Iterator[PageRow]:
+    """The pages of a wiki, in every namespace, out of page."""
+    columns = ("page_id", "page_namespace", "page_title", "page_is_redirect")
+    for page_id, namespace, page, is_redirect in _rows(stream, "page", columns, skipped):
+        if (title := _title(page, skipped)) is not None:
+            yield PageRow(page_id, namespace, title, is_redirect != 0)
+
+
+def read_pagelinks(stream: BinaryIO, skipped: Counter[str]) -> Iterator[PageLink | TargetLink]:
+    """The links of a wiki's pages, out of pagelinks: by title in old tables, by linktarget's id in new ones."""
+    optional = ("pl_namespace", "pl_title", "pl_target_id")
+    for page_id, namespace, page, target_id in _rows(stream, "pagelinks", ("pl_from",), skipped, optional):
+        if target_id is not None:
+            yield TargetLink(page_id, target_id)
+        elif namespace is None or page is None:
+            raise SqlDumpError("table `pagelinks` has neither pl_target_id nor pl_namespace and pl_title")
+        elif (title := _title(page, skipped)) is not None:
+            yield PageLink(page_id, namespace, title)
+
+
+def read_linktarget(stream: BinaryIO, skipped: Counter[str]) -> Iterator[LinkTarget]:
+    """What the ids in new pagelinks stand for, out of linktarget."""
+    for target_id, namespace, page in _rows(stream, "linktarget", ("lt_id", "lt_namespace", "lt_title"), skipped):
+        if (title := _title(page, skipped)) is not None:
+            yield LinkTarget(target_id, namespace, title)
+
+
+def _rows(
+    stream: BinaryIO, table: str, columns: tuple[str, ...], skipped: Counter[str], optional: tuple[str, ...] = ()
+) -> Iterator[tuple[Any, ...]]:
+    """Rows without NULL in `columns`; Any stands for the types that MediaWiki's tables have."""
+    required = len(columns)
+    for row in read_table(stream, table, columns, optional, INTEGERS):
+        if None in row and None in row[:required]:
+            skipped["null"] += 1
+        else:
+            yield row
+
+
+def _text(value: bytes, skipped: Counter[str]) -> str | None:
+    try:
+        return str(value, "utf-8")
+    except UnicodeDecodeError:
+        skipped["not_utf8"] += 1
+        return None
+
+
+def _title(value: bytes, skipped: Counter[str], may_be_empty: bool = False) -> str | None:
+    title = _text(value, skipped)
+    if title == "" and not may_be_empty:
+        skipped["empty_title"] += 1
+        return None
+    return title and title.replace("_", " ")
+
+
+def _qids(values: Sequence[Any]) -> pa.Int64Array:
+    """0 for a number that is too large."""
+    try:
+        return pa.array(values, pa.int64())
+    except OverflowError:
+        return pa.array([value if value is None or abs(value) <= MAX_QID else 0 for value in values], pa.int64())
+
+
+def _texts(values: pa.BinaryArray) -> pa.StringArray:
+    """Null for what is not UTF-8."""
+    try:
+        return values.cast(pa.string())
+    except pa.ArrowInvalid:
+        return pa.array([_text(value, Counter()) for value in values.to_pylist()], pa.string())
+
+
+def _qid(value: bytes) -> int | None:
+    """b"Q64" -> 64; None for what is no QID."""
+    digits = value[1:]
+    if value[:1] != b"Q" or len(digits) > 19 or not digits.isdigit():
+        return None
+    return qid if 0 < (qid := int(digits)) <= MAX_QID else None

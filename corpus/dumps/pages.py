@@ -1,0 +1,285 @@
+"""The pages of a range of a dump: XML to records, from export-0.3 to export-0.11.
+
+The format: https://www.mediawiki.org/wiki/Help:Export#Export_format. Each page is parsed by itself, so that a broken
+one costs no other; a document type, and with it entity expansion, has no place in a page.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TypeAlias
+from xml.parsers import expat
+from xml.sax.saxutils import unescape
+
+from mlukit.corpus.dumps.page_splitter import PageBytes, PageSplitter
+from mlukit.corpus.dumps.ranges import DumpRange, OpenFile, read_chunks
+from mlukit.schemas.records import Failure, Page
+
+NamespaceOfTitle: TypeAlias = Callable[[str], int]
+
+ARTICLES = frozenset({0})
+MAX_PAGE_BYTES = 32 << 20  # of XML; MediaWiki's own limit is 2 MiB of text
+MAX_TITLE_BYTES = 1024  # MediaWiki's own limit is 255 and the namespace
+
+# Why a page was left out though nothing is wrong with it. "namespace 10" and its like stand beside them.
+SKIP_REASONS = {
+    "deleted_text": "the text was hidden by an administrator",
+    "empty_text": "the text is empty or blank",
+    "no_revision": "the page has no revision in the dump",
+    "content_model": "the text is no wikitext but, say, JavaScript",
+}
+# Why a page could not be read.
+PAGE_FAILURES = {
+    "malformed_xml": "the page is no well-formed XML, in UTF-8 and without control characters",
+    "missing_element": "the page has no title, id or text",
+    "bad_value": "an id is no positive number, a title is empty, too long or has control characters",
+    "unclosed_page": "another page begins before this one ends",
+    "cut_page": "the dump is damaged or ends inside the page",
+    "page_too_large": "the page is larger than the limit",
+}
+# What is wrong with a dump; no page.
+DUMP_FAILURES = {
+    "corrupt_block": "a part of the compressed file does not decode; the pages in it are lost",
+    "truncated": "the dump ends before its root element does",
+}
+
+_PROBLEMS = PAGE_FAILURES | DUMP_FAILURES
+_HEAD_BYTES = 4096  # of a page's XML, where its title and id stand
+# A parser holds all attributes of a tag, and all names it ever saw: a page may not have them by the million.
+_CROWDED_TAG = re.compile(rb"""<[^\s<>]+(?:\s+[^\s=<>]+\s*=\s*(?:"[^"<]*"|'[^'<]*')){32}""")
+_MAX_ELEMENTS = 100_000
+_NAMESPACE = re.compile(rb"<ns>\s*(-?\d{1,4})\s*</ns>")
+_TITLE = re.compile(rb"<title>([^<]*)</title>")
+_PAGE_ID = re.compile(rb"<id>\s*(\d{1,18})\s*</id>")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_MAX_DEPTH = 16
+_WANTED = frozenset({"page/title", "page/id", "revision/id", "revision/model", "revision/text"})
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedPage:
+    """A page that was left out for a reason in SKIP_REASONS or for its namespace."""
+
+    reason: str  # a short name, counted: "namespace 10", "empty_text"
+    page_id: int | None = None
+    title: str | None = None
+
+
+class _PageError(Exception):
+    """A page that cannot be read: the reason's name and what was seen."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class PageReader:
+    """Iterates over what became of each page of a range: a Page, a SkippedPage or a Failure; and over damage.
+
+    It is iterated once.
+
+    :param keep_namespaces: pages of others are skipped before they are parsed
+    :param namespace_of_title: tells the namespace in dumps without <ns> (before export-0.6); without it, all are kept
+    :param max_page_bytes: a page with more XML is a failure; the memory held is some times that
+    """
+
+    def __init__(
+        self,
+        open_file: OpenFile,
+        dump_range: DumpRange,
+        *,
+        keep_namespaces: frozenset[int] = ARTICLES,
+        namespace_of_title: NamespaceOfTitle | None = None,
+        max_page_bytes: int = MAX_PAGE_BYTES,
+    ) -> None:
+        self._range = dump_range
+        self._keep = keep_namespaces
+        self._namespace_of_title = namespace_of_title
+        self._chunks = read_chunks(open_file, dump_range)
+        self._cutter = PageSplitter(self._chunks, dump_range.end, dump_range.size, max_page_bytes)
+        self.counts: Counter[str] = Counter()  # "pages" read whole, and each reason
+        self.shard = dump_range.shard  # of the record that came last
+        self.position = dump_range.start  # the byte of the file where the piece begins that holds its first byte
+
+    @property
+    def xml_bytes(self) -> int:
+        """The XML decoded so far, in bytes."""
+        return self._cutter.xml_bytes
+
+    def __iter__(self) -> Iterator[Page | SkippedPage | Failure]:
+        with closing(self._chunks):
+            for element in self._cutter:
+                self.position = element.position
+                self.shard = self._range.shard_at(element.position)
+                record = self._read(element)
+                self.counts["pages" if isinstance(record, Page) else record.reason] += 1
+                yield record
+
+    def _read(self, element: PageBytes) -> Page | SkippedPage | Failure:
+        if element.problem:
+            return self._failure(element.problem, self._describe(element), element.data)
+        try:
+            stated = _stated_namespace(element.data)
+            namespace = self._told_namespace(element.data) if stated is None else stated
+            if namespace is not None and namespace not in self._keep:
+                return SkippedPage(f"namespace {namespace}", _page_id(element.data), _title(element.data))
+            return _parse_page(element.data, stated)
+        except _PageError as error:
+            return self._failure(error.reason, error.detail, element.data)
+
+    def _told_namespace(self, data: bytes) -> int | None:
+        title = _title(data)
+        return self._namespace_of_title(title) if self._namespace_of_title and title is not None else None
+
+    def _failure(self, reason: str, detail: str, data: bytes) -> Failure:
+        return Failure("link", reason, self._range.language, _page_id(data), _title(data), detail)
+
+    def _describe(self, element: PageBytes) -> str:
+        file = self._range.path.rsplit("/", 1)[-1]
+        detail = f" ({element.detail[:200]})" if element.detail else ""
+        return f"{_PROBLEMS[element.problem]}{detail}: {file}, byte {element.position}"
+
+
+def read_pages(
+    open_file: OpenFile, dump_range: DumpRange, keep_namespaces: frozenset[int] = ARTICLES
+) -> Iterator[Page | SkippedPage | Failure]:
+    """What became of each page of a range; PageReader counts besides."""
+    yield from PageReader(open_file, dump_range, keep_namespaces=keep_namespaces)
+
+
+def _stated_namespace(data: bytes) -> int | None:
+    """The number in <ns>; None if there is no such element before the first revision."""
+    revision = data.find(b"<revision")
+    end = revision if revision >= 0 else len(data)
+    found = _NAMESPACE.search(data, 0, end)
+    if found:
+        return int(found[1])
+    at = data.find(b"<ns", 0, end)
+    if at >= 0:
+        raise _PageError("bad_value", f"namespace {data[at : at + 40]!r}")
+    return None
+
+
+def _title(data: bytes) -> str | None:
+    """The title in a page's bytes as far as it can be told, cut to a length that a failure may have."""
+    found = _TITLE.search(data[:_HEAD_BYTES])
+    return unescape(found[1].decode("utf-8", "replace"), {"&quot;": '"'})[:MAX_TITLE_BYTES] if found else None
+
+
+def _page_id(data: bytes) -> int | None:
+    found = _PAGE_ID.search(data[:_HEAD_BYTES].partition(b"<revision")[0])  # a revision has an id, too
+    return int(found[1]) if found else None
+
+
+class _PageElement:
+    """Takes in one page's XML: the texts of the wanted elements, those of the last revision where there are several."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+        self.redirect: str | None = None
+        self.deleted = False
+        self.revisions = 0
+        self._elements = 0
+        self._path: list[str] = []
+        self._pieces: list[str] = []
+        self._parser = expat.ParserCreate("UTF-8")
+        self._parser.buffer_text = True
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+
+    def parse(self, data: bytes) -> None:
+        self._parser.buffer_size = max(1024, min(len(data), 1 << 20))
+        self._parser.Parse(data, True)
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._path.append(name)
+        depth = len(self._path)
+        self._elements += 1
+        if depth > _MAX_DEPTH or self._elements > _MAX_ELEMENTS:
+            raise _PageError("malformed_xml", f"element {self._elements:,} of the page, {depth} deep")
+        if depth == 2 and name == "revision":
+            self._new_revision()
+        elif depth == 2 and name == "redirect":
+            self.redirect = attributes.get("title")
+        elif depth == 3 and name == "text":
+            self.deleted = "deleted" in attributes
+        if self._wanted():
+            self._pieces.clear()
+            self._parser.CharacterDataHandler = self._pieces.append
+
+    def _end(self, name: str) -> None:
+        key = self._wanted()
+        if key:
+            self.values[key] = "".join(self._pieces)
+            self._parser.CharacterDataHandler = None
+        self._path.pop()
+
+    def _wanted(self) -> str:
+        """The name of the innermost element, below <page> or <revision>, if its text is wanted."""
+        if not 2 <= len(self._path) <= 3:
+            return ""
+        key = f"{self._path[-2]}/{self._path[-1]}"
+        return key if key in _WANTED else ""
+
+    def _new_revision(self) -> None:
+        self.revisions += 1
+        self.deleted = False
+        self.values = {key: value for key, value in self.values.items() if key.startswith("page/")}
+
+
+def _parse_page(data: bytes, namespace: int | None) -> Page | SkippedPage:
+    """The record of a whole page element.
+
+    :raises _PageError: it cannot be read
+    """
+    if _CROWDED_TAG.search(data):
+        raise _PageError("malformed_xml", "a tag with 32 attributes or more")
+    element = _PageElement()
+    try:
+        element.parse(data)
+    except expat.ExpatError as error:
+        raise _PageError("malformed_xml", str(error)) from None
+    values = element.values
+    title = _checked_title(values)
+    page_id = _checked_id(values, "page/id")
+    skip = _skip_reason(element)
+    if skip:
+        return SkippedPage(skip, page_id, title)
+    if "revision/text" not in values:
+        raise _PageError("missing_element", "no <text>")
+    revision_id = _checked_id(values, "revision/id")
+    if element.redirect is not None and len(element.redirect.encode()) > MAX_TITLE_BYTES:
+        raise _PageError("bad_value", f"redirect to {element.redirect[:100]!r}")
+    return Page(page_id, revision_id, namespace, title, element.redirect, values["revision/text"])
+
+
+def _skip_reason(element: _PageElement) -> str | None:
+    if not element.revisions:
+        return "no_revision"
+    if element.values.get("revision/model", "wikitext") != "wikitext":
+        return "content_model"
+    if element.deleted:
+        return "deleted_text"
+    text = element.values.get("revision/text")
+    return "empty_text" if text is not None and not text.strip() and element.redirect is None else None
+
+
+def _checked_title(values: dict[str, str]) -> str:
+    title = values.get("page/title")
+    if title is None:
+        raise _PageError("missing_element", "no <title>")
+    if not title.strip() or _CONTROL.search(title) or len(title.encode()) > MAX_TITLE_BYTES:
+        raise _PageError("bad_value", f"title {title[:100]!r}")
+    return title
+
+
+def _checked_id(values: dict[str, str], key: str) -> int:
+    value = values.get(key)
+    if value is None:
+        raise _PageError("missing_element", f"no <id> in <{key.split('/')[0]}>")
+    if not re.fullmatch(r"\s*[0-9]{1,18}\s*", value) or int(value) == 0:
+        raise _PageError("bad_value", f"{key} {value[:100]!r}")
+    return int(value)

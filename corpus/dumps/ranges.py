@@ -1,0 +1,236 @@
+"""Dumps cut into ranges of bytes, the units of work, and the XML that belongs to a range.
+
+The plan is made before a run, from names and sizes alone. A page belongs to the range in which its `<page` begins: in
+plain XML the byte it stands at, in bzip2 the block that holds it. Files that cannot be entered in the middle (.gz,
+.xz, .zst, .7z) are one range that is read in one go, and stand for as many shards as another file of their size: a page
+belongs to the shard in whose bytes of the compressed file the piece began that holds it.
+"""
+
+import gzip
+import io
+import lzma
+import zlib
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import BinaryIO, Literal, Protocol, TypeAlias, cast
+
+import py7zr
+import zstandard
+
+from mlukit.corpus.dumps.bzip2 import read_blocks
+from mlukit.corpus.dumps.files import DumpError, FileInfo
+
+OpenFile: TypeAlias = Callable[[str], BinaryIO]  # opens a path for reading: seekable, nothing decompressed
+Problem: TypeAlias = Literal["", "corrupt_block", "truncated"]
+
+LARGEST_RANGE, SMALLEST_RANGE = 32 << 20, 2 << 20  # bytes of the file as it lies on disk, where no one asks for others
+FEWEST_RANGES = 16  # of a dump, as long as they are not smaller: so that a small one keeps many cores busy
+CHUNK_BYTES = 1 << 20  # of XML
+_INPUT_BYTES = 1 << 16  # of a compressed file, read at once
+_MAX_DICTIONARY = 1 << 28  # what an .xz or .zst may ask for; the largest preset of xz asks for 1 << 26
+_SEQUENTIAL = (".gz", ".xz", ".zst", ".7z")
+_DAMAGE = (zlib.error, gzip.BadGzipFile, lzma.LZMAError, zstandard.ZstdError, py7zr.exceptions.ArchiveError)
+
+
+@dataclass(frozen=True, slots=True)
+class DumpRange:
+    """The pages that begin in bytes [start, end) of a file: one shard, or several in a file that is read in one go."""
+
+    language: str
+    path: str
+    size: int  # of the whole file, in bytes
+    start: int
+    end: int
+    shard: int  # the first shard's number, counted over all files of the language
+    shards: int = 1
+
+    def shard_at(self, position: int) -> int:
+        """The shard that a byte of the file belongs to."""
+        step = -(-(self.end - self.start) // self.shards)
+        return self.shard + (position - self.start) // step
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """XML that begins at byte `position` of the file as it lies on disk; what follows begins at `next_position`.
+
+    With a problem there is no data: what was there is lost, `detail` says more. At the end of the file
+    `next_position` is its size.
+    """
+
+    position: int
+    next_position: int
+    data: bytes
+    problem: Problem = ""
+    detail: str = ""
+
+
+def is_splittable(path: str) -> bool:
+    """Whether a file can be entered in the middle: bzip2 and plain XML."""
+    return not path.endswith(_SEQUENTIAL)
+
+
+def plan_ranges(language: str, files: Sequence[FileInfo], range_size: int | None = None) -> list[DumpRange]:
+    """The ranges of a dump's files, in order; shards are numbered from 0.
+
+    :param range_size: in bytes of the file as it lies on disk; by default it follows from the dump's size
+    """
+    if range_size is None:
+        evenly = -(-sum(file.size for file in files) // FEWEST_RANGES)
+        range_size = min(max(evenly, SMALLEST_RANGE), LARGEST_RANGE)
+    if range_size < 1:
+        raise ValueError(f"a range of {range_size} bytes; accepted: 1 or more")
+    plan: list[DumpRange] = []
+    shard = 0
+    for file in files:
+        shards = max(1, -(-file.size // range_size))
+        if is_splittable(file.path):
+            for index in range(shards):
+                start, end = index * range_size, min((index + 1) * range_size, file.size)
+                plan.append(DumpRange(language, file.path, file.size, start, end, shard + index))
+        else:
+            plan.append(DumpRange(language, file.path, file.size, 0, file.size, shard, shards))
+        shard += shards
+    return plan
+
+
+def read_chunks(open_file: OpenFile, dump_range: DumpRange) -> Generator[Chunk, None, None]:
+    """The XML of a range, and on to the end of the file: the reader stops where its last page ends.
+
+    A block that does not decode is a chunk with a problem, as is what is left of a file that breaks off.
+
+    :raises OSError: as reading the file raises it
+    """
+    path = dump_range.path
+    with open_file(path) as file:
+        if path.endswith(".bz2"):
+            yield from _read_bzip2(file, dump_range)
+        elif is_splittable(path):
+            yield from _read_plain(file, dump_range)
+        else:
+            yield from _read_sequential(file, dump_range)
+
+
+def _read_bzip2(file: BinaryIO, dump_range: DumpRange) -> Iterator[Chunk]:
+    for block in read_blocks(file, dump_range.start, dump_range.end, dump_range.size):
+        problem: Problem = "corrupt_block" if block.problem == "corrupt" else block.problem
+        yield Chunk(block.position, block.next_position, block.data, problem)
+
+
+def _read_plain(file: BinaryIO, dump_range: DumpRange) -> Iterator[Chunk]:
+    position = dump_range.start
+    file.seek(position)
+    while position < dump_range.size:
+        limit = dump_range.end if position < dump_range.end else dump_range.size
+        data = file.read(min(CHUNK_BYTES, limit - position))
+        if not data:
+            raise DumpError(f"{dump_range.path} ends at byte {position}; it had {dump_range.size} when the run began")
+        yield Chunk(position, position + len(data), data)
+        position += len(data)
+
+
+class _Decoder(Protocol):
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes of content; b"" at its end."""
+
+
+class _XzReader:
+    """The content of an .xz file, of one stream or more, within a limit of memory that lzma.LZMAFile does not have."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source = source
+        self._decoder: lzma.LZMADecompressor | None = None
+        self._unused = b""
+
+    def read(self, size: int, /) -> bytes:
+        while True:
+            if self._decoder is None:
+                self._unused = (self._unused or self._source.read(_INPUT_BYTES)).lstrip(b"\0")  # between streams
+                if not self._unused:
+                    return b""
+                self._decoder = lzma.LZMADecompressor(memlimit=_MAX_DICTIONARY)
+            if not self._unused and self._decoder.needs_input:
+                self._unused = self._source.read(_INPUT_BYTES)
+                if not self._unused:
+                    raise EOFError("the file ends inside a stream")
+            content = self._decoder.decompress(self._unused, size)
+            self._unused = self._decoder.unused_data
+            if self._decoder.eof:
+                self._decoder = None
+            if content:
+                return content
+
+
+class _SevenZipReader:
+    """The content of the one file in a .7z archive, pulled piece by piece as py7zr's extraction does not allow."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        try:
+            archive = py7zr.SevenZipFile(source)
+        except (OSError, py7zr.exceptions.ArchiveError):
+            raise
+        except Exception as error:  # what py7zr makes of a broken header is not for it to say
+            raise py7zr.exceptions.Bad7zFile(f"its header cannot be read: {error!r}") from error
+        members = [member for member in archive.files if not member.is_directory and not member.emptystream]
+        if len(members) != 1:
+            raise py7zr.exceptions.Bad7zFile(f"{len(members)} files in the archive; accepted: one")
+        self._source = source
+        self._left: int = members[0].uncompressed
+        self._crc: int | None = members[0].crc32
+        self._decoder = members[0].folder.get_decompressor(archive.header.main_streams.packinfo.packsizes[0])
+        source.seek(archive.afterheader)
+
+    def read(self, size: int, /) -> bytes:
+        while self._left:
+            before = self._source.tell()
+            content = bytes(self._decoder.decompress(self._source, min(size, self._left)))
+            self._left -= len(content)
+            if content:
+                return content
+            if self._source.tell() == before:
+                raise EOFError(f"the archive ends {self._left} bytes before its content")
+        if self._crc is not None and self._decoder.digest != self._crc:
+            raise py7zr.exceptions.Bad7zFile("its checksum does not agree with its content")
+        return b""
+
+
+def _decoder(path: str, source: BinaryIO) -> _Decoder:
+    if path.endswith(".gz"):
+        return gzip.GzipFile(fileobj=source)
+    if path.endswith(".xz"):
+        return _XzReader(source)
+    if path.endswith(".zst"):
+        decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_DICTIONARY)
+        return decompressor.stream_reader(source, read_size=_INPUT_BYTES, read_across_frames=True)
+    return _SevenZipReader(source)
+
+
+def _read_sequential(file: BinaryIO, dump_range: DumpRange) -> Iterator[Chunk]:
+    """The pieces of a file that is read in one go; each waits for the next, which tells whether it is the last."""
+    waiting: Chunk | None = None
+    for chunk in _decode(file, dump_range):
+        if waiting is not None:
+            yield replace(waiting, next_position=chunk.position)
+        waiting = chunk
+    if waiting is not None:
+        yield waiting
+
+
+def _decode(file: BinaryIO, dump_range: DumpRange) -> Iterator[Chunk]:
+    # A buffer gives as many bytes as asked for: places are the same whatever a filesystem's reads return.
+    source = cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, file), _INPUT_BYTES))
+    decoder: _Decoder | None = None
+    problem: Problem = ""
+    while not problem:
+        position = min(source.tell(), dump_range.size - 1)
+        data, detail = b"", ""
+        try:
+            decoder = decoder or _decoder(dump_range.path, source)
+            data = decoder.read(CHUNK_BYTES)
+        except EOFError as error:
+            problem, detail = "truncated", str(error)
+        except _DAMAGE as error:
+            problem, detail = "corrupt_block", str(error)
+        if not data and not problem:
+            return
+        yield Chunk(position, dump_range.size, data, problem, detail)

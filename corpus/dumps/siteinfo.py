@@ -1,0 +1,79 @@
+"""The beginning of a dump: is it one, and what does it say of its wiki?"""
+
+import codecs
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from xml.sax.saxutils import unescape
+
+from mlukit.corpus.dumps.files import DumpError
+from mlukit.corpus.dumps.ranges import DumpRange, OpenFile, read_chunks
+
+_HEAD_BYTES = 1 << 16  # site information takes some 5,000 bytes
+_ACCEPTED = "accepted: MediaWiki's XML export, plain or as .bz2, .gz, .xz, .zst or .7z"
+
+
+@dataclass(frozen=True, slots=True)
+class SiteInfo:
+    """What a dump says of its wiki before the first page."""
+
+    language: str | None  # of <mediawiki xml:lang="…">
+    wiki: str | None  # <dbname>; dumps older than export-0.9 have none
+    namespaces: Mapping[int, str]  # number -> name; 0 -> ""
+
+    def namespace_of(self, title: str) -> int:
+        """The namespace of a title, which dumps before export-0.6 do not tell: by the names in the dump itself."""
+        prefix, colon, _ = title.partition(":")
+        numbers = {name: number for number, name in self.namespaces.items()}
+        return numbers.get(prefix, 0) if colon else 0
+
+
+def check_dump(open_file: OpenFile, path: str, size: int) -> bytes:
+    """The XML before the first page of a dump, at most 64 KiB.
+
+    :param size: of the file, in bytes
+    :raises DumpError: the file is missing, empty, damaged at its beginning or no dump
+    """
+    if size == 0:
+        raise DumpError(f"{path} is empty; {_ACCEPTED}")
+    try:
+        head = _read_head(open_file, path, size)
+    except OSError as error:
+        raise DumpError(f"{path} cannot be read: {error}") from error
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise DumpError(f"{path} is in UTF-16; accepted: UTF-8, as MediaWiki writes it")
+    if b"<!DOCTYPE" in head or b"<!ENTITY" in head:
+        raise DumpError(f"{path} declares a document type or entities, which no dump does; {_ACCEPTED}")
+    if b"<mediawiki" not in head:
+        raise DumpError(f"{path} is no dump: it begins with {head[:60]!r}, without <mediawiki; {_ACCEPTED}")
+    return head
+
+
+def _read_head(open_file: OpenFile, path: str, size: int) -> bytes:
+    head = b""
+    for chunk in read_chunks(open_file, DumpRange("", path, size, 0, size, 0)):
+        if chunk.problem and not head:
+            what = chunk.detail or chunk.problem
+            raise DumpError(f"{path} does not decode as its name says ({what}); {_ACCEPTED}")
+        head += chunk.data
+        if chunk.problem or len(head) >= _HEAD_BYTES or b"<page>" in head:
+            break
+    if not head:
+        raise DumpError(f"{path} has no content that decodes as its name says; {_ACCEPTED}")
+    return head[:_HEAD_BYTES].partition(b"<page>")[0]
+
+
+def read_siteinfo(open_file: OpenFile, path: str, size: int) -> SiteInfo:
+    """The site information of a dump.
+
+    :raises DumpError: as check_dump
+    """
+    head = check_dump(open_file, path, size)
+    language = re.search(rb'<mediawiki\b[^>]*\sxml:lang="([^"<>]{1,40})"', head)
+    wiki = re.search(rb"<dbname>([a-z0-9_]{1,60})</dbname>", head)
+    names = re.findall(rb'<namespace key="(-?\d{1,5})"[^>]*?(?:/>|>([^<]*)</namespace>)', head)
+    return SiteInfo(
+        language[1].decode("utf-8", "replace") if language else None,
+        wiki[1].decode() if wiki else None,
+        {int(number): unescape(name.decode("utf-8", "replace"), {"&quot;": '"'}) for number, name in names},
+    )

@@ -1,0 +1,150 @@
+"""Wikidata's JSON dump: an array with one entity a line, of which only sitelinks and labels are read.
+
+Format: https://www.wikidata.org/wiki/Wikidata:Database_download and
+https://doc.wikimedia.org/Wikibase/master/php/docs_topics_json.html. An object without members may be written `[]`.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from mlukit.corpus.dumps.mediawiki_tables import MAX_QID
+from mlukit.schemas.records import qid_number
+
+MAX_LINE_BYTES = 1 << 24  # an entity has to fit a MediaWiki page: its largest have some 4 MB
+SKIP_REASONS = {
+    "property": "the entity is a property",
+    "lexeme": "the entity is a lexeme",
+    "no_sitelink": "the item has no page in the wikis that were asked for",
+    "bad_sitelink": "the sitelink's title is no text; the item's other sitelinks are kept",
+}
+LABEL_CODES = {  # https://www.mediawiki.org/wiki/Manual:$wgExtraLanguageCodes and Wikidata's own use
+    "als": "gsw",
+    "bat-smg": "sgs",
+    "fiu-vro": "vro",
+    "no": "nb",
+    "roa-rup": "rup",
+    "simple": "en",
+    "zh-classical": "lzh",
+    "zh-min-nan": "nan",
+    "zh-yue": "yue",
+}
+ANY_LANGUAGE = "mul"  # for languages without a label: www.wikidata.org/wiki/Help:Default_values_for_labels_and_aliases
+
+_KIND = re.compile(rb'"type"\s*:\s*"(property|lexeme)"')
+_KIND_WITHIN = 200  # bytes: `type` is an entity's first or second member
+
+
+@dataclass(frozen=True, slots=True)
+class WikidataItem:
+    """An item that has a page in at least one of the wikis asked for."""
+
+    qid: int
+    sitelinks: Mapping[str, str]  # language -> title, with spaces and, outside the main namespace, prefix
+    labels: Mapping[str, str]  # language -> label, of the languages asked for
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that is no entity."""
+
+    number: int  # from 1, in the lines given
+    reason: str  # "malformed", "too long", "bad id"
+    detail: str
+
+
+def read_entities(
+    lines: Iterable[bytes], wikis: Mapping[str, str], skipped: Counter[str]
+) -> Iterator[WikidataItem | BadLine]:
+    """The items of a dump, or of any stretch of its lines; each line that is not understood is a BadLine.
+
+    `wikis`: database name -> language, such as {"be_x_oldwiki": "be-tarask"}. What is left out is counted in
+    `skipped`, under SKIP_REASONS. An item without a page in `wikis` is told by its bytes and not parsed.
+    """
+    wanted = re.compile(rb'"(?:' + rb"|".join(re.escape(wiki.encode()) for wiki in wikis) + rb')"\s*:')
+    for number, line in enumerate(lines, start=1):
+        text = line.strip(b" \t\r\n,")
+        if text in (b"", b"[", b"]"):
+            continue
+        if len(text) > MAX_LINE_BYTES:
+            yield BadLine(number, "too long", f"over {MAX_LINE_BYTES} bytes: {_excerpt(text)}")
+        elif not text.startswith(b"{") or not text.endswith(b"}"):
+            yield BadLine(number, "malformed", f"no object: {_excerpt(text)}")
+        elif (start := text.find(b'"sitelinks"')) < 0 or not wanted.search(text, start):
+            kind = _KIND.search(text, 0, _KIND_WITHIN)
+            skipped[kind[1].decode() if kind else "no_sitelink"] += 1
+        elif entity := _entity(text, number, wikis, skipped):
+            yield entity
+
+
+def lines_of(chunks: Iterable[bytes], limit: int = MAX_LINE_BYTES) -> Iterator[bytes]:
+    """Lines, without their ends, out of decoded chunks of any size.
+
+    Of a longer line than `limit` bytes only so much is kept that it is seen to be longer: the memory in use is bounded
+    by the limit and a chunk.
+    """
+    parts: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        first, *others = chunk.split(b"\n")
+        for ended, piece in enumerate([first, *others]):
+            if ended:
+                yield b"".join(parts)
+                parts, size = [], 0
+            if piece and size <= limit:
+                parts.append(piece[: limit + 1 - size])
+                size += len(parts[-1])
+    if parts:
+        yield b"".join(parts)
+
+
+def _entity(text: bytes, number: int, wikis: Mapping[str, str], skipped: Counter[str]) -> WikidataItem | BadLine | None:
+    try:
+        entity: Any = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        return BadLine(number, "malformed", f"{error}: {_excerpt(text)}")
+    if entity.get("type") in ("property", "lexeme"):
+        skipped[entity["type"]] += 1
+        return None
+    try:
+        qid = qid_number(entity.get("id", ""))
+    except (TypeError, ValueError):
+        qid = 0
+    if not 0 < qid <= MAX_QID:
+        return BadLine(number, "bad id", f"{str(entity.get('id'))[:80]!r} is no QID (such as Q64)")
+    sitelinks = _sitelinks(entity.get("sitelinks"), wikis, skipped)
+    if not sitelinks:
+        skipped["no_sitelink"] += 1
+        return None
+    return WikidataItem(qid, sitelinks, _labels(entity.get("labels"), wikis.values()))
+
+
+def _sitelinks(written: Any, wikis: Mapping[str, str], skipped: Counter[str]) -> dict[str, str]:
+    titles = {}
+    for wiki in written.keys() & wikis.keys() if isinstance(written, dict) else ():
+        title = written[wiki].get("title") if isinstance(written[wiki], dict) else None
+        if isinstance(title, str) and title:
+            titles[wikis[wiki]] = title.replace("_", " ")
+        else:
+            skipped["bad_sitelink"] += 1
+    return dict(sorted(titles.items()))
+
+
+def _labels(written: Any, languages: Iterable[str]) -> dict[str, str]:
+    """Labels in the wiki's own language code, else in the code that Wikidata uses for it, else the one for all."""
+    labels = {}
+    for language in sorted(languages) if isinstance(written, dict) else ():
+        for code in (language, LABEL_CODES.get(language, language), ANY_LANGUAGE):
+            label = written.get(code)
+            if isinstance(label, dict) and isinstance(label.get("value"), str) and label["value"]:
+                labels[language] = label["value"]
+                break
+    return labels
+
+
+def _excerpt(text: bytes) -> str:
+    return f"{text[:60]!r} … {text[-20:]!r}" if len(text) > 80 else repr(text)

@@ -1,0 +1,172 @@
+"""Links counted within a shard of articles, in parts that are added up over all shards later.
+
+How often an entity is linked to, and by which words, is known only over the whole corpus. So each shard's counts are
+written to a file with a row group for each hash part: a key lies in the same part in every shard, and part k of the
+corpus is part k of every shard added up, with no more in memory than that part.
+"""
+
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Set
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from mlukit.schemas.manifest import Flow
+
+PARTS = 64
+DEFAULT_KINDS = frozenset({"article", "list"})  # the pages that examples are made of
+
+ENTITY_COUNTS = pa.schema([pa.field("qid", pa.int64(), nullable=False), pa.field("count", pa.int64(), nullable=False)])
+MENTION_COUNTS = pa.schema(
+    [
+        pa.field("anchor", pa.string(), nullable=False),
+        pa.field("qid", pa.int64(), nullable=False),
+        pa.field("linked", pa.int64(), nullable=False),
+    ]
+)
+COLUMNS = ["kind", "split", "text", *(f"links.list.element.{field}" for field in ("start", "end", "qid", "status"))]
+_PENDING_ROWS = 1 << 20
+
+
+class Tally:
+    """Adds up a table's last column over the rows that are equal in all others.
+
+    Memory: at most twice the distinct rows, or 2**20 rows.
+    """
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._pending = [schema.empty_table()]
+        self._rows, self._limit = 0, _PENDING_ROWS
+
+    def add(self, rows: pa.Table) -> None:
+        """Adds rows of the schema."""
+        self._pending.append(rows)
+        self._rows += rows.num_rows
+        if self._rows > self._limit:
+            self._combine()
+            self._limit = max(_PENDING_ROWS, 2 * self._rows)
+
+    def total(self) -> pa.Table:
+        """The distinct rows, in ascending order of their keys."""
+        self._combine()
+        return self._pending[0].sort_by([(name, "ascending") for name in self._schema.names[:-1]])
+
+    def _combine(self) -> None:
+        *keys, number = self._schema.names
+        rows = pa.concat_tables(self._pending)
+        summed = rows.group_by(keys, use_threads=False).aggregate([(number, "sum")])
+        table = summed.rename_columns({f"{number}_sum": number}).select(self._schema.names).cast(self._schema)
+        self._pending, self._rows = [table], table.num_rows
+
+
+def count_shard(
+    batches: Iterable[pa.RecordBatch], kinds: Set[str], parts: int, entities: BinaryIO, mentions: BinaryIO
+) -> dict[str, Flow]:
+    """Counts the links with an item on the pages of some kinds.
+
+    Args:
+        batches: of `schemas.arrow.ARTICLES`, or of its COLUMNS alone, which are what is needed.
+        kinds: of the pages that count.
+        parts: the number of hash parts, the same for all shards.
+        entities: written to: how often each item is linked to, on pages of both splits.
+        mentions: written to: how often each anchor links to an item, on pages of the train split.
+
+    Returns:
+        pages -> of the kinds; their links -> with an item; these -> on pages of the train split.
+    """
+    flows = {"pages": Flow(), "links": Flow(), "mentions": Flow()}
+    entity_tally, mention_tally = Tally(ENTITY_COUNTS), Tally(MENTION_COUNTS)
+    for batch in batches:
+        pages = _pages_of_kinds(batch.select(["kind", "split", "text", "links"]), kinds, flows["pages"])
+        links = _links_with_item(pages, flows["links"])
+        ones = pa.array(np.ones(links.num_rows, np.int64))
+        entity_tally.add(pa.table([links["qid"], ones], schema=ENTITY_COUNTS))
+        links = _links_of_train_pages(links, pages, flows["mentions"])
+        columns = [_anchors(links, pages), links["qid"], ones[: links.num_rows]]
+        mention_tally.add(pa.table(columns, schema=MENTION_COUNTS))
+    entity_total, mention_total = entity_tally.total(), mention_tally.total()
+    _write_parts(entity_total, part_of_qids(entity_total["qid"].to_numpy(), parts), parts, entities)
+    _write_parts(mention_total, part_of_anchors(mention_total["anchor"], parts), parts, mentions)
+    return flows
+
+
+def part_of_qids(qids: npt.NDArray[np.int64], parts: int) -> npt.NDArray[np.int64]:
+    """The part of each QID: by the upper bits of a product with 2**64 over the golden ratio (Knuth, TAOCP 3, 6.4)."""
+    mixed = (qids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)
+    return (mixed % np.uint64(parts)).astype(np.int64)
+
+
+def part_of_anchors(anchors: pa.ChunkedArray, parts: int) -> npt.NDArray[np.int64]:
+    """The part of each anchor, by CRC-32 of its UTF-8: all items of an anchor come to one part."""
+    values = anchors.cast(pa.binary()).to_pylist()
+    return np.fromiter((zlib.crc32(value) % parts for value in values), np.int64, len(values))
+
+
+def read_part(stream: BinaryIO, part: int) -> pa.Table:
+    """One part of a shard's counts; ValueError where the shard was counted in fewer parts."""
+    with pq.ParquetFile(stream) as file:
+        if not 0 <= part < file.num_row_groups:
+            raise ValueError(f"part {part} of a file of {file.num_row_groups} parts: counted with another --parts?")
+        return file.read_row_group(part, use_threads=False)
+
+
+def _pages_of_kinds(batch: pa.RecordBatch, kinds: Set[str], flow: Flow) -> pa.RecordBatch:
+    chosen = batch.filter(pc.is_in(batch["kind"], pa.array(sorted(kinds), pa.string())))
+    found = Counter(batch["kind"].to_pylist())
+    flow.entered += batch.num_rows
+    flow.out += chosen.num_rows
+    flow.skipped.update({f"kind {kind}": n for kind, n in found.items() if kind not in kinds})
+    return chosen
+
+
+def _links_with_item(pages: pa.RecordBatch, flow: Flow) -> pa.Table:
+    """Of the links with an item: row of the page, start, end, QID as number."""
+    links, rows = pages["links"].flatten(), pc.list_parent_indices(pages["links"])
+    qids = links.field("qid")
+    without = Counter(links.field("status").filter(pc.is_null(qids)).to_pylist())
+    flow.entered += len(links)
+    flow.out += len(links) - without.total()
+    flow.skipped.update(without)
+    table = pa.table({"row": rows, "start": links.field("start"), "end": links.field("end"), "qid": qids})
+    table = table.filter(pc.is_valid(qids))
+    numbers = pc.cast(pc.utf8_slice_codeunits(table["qid"], 1), pa.int64())
+    return table.set_column(3, ENTITY_COUNTS.field("qid"), numbers)
+
+
+def _links_of_train_pages(links: pa.Table, pages: pa.RecordBatch, flow: Flow) -> pa.Table:
+    train = links.filter(pc.equal(pages["split"], "train").take(links["row"].combine_chunks()))
+    flow.entered += links.num_rows
+    flow.out += train.num_rows
+    flow.skipped.update(
+        {"split validation": links.num_rows - train.num_rows} if links.num_rows > train.num_rows else {}
+    )
+    return train
+
+
+def _anchors(links: pa.Table, pages: pa.RecordBatch) -> pa.Array:
+    """`text[start:end]` of each link; offsets are code points, so Python's own strings are the way to count them."""
+    return pa.array(_slices(links, pages), pa.string())
+
+
+def _slices(links: pa.Table, pages: pa.RecordBatch) -> Iterator[str]:
+    texts, at, text = pages["text"], -1, ""
+    for row, start, end in zip(*(links[name].to_pylist() for name in ("row", "start", "end")), strict=True):
+        if row != at:
+            at, text = row, texts[row].as_py()
+        yield text[start:end]
+
+
+def _write_parts(table: pa.Table, part_of: npt.NDArray[np.int64], parts: int, stream: BinaryIO) -> None:
+    """Writes a row group for each part, empty ones too; rows keep their order within a part."""
+    order = np.argsort(part_of, kind="stable")
+    borders = np.searchsorted(part_of[order], np.arange(parts + 1))
+    table = table.take(pa.array(order))
+    with pq.ParquetWriter(stream, table.schema, compression="zstd", write_statistics=False) as writer:
+        for start, end in zip(borders[:-1].tolist(), borders[1:].tolist(), strict=True):
+            writer.write_table(table.slice(start, end - start), row_group_size=max(1, end - start))

@@ -1,0 +1,361 @@
+"""The entity vocabulary: counts added up over all languages, put in order, and looked up.
+
+As mLUKE has it (Ri, Yamada, Tsuruoka, 2022; `build-multilingual-entity-vocab` of studio-ousia/luke): the targets of
+links, counted over all languages, kept where they are linked to in at least three, the most frequent 1.2 million.
+An entity's languages are those in which a page that counts links to it. Unlike LUKE's, ties have an order, (-count,
+QID), so ids are the same on every run. The size is that of the whole table, the special entities included, as in
+LUKE's: it is the number of rows of an embedding.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
+from typing import BinaryIO, Self, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from mlukit.corpus.entities.count_links import Tally, read_part
+from mlukit.schemas.arrow import VOCABULARY, VOCABULARY_ROWS
+from mlukit.schemas.manifest import Flow
+from mlukit.schemas.records import Entity, qid_name
+
+SPECIAL_ENTITIES = ("[PAD]", "[UNK]", "[MASK]", "[MASK2]")  # at ids 0 to 3
+UNKNOWN_ID = SPECIAL_ENTITIES.index("[UNK]")
+VOCABULARY_SIZE = 1_200_000
+MIN_LANGUAGES = 3
+ROW_GROUP_ROWS = 4096
+_BATCH_ROWS = 1024  # of each part that is merged
+_NAMED_ROWS = 4 * ROW_GROUP_ROWS  # at once
+
+TextsOf: TypeAlias = Callable[[str, Sequence[int]], Sequence[str | None]]  # (language, QIDs) -> a text each, or None
+
+_BY_LANGUAGE = pa.schema([("qid", pa.int64()), ("language", pa.int16()), ("count", pa.int64())])
+_COUNTS = VOCABULARY.field("counts")
+MERGED_ENTITIES = pa.schema([pa.field("qid", pa.int64(), nullable=False), VOCABULARY.field("count"), _COUNTS])
+_OF_FILES = MERGED_ENTITIES.append(pa.field("file", pa.int16()))
+_JSON = json.JSONEncoder(ensure_ascii=False)
+_ESCAPED = r'["\\\x00-\x1f]'
+_DISAMBIGUATION = r"(?:\((?:[^()]|\([^()]*\))*\)|（(?:[^（）]|（[^（）]*）)*）)$"
+
+
+class VocabularyError(ValueError):
+    """No entity passes, or a file is no entity vocabulary."""
+
+
+@dataclass(frozen=True, slots=True)
+class VocabularyOptions:
+    """Which entities come in; `min_languages` None: three, or all where fewer are built."""
+
+    size: int = VOCABULARY_SIZE  # special entities included
+    min_languages: int | None = None
+    min_count: int = 1  # over all languages
+
+    def languages_needed(self, languages: Sequence[str]) -> int:
+        """In how many languages an entity must be linked to; VocabularyError where none could pass."""
+        if self.size <= len(SPECIAL_ENTITIES):
+            raise VocabularyError(
+                f"--vocabulary-size is {self.size}: {len(SPECIAL_ENTITIES)} are special, so at least "
+                f"{len(SPECIAL_ENTITIES) + 1} are needed"
+            )
+        needed = min(MIN_LANGUAGES, len(languages)) if self.min_languages is None else self.min_languages
+        if not 1 <= needed <= len(languages):
+            raise VocabularyError(
+                f"--min-languages is {needed}, but {len(languages)} are built ({', '.join(sorted(languages))}): "
+                f"1 to {len(languages)} are possible"
+            )
+        return needed
+
+
+def merge_entities(
+    shards: Iterable[tuple[str, BinaryIO]], part: int, min_languages: int, min_count: int, merged: BinaryIO
+) -> tuple[Flow, Counter[str]]:
+    """Adds one part of the entity counts up over all shards of all languages.
+
+    Args:
+        shards: (language, counts written by `count_shard`); opened one by one, as they are asked for.
+        part: which hash part.
+        min_languages, min_count: which entities stay.
+        merged: written to, by (-count, QID): `MERGED_ENTITIES`.
+
+    Returns:
+        The flow of the part's entities, and how many of them there are by the number of their languages.
+    """
+    codes: dict[str, int] = {}
+    tally = Tally(_BY_LANGUAGE)
+    for language, stream in shards:
+        rows = read_part(stream, part)
+        code = pa.array(np.full(rows.num_rows, codes.setdefault(language, len(codes)), np.int16))
+        tally.add(pa.table([rows["qid"], code, rows["count"]], schema=_BY_LANGUAGE))
+    totals, languages = _by_entity(tally.total(), list(codes))
+    kept, flow = _kept(totals, languages, min_languages, min_count)
+    with pq.ParquetWriter(merged, MERGED_ENTITIES, compression="zstd", write_statistics=False) as writer:
+        writer.write_table(kept, row_group_size=ROW_GROUP_ROWS)
+    numbers, entities = np.unique(languages, return_counts=True)
+    spread = {
+        f"entities in {n} language{'s' * (n > 1)}": e for n, e in zip(numbers.tolist(), entities.tolist(), strict=True)
+    }
+    return flow, Counter(spread)
+
+
+def _by_entity(rows: pa.Table, languages: list[str]) -> tuple[pa.Table, npt.NDArray[np.int64]]:
+    """From a row for each (QID, language) to one for each QID, and its number of languages."""
+    names = pa.array(languages, pa.string()).take(rows["language"].combine_chunks())
+    rows = rows.set_column(1, "language", names).sort_by([("qid", "ascending"), ("language", "ascending")])
+    qids, counts = rows["qid"].to_numpy(), rows["count"].to_numpy()
+    starts = np.flatnonzero(np.diff(qids, prepend=-1))
+    offsets = pa.array(np.append(starts, len(qids)).astype(np.int32))
+    fields = list(_COUNTS.type.value_type)
+    pairs = pa.StructArray.from_arrays([rows["language"].combine_chunks(), pa.array(counts)], fields=fields)
+    by_language = pa.ListArray.from_arrays(offsets, pairs, type=_COUNTS.type)
+    totals = np.add.reduceat(counts, starts) if len(starts) else counts
+    return pa.table([pa.array(qids[starts]), pa.array(totals), by_language], schema=MERGED_ENTITIES), np.diff(offsets)
+
+
+def _kept(
+    entities: pa.Table, languages: npt.NDArray[np.int64], min_languages: int, min_count: int
+) -> tuple[pa.Table, Flow]:
+    few = languages < min_languages
+    rare = ~few & (entities["count"].to_numpy() < min_count)
+    kept = entities.filter(pa.array(~few & ~rare)).sort_by([("count", "descending"), ("qid", "ascending")])
+    reasons = {f"in fewer than {min_languages} languages": few, f"linked less than {min_count} times": rare}
+    skipped = Counter({reason: int(rows.sum()) for reason, rows in reasons.items() if rows.any()})
+    return kept, Flow(entered=entities.num_rows, out=kept.num_rows, skipped=skipped)
+
+
+def check_candidates(flow: Flow, spread: Mapping[str, int], min_languages: int, min_count: int) -> None:
+    """VocabularyError where no entity of any part stays: says how many there were and what to lower.
+
+    Args:
+        flow, spread: what `merge_entities` returned, added up over all parts.
+    """
+    if flow.out:
+        return
+    if not flow.entered:
+        raise VocabularyError("the entity vocabulary is empty: no link on the pages that count has an item")
+    found = ", ".join(f"{n:,} {name}" for name, n in sorted(spread.items(), key=lambda item: int(item[0].split()[2])))
+    options = [f"--min-languages (is {min_languages})"] * (min_languages > 1) + [f"--min-count (is {min_count})"] * (
+        min_count > 1
+    )
+    raise VocabularyError(
+        f"the entity vocabulary is empty: of {flow.entered:,} entities that links lead to ({found}) none passes; "
+        f"lower {' or '.join(options)}"
+    )
+
+
+def order_vocabulary(
+    parts: Sequence[BinaryIO],
+    *,
+    languages: Sequence[str],
+    size: int,
+    titles_of: TextsOf,
+    labels_of: TextsOf | None,
+    parquet: BinaryIO,
+    jsonl: BinaryIO,
+) -> Flow:
+    """Puts the entities of all parts in order, gives them their ids and writes them with titles and labels.
+
+    A label is Wikidata's where there is one, else the title without its disambiguation (see `labels_of_titles`).
+
+    Args:
+        parts: written by `merge_entities`, seekable; a batch of each is in memory.
+        languages: to look titles and labels up in.
+        size: the most rows to write, special entities included.
+        titles_of: title of an item's page in a language.
+        labels_of: Wikidata's labels; None where no source has them.
+        parquet, jsonl: written to; the JSON lines have an object by language for `counts`, `titles` and `labels`.
+    """
+    files = [pq.ParquetFile(part) for part in parts]
+    total = sum(file.metadata.num_rows for file in files)
+    kept = min(total, size - len(SPECIAL_ENTITIES))
+    special = [Entity(i, name, None, 0, (), (), ()) for i, name in enumerate(SPECIAL_ENTITIES)]
+    with pq.ParquetWriter(parquet, VOCABULARY, compression="zstd") as writer, ThreadPoolExecutor(1) as beside:
+        writing = beside.submit(_write_entities, VOCABULARY_ROWS.to_batch(special), writer, jsonl)
+        written = len(special)
+        for rows in _row_groups(_in_order(files), kept):
+            named = _with_names(rows, written, sorted(languages), titles_of, labels_of)
+            written += len(rows)
+            writing.result()  # one batch is written while the next is named
+            writing = beside.submit(_write_entities, named, writer, jsonl)
+        writing.result()
+    skipped = Counter({"beyond the vocabulary's size": total - kept} if total > kept else {})
+    return Flow(entered=total, out=kept, skipped=skipped)
+
+
+def _in_order(files: Sequence[pq.ParquetFile]) -> Iterator[pa.Table]:
+    """The rows of all files by (-count, QID), as the files themselves have theirs.
+
+    A file is read on when less than a batch of it is left, and rows are given up to the first end of what was read.
+    """
+    readers = {n: file.iter_batches(_BATCH_ROWS, use_threads=False) for n, file in enumerate(files)}
+    held, left = _OF_FILES.empty_table(), np.zeros(len(files), np.int64)
+    while readers or held.num_rows:
+        for n in [n for n in readers if left[n] < _BATCH_ROWS]:
+            if (batch := next(readers[n], None)) is None:
+                del readers[n]
+            else:
+                columns = [*batch.columns, pa.array(np.full(len(batch), n, np.int16))]
+                held = pa.concat_tables([held, pa.table(columns, _OF_FILES)])
+        held = held.sort_by([("count", "descending"), ("qid", "ascending")])
+        file_of, ends = held["file"].to_numpy(), np.full(len(files), -1)
+        ends[file_of] = np.arange(len(file_of))  # of the rows of a file the last one stays
+        ready = min((ends[n] + 1 for n in readers), default=len(file_of))
+        yield held.slice(0, ready).select(MERGED_ENTITIES.names)
+        held, left = held.slice(ready), np.bincount(file_of[ready:], minlength=len(files))
+
+
+def _row_groups(tables: Iterator[pa.Table], limit: int) -> Iterator[pa.Table]:
+    """The first `limit` rows, cut anew."""
+    rows = MERGED_ENTITIES.empty_table()
+    while limit:
+        size = min(limit, _NAMED_ROWS)
+        while rows.num_rows < size:
+            rows = pa.concat_tables([rows, next(tables)])
+        yield rows.slice(0, size).combine_chunks()
+        rows, limit = rows.slice(size), limit - size
+
+
+def _with_names(
+    rows: pa.Table, first_id: int, languages: Sequence[str], titles_of: TextsOf, labels_of: TextsOf | None
+) -> pa.RecordBatch:
+    """Rows of the vocabulary out of merged entities."""
+    qids = rows["qid"].to_pylist()
+    titles = pa.array(chain.from_iterable(titles_of(language, qids) for language in languages), pa.string())
+    labels = labels_of_titles(titles)
+    if labels_of:
+        known = (label or None for language in languages for label in labels_of(language, qids))
+        labels = pc.coalesce(pa.array(known, pa.string()), labels)
+    names = pc.binary_join_element_wise("Q", rows["qid"].combine_chunks().cast(pa.string()), "")
+    columns = {
+        "entity_id": np.arange(first_id, first_id + len(qids), dtype=np.int32),
+        "name": names,
+        "qid": names,
+        "count": rows["count"].combine_chunks(),
+        "counts": rows["counts"].combine_chunks(),
+        "titles": _by_language("titles", languages, titles, len(qids)),
+        "labels": _by_language("labels", languages, labels, len(qids)),
+    }
+    return pa.RecordBatch.from_pydict(columns, VOCABULARY)
+
+
+def _by_language(column: str, languages: Sequence[str], texts: pa.StringArray, entities: int) -> pa.ListArray:
+    """A list of (language, text) for each entity, out of the texts of all entities in one language after the other."""
+    kind = VOCABULARY.field(column).type
+    there = texts.is_valid().to_numpy(zero_copy_only=False).reshape(len(languages), entities)
+    of_entity, of_language = np.nonzero(there.T)
+    parts = [pa.array(languages, pa.string()).take(of_language), texts.take(of_language * entities + of_entity)]
+    pairs = pa.StructArray.from_arrays(parts, fields=list(kind.value_type))
+    offsets = np.append(0, np.cumsum(np.count_nonzero(there, axis=0)))
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pairs, type=kind)
+
+
+def labels_of_titles(titles: pa.StringArray) -> pa.StringArray:
+    """The titles without a disambiguation in parentheses at their end: "Mercury (planet)" -> "Mercury".
+
+    Wikidata's labels leave it out likewise (www.wikidata.org/wiki/Help:Label, "Disambiguation information"). A title
+    that is nothing else stays.
+    """
+    ends = pc.or_(pc.ends_with(titles, ")"), pc.ends_with(titles, "）"))
+    whole = titles.filter(ends)
+    cut = pc.utf8_rtrim_whitespace(pc.replace_substring_regex(whole, _DISAMBIGUATION, ""))
+    return pc.replace_with_mask(titles, pc.fill_null(ends, False), pc.if_else(pc.equal(cut, ""), whole, cut))
+
+
+def _write_entities(entities: pa.RecordBatch, writer: pq.ParquetWriter, jsonl: BinaryIO) -> None:
+    writer.write_batch(entities, row_group_size=ROW_GROUP_ROWS)
+    jsonl.write("".join(_json_lines(entities).to_pylist()).encode())
+
+
+def _json_lines(entities: pa.RecordBatch) -> pa.StringArray:
+    """An object for each entity, with objects by language for lists; as json.dumps writes it, but far faster."""
+    members = []
+    for name, column in zip(entities.schema.names, entities.columns, strict=True):
+        members += [f', "{name}": ', _json_objects(column) if pa.types.is_list(column.type) else _json_values(column)]
+    return _joined("{", members[0].removeprefix(", "), *members[1:], "}\n")
+
+
+def _json_objects(column: pa.ListArray) -> pa.StringArray:
+    """{"language": value, …} for each list of such pairs."""
+    languages, values = column.flatten().flatten()
+    pairs = _joined(_json_values(languages), ": ", _json_values(values))
+    offsets = np.append(0, np.cumsum(column.value_lengths().to_numpy()))
+    lists = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pairs)
+    return _joined("{", pc.binary_join(lists, ", "), "}")
+
+
+def _json_values(values: pa.Array) -> pa.StringArray:
+    if pa.types.is_integer(values.type):
+        return values.cast(pa.string())
+    escaped = pc.fill_null(pc.match_substring_regex(values, _ESCAPED), False)
+    escapes = pa.array(map(_JSON.encode, values.filter(escaped).to_pylist()), pa.string())
+    return pc.replace_with_mask(pc.fill_null(_joined('"', values, '"'), "null"), escaped, escapes)
+
+
+def _joined(*parts: pa.StringArray | str) -> pa.StringArray:
+    return pc.binary_join_element_wise(*parts, "")
+
+
+@dataclass(frozen=True, slots=True)
+class EntityVocabulary:
+    """Looks entity ids up by QID; some 15 MB for 1.2 million entities."""
+
+    size: int  # special entities included: ids are 0 to size - 1
+    fingerprint: str  # SHA-256 of the names in the order of ids, a newline after each
+    _qids: npt.NDArray[np.int64]  # ascending
+    _ids: npt.NDArray[np.int32]  # of these
+
+    @classmethod
+    def open(cls, parquet: BinaryIO) -> Self:
+        """Reads a vocabulary that `order_vocabulary` wrote; VocabularyError where the file is something else."""
+        try:
+            with pq.ParquetFile(parquet) as file:
+                return cls._read(file)
+        except (pa.ArrowException, KeyError, OSError) as error:
+            raise VocabularyError(f"not an entity vocabulary: {error}") from error
+
+    @classmethod
+    def _read(cls, file: pq.ParquetFile) -> Self:
+        digest, rows = hashlib.sha256(), 0
+        qids = np.empty(file.metadata.num_rows, np.int64)
+        for batch in file.iter_batches(ROW_GROUP_ROWS, columns=["entity_id", "name"], use_threads=False):
+            if not np.array_equal(batch["entity_id"].to_numpy(), np.arange(rows, rows + len(batch))):
+                raise VocabularyError("an entity vocabulary has its rows in the order of their entity_id, from 0")
+            names = batch["name"].to_pylist()
+            digest.update("".join(f"{name}\n" for name in names).encode())
+            qids[rows : rows + len(batch)] = _qids_of(names, rows)
+            rows += len(batch)
+        if rows < len(SPECIAL_ENTITIES):
+            raise VocabularyError(f"an entity vocabulary begins with {SPECIAL_ENTITIES}, this one has {rows} rows")
+        return cls(rows, digest.hexdigest(), *_by_qid(qids[len(SPECIAL_ENTITIES) :]))
+
+    def ids_of(self, qids: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+        """The entity ids of QIDs; -1 for those that are not in the vocabulary."""
+        wanted = np.asarray(qids, np.int64)
+        if not len(self._qids):
+            return np.full(len(wanted), -1, np.int32)
+        at = np.minimum(np.searchsorted(self._qids, wanted), len(self._qids) - 1)
+        return np.where(self._qids[at] == wanted, self._ids[at], np.int32(-1))
+
+
+def _qids_of(names: list[str], first_id: int) -> npt.NDArray[np.int64]:
+    """The numbers in the names of entities; 0 for the special ones."""
+    special = SPECIAL_ENTITIES[first_id:]
+    if tuple(found := names[: len(special)]) != special:
+        raise VocabularyError(f"an entity vocabulary begins with {SPECIAL_ENTITIES}, this one with {found}")
+    numbers = pc.cast(pc.utf8_slice_codeunits(pa.array(names[len(special) :], pa.string()), 1), pa.int64())
+    return np.concatenate([np.zeros(len(special), np.int64), numbers.to_numpy()])
+
+
+def _by_qid(qids: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    order = np.argsort(qids)
+    qids = qids[order]
+    if (twice := np.flatnonzero(np.diff(qids) == 0)).size:
+        raise VocabularyError(f"{qid_name(qids[twice[0]])} stands in the entity vocabulary twice")
+    return qids, (order + len(SPECIAL_ENTITIES)).astype(np.int32)

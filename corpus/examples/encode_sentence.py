@@ -1,0 +1,152 @@
+"""Sentences of an article with their piece ids and mentions, each short enough for an example."""
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import NamedTuple, TypeAlias
+
+from mlukit.corpus.examples.options import ExampleOptions
+from mlukit.corpus.examples.sentences import trimmed_spans
+from mlukit.corpus.examples.tokenizer import Tokenizer
+from mlukit.schemas.manifest import Flow
+
+EntityMention: TypeAlias = tuple[int, int, int]  # start, end: in the text or in pieces of a sentence; entity id
+
+FILL = 0.9  # of the possible length, aimed at where a long sentence is cut: leaves room to look for a word's start
+
+
+class SentenceRange(NamedTuple):
+    """A sentence before it is encoded; the mentions lie within it."""
+
+    start: int
+    end: int
+    mentions: list[EntityMention]
+
+
+class Sentence(NamedTuple):
+    """A sentence as it goes into an example."""
+
+    start: int  # in the article's text
+    end: int
+    ids: list[int]
+    mentions: list[EntityMention]  # in pieces, counted from the sentence's first
+
+
+@dataclass(frozen=True, slots=True)
+class Flows:
+    """Where sentences and mentions went."""
+
+    sentences: Flow = field(default_factory=Flow)
+    mentions: Flow = field(default_factory=Flow)
+
+    def skip(self, reason: str, sentences: int = 1, mentions: int = 0) -> None:
+        """Counts sentences that are left out, and the mentions in them."""
+        self.sentences.skipped[reason] += sentences
+        if mentions:
+            self.mentions.skipped[f"sentence left out: {reason}"] += mentions
+
+
+def with_mentions(sentences: Sequence[tuple[int, int]], mentions: list[EntityMention]) -> list[SentenceRange]:
+    """The sentences with the mentions that lie in them; both are ascending, and each mention lies in a sentence."""
+    starts = [start for start, _, _ in mentions]
+    borders = pairwise((0, *(bisect_left(starts, end) for _, end in sentences)))
+    return [
+        SentenceRange(start, end, mentions[first:last])
+        for (start, end), (first, last) in zip(sentences, borders, strict=True)
+    ]
+
+
+def encode_sentences(
+    text: str, ranges: Sequence[SentenceRange], tokenizer: Tokenizer, options: ExampleOptions, flows: Flows
+) -> list[Sentence]:
+    """Encodes sentences, ascending; mentions that are too long leave no trace, sentences that are too long are cut."""
+    done: list[Sentence] = []
+    while ranges:
+        encoded = tokenizer.encode_segments([text[start:end] for start, end, _ in ranges], list(map(_cuts, ranges)))
+        again: list[SentenceRange] = []
+        for sentence, segments in zip(ranges, encoded, strict=True):
+            if sentence.mentions and (unfit := _unfit_mentions(segments, options, flows)):
+                kept = [mention for i, mention in enumerate(sentence.mentions) if i not in unfit]
+                again.append(sentence._replace(mentions=kept))
+            elif len((joined := _joined(sentence, segments)).ids) <= options.max_pieces:
+                done.append(joined)
+            else:
+                again += _cut_or_skip(text, sentence, len(joined.ids), tokenizer, options, flows)
+        ranges = again
+    done.sort()
+    return done
+
+
+def _cuts(sentence: SentenceRange) -> list[int]:
+    """Where each mention starts and ends, counted from the sentence's start."""
+    origin, _, mentions = sentence
+    return [place - origin for start, end, _ in mentions for place in (start, end)]
+
+
+def _unfit_mentions(segments: Sequence[list[int]], options: ExampleOptions, flows: Flows) -> list[int]:
+    """Which mentions have too many pieces or none; these are counted."""
+    unfit = [i for i, ids in enumerate(segments[1::2]) if not 0 < len(ids) <= options.max_mention_tokens]
+    for i in unfit:
+        over = bool(segments[2 * i + 1])
+        flows.mentions.skipped[f"over {options.max_mention_tokens} pieces" if over else "no pieces"] += 1
+    return unfit
+
+
+def _cut_or_skip(
+    text: str, sentence: SentenceRange, pieces: int, tokenizer: Tokenizer, options: ExampleOptions, flows: Flows
+) -> list[SentenceRange]:
+    parts = _cut(text, sentence, pieces, tokenizer, options)
+    if len(parts) > 1:
+        flows.sentences.entered += len(parts) - 1
+        return parts
+    flows.skip(f"over {options.max_pieces} pieces, nowhere to cut", mentions=len(sentence.mentions))
+    return []
+
+
+def _joined(sentence: SentenceRange, segments: list[list[int]]) -> Sentence:
+    start, end, places = sentence
+    if not places:
+        return Sentence(start, end, segments[0], places)
+    ids: list[int] = []
+    mentions = []
+    for (_, _, entity_id), words, anchor in zip(places, segments[::2], segments[1::2], strict=False):
+        ids += words
+        first = len(ids)
+        ids += anchor
+        mentions.append((first, len(ids), entity_id))
+    ids += segments[-1]  # the words after the last mention
+    return Sentence(start, end, ids, mentions)
+
+
+def _cut(
+    text: str, sentence: SentenceRange, pieces: int, tokenizer: Tokenizer, options: ExampleOptions
+) -> list[SentenceRange]:
+    """The sentence in parts of about equal length, so that none is left too short to keep."""
+    start, end, mentions = sentence
+    cuts = _cuts(sentence)
+    borders = _outside_mentions(tokenizer.piece_borders(text[start:end], cuts), cuts)
+    number = math.ceil(pieces / max(1, int(options.max_pieces * FILL)))
+    places = sorted({start + place for place in _spread(borders, number)})
+    return with_mentions(trimmed_spans(text, (start, *places, end)), mentions)
+
+
+def _outside_mentions(borders: Sequence[tuple[int, bool]], cuts: Sequence[int]) -> list[tuple[int, bool]]:
+    """Those borders that do not lie within a mention; `cuts` holds where each mention starts and ends."""
+    outside = []
+    for border in borders:
+        before = bisect_right(cuts, border[0])
+        if before % 2 == 0 or cuts[before - 1] == border[0]:
+            outside.append(border)
+    return outside
+
+
+def _spread(borders: Sequence[tuple[int, bool]], number: int) -> Iterator[int]:
+    """Places for `number` equal parts; near each, where a word starts if one does within a quarter of a part."""
+    step = len(borders) / number
+    reach = int(step / 4)
+    for i in range(1, number if borders else 0):
+        ideal = int(i * step)
+        near = sorted(range(max(0, ideal - reach), min(len(borders), ideal + reach + 1)), key=lambda j: abs(j - ideal))
+        yield borders[next((j for j in near if borders[j][1]), ideal)][0]

@@ -1,0 +1,250 @@
+"""SentencePiece pieces in the ids of Hugging Face's XLM-R tokenizer, cut at the borders of mentions.
+
+SentencePiece normalises a text (for XLM-R: NFKC, whitespace to one `▁` each, one `▁` before the first word), then
+finds the pieces. Both steps are done here one after the other: a sentence is normalised whole, the normalised text is
+cut where mentions begin and end, and each segment is split into pieces by itself, with nothing added or taken away.
+So the segments' pieces joined are SentencePiece's normalised text of the sentence, whatever the script, and a `▁`
+stands only where that text has it. Two rules settle where a cut falls:
+
+- a `▁` belongs to the segment after it;
+- a character that normalisation makes of several (e + U+0301) belongs to the segment in which the first of them lies.
+
+Each word of a segment is split by itself, as Hugging Face's tokenizers do it. No piece reaches over a `▁`, so this
+is SentencePiece's own split but for ties: "...." is ". ..." or "... .", and SentencePiece takes the one or the other by
+how the sums of all that stands before happen to be rounded (one sentence in 5,000 of English).
+"""
+
+import hashlib
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain, islice, pairwise
+from typing import Self
+
+import sentencepiece
+
+from mlukit.corpus.examples.piece_cache import PieceCache
+
+BOS_ID, PAD_ID, EOS_ID, UNK_ID = range(4)  # <s>, <pad>, </s>, <unk>: fairseq's order, which XLM-R was trained in
+SPECIAL_PIECES = ("<s>", "<pad>", "</s>", "<unk>")
+MASK_PIECE = "<mask>"  # has the last id
+WORD_START = "▁"
+_FIRST_PIECES = ["<unk>", "<s>", "</s>"]  # at ids 0 to 2 of an XLM-R model file
+
+# sentencepiece_model.proto: ModelProto.pieces = 1, .normalizer_spec = 3; SentencePiece.piece = 1, .score = 2, .type = 3
+_PIECE_TAG = 0x0A
+_UNKNOWN, _CONTROL, _USER_DEFINED, _BYTE = 2, 3, 4, 6
+_WORD = re.compile(f"{WORD_START}?[^{WORD_START}]+|{WORD_START}")
+_UNSUITABLE = {_USER_DEFINED: "a user-defined symbol", _BYTE: "a byte piece (byte_fallback)"}
+_NMT_NFKC = b"\x0a\x08nmt_nfkc"  # NormalizerSpec.name = 1
+# a second normalizer_spec, which protobuf merges into the first: precompiled_charsmap "", add_dummy_prefix and
+# remove_extra_whitespaces false
+_NORMALISE_NOTHING = bytes([0x1A, 6, 0x12, 0, 0x18, 0, 0x20, 0])
+
+
+class TokenizerError(ValueError):
+    """Bytes are no SentencePiece model, or one whose ids are not laid out as XLM-R's."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizerIdentity:
+    """What tells a model from others."""
+
+    size: int  # of the vocabulary, special pieces and <mask> included
+    fingerprint: str  # SHA-256 of the model file
+
+
+def identify(model: bytes) -> TokenizerIdentity:
+    """Looks at a model file; TokenizerError where `Tokenizer.load` would raise it."""
+    added = len(SPECIAL_PIECES) - len(_FIRST_PIECES) + len((MASK_PIECE,))
+    return TokenizerIdentity(_check_layout(model) + added, hashlib.sha256(model).hexdigest())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tokenizer:
+    """Turns text into piece ids."""
+
+    size: int  # of the vocabulary, special pieces and <mask> included: ids are 0 to size - 1
+    fingerprint: str  # SHA-256 of the model file
+    _prefix: str  # what normalising puts before a text that stays as it is
+    _normalizer: sentencepiece.SentencePieceNormalizer
+    _processor: sentencepiece.SentencePieceProcessor  # takes normalised text; its ids are those written
+    words: PieceCache | None  # as `_encode_words` encodes them; None where words cannot be split alone
+
+    @classmethod
+    def load(cls, model: bytes, *, checked: bool = False) -> Self:
+        """Reads a model file.
+
+        Args:
+            model: a SentencePiece unigram or BPE model with <unk>, <s>, </s> at ids 0, 1, 2.
+            checked: it was loaded before, and is what is asked for; the check takes as long as the loading.
+
+        Raises:
+            TokenizerError: it is something else, or has user-defined symbols or byte pieces.
+        """
+        if not checked:
+            _check_layout(model)
+        processor = sentencepiece.SentencePieceProcessor(model_proto=_in_written_order(model))
+        normalizer = sentencepiece.SentencePieceNormalizer(model_proto=model)
+        prefix = normalizer.normalize("x").removesuffix("x")
+        words = None
+        if _splits_words(model, normalizer, processor):
+            words = PieceCache(partial(_encode_words, normalizer, processor))
+        return cls(len(processor) + 1, hashlib.sha256(model).hexdigest(), prefix, normalizer, processor, words)
+
+    @property
+    def mask_id(self) -> int:
+        """The id of <mask>."""
+        return self.size - 1
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """The pieces of ids: "▁dog", "s", "<s>", "<mask>"; IndexError for an id out of range."""
+        return [MASK_PIECE if i == self.mask_id else self._processor.id_to_piece(i) for i in ids]
+
+    def normalize(self, text: str) -> str:
+        """SentencePiece's normalised text, whitespace as `▁`: what pieces join to, unknown ones aside."""
+        normalised: str = self._normalizer.normalize(text)
+        return normalised
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids of each text, without <s> and </s>: SentencePiece's own, for the text as a whole."""
+        return self._encode_normalised(self._normalizer.normalize(list(texts)))
+
+    def encode_segments(self, texts: Sequence[str], cuts: Sequence[Sequence[int]]) -> list[list[list[int]]]:
+        """The ids of each text's segments.
+
+        Args:
+            texts: a sentence each.
+            cuts: for each text where it is cut, code points in ascending order; may be empty, may repeat.
+
+        Returns:
+            For each text the ids of its segments, one more than it has cuts; a segment may have none.
+        """
+        segments: list[str] = []
+        for text, text_cuts, normalised in zip(texts, cuts, self._normalizer.normalize(list(texts)), strict=True):
+            if text_cuts:
+                segments += _cut(normalised, self._places(text, normalised, text_cuts))
+            else:
+                segments.append(normalised)
+        ids = iter(self._encode_by_words(segments) if self.words else self._encode_normalised(segments))
+        return [list(islice(ids, len(text_cuts) + 1)) for text_cuts in cuts]
+
+    def _encode_by_words(self, segments: Sequence[str]) -> list[list[int]]:
+        words = [_WORD.findall(segment) for segment in segments]
+        different = list(dict.fromkeys(chain.from_iterable(words)))
+        ids = dict(zip(different, self._encode_normalised(different), strict=True))
+        return [list(chain.from_iterable(map(ids.__getitem__, of_segment))) for of_segment in words]
+
+    def _places(self, text: str, normalised: str, cuts: Sequence[int]) -> list[int]:
+        """Where in the normalised text the cuts of the text fall."""
+        if normalised == self._prefix + text.replace(" ", WORD_START):  # character by character: no need of offsets
+            shift = len(self._prefix)
+            return [cut and cut + shift for cut in cuts]
+        _, offsets = self._normalizer.normalize(text, with_offsets=True)
+        return [bisect_left(offsets, cut) for cut in cuts]
+
+    def _encode_normalised(self, texts: list[str]) -> list[list[int]]:
+        ids: list[list[int]] = self._processor.encode(texts, num_threads=1)
+        return ids
+
+    def piece_borders(self, text: str, cuts: Sequence[int]) -> list[tuple[int, bool]]:
+        """Where a text could be cut between two of its pieces.
+
+        Args:
+            text, cuts: as `encode_segments` takes them.
+
+        Returns:
+            (place in the text, whether a word starts there), one for each border at which normalising the two sides
+            by themselves gives the same as normalising the whole; in ascending order, the text's ends left out.
+        """
+        normalised, offsets = self._normalizer.normalize(text, with_offsets=True)
+        segments = _cut(normalised, self._places(text, normalised, cuts))
+        borders, at = [], 0
+        for pieces in self._processor.encode(segments, return_type=str, num_threads=1):
+            for piece in pieces:
+                if at and offsets[at] > offsets[at - 1] and normalised[at - 1] != WORD_START:
+                    borders.append((offsets[at], normalised[at] == WORD_START))
+                at += len(piece)
+        return borders
+
+
+def _cut(normalised: str, places: Sequence[int]) -> list[str]:
+    """The segments between the places; a `▁` before one of them belongs to the segment after it."""
+    cuts = [place - 1 if normalised[place - 1 : place] == WORD_START else place for place in places]
+    return [normalised[start:end] for start, end in pairwise((0, *cuts, len(normalised)))]
+
+
+def _splits_words(
+    model: bytes,
+    normalizer: sentencepiece.SentencePieceNormalizer,
+    processor: sentencepiece.SentencePieceProcessor,
+) -> bool:
+    """Whether words can be normalised and split by themselves: the rules are SentencePiece's nmt_nfkc, none of which
+    reaches over a space, runs of spaces become one `▁` each, and no piece has a `▁` within it."""
+    if _NMT_NFKC not in model or normalizer.normalize(" x  ﬁ ") != "▁x▁fi":
+        return False
+    return all(processor.id_to_piece(i).find(WORD_START, 1) < 0 for i in range(len(processor)))
+
+
+def _encode_words(
+    normalizer: sentencepiece.SentencePieceNormalizer,
+    processor: sentencepiece.SentencePieceProcessor,
+    words: list[str],
+) -> list[list[int]]:
+    """The ids of words as they are written; one with a space before it goes on a word that was cut."""
+    normalised = normalizer.normalize(words)
+    bare = [text[1:] if word[0] == " " else text for word, text in zip(words, normalised, strict=True)]
+    ids: list[list[int]] = processor.encode(bare, num_threads=1)
+    return ids
+
+
+def _check_layout(model: bytes) -> int:
+    """The number of the model's pieces; TokenizerError for one that cannot be used."""
+    if not model:
+        raise TokenizerError("the SentencePiece model is empty")
+    try:
+        as_is = sentencepiece.SentencePieceProcessor(model_proto=model)
+    except (RuntimeError, OSError, ValueError) as error:
+        raise TokenizerError(f"not a SentencePiece model ({len(model)} bytes): {error}") from error
+    first = [as_is.id_to_piece(i) for i in range(min(3, len(as_is)))]
+    if first != _FIRST_PIECES or not as_is.is_unknown(0):
+        raise TokenizerError(f"the model's first pieces are {first}; XLM-R's layout has {_FIRST_PIECES} at ids 0, 1, 2")
+    for number, piece in enumerate(_piece_messages(model)):
+        if piece[-2] == 0x18 and piece[-1] in _UNSUITABLE:
+            raise TokenizerError(
+                f"piece {number} of the model, {as_is.id_to_piece(number)!r}, is {_UNSUITABLE[piece[-1]]}; "
+                f"XLM-R's layout has none"
+            )
+    return len(as_is)
+
+
+def _piece_messages(model: bytes) -> Iterator[bytes]:
+    """The serialised pieces: they stand first in a model file, in the order of their ids."""
+    at = 0
+    while at < len(model) and model[at] == _PIECE_TAG:
+        length, shift, at = 0, 0, at + 1
+        while True:
+            byte, at = model[at], at + 1
+            length |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        yield model[at : at + length]
+        at += length
+
+
+def _in_written_order(model: bytes) -> bytes:
+    """The model with its pieces in the order of the ids that are written, and a normaliser that changes nothing."""
+    kinds = [_CONTROL, _CONTROL, _CONTROL, _UNKNOWN]
+    special = b"".join(map(_piece_message, SPECIAL_PIECES, kinds))
+    pieces = _piece_messages(model)
+    skipped = sum(2 + len(next(pieces)) for _ in _FIRST_PIECES)  # each is short: a tag, a byte of length
+    return special + model[skipped:] + _NORMALISE_NOTHING
+
+
+def _piece_message(piece: str, kind: int) -> bytes:
+    text = piece.encode()
+    body = bytes([0x0A, len(text)]) + text + bytes([0x15, 0, 0, 0, 0, 0x18, kind])
+    return bytes([_PIECE_TAG, len(body)]) + body

@@ -1,0 +1,6 @@
+"""What is known of one language's Wikipedia, and the tables that say it.
+
+Here: `{code}.json` (made from siteinfo), `{code}.toml` (written by hand), `wikitext/{code}.toml` (templates and
+typography), `sentences.toml` (abbreviations), and what reads them. docs/languages.md tells how to add a language.
+Not here: rules that hold for every language, which stand where they are applied.
+"""

@@ -1,0 +1,180 @@
+"""Reading the tables in `corpus/languages/`: `{code}.json` made from siteinfo, `{code}.toml` written by hand."""
+
+import difflib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from mlukit.corpus.languages.fold_name import fold_name
+from mlukit.corpus.languages.kind_rules import read_kind_rules
+from mlukit.corpus.languages.language import Language
+from mlukit.corpus.languages.wiki_names import wiki_of
+
+_TABLES = files("mlukit.corpus.languages")
+_CAPITALS: dict[str, dict[str, str]] = {  # MediaWiki 1.39, includes/languages/Language{Tr,Az,Kaa}.php: ucfirst
+    "tr": {"i": "İ", "ı": "I"},
+    "az": {"i": "İ"},
+    "kaa": {"i": "İ"},
+}
+_CASE_SENSITIVE = {"jbo"}  # $wgCapitalLinks is off: Pywikibot, families/wikipedia_family.py
+
+
+@cache
+def language_codes() -> tuple[str, ...]:
+    """The codes that have a table, sorted."""
+    names = {entry.name for entry in _TABLES.iterdir()}
+    written = (name.removesuffix(".toml") for name in names if name.endswith(".toml"))
+    return tuple(sorted(code for code in written if f"{code}.json" in names))
+
+
+@cache
+def wikipedia_codes() -> frozenset[str]:
+    """The code of every Wikipedia, with a table or without, as siteinfo's interwiki map has them."""
+    return frozenset(_shared("interwiki.json")["wikipedias"].values()) | frozenset(language_codes())
+
+
+@cache
+def load_language(code: str) -> Language:
+    """The language whose table is `{code}.json`.
+
+    Raises ValueError for a code without a table, naming the nearest one that has one.
+    """
+    if code not in language_codes():
+        raise ValueError(f"no language table for {code!r}{_nearest(code, language_codes())}")
+    return _build(json.loads(_read(f"{code}.json")), tomllib.loads(_read(f"{code}.toml")))
+
+
+def any_language(code: str) -> Language:
+    """The language of any Wikipedia: its table where there is one, else the generic one.
+
+    Raises ValueError for a code that is no Wikipedia's.
+    """
+    return load_language(code) if code in language_codes() else _generic(code)
+
+
+def generic_language(code: str, header_namespaces: Mapping[int, str] | None = None) -> Language:
+    """A Wikipedia without a table: what MediaWiki ships for its language, and the names in its dump's header.
+
+    It has no aliases of the wiki's own, and of the rules for kinds of pages only those for disambiguation pages and
+    years. Raises ValueError for a code that is no Wikipedia's, naming the nearest one.
+    """
+    if code not in wikipedia_codes():
+        raise ValueError(f"no Wikipedia has the code {code!r}{_nearest(code, sorted(wikipedia_codes()))}")
+    language = _build(_made_for(code), _written_for(code))
+    if not header_namespaces:
+        return language
+    named = replace(language, namespace_names={**language.namespace_names, **header_namespaces})
+    return with_namespaces(named, header_namespaces)
+
+
+def with_namespaces(language: Language, names: Mapping[int, str]) -> Language:
+    """`language` with names of a dump header added; a known name keeps its number: headers may be another wiki's."""
+    added = {fold_name(name): number for number, name in names.items() if name and number}
+    numbers = {number: name for number, name in names.items() if number not in language.namespace_names}
+    if added.keys() <= language.namespaces.keys() and not numbers:
+        return language
+    return replace(
+        language,
+        namespaces={**added, **language.namespaces},
+        namespace_names={**numbers, **language.namespace_names},
+    )
+
+
+@cache
+def _generic(code: str) -> Language:
+    return generic_language(code)
+
+
+def _made_for(code: str) -> dict[str, Any]:
+    """What a `{code}.json` would say of a Wikipedia without one."""
+    english = _shared("en.json")
+    shipped = _shared("messages.json")["languages"][code]
+    namespaces = {}
+    for number, row in english["namespaces"].items():
+        if int(number) < 16:
+            local, *aliases = shipped["namespaces"].get(number, [row["canonical"]])
+            old = [name for name in row["aliases"] if name in ("Image", "Image talk")]
+            namespaces[number] = {"name": local, "canonical": row["canonical"], "aliases": aliases + old}
+    return {
+        **shipped,
+        "code": code,
+        "wiki": wiki_of(code),
+        "case": "case-sensitive" if code in _CASE_SENSITIVE else "first-letter",
+        "namespaces": namespaces,
+        "local_interwiki": [code],
+        "behaviour_switches": english["behaviour_switches"],
+    }
+
+
+def _written_for(code: str) -> dict[str, Any]:
+    """What a `{code}.toml` would say. Years have three digits at least: on some wikis "12" is about the number."""
+    known = _shared("disambiguation.toml").get(code, {})
+    templates = ["Disambig", "Disambiguation", *known.get("templates", ())]
+    titles = ["disambiguation", *known.get("titles", ())]
+    return {
+        "disambiguation": {"templates": templates, "titles": titles},
+        "date": {"titles": ["(?=...){year}"]},
+        "variants": _shared("variants.toml").get(code, {}),
+    }
+
+
+def _build(made: Mapping[str, Any], written: Mapping[str, Any]) -> Language:
+    interwiki, sidebar_prefixes = _interwiki()
+    names = {int(number): row["name"] for number, row in made["namespaces"].items()}
+    return Language(
+        code=made["code"],
+        wiki=made["wiki"],
+        namespaces=_namespace_numbers(made["namespaces"]),
+        interwiki=interwiki,
+        redirect_words=tuple(made["redirect_words"]),
+        link_trail=made["link_trail"],
+        link_prefix=made["link_prefix"],
+        variants=tuple(written.get("variants", {})),
+        variant_fallbacks={name: tuple(tried) for name, tried in written.get("variants", {}).items()},
+        namespace_names=names | {0: ""},
+        sidebar_prefixes=sidebar_prefixes,
+        local_interwiki=frozenset(map(fold_name, made["local_interwiki"])),
+        capitalised=made["case"] == "first-letter",
+        behaviour_switches=frozenset(made["behaviour_switches"]),
+        uppercase=_CAPITALS.get(made["code"], {}),
+        spaced_punctuation=written.get("typography", {}).get("space_before", ""),
+        kinds=read_kind_rules(written),
+    )
+
+
+def _namespace_numbers(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    """Every name -> number. As in MediaWiki's Language::getNsIndex the English names win, then the local ones."""
+    numbers: dict[str, int] = {}
+    for kind in ("aliases", "name", "canonical"):
+        for number, row in rows.items():
+            names = row[kind] if kind == "aliases" else [row[kind]]
+            numbers.update((fold_name(name), int(number)) for name in names)
+    return numbers
+
+
+@cache
+def _interwiki() -> tuple[dict[str, str | None], frozenset[str]]:
+    """The prefixes that all languages share, and those of them that stand for a language; one object for all."""
+    table = _shared("interwiki.json")
+    prefixes: dict[str, str | None] = dict.fromkeys(map(fold_name, table["other_wikis"]))
+    return prefixes | table["wikipedias"], frozenset(table["languages"])
+
+
+@cache
+def _shared(name: str) -> dict[str, Any]:
+    parsed: dict[str, Any] = (json if name.endswith(".json") else tomllib).loads(_read(name))
+    return parsed
+
+
+def _read(name: str) -> str:
+    return (_TABLES / name).read_text(encoding="utf-8")
+
+
+def _nearest(code: str, valid: tuple[str, ...] | list[str]) -> str:
+    base = code.lower().replace("_", "-").partition("-")[0]
+    near = [base] if base in valid else difflib.get_close_matches(code.lower(), valid, n=1, cutoff=0.3)
+    return f"; the nearest is {near[0]!r}" if near else f"; there are: {', '.join(valid)}"

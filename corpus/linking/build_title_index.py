@@ -1,0 +1,261 @@
+"""Builds the title index of one wiki, in memory that does not grow with it.
+
+Three joins, each a part at a time: what tables say of a page comes to it by its id; pages and titles of other sources
+come together by the title's hash; redirects come to the titles they lead to. The rows between lie in temporary files in
+the index's folder.
+"""
+
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from mlukit.corpus.dumps.mediawiki_tables import DisambiguationPage, LangLink, PageItem, RedirectRow
+from mlukit.corpus.linking.follow_redirects import NOWHERE, follow_redirects
+from mlukit.corpus.linking.hash_partitions import PARTS, PartitionedRows, scratch_folder
+from mlukit.corpus.linking.join_titles import TitleJoin, part_of_hashes, title_items
+from mlukit.corpus.linking.title_index import (
+    BROKEN,
+    DISAMBIGUATION,
+    IN_DUMP,
+    INTERLANGUAGE,
+    LOOP,
+    REDIRECT,
+    HashTitles,
+    hash_titles,
+)
+from mlukit.corpus.linking.title_index_writer import TitleIndexWriter
+from mlukit.schemas.records import PageTitle
+
+COUNTS = {
+    "titles": "rows of the index",
+    "articles": "pages of the dump that are no redirects",
+    "redirects": "redirects of the dump",
+    "sitelink_only": "titles that only a source of items knows",
+    "duplicate_titles": "pages left out: the dump has another of the same title",
+    "disambiguations": "pages that page_props calls so",
+    "items": "titles with an item of their own",
+    "items from …": "those of them whose item comes from this source",
+    "items_of_several_titles": "titles whose item an article, or a title before them, has too",
+    "redirect_loops": "redirects that come back to where they were",
+    "redirects_broken": "redirects that lead to a page that does not exist",
+    "redirects_elsewhere": "rows of redirect.sql that lead to another namespace or wiki",
+    "interlanguage": "interlanguage links of articles without an item, kept for corpus.carry_items",
+    "unknown_page …": "rows of this table whose page is not in the dump",
+    "qid_out_of_range": "rows whose item is not in Q1 to Q4294967295",
+    "not_unicode": "rows whose title has a lone surrogate",
+}
+PAGE_PROPS = "page_props"
+ROW_LINKS = pa.schema([pa.field("row", pa.uint32()), pa.field("language", pa.string()), pa.field("title", pa.string())])
+_REDIRECTS = pa.schema([pa.field("row", pa.uint32()), pa.field("target", pa.binary())])
+_ITEMS = pa.schema([pa.field("qid", pa.uint32()), pa.field("standing", pa.uint8()), pa.field("row", pa.uint32())])
+_ORDER = [(n, "ascending") for n in ("hash", "title", "source", "redirect", "page_id", "qid")]
+_CHUNK_ROWS = 1 << 20
+
+
+def build_title_index(
+    directory: Path,
+    pages: Iterable[PageTitle] = (),
+    *,
+    items_by_page: Iterable[PageItem | DisambiguationPage] = (),
+    items_by_title: Mapping[str, Iterable[pa.RecordBatch]] | None = None,
+    redirects: Iterable[RedirectRow] = (),
+    langlinks: Iterable[LangLink] = (),
+    hash_titles: HashTitles = hash_titles,
+) -> dict[str, int]:
+    """Writes an index; the same bytes for the same input in the same order.
+
+    Of two pages with one title an article is kept rather than a redirect, then the smaller page id.
+
+    Args:
+        directory: for the index alone. It is one when its header is written, last.
+        pages: articles and redirects of the main namespace, in any order.
+        items_by_page: page_props; preferred to all other items.
+        items_by_title: source -> titles of this wiki's main namespace and their items, as
+            corpus.title_rows.TitleJoin.add_titles takes them; sources in order of preference.
+        redirects: they override what the dump says of the same page, and complete it.
+        langlinks: kept with the pages' own interlanguage links for `corpus.linking.interlanguage_items`.
+        hash_titles: another hash function, for tests.
+
+    Returns:
+        What COUNTS explains; a count of 0 may be missing.
+    """
+    counts: Counter[str] = Counter()
+    sources = items_by_title or {}
+    with scratch_folder(directory / "parts") as folder, ExitStack() as stack:
+        rows = TitleJoin(folder, stack, hash_titles, counts)
+        rows.add_pages(pages)
+        rows.add_items(items_by_page)
+        rows.add_redirects(redirects)
+        rows.add_links(langlinks)
+        for source, titles in enumerate(sources.values(), start=1):
+            rows.add_titles(source, titles)
+        rows.join_pages()
+        writer = TitleIndexWriter(directory, rows.heap_bytes)
+        stack.callback(writer.close)
+        _IndexBuild(folder, stack, writer, counts).build(rows, [PAGE_PROPS, *sources])
+        counts = +counts
+        writer.finish(counts)
+    return dict(counts)
+
+
+def write_layer(directory: Path, name: str, items: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Writes a layer of an index, anew if there was one: items of titles that have none otherwise.
+
+    Args:
+        directory: of the index.
+        name: among corpus.title_index.LAYERS.
+        items: (title, QID).
+
+    Returns:
+        As `build_title_index`.
+    """
+    with scratch_folder(directory / f"{name}.part") as folder:
+        counts = build_title_index(folder / name, items_by_title={name: title_items(items)})
+        shutil.rmtree(directory / name, ignore_errors=True)
+        (folder / name).rename(directory / name)
+    return counts
+
+
+class _IndexBuild:
+    """From rows by title to the files of the index."""
+
+    def __init__(self, folder: Path, stack: ExitStack, writer: TitleIndexWriter, counts: Counter[str]) -> None:
+        self._writer, self._counts = writer, counts
+        self._redirects = stack.enter_context(PartitionedRows(folder / "row_redirects", _REDIRECTS))
+        self._items = stack.enter_context(PartitionedRows(folder / "row_items", _ITEMS))
+
+    def build(self, rows: TitleJoin, sources: Sequence[str]) -> None:
+        ends = [0]
+        with pq.ParquetWriter(self._writer.directory / INTERLANGUAGE, ROW_LINKS, compression="zstd") as links:
+            for part in range(PARTS):
+                if rows.titles.holds(part):
+                    titles = rows.titles.read(part)
+                    self._write_titles(titles.combine_chunks().sort_by(_ORDER), rows.links.read(part), sources, links)
+                ends.append(self._writer.rows)
+        self._write_targets(ends)
+        self._write_items()
+
+    def _write_titles(
+        self, rows: pa.Table, links: pa.Table, sources: Sequence[str], link_writer: pq.ParquetWriter
+    ) -> None:
+        """Makes rows of the same title one: the page if there is one, with the item of the first source that has one.
+
+        Args:
+            rows: of corpus.title_rows.TITLES, sorted.
+        """
+        titles = rows["title"].combine_chunks()
+        first = np.append(True, pc.not_equal(titles[1:], titles[:-1]).to_numpy(zero_copy_only=False))
+        starts = np.flatnonzero(first)
+        source, qids = rows["source"].to_numpy(), rows["qid"].to_numpy()
+        duplicates = ~first & (source == 0)
+        chosen = np.where((qids > 0) & ~duplicates, np.arange(len(qids)), len(qids))
+        chosen = np.minimum.reduceat(chosen, starts)
+        qids = np.append(qids, np.uint32(0))[chosen]
+        self._count_titles(np.append(source, np.uint8(255))[chosen], sources)
+        self._counts["duplicate_titles"] += int(np.count_nonzero(duplicates))
+        rows = rows.take(pa.array(starts)).combine_chunks()
+        flags = self._flags(rows)
+        row_0 = self._writer.append(rows["hash"], rows["title"].combine_chunks(), qids, flags)
+        self._add_redirects(rows, row_0)
+        self._add_items(qids, flags, row_0)
+        self._write_links(links, rows, qids, row_0, link_writer)
+
+    def _count_titles(self, source_of_item: npt.NDArray[np.uint8], sources: Sequence[str]) -> None:
+        for number, source in enumerate(sources):
+            self._counts[f"items from {source}"] += int(np.count_nonzero(source_of_item == number))
+        self._counts["titles"] += len(source_of_item)
+        self._counts["items"] += int(np.count_nonzero(source_of_item != 255))
+
+    def _flags(self, rows: pa.Table) -> npt.NDArray[np.uint8]:
+        in_dump = rows["source"].to_numpy() == 0
+        redirect, disambiguation = rows["redirect"].to_numpy(), rows["disambiguation"].to_numpy()
+        self._counts["sitelink_only"] += int(np.count_nonzero(~in_dump))
+        self._counts["redirects"] += int(np.count_nonzero(redirect))
+        self._counts["articles"] += int(np.count_nonzero(in_dump & ~redirect))
+        self._counts["disambiguations"] += int(np.count_nonzero(disambiguation))
+        flags: npt.NDArray[np.integer] = in_dump * IN_DUMP | redirect * REDIRECT | disambiguation * DISAMBIGUATION
+        return flags.astype(np.uint8)
+
+    def _add_redirects(self, rows: pa.Table, row_0: int) -> None:
+        numbers = np.arange(row_0, row_0 + len(rows), dtype=np.uint32)
+        table = pa.table([numbers, rows["target"]], schema=_REDIRECTS)
+        parts = part_of_hashes(rows["target_hash"].to_numpy())
+        redirect = rows["redirect"].to_numpy()
+        for batch in table.filter(pa.array(redirect)).combine_chunks().to_batches():
+            self._redirects.add(batch, parts[redirect])
+
+    def _add_items(self, qids: npt.NDArray[np.uint32], flags: npt.NDArray[np.uint8], row_0: int) -> None:
+        """Items by QID. The title of one with several is an article's, then a redirect's, then one not in the dump."""
+        with_item = np.flatnonzero(qids)
+        qids, flags = qids[with_item], flags[with_item]
+        standing = np.where(flags & IN_DUMP, flags & REDIRECT, 4).astype(np.uint8)
+        columns = [pa.array(qids), pa.array(standing), pa.array((with_item + row_0).astype(np.uint32))]
+        self._items.add(pa.RecordBatch.from_arrays(columns, schema=_ITEMS), part_of_items(qids))
+
+    def _write_links(
+        self, links: pa.Table, rows: pa.Table, qids: npt.NDArray[np.uint32], row_0: int, writer: pq.ParquetWriter
+    ) -> None:
+        """Keeps the interlanguage links of articles that have no item."""
+        lacking = np.flatnonzero((qids == 0) & (rows["source"].to_numpy() == 0) & ~rows["redirect"].to_numpy())
+        page_ids = rows["page_id"].to_numpy()[lacking]
+        order = np.argsort(page_ids)
+        lacking, page_ids = lacking[order], page_ids[order]
+        wanted = links["page_id"].to_numpy()
+        at = np.minimum(np.searchsorted(page_ids, wanted), len(page_ids) - 1)
+        kept = np.flatnonzero(page_ids[at] == wanted) if len(page_ids) else np.empty(0, np.int64)
+        if not len(kept):
+            return
+        numbers = (lacking[at[kept]] + row_0).astype(np.uint32)
+        links = links.take(pa.array(kept))
+        table = pa.table([numbers, links["language"], links["title"]], schema=ROW_LINKS)
+        table = table.group_by(ROW_LINKS.names, use_threads=False).aggregate([])
+        table = table.sort_by([(name, "ascending") for name in ROW_LINKS.names])
+        writer.write_table(table, row_group_size=len(table))  # a page lies in one row group
+        self._counts["interlanguage"] += len(table)
+
+    def _write_targets(self, ends: Sequence[int]) -> None:
+        """Brings redirects to the rows they lead to, and follows them.
+
+        Args:
+            ends: the first row of each part of titles, and the number of rows.
+        """
+        targets = self._writer.map("targets")
+        for part in range(PARTS):
+            if not self._redirects.holds(part):
+                continue
+            redirects = self._redirects.read(part).combine_chunks()
+            titles = self._writer.read_titles(ends[part], ends[part + 1])
+            at = pc.index_in(redirects["target"], value_set=titles, skip_nulls=True)
+            found = at.is_valid().to_numpy()
+            rows = redirects["row"].to_numpy()
+            targets[rows] = NOWHERE
+            targets[rows[found]] = at.drop_null().to_numpy() + ends[part]
+        flags = self._writer.map("flags")
+        follow_redirects(targets, self._writer.map("qids"), flags)
+        for start in range(0, len(flags), _CHUNK_ROWS):
+            chunk = flags[start : start + _CHUNK_ROWS]
+            self._counts["redirect_loops"] += int(np.count_nonzero(chunk & LOOP))
+            self._counts["redirects_broken"] += int(np.count_nonzero(chunk & BROKEN))
+
+    def _write_items(self) -> None:
+        for part in range(PARTS):
+            items = self._items.read(part).sort_by([(name, "ascending") for name in _ITEMS.names])
+            qids = items["qid"].to_numpy()
+            first = np.diff(qids, prepend=np.uint32(0)) != 0
+            self._writer.write("item_qids", qids[first])
+            self._writer.write("item_rows", items["row"].to_numpy()[first])
+            self._counts["items_of_several_titles"] += int(np.count_nonzero(~first))
+
+
+def part_of_items(qids: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+    """The part of each item; parts in order hold items in order. Wikidata has some 140 million."""
+    parts: npt.NDArray[np.uint32] = np.minimum(qids >> np.uint32(21), np.uint32(PARTS - 1))
+    return parts

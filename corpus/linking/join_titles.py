@@ -1,0 +1,225 @@
+"""What the sources say of a wiki's titles, partitioned by title, so that the index is made one part after the other."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlukit.corpus.dumps.mediawiki_tables import DisambiguationPage, LangLink, PageItem, RedirectRow
+from mlukit.corpus.linking.hash_partitions import PARTS, PartitionedRows
+from mlukit.corpus.linking.title_index import MAX_QID, HashTitles
+from mlukit.schemas.records import PageTitle
+
+BATCH_ROWS = 1 << 15
+_LONE_SURROGATE = re.compile(b"\xed[\xa0-\xbf]")  # in UTF-8
+
+_PAGE_ID, _QID = pa.field("page_id", pa.int64()), pa.field("qid", pa.uint32())
+_NAME = [pa.field("hash", pa.uint64()), pa.field("title", pa.binary())]
+_TARGET = [pa.field("target_hash", pa.uint64()), pa.field("target", pa.binary())]  # null: no page of the namespace
+_PAGES = pa.schema([_PAGE_ID, *_NAME, pa.field("redirect", pa.bool_()), *_TARGET])
+_ITEMS = pa.schema([_PAGE_ID, _QID])
+_DISAMBIGUATIONS = pa.schema([_PAGE_ID])
+_REDIRECTS = pa.schema([_PAGE_ID, *_TARGET])
+LINKS = pa.schema([_PAGE_ID, pa.field("language", pa.string()), pa.field("title", pa.string())])
+TITLES = pa.schema(
+    [
+        *_NAME,
+        pa.field("source", pa.uint8()),  # 0: the dump with page_props; then those of titles, in order of preference
+        pa.field("redirect", pa.bool_()),
+        _PAGE_ID,
+        _QID,  # 0 for none
+        pa.field("disambiguation", pa.bool_()),
+        *_TARGET,
+    ]
+)
+
+R = TypeVar("R")
+
+
+class TitleJoin:
+    """Rows are added, then joined by page; `titles` and `links` then hold them by the hash of the title."""
+
+    def __init__(self, folder: Path, stack: ExitStack, hash_titles: HashTitles, counts: Counter[str]) -> None:
+        def parts(name: str, schema: pa.Schema) -> PartitionedRows:
+            return stack.enter_context(PartitionedRows(folder / name, schema))
+
+        self.titles, self.links = parts("titles", TITLES), parts("links", LINKS)
+        self.heap_bytes = 0  # of all titles, those that come twice counted twice
+        self._counts, self._hash = counts, hash_titles
+        self._pages, self._items = parts("pages", _PAGES), parts("items", _ITEMS)
+        self._disambiguations = parts("disambiguations", _DISAMBIGUATIONS)
+        self._redirects, self._page_links = parts("redirects", _REDIRECTS), parts("page_links", LINKS)
+
+    def add_pages(self, pages: Iterable[PageTitle]) -> None:
+        """Adds pages of the dump with their interlanguage links."""
+        for batch in _batches(pages):
+            titles = [page.title.encode() for page in batch]
+            targets = [None if page.redirect is None else page.redirect.encode() for page in batch]
+            page_ids = _page_ids(batch)
+            redirect = [target is not None for target in targets]
+            rows = _rows(_PAGES, page_ids, self._hash(titles), titles, redirect, self._hash_some(targets), targets)
+            self._pages.add(rows, page_ids % PARTS)
+            self.heap_bytes += sum(map(len, titles))
+            self.add_links(LangLink(page.page_id, *link) for page in batch for link in page.interlanguage)
+
+    def add_items(self, items: Iterable[PageItem | DisambiguationPage]) -> None:
+        """Adds rows of page_props."""
+        for batch in _batches(items):
+            with_item = [row for row in batch if isinstance(row, PageItem) and self._in_range(row.qid)]
+            page_ids = _page_ids(with_item)
+            self._items.add(_rows(_ITEMS, page_ids, [row.qid for row in with_item]), page_ids % PARTS)
+            page_ids = _page_ids([row for row in batch if isinstance(row, DisambiguationPage)])
+            self._disambiguations.add(_rows(_DISAMBIGUATIONS, page_ids), page_ids % PARTS)
+
+    def add_redirects(self, redirects: Iterable[RedirectRow]) -> None:
+        """Adds rows of redirect.sql."""
+        for batch in _batches(redirects):
+            here = [row.namespace == 0 and not row.interwiki for row in batch]
+            targets = [row.title.encode() if is_here else None for row, is_here in zip(batch, here, strict=True)]
+            page_ids = _page_ids(batch)
+            self._redirects.add(_rows(_REDIRECTS, page_ids, self._hash_some(targets), targets), page_ids % PARTS)
+
+    def add_links(self, links: Iterable[LangLink]) -> None:
+        """Adds interlanguage links."""
+        for batch in _batches(links):
+            page_ids = _page_ids(batch)
+            languages, titles = [link.language for link in batch], [link.title for link in batch]
+            self._page_links.add(_rows(LINKS, page_ids, languages, titles), page_ids % PARTS)
+
+    def add_titles(self, source: int, items: Iterable[pa.RecordBatch]) -> None:
+        """Adds titles and items of a source: 1 for the most preferred, and so on.
+
+        Args:
+            items: batches of schemas.items.TITLE_ITEMS, or of `title_items`.
+        """
+        for batch in items:
+            qids = batch["item"].to_numpy()
+            usable = (qids > 0) & (qids <= MAX_QID)
+            self._counts["qid_out_of_range"] += int(np.count_nonzero(~usable))
+            if batch["title"].type == pa.binary():
+                usable &= self._are_text(batch["title"], usable)
+            titles, qids = batch["title"].filter(pa.array(usable)).cast(pa.binary()), qids[usable]
+            hashes, n, no = self._hash(titles.to_pylist()), len(titles), np.zeros(len(titles), bool)
+            constant = [np.full(n, source, np.uint8), no, np.zeros(n, np.int64)]
+            target = [np.zeros(n, np.uint64), pa.nulls(n, pa.binary())]
+            rows = _rows(TITLES, hashes, titles, *constant, qids.astype(np.uint32), no, *target)
+            self.titles.add(rows, part_of_hashes(hashes))
+            self.heap_bytes += pc.sum(pc.binary_length(titles)).as_py() or 0
+
+    def join_pages(self) -> None:
+        """Brings what the tables say to the pages, and partitions the pages by title; counts what finds no page."""
+        sources = (self._pages, self._items, self._disambiguations, self._redirects, self._page_links)
+        for part in range(PARTS):
+            if not any(source.holds(part) for source in sources):
+                continue
+            pages = self._pages.read(part).combine_chunks().sort_by("page_id")
+            page_ids = pages["page_id"].to_numpy()
+            items = self._known(self._items, part, page_ids, "page_props")
+            at = _places(items["page_id"].to_numpy(), page_ids)
+            qids = np.where(at >= 0, np.append(items["qid"].to_numpy(), np.uint32(0))[at], np.uint32(0))
+            disambiguations = self._known(self._disambiguations, part, page_ids, "disambiguation")
+            disambiguation = _places(disambiguations["page_id"].to_numpy(), page_ids) >= 0
+            pages = self._with_redirects(part, pages, page_ids)
+            columns = {**{name: pages[name] for name in _PAGES.names}, "qid": qids, "disambiguation": disambiguation}
+            columns["source"] = np.zeros(len(pages), np.uint8)
+            for batch in pa.table([columns[name] for name in TITLES.names], TITLES).combine_chunks().to_batches():
+                self.titles.add(batch, part_of_hashes(batch["hash"].to_numpy()))
+            self._partition_links(part, pages, page_ids, qids)
+        for source in sources:
+            source.close()
+
+    def _with_redirects(self, part: int, pages: pa.Table, page_ids: npt.NDArray[np.int64]) -> pa.Table:
+        """Pages with the redirects of the table in place of their own."""
+        redirects = self._known(self._redirects, part, page_ids, "redirect").combine_chunks()
+        at = _places(redirects["page_id"].to_numpy(), page_ids)
+        matched = pa.array(at >= 0)
+        self._counts["redirects_elsewhere"] += redirects["target"].null_count
+        places = pa.array(at, mask=at < 0)
+        for name in ("target_hash", "target"):
+            column = pc.if_else(matched, redirects[name].take(places), pages[name])
+            pages = pages.set_column(pages.schema.get_field_index(name), name, column)
+        redirect = pc.or_(matched, pages["redirect"])
+        return pages.set_column(pages.schema.get_field_index("redirect"), "redirect", redirect)
+
+    def _partition_links(
+        self, part: int, pages: pa.Table, page_ids: npt.NDArray[np.int64], qids: npt.NDArray[np.uint32]
+    ) -> None:
+        """Partitions the interlanguage links of pages without an item by the title of the page."""
+        links = self._known(self._page_links, part, page_ids, "interlanguage")
+        at = np.searchsorted(page_ids, links["page_id"].to_numpy())
+        wanted = np.flatnonzero(qids[at] == 0)
+        hashes = pages["hash"].to_numpy()[at[wanted]]
+        for batch in links.take(pa.array(wanted)).combine_chunks().to_batches():
+            self.links.add(batch, part_of_hashes(hashes))
+
+    def _known(self, parts: PartitionedRows, part: int, page_ids: npt.NDArray[np.int64], table: str) -> pa.Table:
+        """A part's rows about pages of the dump, in the order of page ids; the others are counted."""
+        rows = parts.read(part).combine_chunks()
+        order = [(name, "ascending") for name in ("page_id", "qid") if name in rows.column_names]
+        known = _places(page_ids, rows["page_id"].to_numpy()) >= 0
+        self._counts[f"unknown_page {table}"] += int(np.count_nonzero(~known))
+        return rows.filter(pa.array(known)).sort_by(order)
+
+    def _hash_some(self, titles: list[bytes | None]) -> npt.NDArray[np.uint64]:
+        """The hashes of those that are titles, 0 for None."""
+        hashes = np.zeros(len(titles), np.uint64)
+        some = [title for title in titles if title is not None]
+        hashes[np.array([title is not None for title in titles], bool)] = self._hash(some)
+        return hashes
+
+    def _in_range(self, qid: int) -> bool:
+        if 0 < qid <= MAX_QID:
+            return True
+        self._counts["qid_out_of_range"] += 1
+        return False
+
+    def _are_text(self, titles: pa.BinaryArray, usable: npt.NDArray[np.bool]) -> npt.NDArray[np.bool]:
+        """Which titles have no lone surrogate; of the usable ones the others are counted."""
+        text = np.array([not _LONE_SURROGATE.search(title) for title in titles.to_pylist()], bool)
+        self._counts["not_unicode"] += int(np.count_nonzero(usable & ~text))
+        return text
+
+
+def title_items(pairs: Iterable[tuple[str, int]]) -> Iterator[pa.RecordBatch]:
+    """(title, QID) as columns; titles as bytes, since a service's answer may hold what is no Unicode."""
+    for batch in _batches(pairs):
+        titles = [title.encode("utf-8", "surrogatepass") for title, _ in batch]
+        qids = [min(qid, MAX_QID + 1) for _, qid in batch]
+        yield pa.record_batch([pa.array(titles, pa.binary()), pa.array(qids, pa.int64())], names=["title", "item"])
+
+
+def part_of_hashes(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """The part of each title; parts in order hold hashes in order."""
+    return hashes >> np.uint64(64 - PARTS.bit_length() + 1)
+
+
+def _places(keys: npt.NDArray[np.int64], wanted: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Where in `keys`, which ascend, each value first stands; -1 where it does not."""
+    if not len(keys):
+        return np.full(len(wanted), -1)
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[at] == wanted, at, -1)
+
+
+def _page_ids(rows: list[Any]) -> npt.NDArray[np.int64]:
+    return np.array([row.page_id for row in rows], np.int64)
+
+
+def _rows(schema: pa.Schema, *columns: Any) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays(
+        [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema
+    )
+
+
+def _batches(rows: Iterable[R]) -> Iterator[list[R]]:
+    iterator = iter(rows)
+    while batch := list(islice(iterator, BATCH_ROWS)):
+        yield batch

@@ -1,0 +1,88 @@
+"""Wikidata's labels of one language on disk, mapped into memory and looked up by item.
+
+Three arrays: `label_qids` uint32, ascending; `label_offsets` int64, one more; `label_heap`, UTF-8. Written by
+`build_label_index` in parts, so that memory does not grow with the number of labels.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from mlukit.corpus.linking.hash_partitions import PARTS, PartitionedRows
+from mlukit.schemas.items import ITEM_LABELS
+
+FILES = {"label_qids": "<u4", "label_offsets": "<i8", "label_heap": "|u1"}
+_QIDS_A_PART = 1 << 21  # 128 parts reach to Q268 million; what lies beyond is in the last
+
+
+def build_label_index(directory: Path, batches: Iterable[pa.RecordBatch]) -> int:
+    """Writes the labels of a language into a folder.
+
+    Args:
+        batches: of `schemas.items.ITEM_LABELS`, in any order; of an item's labels the first in the alphabet stays.
+
+    Returns:
+        The number of labels.
+    """
+    written, end = 0, 0
+    with (
+        PartitionedRows(directory / "labels.tmp", ITEM_LABELS) as rows,
+        (directory / "label_qids").open("wb") as qids,
+        (directory / "label_offsets").open("wb") as offsets,
+        (directory / "label_heap").open("wb") as heap,
+    ):
+        for batch in batches:
+            rows.add(batch, np.minimum(batch["item"].to_numpy() // _QIDS_A_PART, PARTS - 1))
+        offsets.write(np.zeros(1, "<i8").tobytes())
+        for items, labels in _parts(rows):
+            lengths = np.array([len(label) for label in labels], np.int64)
+            qids.write(items.astype("<u4").tobytes())
+            offsets.write((end + np.cumsum(lengths)).astype("<i8").tobytes())
+            heap.write(b"".join(labels))
+            written, end = written + len(items), end + int(lengths.sum())
+    return written
+
+
+def _parts(rows: PartitionedRows) -> Iterator[tuple[npt.NDArray[np.int64], list[bytes]]]:
+    """The items of each part in ascending order, each once, and their labels."""
+    for part in range(PARTS):
+        table = rows.read(part).sort_by([("item", "ascending"), ("label", "ascending")])
+        items = table["item"].to_numpy()
+        first = np.diff(items, prepend=-1) != 0
+        labels: list[bytes] = table.filter(pa.array(first))["label"].cast(pa.binary()).to_pylist()
+        yield items[first], labels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelIndex:
+    """Open labels of a language."""
+
+    qids: npt.NDArray[np.uint32]
+    offsets: npt.NDArray[np.int64]
+    heap: npt.NDArray[np.uint8]
+
+    @classmethod
+    def open(cls, directory: Path) -> Self | None:
+        """Maps the labels of a folder; None where it has none."""
+        if not (directory / "label_qids").exists():
+            return None
+        return cls(*(_map_file(directory / name, dtype) for name, dtype in FILES.items()))
+
+    def labels_of(self, qids: Sequence[int]) -> list[str | None]:
+        """The label of each item, None where there is none."""
+        wanted = np.asarray(qids, np.int64)
+        at = np.searchsorted(self.qids, wanted)
+        labels: list[str | None] = [None] * len(wanted)
+        for i, row in enumerate(at.tolist()):
+            if row < len(self.qids) and self.qids[row] == wanted[i]:
+                labels[i] = self.heap[self.offsets[row] : self.offsets[row + 1]].tobytes().decode()
+        return labels
+
+
+def _map_file(path: Path, dtype: str) -> npt.NDArray[Any]:
+    return np.memmap(path, dtype, "r").view(np.ndarray) if path.stat().st_size else np.empty(0, dtype)

@@ -1,0 +1,100 @@
+"""Looks up what articles' links denote, a batch of articles at a time and column by column."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlukit.corpus.linking.splits import VALIDATION_SHARE, split_of
+from mlukit.corpus.linking.title_index import FOUND, Alternatives, TitleIndex
+from mlukit.schemas.arrow import ARTICLE_ROWS, ARTICLES, PARSED_ARTICLE_ROWS
+from mlukit.schemas.records import Article, LinkedArticle
+
+_UNKNOWN_WIKI = pa.record_batch([[None], [None], ["unknown_wiki"], [False]], FOUND)
+
+_AlternativesOf: TypeAlias = Mapping[str, Alternatives]
+
+
+def resolve_batch(
+    parsed: pa.RecordBatch,
+    indexes: Mapping[str, TitleIndex],
+    validation_share: float = VALIDATION_SHARE,
+    alternatives: _AlternativesOf | None = None,
+) -> pa.RecordBatch:
+    """Gives articles and their links the items that the indexes know.
+
+    An article that page_props calls a disambiguation page becomes one. Links into a Wikipedia without an index are
+    `unknown_wiki`. An index is at its best with some 10,000 links in a batch.
+
+    Args:
+        parsed: of `schemas.arrow.PARSED_ARTICLES`.
+        indexes: by language.
+        validation_share: see `corpus.linking.splits.split_of`.
+        alternatives: language -> other forms of a title, tried where it is red.
+
+    Returns:
+        A batch of `schemas.arrow.ARTICLES`.
+    """
+    known = alternatives or {}
+    own = _look_up(parsed["language"], parsed["title"], indexes, known)
+    qids = pc.if_else(pc.equal(own["status"], "resolved"), own["qid"], None)  # redirect.sql may call one a redirect
+    keys = zip(*(column.to_pylist() for column in (parsed["language"], parsed["page_id"], qids)), strict=True)
+    made = {
+        "qid": _names(qids),
+        "kind": pc.if_else(own["disambiguation"], "disambiguation", parsed["kind"]),
+        "split": pa.array([split_of(code, page, qid, validation_share) for code, page, qid in keys], pa.string()),
+        "links": _resolve_links(parsed["links"], indexes, known),
+    }
+    columns = [made.get(name, parsed[name] if name in parsed.schema.names else None) for name in ARTICLES.names]
+    return pa.RecordBatch.from_arrays(columns, schema=ARTICLES)
+
+
+def resolve_articles(
+    articles: Sequence[Article],
+    indexes: Mapping[str, TitleIndex],
+    validation_share: float = VALIDATION_SHARE,
+    alternatives: _AlternativesOf | None = None,
+) -> list[LinkedArticle]:
+    """`resolve_batch` for records."""
+    batch = resolve_batch(PARSED_ARTICLE_ROWS.to_batch(articles), indexes, validation_share, alternatives)
+    return ARTICLE_ROWS.to_records(batch)
+
+
+def _resolve_links(
+    column: pa.ListArray, indexes: Mapping[str, TitleIndex], alternatives: _AlternativesOf
+) -> pa.ListArray:
+    """The links with page, item and status."""
+    links = column.flatten()
+    found = _look_up(links.field("language"), links.field("target"), indexes, alternatives)
+    answers = {"page": found["page"], "qid": _names(found["qid"]), "status": found["status"]}
+    field = ARTICLES.field("links")
+    struct = field.type.value_type
+    arrays = [answers[f.name] if f.name in answers else links.field(f.name) for f in struct]
+    elements = pa.StructArray.from_arrays(arrays, fields=list(struct))
+    lengths = column.value_lengths().to_numpy()
+    offsets = pa.array([0, *lengths.cumsum().tolist()], pa.int32())
+    return pa.ListArray.from_arrays(offsets, elements, type=field.type)
+
+
+def _look_up(
+    languages: pa.StringArray,
+    titles: pa.StringArray,
+    indexes: Mapping[str, TitleIndex],
+    alternatives: _AlternativesOf,
+) -> pa.RecordBatch:
+    """What is known of titles of these languages, in their order; each is asked for once."""
+    answers = [_UNKNOWN_WIKI]
+    places = np.zeros(len(titles), np.int64)
+    for language, index in indexes.items():
+        here = np.flatnonzero(pc.equal(languages, language))
+        asked = titles.take(here).dictionary_encode()
+        places[here] = asked.indices.to_numpy() + sum(map(len, answers))
+        answers.append(index.find_columns(asked.dictionary.cast(pa.binary()), alternatives.get(language)))
+    return pa.concat_batches(answers).take(pa.array(places))
+
+
+def _names(qids: pa.UInt32Array) -> pa.StringArray:
+    """64 -> "Q64"."""
+    return pc.binary_join_element_wise("Q", qids.cast(pa.string()), "")

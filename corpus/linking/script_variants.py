@@ -1,0 +1,34 @@
+"""A title in the other script of its language: "計算機" for "计算机".
+
+On a wiki with a language converter a link leads to a page under its title in another variant where there is none under
+the one written (MediaWiki 1.39, LanguageConverter::findVariantLink). MediaWiki converts by tables of its own; here ICU
+does, character by character, so that words which differ between regions are not found.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+
+import icu
+
+from mlukit.corpus.linking.title_index import Alternatives
+
+_CONVERSIONS = {"zh": ("Hant-Hans", "Hans-Hant")}  # language -> ICU transliterators
+
+
+@cache
+def title_variants(language: str) -> Alternatives | None:
+    """Gives a title's other forms, itself left out; None for a language of one script."""
+    if language not in _CONVERSIONS:
+        return None
+    converters = [icu.Transliterator.createInstance(name) for name in _CONVERSIONS[language]]
+
+    def variants(title: str) -> Iterator[str]:
+        forms = dict.fromkeys(converter.transliterate(title) for converter in converters)
+        return (form for form in forms if form != title)
+
+    return variants
+
+
+def variants_of(languages: tuple[str, ...]) -> dict[str, Alternatives]:
+    """Of those languages that have them."""
+    return {language: found for language in languages if (found := title_variants(language))}

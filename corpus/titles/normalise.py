@@ -1,0 +1,245 @@
+"""Titles as MediaWiki has them: what a link's target, a template's name or a redirect denotes.
+
+The rules are MediaWiki 1.39's: `MediaWikiTitleCodec::splitTitleString`, percent decoding from
+`Parser::handleInternalLinks2`, entities from `Sanitizer::decodeCharReferences`.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+from html.entities import html5
+from urllib.parse import unquote_to_bytes
+
+from mlukit.corpus.languages.fold_name import fold_name
+from mlukit.corpus.languages.language import Language
+from mlukit.corpus.languages.load import any_language
+
+__all__ = ["Title", "capitalise", "decode_entities", "fold_name", "namespace_of", "normalise_title", "page_title"]
+
+
+@dataclass(frozen=True, slots=True)
+class Title:
+    """A page that a link leads to; not necessarily one that exists."""
+
+    language: str | None  # code of the Wikipedia it lies in; None: a wiki that is no Wikipedia
+    namespace: int
+    title: str  # with the namespace's local name before it, unless it is an article's; "" for [[#X]] and [[fr:]]
+    fragment: str | None = None  # what follows "#", without it
+    leading_colon: bool = False  # [[:X]], and [[en:X]] on en: a link in the text, whatever X is
+    interlanguage: bool = False  # [[fr:X]]: not in the text but in the list of languages beside it
+
+
+MAX_BYTES = 255  # of a title without its namespace, in UTF-8
+MAX_SPECIAL_BYTES = 512
+_MAX_WIKIS = 8  # of a chain such as w:fr:de:X; a longer one is no title
+
+# Matches what is a title as it stands, but for a first letter that may be small: words between which is one space, a
+# full stop, a slash, or a full stop and a space. In the words is nothing that MediaWiki decodes, folds or forbids.
+_WORD = (
+    r"[^\x00-\x20\x7f\xa0\u1680\u180e\u2000-\u200a\u200e\u200f\u2028-\u202f\u205f\u3000\ud800-\udfff\ufffd"
+    r"#%&./:<>\[\]_{|}~]++"
+)
+USUAL = rf"{_WORD}(?:(?:\. |[ ./]){_WORD})*+"
+_USUAL = re.compile(USUAL)
+# $wgUrlProtocols of 1.39, which Parser::handleInternalLinks2 keeps out of links.
+_URL = re.compile(
+    "bitcoin:|ftps?://|geo:|git://|gopher://|https?://|ircs?://|magnet:|mailto:|matrix:|mms://|news:|nntp://|redis://"
+    "|sftp://|sips?:|sms:|ssh://|svn://|tel:|telnet://|urn:|worldwind://|xmpp:|//",
+    re.IGNORECASE,
+)
+_BIDI = re.compile("[\u200e\u200f\u202a-\u202e]+")
+_BLANK = "_\xa0\u1680\u180e\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_SPACES = re.compile(f"[{_BLANK}][ {_BLANK}]*| [ {_BLANK}]+")  # all but a single plain space
+_SUSPECT = re.compile("[\x00-\x1f\x7f#%&<>\\[\\]{|}~\ufffd\ud800-\udfff]")  # one of these is in all that _ILLEGAL finds
+_ILLEGAL = re.compile(
+    "[\x00-\x1f\x7f#<>\\[\\]{|}\ufffd\ud800-\udfff]|%[0-9A-Fa-f]{2}|&[A-Za-z0-9\x80-\U0010ffff]+;|~~~"
+)
+_RELATIVE = re.compile(r"(?:^|/)\.\.?(?:/|$)")
+_ENTITY = re.compile("&(?:([A-Za-z0-9\x80-\U0010ffff]+;)|#([0-9]+);|#[xX]([0-9A-Fa-f]+);)")
+_EXTRA_ENTITIES = {"רלמ;": "\u200f", "رلم;": "\u200f"}  # MediaWiki's own: Sanitizer::MW_ENTITY_ALIASES
+
+# Letters that MediaWiki leaves small though Unicode has a single capital letter for them: resources of 1.39,
+# mediawiki.Title/phpCharToUpper.json, which holds for the Wikimedia wikis. Those with a capital of several letters
+# (ß, ŉ, ﬁ) stay by rule.
+_STAY_SMALL = re.compile("[\u0345ʂა-ჺჽ-ჿᶎⅰ-ⅿⓐ-ⓩꞔꞹꞻꞽꞿꟃ\U00016e60-\U00016e7f]")
+
+
+def normalise_title(raw: str, language: Language) -> Title | None:
+    """The page that `[[raw]]` leads to on `language`'s wiki; None where MediaWiki sees no link and leaves the brackets.
+
+    That is a target that is empty, too long, relative (`./`), a URL, or has illegal characters, before or after
+    decoding. A target in another language's Wikipedia is read by that one's rules.
+    """
+    usual = usual_title(raw, language) if _USUAL.fullmatch(raw) else None
+    if usual is not None:
+        return Title(language.code, 0, usual)
+    text = _percent_decode(raw)
+    if text is None or _URL.match(text.lstrip(" ")):
+        return None
+    return page_title(text, language)
+
+
+def usual_title(raw: str, language: Language) -> str | None:
+    """The title of the article that `[[raw]]`, which USUAL matches, leads to.
+
+    None where it is more than a usual one after all: too long, or not in normal form C.
+    """
+    if len(raw) > MAX_BYTES:
+        return None
+    if not raw.isascii() and not (unicodedata.is_normalized("NFC", raw) and len(raw.encode()) <= MAX_BYTES):
+        return None
+    return capitalise(raw, language)
+
+
+def page_title(text: str, language: Language) -> Title | None:
+    """The title that `text` denotes outside a link, where nothing is percent encoded and a URL may be a title.
+
+    None where MediaWiki allows no such title. `page_title(title.title)` is the same page again.
+    """
+    text = decode_entities(text) if "&" in text else text
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", _BIDI.sub("", text))
+    text = _SPACES.sub(" ", text).strip(" ")
+    return None if "\ufffd" in text else _split(text, language, _MAX_WIKIS)
+
+
+def capitalise(title: str, language: Language) -> str:
+    """`title` with its first letter as MediaWiki's Language::ucfirst has it."""
+    first = title[:1]
+    if "A" <= first <= "Z" or not language.capitalised:
+        return title
+    upper = language.uppercase.get(first) or _upper(first)
+    if upper == first:
+        return title
+    if title[1:2] < "\u0300":
+        return upper + title[1:]
+    return unicodedata.normalize("NFC", upper + title[1:])  # "ı\u0308" -> "Ï"
+
+
+def decode_entities(text: str) -> str:
+    """`text` with its character references decoded; those that MediaWiki does not know are left as they are."""
+    return _ENTITY.sub(_decode_entity, text)
+
+
+def namespace_of(title: str, language: Language) -> int:
+    """The namespace of a page's title in a dump, for those too old to say its number."""
+    parts = _split_prefix(title)
+    return language.namespaces.get(parts[0].lower(), 0) if parts else 0
+
+
+@lru_cache(maxsize=1 << 12)
+def _upper(letter: str) -> str:
+    """The capital of a letter; the letter itself where it has none, or one of several letters."""
+    upper = letter.upper()
+    if len(upper) > 1:
+        upper = letter.title()  # ᾳ -> ᾼ; ß -> Ss
+    return letter if len(upper) > 1 or _STAY_SMALL.match(letter) else upper
+
+
+def _split_prefix(title: str) -> tuple[str, str] | None:
+    """(prefix, rest) of "prefix : rest"; None where there is no colon, or nothing before it."""
+    prefix, colon, rest = title.partition(":")
+    if not colon or not prefix:
+        return None
+    return prefix.rstrip(" "), rest.lstrip(" ")
+
+
+def _decode_entity(match: re.Match[str]) -> str:
+    name, decimal, hexadecimal = match.groups()
+    if name:
+        return html5.get(name) or _EXTRA_ENTITIES.get(name, match[0])
+    digits = (decimal or hexadecimal).lstrip("0")
+    code = int(digits or "0", 10 if decimal else 16) if len(digits) <= 8 else 0x110000
+    return chr(code) if _is_character(code) else "\ufffd"
+
+
+def _is_character(code: int) -> bool:
+    """Sanitizer::validateCodepoint: XML's characters, without the controls of Latin-1."""
+    return (
+        code in (0x09, 0x0A)
+        or 0x20 <= code <= 0x7E
+        or 0xA0 <= code <= 0xD7FF
+        or 0xE000 <= code <= 0xFFFD
+        or 0x10000 <= code <= 0x10FFFF
+    )
+
+
+def _percent_decode(raw: str) -> str | None:
+    """`raw` as PHP's rawurldecode has it; None where the bytes are no UTF-8."""
+    if "%" not in raw:
+        return raw
+    try:
+        return unquote_to_bytes(raw).decode()
+    except UnicodeError:
+        return None
+
+
+def _split(text: str, language: Language, wikis_left: int) -> Title | None:
+    """The title of a decoded target."""
+    colon = text.startswith(":")
+    if colon:
+        text = text[1:].strip(" ")
+    if not text:
+        return None
+    namespace = 0
+    while parts := _split_prefix(text):
+        if wikis_left == 0:
+            return None
+        prefix = parts[0].lower()
+        if prefix in language.namespaces:
+            namespace, text = language.namespaces[prefix], parts[1]
+            if namespace == 1 and _has_prefix(text, language):
+                return None
+            break
+        if prefix not in language.interwiki:
+            break
+        if prefix not in language.local_interwiki:
+            return _split_elsewhere(prefix, parts[1], colon, language, wikis_left)
+        colon, text, wikis_left = True, parts[1], wikis_left - 1
+        if not text:
+            return Title(language.code, 0, "", leading_colon=True)
+    return _finish(text, namespace, colon, language)
+
+
+def _has_prefix(text: str, language: Language) -> bool:
+    """Whether a namespace or a wiki is named again, as in "Talk:File:X", which is no title."""
+    parts = _split_prefix(text)
+    return parts is not None and (parts[0].lower() in language.namespaces or parts[0].lower() in language.interwiki)
+
+
+def _split_elsewhere(prefix: str, text: str, colon: bool, language: Language, wikis_left: int) -> Title | None:
+    """The title of a target on another wiki, read by that wiki's rules."""
+    sidebar = not colon and prefix in language.sidebar_prefixes
+    code = language.interwiki[prefix]
+    text = text.removeprefix(":").strip(" ")
+    name, _, fragment = text.partition("#")
+    if code is None or not name.strip(" "):
+        if _is_illegal(name):
+            return None
+        return Title(code, 0, name.strip(" "), fragment or None, colon, sidebar)
+    there = _split(text, any_language(code), wikis_left - 1)
+    if there is None:
+        return None
+    return Title(there.language, there.namespace, there.title, there.fragment, colon, sidebar)
+
+
+def _finish(text: str, namespace: int, colon: bool, language: Language) -> Title | None:
+    name, _, fragment = text.partition("#")
+    name = name.rstrip(" ")
+    if _is_illegal(name) or len(name.encode()) > (MAX_SPECIAL_BYTES if namespace == -1 else MAX_BYTES):
+        return None
+    capitalised = capitalise(name, language)
+    if capitalised.startswith(":") or (namespace and not name):
+        return None
+    if namespace:
+        capitalised = f"{language.namespace_names[namespace]}:{capitalised}"
+    elif capitalised != name and _has_prefix(capitalised, language):
+        return None  # "ſpecial:X": MediaWiki has the title, and reads it otherwise where it is linked again
+    return Title(language.code, namespace, capitalised, fragment or None, colon)
+
+
+def _is_illegal(name: str) -> bool:
+    if _SUSPECT.search(name) and _ILLEGAL.search(name):
+        return True
+    return "." in name and _RELATIVE.search(name) is not None

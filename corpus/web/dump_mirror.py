@@ -1,0 +1,240 @@
+"""What a mirror of Wikimedia's dumps has of a day, and which of its files a build wants.
+
+Two families. The classic dumps lie in `{wiki}/{YYYYMMDD}/`, listed in dumpstatus.json
+(https://meta.wikimedia.org/wiki/Data_dumps/Status_format) and `{wiki}-{date}-sha1sums.txt`. The content exports lie in
+`other/mediawiki_content_current/{wiki}/{YYYY-MM-DD}/xml/bzip2/`, listed in SHA256SUMS
+(https://wikitech.wikimedia.org/wiki/MediaWiki_Content_File_Exports); they have no SQL tables, so those come from the
+classic dumps of the day. Only names that are made here of a wiki and a date are taken out of a list.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mlukit.corpus.dumps.files import AUDIT_TABLES, TABLES
+from mlukit.corpus.languages.wiki_names import wiki_of
+from mlukit.corpus.web.http_client import Client, DownloadError, NotFoundError, RemoteFile
+
+WIKIMEDIA = "https://dumps.wikimedia.org"
+CLASSIC, CONTENT = "classic", "content"
+SITELINKS = "wb_items_per_site"  # Wikidata's, for all languages
+DOWNLOADABLE = (*TABLES, *AUDIT_TABLES, SITELINKS)
+_CONTENT_FOLDER = "other/mediawiki_content_current"
+_DATES = {CLASSIC: r"\d{8}", CONTENT: r"\d{4}-\d\d-\d\d"}
+_DIGITS = {"sha1": 40, "sha256": 64}
+_DATES_TRIED = 6
+_MAX_SIZE = 1 << 50
+
+
+class IncompleteError(DownloadError):
+    """A day's dump has not, or not yet, all that is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked for."""
+
+    languages: Sequence[str]
+    tables: Sequence[str]  # of DOWNLOADABLE
+    family: str = CLASSIC
+    mirror: str = WIKIMEDIA
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A file of a list; its size in bytes, where the list says it."""
+
+    name: str
+    size: int | None = None
+    algorithm: str = ""
+    checksum: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """A list of files by name; `finished` where it tells that all files of a kind are there if one is."""
+
+    folder: str  # the address, with "/"
+    files: Mapping[str, _Entry]
+    finished: bool
+
+
+def plain_date(text: str, family: str) -> str:
+    """A date as the family's names have it: "2026-09-01" -> "20260901".
+
+    Raises:
+        DownloadError: it is none.
+    """
+    found = re.fullmatch(r"(\d{4})(-?)(\d\d)\2(\d\d)", text, re.ASCII)
+    if not found:
+        raise DownloadError(f"date {text!r}; accepted: one such as 20260901 or 2026-09-01, or latest")
+    return ("-" if family == CONTENT else "").join((found[1], found[3], found[4]))
+
+
+def find_latest(client: Client, wanted: Wanted) -> tuple[str, list[RemoteFile]]:
+    """The latest day of which a mirror has all that is wanted, and the files.
+
+    Raises:
+        DownloadError: there is no such day among the latest ones, or the mirror does not list its days.
+    """
+    days = [_days(client, wanted, wiki) for wiki in map(wiki_of, wanted.languages)]
+    common = sorted(set.intersection(*days), reverse=True)
+    reasons = []
+    for date in common[:_DATES_TRIED]:
+        try:
+            return date, find_files(client, wanted, date)
+        except IncompleteError as error:
+            reasons.append(str(error))
+    why = "; ".join(reasons) or "the languages have no day in common"
+    raise DownloadError(f"{wanted.mirror} has no day with all that is asked for: {why}")
+
+
+def _days(client: Client, wanted: Wanted, wiki: str) -> set[str]:
+    """The days of which a mirror has a folder, from its page of links."""
+    below = f"{_CONTENT_FOLDER}/{wiki}/" if wanted.family == CONTENT else f"{wiki}/"
+    url = f"{wanted.mirror}/{below}"
+    try:
+        page = client.read(url).decode(errors="replace")
+    except NotFoundError as error:
+        raise DownloadError(f"{error}: the mirror has no {wiki} of the {wanted.family} family") from error
+    days = set(
+        re.findall(rf"""href\s*=\s*["']?(?:[^"'>\s]*/)?({_DATES[wanted.family]})/?["'>\s]""", page, re.IGNORECASE)
+    )
+    if not days:
+        raise DownloadError(f"{url} lists no day: name one by --date")
+    return days
+
+
+def find_files(client: Client, wanted: Wanted, date: str) -> list[RemoteFile]:
+    """The files of a day, by language: the dump, or its parts, and the tables.
+
+    Raises:
+        IncompleteError: one is not there.
+        DownloadError: the mirror cannot be asked.
+    """
+    files: list[RemoteFile] = []
+    own_tables = [table for table in wanted.tables if table != SITELINKS]
+    for wiki in map(wiki_of, wanted.languages):
+        classic = _classic_list(client, wanted, wiki, date) if wanted.family == CLASSIC or own_tables else None
+        if wanted.family == CONTENT:
+            content = _content_list(client, wanted, wiki, date)
+            files += _remote_files(client, content, _content_pages(content, wiki, date), wiki, date)
+        elif classic:
+            files += _remote_files(client, classic, _classic_pages(classic, wiki, date), wiki, date)
+        if classic:
+            files += _remote_files(client, classic, _table_files(classic, own_tables, wiki, date), wiki, date)
+    if SITELINKS in wanted.tables:
+        wiki = "wikidatawiki"
+        classic = _classic_list(client, wanted, wiki, date)
+        files += _remote_files(client, classic, _table_files(classic, [SITELINKS], wiki, date), wiki, date)
+    return files
+
+
+def _classic_list(client: Client, wanted: Wanted, wiki: str, date: str) -> _Listing:
+    """The files of a classic dump: those that dumpstatus.json says are done, or those of the list of checksums."""
+    date = plain_date(date, CLASSIC)
+    folder = f"{wanted.mirror}/{wiki}/{date}/"
+    status = _status(client, folder)
+    if status is not None and all(entry.checksum for entry in status):
+        return _Listing(folder, {entry.name: entry for entry in status}, True)
+    try:
+        sums = _sums(client.read(f"{folder}{wiki}-{date}-sha1sums.txt"), "sha1")
+    except NotFoundError as error:
+        if status is None:
+            raise IncompleteError(f"{folder} has neither dumpstatus.json nor {wiki}-{date}-sha1sums.txt") from error
+        sums = {}
+    if status is None:
+        return _Listing(folder, sums, False)
+    known = [_with_checksum(entry, sums.get(entry.name)) for entry in status]
+    return _Listing(folder, {entry.name: entry for entry in known}, True)
+
+
+def _with_checksum(entry: _Entry, other: _Entry | None) -> _Entry:
+    return entry if entry.checksum or not other else replace(entry, algorithm=other.algorithm, checksum=other.checksum)
+
+
+def _status(client: Client, folder: str) -> list[_Entry] | None:
+    """The files of jobs that are done; None where there is no dumpstatus.json."""
+    url = f"{folder}dumpstatus.json"
+    try:
+        jobs = json.loads(client.read(url))["jobs"]
+        done = [job.get("files") or {} for job in jobs.values() if job.get("status") == "done"]
+        return [_status_entry(name, facts) for files in done for name, facts in files.items()]
+    except NotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DownloadError(f"{url} is no list of dumps: {type(error).__name__}: {error!s:.200}") from error
+
+
+def _status_entry(name: str, facts: Mapping[str, Any]) -> _Entry:
+    size, sha1 = facts.get("size"), str(facts.get("sha1", "")).lower()
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < _MAX_SIZE:
+        size = None
+    return _Entry(name, size, "sha1", sha1) if re.fullmatch("[0-9a-f]{40}", sha1) else _Entry(name, size)
+
+
+def _sums(content: bytes, algorithm: str) -> dict[str, _Entry]:
+    """The lines of a list of checksums, as sha1sum and sha256sum write them."""
+    line = re.compile(rf"([0-9a-fA-F]{{{_DIGITS[algorithm]}}})[ \t]+\*?(?:\./)?(\S+)")
+    found = map(line.fullmatch, content.decode(errors="replace").splitlines())
+    return {match[2]: _Entry(match[2], None, algorithm, match[1].lower()) for match in found if match}
+
+
+def _content_list(client: Client, wanted: Wanted, wiki: str, date: str) -> _Listing:
+    folder = f"{wanted.mirror}/{_CONTENT_FOLDER}/{wiki}/{date}/xml/bzip2/"
+    try:
+        return _Listing(folder, _sums(client.read(f"{folder}SHA256SUMS"), "sha256"), True)
+    except NotFoundError as error:
+        raise IncompleteError(f"{error}, so the day's export is not finished, or not there any more") from error
+
+
+def _content_pages(listing: _Listing, wiki: str, date: str) -> list[_Entry]:
+    name = re.compile(rf"{wiki}-{date}-p(\d{{1,18}})p\d{{1,18}}\.xml\.bz2", re.ASCII)
+    parts = [(int(match[1]), entry) for entry in listing.files.values() if (match := name.fullmatch(entry.name))]
+    if not parts:
+        raise IncompleteError(f"{listing.folder} has no {wiki}-{date}-p…p….xml.bz2")
+    return [entry for _, entry in sorted(parts, key=lambda part: (part[0], part[1].name))]
+
+
+def _classic_pages(listing: _Listing, wiki: str, date: str) -> list[_Entry]:
+    """The dump in one of the forms that it comes in, all of which hold the same pages.
+
+    Parts before the whole, since a part that breaks is got again sooner; the whole first where nothing tells whether
+    all parts are there. One stream before many, which make it larger.
+    """
+    date = plain_date(date, CLASSIC)
+    name = re.compile(
+        rf"{wiki}-{date}-pages-articles(-multistream)?(\d{{0,4}})\.xml(?:-p(\d{{1,18}})p\d{{1,18}})?\.bz2", re.ASCII
+    )
+    forms: dict[tuple[bool, bool], list[tuple[int, int, _Entry]]] = {}
+    for entry in listing.files.values():
+        if match := name.fullmatch(entry.name):
+            whole = not (match[2] or match[3])
+            key = whole == listing.finished, bool(match[1])
+            forms.setdefault(key, []).append((int(match[2] or 0), int(match[3] or 0), entry))
+    if not forms:
+        raise IncompleteError(f"{listing.folder} has no finished {wiki}-{date}-pages-articles….xml.bz2")
+    return [entry for _, _, entry in sorted(forms[min(forms)], key=lambda part: (part[0], part[1], part[2].name))]
+
+
+def _table_files(listing: _Listing, tables: Iterable[str], wiki: str, date: str) -> Iterator[_Entry]:
+    for table in tables:
+        name = f"{wiki}-{plain_date(date, CLASSIC)}-{table}.sql.gz"
+        if name not in listing.files:
+            raise IncompleteError(f"{listing.folder} has no finished {name}")
+        yield listing.files[name]
+
+
+def _remote_files(
+    client: Client, listing: _Listing, entries: Iterable[_Entry], wiki: str, date: str
+) -> Iterator[RemoteFile]:
+    """Entries with sizes, which lists of checksums do not tell."""
+    for entry in entries:
+        url = listing.folder + entry.name
+        try:
+            size = client.size(url) if entry.size is None else entry.size
+        except NotFoundError as error:
+            raise IncompleteError(f"{error}, though it is in the list") from error
+        yield RemoteFile(url, f"{wiki}/{date}/{entry.name}", size, entry.algorithm, entry.checksum)

@@ -1,0 +1,289 @@
+"""Asks Wikidata's query service which items have pages of given titles; every answer is kept on disk.
+
+Limits of the service: https://www.mediawiki.org/wiki/Wikidata_Query_Service/User_Manual#Query_limits; how to behave:
+https://foundation.wikimedia.org/wiki/Policy:Wikimedia_Foundation_User-Agent_Policy. The query reads sitelinks as
+https://www.mediawiki.org/wiki/Wikibase/Indexing/RDF_Dump_Format#Sitelinks writes them.
+"""
+
+import re
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from threading import Thread
+from types import TracebackType
+from typing import Any, Self, cast
+from urllib.parse import quote_plus
+
+import requests
+import wikidata_client
+from wikidata_client.api import HEADERS
+from wikidata_client.constants import WIKIDATA_ENDPOINT
+
+from mlukit.corpus.dumps.mediawiki_tables import MAX_QID
+from mlukit.corpus.dumps.wikidata_json import LABEL_CODES
+from mlukit.corpus.web.retry_after import retry_after
+from mlukit.schemas.records import qid_number
+
+LIBRARY = HEADERS["User-Agent"]
+COUNTS = {
+    "cached": "titles whose answer was on disk",
+    "asked": "titles asked of Wikidata",
+    "found": "titles asked that have an item",
+    "illegal_title": "titles that no page can have; not asked, no item",
+    "not_asked": "answers about a title that was not asked for; ignored",
+    "bad_qid": "answers that hold no item; ignored",
+    "conflicting": "titles answered with more than one item; no item",
+    "malformed": "answers that were no SPARQL result; asked again",
+    "busy": "answers 429 and 5xx; asked again",
+    "unreachable": "requests without an answer in time; asked again",
+    "refused": "answers with another error, which ends the run",
+}
+_LANGUAGE = re.compile(r"[a-z]+(-[a-z]+)*\Z")
+_ILLEGAL = re.compile(r"[\x00-\x1f\x7f#<>\[\]{}|\ud800-\udfff]")  # $wgLegalTitleChars
+_MAX_TITLE_BYTES = 255
+_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\""})
+_BUSY = {429, 500, 502, 503, 504}
+_CACHE_VERSION = 1
+
+
+class WikidataApiError(Exception):
+    """Wikidata cannot be asked; what it answered before is kept, so that another run goes on from there."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiLimits:
+    """How much is asked, and how patiently. Times are seconds."""
+
+    batch_titles: int = 100
+    query_bytes: int = 6000  # of the query in the URL: servers refuse URLs over some 8,000
+    interval: float = 1.0  # from one request to the next, at least
+    timeout: float = 60.0  # of a request as a whole; the service itself stops after 60
+    tries: int = 6  # of a batch
+    first_delay: float = 2.0  # after a failed try; doubles with each
+    max_delay: float = 300.0  # a server that asks for more patience than that ends the run
+
+
+class WikidataApi:
+    """Items by title. A context manager: it holds the file of answers open.
+
+    One process uses it at a time. `contact` is an address that Wikimedia may write to, as its policy asks for. `counts`
+    has the keys of COUNTS.
+    """
+
+    def __init__(
+        self,
+        cache: Path,
+        endpoint: str = WIKIDATA_ENDPOINT,
+        limits: ApiLimits | None = None,
+        contact: str = "",
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        if not endpoint.startswith(("http://", "https://")):
+            raise WikidataApiError(f"endpoint {endpoint!r}; accepted: an http:// or https:// address")
+        self.counts: Counter[str] = Counter()
+        self._endpoint = endpoint
+        self._limits = limits or ApiLimits()
+        self._sleep = sleep
+        self._last_request = float("-inf")
+        self._cache = _AnswerCache(cache)
+        HEADERS["User-Agent"] = f"mlukit ({contact or 'no contact given'}) {LIBRARY}"  # query() takes none, sends these
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._cache.close()
+
+    def items(self, language: str, titles: Iterable[str]) -> Iterator[tuple[str, int | None]]:
+        """Each title with its item's number, or None: in another order, and while `titles` is still read.
+
+        Memory is that of a batch. Raises ValueError for what is no language code, WikidataApiError where Wikidata
+        cannot be asked.
+        """
+        if not _LANGUAGE.match(language):
+            raise ValueError(f"language {language!r}; accepted: a Wikipedia's code, such as de or zh-yue")
+        batch: dict[str, None] = {}
+        size = len(quote_plus(sparql_query(language, ())))
+        for title in titles:
+            if _ILLEGAL.search(title) or not 0 < len(title.encode()) <= _MAX_TITLE_BYTES:
+                self.counts["illegal_title"] += 1
+                yield title, None
+            elif not isinstance(answer := self._cache.get(language, title), _Unknown):
+                self.counts["cached"] += 1
+                yield title, answer
+            elif title not in batch:
+                more = len(quote_plus(_literals(title, language) + " "))
+                if batch and (len(batch) == self._limits.batch_titles or size + more > self._limits.query_bytes):
+                    yield from self._ask(language, list(batch))
+                    batch.clear()
+                    size = len(quote_plus(sparql_query(language, ())))
+                size += more
+                batch[title] = None
+        if batch:
+            yield from self._ask(language, list(batch))
+
+    def _ask(self, language: str, titles: Sequence[str]) -> Iterable[tuple[str, int | None]]:
+        """Asks for one batch, and keeps the answers before it gives them."""
+        answer = self._request(sparql_query(language, titles))
+        found = _checked(answer, titles, self.counts)
+        self.counts["asked"] += len(titles)
+        self.counts["found"] += len(found)
+        pairs = [(title, found.get(title)) for title in titles]
+        self._cache.put(language, pairs)
+        return pairs
+
+    def _request(self, sparql: str) -> list[Mapping[str, Any]]:
+        waited, attempt = 0.0, 0
+        while True:
+            self._sleep_until_due()
+            try:
+                return _query_within(self._limits.timeout, sparql, self._endpoint)
+            except Exception as error:
+                reason, pause = _failure(error)
+                self.counts[reason] += 1
+                attempt += 1
+                delay = min(self._limits.first_delay * 2 ** (attempt - 1), self._limits.max_delay)
+                delay = delay if pause is None else pause
+                if reason == "refused" or attempt >= self._limits.tries or delay > self._limits.max_delay:
+                    raise self._gave_up(attempt, waited, reason, pause, error) from error
+            self._sleep(delay)
+            waited += delay
+
+    def _sleep_until_due(self) -> None:
+        wait = self._last_request + self._limits.interval - time.monotonic()
+        if wait > 0:
+            self._sleep(wait)
+        self._last_request = time.monotonic()
+
+    def _gave_up(
+        self, tries: int, waited: float, reason: str, pause: float | None, error: Exception
+    ) -> WikidataApiError:
+        asks = f"; it asks for another of {pause:.0f} s" if pause else ""
+        return WikidataApiError(
+            f"Wikidata at {self._endpoint} gave no answer ({reason}, tries: {tries}, {waited:.0f} s of pauses{asks}): "
+            f"{type(error).__name__}: {str(error)[:300]}. Check the network, or run without --wikidata-api; "
+            f"the answers so far are kept in {self._cache.path}"
+        )
+
+
+def sparql_query(language: str, titles: Iterable[str]) -> str:
+    """The query for the items of pages of a language's Wikipedia."""
+    literals = " ".join(_literals(title, language) for title in titles)
+    return (
+        f"SELECT ?title ?item WHERE {{ VALUES ?title {{ {literals} }} "
+        f"?page schema:about ?item ; schema:isPartOf <https://{language}.wikipedia.org/> ; schema:name ?title . }}"
+    )
+
+
+def _literals(title: str, language: str) -> str:
+    """A title as SPARQL's STRING_LITERAL2, whose only special characters are these two and line ends.
+
+    A title has no line ends. Languages that Wikidata knows under another code are asked for under both.
+    """
+    literal = f'"{title.translate(_ESCAPES)}"'
+    codes = dict.fromkeys((language, LABEL_CODES.get(language, language)))
+    return " ".join(f"{literal}@{code}" for code in codes)
+
+
+def _query_within(seconds: float, sparql: str, endpoint: str) -> list[Mapping[str, Any]]:
+    """wikidata_client.query with a time limit for the whole request: its own one is for each wait on the socket."""
+    future: Future[list[Mapping[str, Any]]] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(wikidata_client.query(sparql, timeout=seconds, endpoint=endpoint))
+        except BaseException as error:
+            future.set_exception(error)
+
+    Thread(target=run, name="wikidata", daemon=True).start()
+    return future.result(timeout=seconds)
+
+
+def _failure(error: Exception) -> tuple[str, float | None]:
+    """Why a request failed, as in COUNTS and the seconds that the server wants to be left alone."""
+    if isinstance(error, requests.JSONDecodeError | KeyError | TypeError | AttributeError | RecursionError):
+        return "malformed", None
+    response = error.response if isinstance(error, requests.HTTPError) else None
+    if response is not None:
+        return ("busy", retry_after(response)) if response.status_code in _BUSY else ("refused", None)
+    if isinstance(error, requests.RequestException | TimeoutError):
+        return "unreachable", None
+    raise error
+
+
+def _checked(answer: list[Mapping[str, Any]], titles: Iterable[str], counts: Counter[str]) -> dict[str, int]:
+    """The answers that can be believed: one item for a title that was asked for."""
+    asked, found, conflicting = set(titles), dict[str, int](), set[str]()
+    for row in answer:
+        title = row.get("title")
+        try:
+            qid = qid_number(row.get("item", ""))
+        except ValueError:
+            qid = 0
+        if title not in asked:
+            counts["not_asked"] += 1
+        elif not 0 < qid <= MAX_QID:
+            counts["bad_qid"] += 1
+        elif found.setdefault(title, qid) != qid:
+            conflicting.add(title)
+    counts["conflicting"] += len(conflicting)
+    return {title: qid for title, qid in found.items() if title not in conflicting}
+
+
+class _Unknown(Enum):
+    """Stands for a title that was never asked for."""
+
+    UNKNOWN = "unknown"
+
+
+class _AnswerCache:
+    """Answers by (language, title) in an SQLite file; each batch is one transaction, so a killed run loses no more."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._database = sqlite3.connect(path)
+            (version,) = self._database.execute("PRAGMA user_version").fetchone()
+            if version not in (0, _CACHE_VERSION):
+                raise WikidataApiError(f"{path} is of version {version}; accepted: {_CACHE_VERSION}, or no such file")
+            with self._database:
+                self._database.execute(
+                    "CREATE TABLE IF NOT EXISTS answers (language TEXT NOT NULL, title TEXT NOT NULL, qid INTEGER, "
+                    "PRIMARY KEY (language, title)) WITHOUT ROWID"
+                )
+                self._database.execute(f"PRAGMA user_version = {_CACHE_VERSION}")
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
+
+    def get(self, language: str, title: str) -> int | _Unknown | None:
+        """The item; None for a title known to have none."""
+        try:
+            row = self._database.execute(
+                "SELECT qid FROM answers WHERE language = ? AND title = ?", (language, title)
+            ).fetchone()
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
+        return cast("int | None", row[0]) if row else _Unknown.UNKNOWN
+
+    def put(self, language: str, pairs: Iterable[tuple[str, int | None]]) -> None:
+        try:
+            with self._database:
+                self._database.executemany(
+                    "INSERT OR REPLACE INTO answers VALUES (?, ?, ?)",
+                    ((language, title, qid) for title, qid in pairs),
+                )
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _unusable(self, error: sqlite3.Error) -> WikidataApiError:
+        return WikidataApiError(f"cannot use {self.path} for Wikidata's answers: {error}; delete it, or name another")

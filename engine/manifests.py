@@ -1,0 +1,84 @@
+"""Finished folders: their manifests, and what lies in them that should not."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from mlukit.engine.storage import Storage
+from mlukit.engine.task import ALL_LANGUAGES
+from mlukit.schemas.manifest import MANIFEST, Shard, TaskResult, folder_manifest, total_counts, total_flows
+
+
+def shards_of(storage: Storage, folder: str) -> list[Shard]:
+    """The shards of a finished folder, in order."""
+    return [Shard(**shard) for shard in storage.read_json(f"{folder}/{MANIFEST}")["shards"]]
+
+
+def sources_of(language: str, sources: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Of the files that the link stage read, those that concern a language."""
+    return [source for source in sources if source["language"] in (language, ALL_LANGUAGES)]
+
+
+def damage_of(storage: Storage, folder: str) -> str:
+    """What became of a finished folder's files, told by their sizes: "a.parquet has gone"; "" where all are there."""
+    manifest, sizes = f"{folder}/{MANIFEST}", storage.sizes(folder)
+    if manifest not in sizes:
+        return f"{manifest} has gone"
+    for shard in shards_of(storage, folder):
+        if shard.path not in sizes:
+            return f"{shard.path} has gone"
+        if sizes[shard.path] != shard.bytes:
+            return f"{shard.path} has changed from {shard.bytes} to {sizes[shard.path]} bytes"
+    return ""
+
+
+def publish_manifest(
+    storage: Storage,
+    folder: str,
+    kind: str,
+    schema: pa.Schema,
+    language: str | None,
+    options: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+    results: Sequence[TaskResult],
+    sources: Sequence[Mapping[str, Any]] = (),
+    stage: str = "",
+) -> None:
+    """Writes the manifest of a folder whose shards are done, and removes what an earlier, broken run left there.
+
+    Args:
+        stage: where several stages write to the folder, whose shards these are; those of others stay.
+    """
+    shards = [shard for result in results for shard in result.shards if shard.path.startswith(f"{folder}/")]
+    sizes = storage.sizes(folder)
+    if stage and f"{folder}/{MANIFEST}" in sizes:
+        others = (shard for shard in shards_of(storage, folder) if not shard.path.startswith(f"{folder}/{stage}-"))
+        shards += [shard for shard in others if sizes.get(shard.path) == shard.bytes]
+    names = {shard.path for shard in shards}
+    for path in sizes:
+        if path not in names:
+            storage.delete(path)
+    manifest = folder_manifest(
+        kind,
+        schema,
+        language=language,
+        shards=shards,
+        options=options,
+        inputs=inputs,
+        sources=sources,
+        flows=total_flows(results),
+        counts=total_counts(results),
+    )
+    storage.write_json(f"{folder}/{MANIFEST}", manifest)
+
+
+def add_failures(storage: Storage, language: str, stage: str, results: Sequence[TaskResult]) -> None:
+    """Puts the failures of a later stage beside those of the link stage, in place of its own from before."""
+    folder = f"failures/{language}"
+    mine = f"{folder}/{stage}-"
+    fresh = [shard for result in results for shard in result.shards if shard.path.startswith(mine)]
+    manifest = storage.read_json(f"{folder}/{MANIFEST}")
+    others = [shard for shard in manifest["shards"] if not shard["path"].startswith(mine)]
+    manifest["shards"] = others + [shard.to_json() for shard in fresh]
+    storage.write_json(f"{folder}/{MANIFEST}", manifest)

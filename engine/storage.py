@@ -1,0 +1,280 @@
+"""The output folder, on any filesystem that Beam knows; files appear in it whole or not at all."""
+
+import glob
+import hashlib
+import json
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self, cast
+
+from apache_beam.io.filesystem import CompressionTypes, FileMetadata
+from apache_beam.io.filesystems import FileSystems
+
+from mlukit.engine.s3 import share_clients
+from mlukit.schemas.manifest import Shard, dump_json
+
+share_clients()
+_COPY_BYTES = 8 << 20
+_FIRST = 1000  # files that a store gives in one call
+WORK = "_work"  # what is needed only until a stage is finished
+
+
+def open_file(path: str) -> BinaryIO:
+    """Opens a file for reading as it is: Beam would decompress it by its name."""
+    return cast(BinaryIO, FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED))
+
+
+@contextmanager
+def _os_errors(path: str) -> Iterator[None]:
+    """Beam's filesystems raise errors of many classes; a failing one is the same to the user as a failing disk."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        raise OSError(f"{path}: {error}") from error
+
+
+def is_local(path: str) -> bool:
+    """Whether a path lies on a disk that can be memory-mapped."""
+    return FileSystems.get_scheme(path) in (None, "file")
+
+
+class CountingStream:
+    """A writable stream that knows how many bytes went through it and their SHA-256."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._hash = hashlib.sha256()
+        self.bytes = 0
+        self.rows = 0  # for the writer to say
+        self.closed = False
+
+    def write(self, data: bytes | memoryview) -> int:
+        """Writes all of `data`."""
+        view = memoryview(data).cast("B")
+        self._stream.write(view.tobytes() if not isinstance(data, bytes) else data)
+        self._hash.update(view)
+        self.bytes += len(view)
+        return len(view)
+
+    def tell(self) -> int:
+        """How many bytes were written."""
+        return self.bytes
+
+    def writable(self) -> bool:
+        """Always."""
+        return True
+
+    def readable(self) -> bool:
+        """Never."""
+        return False
+
+    def seekable(self) -> bool:
+        """Never."""
+        return False
+
+    def flush(self) -> None:
+        """Nothing is held back here."""
+
+    def close(self) -> None:
+        """Closes nothing: the file belongs to the one who opened it."""
+
+    @property
+    def sha256(self) -> str:
+        """Of what was written so far."""
+        return self._hash.hexdigest()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Storage:
+    """The output folder; paths are relative to it, with forward slashes."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+
+    @property
+    def is_object_store(self) -> bool:
+        """Whether its files are objects, shown whole or not at all, in no folders."""
+        return not (is_local(self.root) or FileSystems.get_filesystem(self.root).has_dirs())
+
+    def path(self, relative: str) -> str:
+        """The full path of a file of the folder."""
+        return cast(str, FileSystems.join(self.root, *relative.split("/")))
+
+    def open(self, relative: str) -> BinaryIO:
+        """Opens a file of the folder for reading."""
+        return open_file(self.path(relative))
+
+    def exists(self, relative: str) -> bool:
+        """Whether there is such a file."""
+        with _os_errors(self.path(relative)):
+            return bool(FileSystems.exists(self.path(relative)))
+
+    def size(self, relative: str) -> int | None:
+        """A file's size in bytes; None where there is none."""
+        path = self.path(relative)
+        if is_local(path):
+            return Path(path).stat().st_size if Path(path).is_file() else None
+        return self._listed(relative).get(relative)
+
+    def files(self) -> Iterator[str]:
+        """The paths of the folder's files in no order, but of a store's only some: a look at the first costs little."""
+        if is_local(self.root):
+            root = Path(self.root)
+            return (p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file())
+        return iter(self.objects("", limit=_FIRST))
+
+    def sizes(self, folder: str = "") -> dict[str, int]:
+        """All files below a folder with their sizes, by path relative to the output folder, sorted."""
+        top = self.path(folder) if folder else self.root
+        if is_local(top):
+            root = Path(self.root)
+            found = [p for p in Path(top).rglob("*") if p.is_file()]
+            return dict(sorted((p.relative_to(root).as_posix(), p.stat().st_size) for p in found))
+        return self._listed(f"{folder}/" if folder else "")
+
+    def _listed(self, prefix: str) -> dict[str, int]:
+        """Sizes of the files on an object store whose paths begin so, sorted: one call for a thousand of them."""
+        return {path: file.size_in_bytes for path, file in self.objects(prefix).items()}
+
+    def objects(self, prefix: str, limit: int | None = None) -> dict[str, FileMetadata]:
+        """What an object store knows of the files whose paths begin so, by path relative to the folder, sorted."""
+        root = self.root.rstrip("/") + "/"
+        with _os_errors(root + prefix):
+            files = FileSystems.match([f"{glob.escape(root + prefix)}**"], [limit])[0].metadata_list
+        return {file.path[len(root) :]: file for file in sorted(files, key=lambda file: cast(str, file.path))}
+
+    def read_json(self, relative: str) -> Any:
+        """A JSON file's value; OSError where there is none, or something else."""
+        try:
+            with _os_errors(self.path(relative)), self.open(relative) as stream:
+                content = stream.read()
+        except OSError as error:
+            if self.exists(relative):
+                raise
+            raise FileNotFoundError(f"there is no {self.path(relative)}") from error
+        try:
+            return json.loads(content)
+        except ValueError as error:
+            raise OSError(f"{self.path(relative)} is damaged: {error}") from error
+
+    def write_json(self, relative: str, value: Any) -> None:
+        """Writes a JSON file whole."""
+        with self.write(relative) as stream:
+            stream.write(dump_json(value))
+
+    def put_json(self, relative: str, value: Any) -> None:
+        """Writes a JSON file in place: only an object store shows it whole at once."""
+        with self._create(relative) as stream:
+            stream.write(dump_json(value))
+
+    @contextmanager
+    def write(self, relative: str) -> Iterator[CountingStream]:
+        """Writes a file under a name of this attempt's own and publishes it when the block ends without an error.
+
+        Two attempts may publish one file at any time, each the same bytes: a reader finds it whole throughout.
+        """
+        aside = f"{WORK}/aside/{uuid.uuid4().hex}"
+        try:
+            with self._create(aside) as stream:
+                counting = CountingStream(stream)
+                yield counting
+            with _os_errors(self.path(relative)):
+                self._publish(aside, relative, counting.bytes)
+        except BaseException:
+            with suppress(OSError):  # where the store is down, it goes when the stage is finished
+                self.discard(aside)
+            raise
+
+    @contextmanager
+    def _create(self, relative: str) -> Iterator[BinaryIO]:
+        """Closing it is what makes an object of it, also after an error: so it may have half of the bytes."""
+        path = self.path(relative)
+        with _os_errors(path):
+            stream = cast(BinaryIO, FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED))
+        try:
+            yield stream
+        finally:
+            with _os_errors(path):
+                stream.close()
+
+    def _publish(self, aside: str, relative: str, size: int) -> None:
+        source, final = self.path(aside), self.path(relative)
+        if is_local(final):
+            Path(final).parent.mkdir(parents=True, exist_ok=True)
+            Path(source).replace(final)
+            return
+        if not self.is_object_store and FileSystems.exists(final):
+            FileSystems.delete([final])  # HDFS renames at once, but over nothing
+        FileSystems.rename([source], [final])  # on an object store a copy, which replaces at once, and a deletion
+        if (found := self.size(relative)) != size:
+            raise OSError(f"{final} has {found} bytes after {size} were written: the store lost some")
+
+    @contextmanager
+    def write_folder(self, relative: str) -> Iterator[Path]:
+        """Gives a local folder to write files into, and publishes it when the block ends without an error.
+
+        On a local disk it takes the place of what was there. On an object store its files replace those of their names,
+        one by one, and others stay: a late attempt takes away neither these nor what was added since.
+        """
+        near = Path(self.path(f"{WORK}/aside")) if is_local(self.root) else None
+        if near is not None:
+            near.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=near) as aside:
+            folder = Path(aside) / "folder"
+            folder.mkdir()
+            yield folder
+            if near is None:
+                self.upload_folder(folder, relative)
+                return
+            self.delete(relative)
+            Path(self.path(relative)).parent.mkdir(parents=True, exist_ok=True)
+            folder.replace(self.path(relative))
+
+    def upload_folder(self, folder: Path, relative: str) -> None:
+        """Copies a local folder's files into the output, one by one."""
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            with path.open("rb") as stream, self.write(f"{relative}/{path.relative_to(folder).as_posix()}") as out:
+                while chunk := stream.read(_COPY_BYTES):
+                    out.write(chunk)
+
+    def shard(self, relative: str, stream: CountingStream) -> Shard:
+        """What a result says of a file just written."""
+        return Shard(relative, stream.rows, stream.bytes, stream.sha256)
+
+    def discard(self, relative: str) -> None:
+        """Removes one file, which may be gone already: a single call to an object store."""
+        path = self.path(relative)
+        if is_local(path):
+            Path(path).unlink(missing_ok=True)
+            return
+        with _os_errors(path):
+            FileSystems.delete([path])
+
+    def delete(self, relative: str) -> None:
+        """Removes a file, or a folder with all that is in it; nothing where there is neither."""
+        path = self.path(relative)
+        if is_local(path):
+            if Path(path).is_dir():
+                shutil.rmtree(path)
+            else:
+                Path(path).unlink(missing_ok=True)
+            return
+        listed = self.objects(relative)  # "a" and "a/b", but also "ab"
+        found = [file.path for name, file in listed.items() if f"{name}/".startswith(f"{relative}/")]
+        if found:
+            with _os_errors(path):
+                FileSystems.delete(found)

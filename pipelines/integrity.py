@@ -1,0 +1,199 @@
+"""What the records, the manifests and a listing tell of the state of an output folder, before any shard is read."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlukit.corpus.linking.title_index import TitleIndex, TitleIndexError
+from mlukit.engine.storage import WORK, Storage, is_local
+from mlukit.engine.task import ALL_LANGUAGES
+from mlukit.pipelines.run import fingerprint
+from mlukit.pipelines.settings import STAGES
+from mlukit.schemas.arrow import SCHEMA_VERSION
+from mlukit.schemas.manifest import MANIFEST, Shard
+from mlukit.transforms.open_title_index import index_folder
+from mlukit.transforms.train_tokenizer import MODEL_PATH
+
+# The folders of a stage's data: a manifest names every file in them.
+KINDS = {"link": ("articles", "failures"), "vocabulary": ("vocabulary", "mentions"), "examples": ("examples",)}
+CHANGED, MISSING, EXTRA, WRONG, UNFINISHED = "changed", "missing", "extra", "wrong", "not finished"
+_RECORD_PARTS = {"folders": list, "inputs": dict, "options": dict}
+
+Records = Mapping[str, Mapping[str, Any]]  # those of finished stages, by stage
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is not as it was written."""
+
+    stage: str
+    what: str  # CHANGED, MISSING, …
+    path: str
+    text: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.what:<12}  {self.path}{self.text and ': '}{self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder that a finished stage's record names, and what its manifest has to say."""
+
+    stage: str
+    path: str
+    expected: Mapping[str, Any]
+
+    @property
+    def language(self) -> str:
+        """Its language; `ALL_LANGUAGES` for the vocabulary."""
+        return self.path.partition("/")[2] or ALL_LANGUAGES
+
+
+def read_records(storage: Storage) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
+    """The records of finished stages, and what is wrong with them or not finished."""
+    records: dict[str, dict[str, Any]] = {}
+    problems = []
+    for stage in STAGES:
+        name = f"{stage}.json"
+        if storage.exists(name):
+            try:
+                records[stage] = _checked_record(storage.read_json(name))
+            except (OSError, ValueError) as error:
+                problems.append(Problem(stage, WRONG, name, str(error)))
+        elif storage.exists(f"{WORK}/{stage}.plan.json"):
+            problems.append(Problem(stage, UNFINISHED, name, f"the {stage} stage was begun"))
+        elif any(storage.sizes(kind) for kind in KINDS[stage]):
+            problems.append(Problem(stage, MISSING, name, "its folders are there"))
+    if not records and not problems:
+        problems.append(Problem("link", UNFINISHED, "link.json", "no stage was begun"))
+    return records, problems + list(_stale_records(records))
+
+
+def _checked_record(record: Any) -> dict[str, Any]:
+    """A record, where it has what is read of it; ValueError where it has not."""
+    parts = record if isinstance(record, dict) else {}
+    if not all(isinstance(parts.get(name), kind) for name, kind in _RECORD_PARTS.items()):
+        raise ValueError(f"it is no record of a stage, which has {', '.join(_RECORD_PARTS)}")
+    if not all(isinstance(folder, str) and is_inside(folder, "") for folder in parts["folders"]):
+        raise ValueError(f"it names folders that are none of the output's: {parts['folders']!r:.200}")
+    return parts
+
+
+def _stale_records(records: Records) -> Iterator[Problem]:
+    for stage, record in records.items():
+        for other in STAGES:
+            made_from = record["inputs"].get(other)
+            if made_from is not None and other in records and made_from != fingerprint(records[other]):
+                yield Problem(
+                    stage, WRONG, f"{stage}.json", f"it was made from another {other} stage than {other}.json"
+                )
+
+
+def folders_of(records: Records) -> list[Folder]:
+    """The folders of finished stages."""
+    folders = []
+    for stage, record in records.items():
+        inputs = {"link": {}, "vocabulary": record["inputs"], "examples": record.get("facts")}[stage]
+        common = {"options": record["options"], "inputs": inputs, "schema_version": SCHEMA_VERSION}
+        for path in record["folders"]:
+            kind, _, language = path.partition("/")
+            folders.append(Folder(stage, path, {"kind": kind, "language": language or None, **common}))
+    return folders
+
+
+def is_inside(path: str, folder: str) -> bool:
+    """Whether a path is a folder or lies in it, and nowhere else by way of ".."; "" is the output folder."""
+    return (not folder or f"{path}/".startswith(f"{folder}/")) and path[:1] != "/" and ".." not in path.split("/")
+
+
+def check_folder(storage: Storage, folder: Folder) -> tuple[list[Problem], list[Shard]]:
+    """What a listing tells of a folder, and those shards that have to be read to know more."""
+    manifest, sizes = f"{folder.path}/{MANIFEST}", storage.sizes(folder.path)
+    if manifest not in sizes:
+        return [Problem(folder.stage, MISSING, manifest)], []
+    try:
+        shards = _checked_shards(storage.read_json(manifest), folder)
+    except (OSError, ValueError) as error:
+        return [Problem(folder.stage, WRONG, manifest, str(error))], []
+    extra = sorted(sizes.keys() - {shard.path for shard in shards} - {manifest})
+    problems, whole = [Problem(folder.stage, EXTRA, path) for path in extra], []
+    for shard in shards:
+        size = sizes.get(shard.path)
+        if size is None:
+            problems.append(Problem(folder.stage, MISSING, shard.path))
+        elif size != shard.bytes:
+            text = f"{size:,} bytes, the manifest says {shard.bytes:,}"
+            problems.append(Problem(folder.stage, CHANGED, shard.path, text))
+        else:
+            whole.append(shard)
+    return problems, whole
+
+
+def _checked_shards(manifest: Any, folder: Folder) -> list[Shard]:
+    """The shards of a manifest; ValueError where it is none, or does not agree with the stage's record."""
+    if not isinstance(manifest, dict):
+        raise ValueError("it is no manifest")
+    for key, value in folder.expected.items():
+        if manifest.get(key) != value:
+            raise ValueError(f"{key} is {manifest.get(key)!r:.200}, by {folder.stage}.json it is {value!r:.200}")
+    try:
+        shards = [Shard(**shard) for shard in manifest["shards"]]
+        inside = all(is_inside(shard.path, folder.path) and shard.bytes >= 0 <= shard.rows for shard in shards)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"its shards are wrong: {error}") from error
+    if not inside or len({shard.path for shard in shards}) < len(shards):
+        raise ValueError("it names a shard twice, or one that cannot be in this folder")
+    return shards
+
+
+def check_unlisted(storage: Storage, records: Records) -> Iterator[Problem]:
+    """Files among a finished stage's folders that lie in none of them."""
+    for stage, record in records.items():
+        for kind in KINDS[stage]:
+            for path in storage.sizes(kind):
+                if not any(is_inside(path, folder) for folder in record["folders"]):
+                    yield Problem(stage, EXTRA, path)
+
+
+def check_models(storage: Storage, records: Records) -> Iterator[Problem]:
+    """The tokenizer's model, and the title indexes, of which no more is known than what their headers say."""
+    if "examples" in records:
+        expected = (records["examples"].get("facts") or {}).get("tokenizer")
+        if not storage.exists(MODEL_PATH):
+            yield Problem("examples", MISSING, MODEL_PATH)
+        elif (found := _sha256(storage, MODEL_PATH)) != expected:
+            yield Problem("examples", CHANGED, MODEL_PATH, f"SHA-256 {found}, examples.json says {expected}")
+    if "link" in records and is_local(storage.root):
+        for language in records["link"]["inputs"].get("languages", ()):
+            try:
+                TitleIndex.open(Path(storage.path(index_folder(language))))
+            except (TitleIndexError, OSError) as error:
+                yield Problem("link", WRONG, index_folder(language), str(error))
+
+
+def _sha256(storage: Storage, path: str) -> str:
+    with storage.open(path) as stream:
+        return hashlib.sha256(stream.read()).hexdigest()
+
+
+def repair_steps(storage: Storage, problems: Sequence[Problem]) -> list[str]:
+    """What to do about problems, in this order."""
+    root, lines = storage.root.rstrip("/"), []
+    extra = sorted(f"{root}/{problem.path}" for problem in problems if problem.what == EXTRA)
+    if extra:
+        lines.append(f"take away what no manifest names: {' '.join(extra[:3])}{' …' if len(extra) > 3 else ''}")
+    broken = {problem.stage for problem in problems if problem.what not in (EXTRA, UNFINISHED)}
+    if "link" in broken and any("/examples-" in path for path in storage.sizes("failures")):
+        broken.add("examples")  # its failures lie in a folder that the link stage makes anew
+    records = [f"{root}/{stage}.json" for stage in STAGES if stage in broken and storage.exists(f"{stage}.json")]
+    if records:
+        lines.append(f"take away the records of what has to be done again: {' '.join(records)}")
+    unfinished = {problem.stage for problem in problems if problem.what == UNFINISHED}
+    commands = [f"mlukit {stage}" for stage in STAGES if stage in broken | unfinished]
+    if commands:
+        lines.append(
+            f"run {', '.join(commands)}, or mlukit build for all, with --output {root} and the flags of before"
+        )
+    return lines

@@ -1,0 +1,182 @@
+"""The batches of a run: a pure function of the seed and the step, read ahead in a thread.
+
+A step has `batch_size` examples. Each rank reads what the step needs, takes its share of the examples, masks and packs
+them: what it sees of an example does not depend on how many ranks there are.
+"""
+
+import queue
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TypeAlias
+
+import numpy as np
+
+from mlukit.pretraining.config import ConfigError, DataConfig
+from mlukit.pretraining.data.batch import Batch
+from mlukit.pretraining.data.counter_random import Bits, Integers, permutation, random_bits, random_key
+from mlukit.pretraining.data.dataset import Corpus, Group
+from mlukit.pretraining.data.example_rows import ExampleRows, concatenate
+from mlukit.pretraining.data.masking import mask_rows
+from mlukit.pretraining.data.packing import Capacities, capacities, deal, fill_batch, pack, sizes_of
+from mlukit.pretraining.data.row_limits import RowLimits
+from mlukit.pretraining.data.sampling import Draws, Order
+
+STEPS_AHEAD = 2
+
+Item: TypeAlias = tuple[int, list[Batch]] | BaseException | None  # None: there are no more
+
+
+class BatchSource:
+    """The batches of every step. Keeps a window of row groups a language in memory; one thread at a time uses it."""
+
+    def __init__(self, corpus: Corpus, config: DataConfig) -> None:
+        self._corpus, self._config = corpus, config
+        rows = {language: [group.train for group in groups] for language, groups in corpus.groups.items()}
+        self._order = Order(config.seed, rows, config.language_exponent, config.shuffled_groups)
+        self._kept: dict[str, OrderedDict[Group, ExampleRows]] = {name: OrderedDict() for name in self._order.languages}
+
+    def step(self, step: int, rank: int = 0, world: int = 1) -> list[Batch]:
+        """The micro-batches of a rank in a step; the number of them can differ between ranks and steps.
+
+        Args:
+            step: counted from 0.
+
+        Raises:
+            ConfigError: there are more ranks than examples in a step.
+            ExamplesError: a shard is damaged, or does not keep to the limits.
+        """
+        rows, _ = self._share(step, rank, world)
+        return _packed(rows, self._corpus, self._config, world)
+
+    def examples(self, step: int, rank: int = 0, world: int = 1) -> list[list[tuple[str, int]]]:
+        """Which examples `step` puts into each micro-batch: language, and number among the rows of all its shards."""
+        rows, which = self._share(step, rank, world)
+        masked = mask_rows(rows, self._config, self._corpus.vocabulary_size)
+        names = [(language, number) for language, numbers in which for number in numbers.tolist()]
+        room = run_capacities(self._corpus, self._config, world)
+        return [[names[row] for row in chosen] for chosen in pack(sizes_of(masked), room.limits)]
+
+    def _share(self, step: int, rank: int, world: int) -> tuple[ExampleRows, list[tuple[str, Integers]]]:
+        """A rank's examples in a step; which rows of which languages they are, in the same order."""
+        if self._config.batch_size < world:
+            raise ConfigError(f"batch_size {self._config.batch_size} is less than the {world} ranks")
+        parts = [
+            (draws.language, *part)
+            for draws in self._order.draws(step * self._config.batch_size, self._config.batch_size)
+            for part in self._parts(draws)
+        ]
+        tokens = np.concatenate([rows.tokens[own] for _, rows, own, _, _ in parts])
+        mine = deal(tokens, world)[rank]
+        firsts = np.cumsum([0, *(len(own) for _, _, own, _, _ in parts)])
+        bounds = np.searchsorted(mine, firsts)
+        taken, which = [], []
+        for number, (language, rows, own, numbers, keys) in enumerate(parts):
+            chosen = mine[bounds[number] : bounds[number + 1]] - firsts[number]
+            taken.append(rows.take(own[chosen], keys[chosen]))
+            which.append((language, numbers[chosen]))
+        return concatenate(taken), which
+
+    def _parts(self, draws: Draws) -> Iterator[tuple[ExampleRows, Integers, Integers, Bits]]:
+        """The rows of each group that draws lie in: all of the group's, those drawn, their numbers and their keys."""
+        groups = self._corpus.groups[draws.language]
+        key = random_key(self._config.seed, "masks", draws.language, draws.epoch)
+        for number in np.unique(draws.groups).tolist():
+            rows = self._read(draws.language, groups[number])
+            own = np.flatnonzero(rows.train)[draws.rows[draws.groups == number]]
+            numbers = groups[number].first_row + own
+            yield rows, own, numbers, random_bits(key, numbers)
+
+    def _read(self, language: str, group: Group) -> ExampleRows:
+        kept = self._kept[language]
+        if group not in kept:
+            if len(kept) >= self._config.shuffled_groups:
+                kept.popitem(last=False)
+            kept[group] = read_rows(self._corpus, group, self._config)
+        kept.move_to_end(group)
+        return kept[group]
+
+
+def run_capacities(corpus: Corpus, config: DataConfig, world: int = 1) -> Capacities:
+    """The shapes of a run's batches: from what an example has on average when languages are drawn as they are."""
+    weights = {language: n**config.language_exponent for language, n in corpus.train_examples.items() if n}
+    total = sum(weights.values())
+    tokens = sum(weight * corpus.means[language].tokens for language, weight in weights.items()) / total
+    entities = sum(weight * corpus.means[language].entities for language, weight in weights.items()) / total
+    return capacities(config, tokens, entities, world)
+
+
+def read_rows(corpus: Corpus, group: Group, config: DataConfig) -> ExampleRows:
+    """A group's rows, without entities where the objective is words alone."""
+    rows = corpus.read(group, RowLimits.of(config, corpus.vocabulary_size, corpus.entity_vocabulary_size))
+    return rows.without_entities() if config.objective == "words" else rows
+
+
+def _packed(rows: ExampleRows, corpus: Corpus, config: DataConfig, world: int) -> list[Batch]:
+    masked, room = mask_rows(rows, config, corpus.vocabulary_size), run_capacities(corpus, config, world)
+    return [fill_batch(masked, examples, room) for examples in pack(sizes_of(masked), room.limits)]
+
+
+def validation_batches(
+    corpus: Corpus, config: DataConfig, language: str, examples: int, world: int = 1
+) -> Iterator[Batch]:
+    """Batches of examples of the split `validation`, the same whenever they are asked for; none where there are none.
+
+    Args:
+        examples: at most so many, out of row groups in an order that the seed decides.
+        world: ranks of the run, whose batches these have the shapes of; all examples are here, whatever it is.
+    """
+    groups = corpus.groups[language]
+    key = random_key(config.seed, "validation masks", language)
+    left, parts = examples, []
+    for number in permutation(random_key(config.seed, "validation", language), len(groups)).tolist():
+        if left and groups[number].validation:
+            rows = read_rows(corpus, groups[number], config)
+            own = np.flatnonzero(~rows.train)[:left]
+            parts.append(rows.take(own, random_bits(key, groups[number].first_row + own)))
+            left -= len(own)
+    if parts:
+        yield from _packed(concatenate(parts), corpus, config, world)
+
+
+def prefetch(
+    source: BatchSource, first_step: int, steps: int, rank: int = 0, world: int = 1
+) -> Iterator[tuple[int, list[Batch]]]:
+    """The batches of `steps` steps from `first_step` on, made in a thread ahead of their use.
+
+    What goes wrong there is raised here. The thread ends when the iterator is closed or used up.
+    """
+    ready: queue.Queue[Item] = queue.Queue(maxsize=STEPS_AHEAD)
+    closed = threading.Event()
+    arguments = source, range(first_step, first_step + steps), rank, world, ready, closed
+    thread = threading.Thread(target=_make, args=arguments, name="batches", daemon=True)
+    thread.start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        closed.set()
+        thread.join()
+
+
+def _make(
+    source: BatchSource, steps: range, rank: int, world: int, ready: queue.Queue[Item], closed: threading.Event
+) -> None:
+    try:
+        for step in steps:
+            _put((step, source.step(step, rank, world)), ready, closed)
+            if closed.is_set():
+                return
+        _put(None, ready, closed)
+    except BaseException as error:  # whatever it is, the thread that waits must learn of it
+        _put(error, ready, closed)
+
+
+def _put(item: Item, ready: queue.Queue[Item], closed: threading.Event) -> None:
+    while not closed.is_set():
+        with suppress(queue.Full):
+            ready.put(item, timeout=0.1)
+            break

@@ -1,0 +1,171 @@
+"""Rows of examples as flat arrays, from a row group of Parquet or a TFRecord file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Self, TypeAlias, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from mlukit.pretraining.data.counter_random import Bits, Integers
+from mlukit.schemas.arrow import EXAMPLES
+from mlukit.schemas.records import Example, Split
+from mlukit.schemas.tf_example import decode_example
+from mlukit.schemas.tfrecord import read_tfrecords
+
+Ids: TypeAlias = npt.NDArray[np.int32]
+Flags: TypeAlias = npt.NDArray[np.bool_]
+
+_LISTS = ("token_ids", "entity_ids", "entity_starts", "entity_ends")
+_ROWS = 1024  # of TFRecord, whose lists of Python integers are in memory at once
+
+
+def ranges(starts: Integers | Ids, lengths: Integers) -> Integers:
+    """range(start, start + length) of each, one after the other."""
+    ends = np.cumsum(lengths)
+    flat = np.repeat(starts - (ends - lengths), lengths)
+    flat += np.arange(len(flat))
+    return flat
+
+
+def offsets_of(lengths: Integers) -> Integers:
+    """Where lists of these lengths begin, one after the other, and where the last one ends."""
+    return np.concatenate([[0], np.cumsum(lengths)])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExampleRows:
+    """Examples. Those of row i are `token_ids[token_offsets[i] : token_offsets[i + 1]]`, entities likewise."""
+
+    token_ids: Ids
+    token_offsets: Integers
+    entity_ids: Ids
+    entity_starts: Ids  # into the row's tokens
+    entity_ends: Ids
+    entity_offsets: Integers
+    train: Flags  # by row: its split
+    keys: Bits  # by row: of the random numbers that mask it; 0 before they are drawn
+
+    @property
+    def tokens(self) -> Integers:
+        """How many tokens each row has."""
+        return np.diff(self.token_offsets)
+
+    @property
+    def entities(self) -> Integers:
+        """How many entities each row has."""
+        return np.diff(self.entity_offsets)
+
+    def __len__(self) -> int:
+        return len(self.train)
+
+    def take(self, rows: Integers, keys: Bits | None = None) -> Self:
+        """These rows in this order, with other keys if there are any."""
+        tokens, entities = self.tokens[rows], self.entities[rows]
+        entity_at = ranges(self.entity_offsets[rows], entities)
+        return type(self)(
+            token_ids=self.token_ids[ranges(self.token_offsets[rows], tokens)],
+            token_offsets=offsets_of(tokens),
+            entity_ids=self.entity_ids[entity_at],
+            entity_starts=self.entity_starts[entity_at],
+            entity_ends=self.entity_ends[entity_at],
+            entity_offsets=offsets_of(entities),
+            train=self.train[rows],
+            keys=self.keys[rows] if keys is None else keys,
+        )
+
+    def part(self, first: int, end: int) -> Self:
+        """The rows from `first` to before `end`, without a copy."""
+        tokens, entities = self.token_offsets[first : end + 1], self.entity_offsets[first : end + 1]
+        inside = slice(entities[0], entities[-1])
+        return type(self)(
+            token_ids=self.token_ids[tokens[0] : tokens[-1]],
+            token_offsets=tokens - tokens[0],
+            entity_ids=self.entity_ids[inside],
+            entity_starts=self.entity_starts[inside],
+            entity_ends=self.entity_ends[inside],
+            entity_offsets=entities - entities[0],
+            train=self.train[first:end],
+            keys=self.keys[first:end],
+        )
+
+    def without_entities(self) -> Self:
+        """The rows as text alone."""
+        none = np.empty(0, np.int32)
+        nowhere = np.zeros_like(self.token_offsets)
+        return type(self)(self.token_ids, self.token_offsets, none, none, none, nowhere, self.train, self.keys)
+
+
+def concatenate(parts: Sequence[ExampleRows]) -> ExampleRows:
+    """The rows of several, in order."""
+    flat = {
+        f.name: np.concatenate([getattr(part, f.name) for part in parts])
+        for f in fields(ExampleRows)
+        if not f.name.endswith("_offsets")
+    }
+    tokens = offsets_of(np.concatenate([part.tokens for part in parts]))
+    entities = offsets_of(np.concatenate([part.entities for part in parts]))
+    return ExampleRows(**flat, token_offsets=tokens, entity_offsets=entities)
+
+
+def read_parquet_rows(path: Path, group: int) -> ExampleRows:
+    """The rows of a row group; OSError, ValueError or pyarrow.ArrowException where it cannot be read."""
+    with pq.ParquetFile(path, read_dictionary=["split"]) as file:
+        table = file.read_row_group(group, columns=[*_LISTS, "split"], use_threads=False)
+    for name in _LISTS:
+        if (found := table.schema.field(name).type) != (expected := EXAMPLES.field(name).type):
+            raise ValueError(f"{name} is of the type {found}, expected is {expected}")
+    lists = {name: _flat(table.column(name)) for name in _LISTS}
+    splits = table.column("split").combine_chunks()
+    return _rows(lists, np.asarray(pc.equal(splits, "train")))
+
+
+def _flat(column: pa.ChunkedArray) -> tuple[Ids, Integers]:
+    """A column of lists as values and offsets."""
+    lists = column.combine_chunks()
+    return lists.flatten().to_numpy(), offsets_of(lists.value_lengths().to_numpy())
+
+
+def read_tfrecord_rows(path: Path) -> ExampleRows:
+    """All rows of a file; OSError, TFRecordError or ExampleError where it cannot be read."""
+    parts: list[ExampleRows] = []
+    pending: list[Example] = []
+    with path.open("rb") as stream:
+        for record in read_tfrecords(stream):
+            pending.append(decode_example(record))
+            if len(pending) == _ROWS:
+                parts.append(_of_examples(pending))
+                pending.clear()
+    return concatenate([*parts, _of_examples(pending)])
+
+
+def _of_examples(examples: Sequence[Example]) -> ExampleRows:
+    if unknown := {example.split for example in examples} - set(get_args(Split)):
+        raise ValueError(f"an example is of the split {min(unknown)!r}; there are {', '.join(get_args(Split))}")
+    lists = {}
+    for name in _LISTS:
+        values = [np.asarray(getattr(example, name), np.int32) for example in examples]
+        lengths = np.array([len(value) for value in values], np.int64)
+        lists[name] = np.concatenate([np.empty(0, np.int32), *values]), offsets_of(lengths)
+    return _rows(lists, np.array([example.split == "train" for example in examples], np.bool_))
+
+
+def _rows(lists: dict[str, tuple[Ids, Integers]], train: Flags) -> ExampleRows:
+    offsets = lists["entity_ids"][1]
+    for name in ("entity_starts", "entity_ends"):
+        if not np.array_equal(offsets, lists[name][1]):
+            raise ValueError(f"{name} and entity_ids are not equally long")
+    return ExampleRows(
+        token_ids=lists["token_ids"][0],
+        token_offsets=lists["token_ids"][1],
+        entity_ids=lists["entity_ids"][0],
+        entity_starts=lists["entity_starts"][0],
+        entity_ends=lists["entity_ends"][0],
+        entity_offsets=offsets,
+        train=train,
+        keys=np.zeros(len(train), np.uint64),
+    )

@@ -1,0 +1,213 @@
+"""Packs examples into micro-batches of fixed capacity, and fills the tensors of a `Batch` with them.
+
+Capacities follow from the configuration and from what an example has on average by the manifests, so that all shapes
+of a run are the same. An example that does not fit into what is left of a micro-batch, in whatever respect, goes into
+another one: nothing is left out.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from mlukit.corpus.entities.vocabulary import SPECIAL_ENTITIES
+from mlukit.corpus.examples.tokenizer import PAD_ID
+from mlukit.pretraining.config import DataConfig
+from mlukit.pretraining.data.batch import IGNORED, Batch
+from mlukit.pretraining.data.counter_random import Integers
+from mlukit.pretraining.data.example_rows import offsets_of, ranges
+from mlukit.pretraining.data.masking import MaskedRows
+
+_ENTITY_ROOM = 1.25  # times what words of a micro-batch have on average: pages of lists have more
+_EXAMPLE_ROOM = 1.5  # likewise; short pages are more of them
+_STEP_ROOM = 0.5  # 1.5 standard deviations of an example, each a third of the mean; over the root of the examples
+_WORD_ALIGNMENT = 128
+_MENTION_TOKENS = 4  # room for each entity: [mLUKE]'s mentions have two to three
+ENTITY_PAD_ID = SPECIAL_ENTITIES.index("[PAD]")
+_ROUNDING = 1e-9  # of sums of shares; a share itself is a millionth at least
+
+
+@dataclass(frozen=True, slots=True)
+class Capacities:
+    """The sizes of a batch's tensors, and how many examples it can hold."""
+
+    words: int  # W
+    entities: int  # E
+    mention_tokens: int  # M
+    examples: int
+    word_targets: int  # PW
+    entity_targets: int  # PE
+    longest: int  # places of an example
+
+    @property
+    def limits(self) -> tuple[int, ...]:
+        """In the order of `sizes_of`."""
+        return self.words, self.entities, self.mention_tokens, self.examples, self.word_targets, self.entity_targets
+
+    @property
+    def sequences(self) -> int:
+        """S: the examples, and sequences for all that can be left over."""
+        return self.examples + -(-(self.words + self.entities) // self.longest)
+
+
+def capacities(config: DataConfig, mean_tokens: float, mean_entities: float, world: int = 1) -> Capacities:
+    """What a micro-batch has room for: an example of the largest size, and many of the average one.
+
+    Args:
+        mean_tokens, mean_entities: of an example, as they are drawn.
+        world: over how many ranks a step's examples are shared out.
+    """
+    words = _words(config, mean_tokens, world)
+    examples = words / max(mean_tokens, 3)
+    with_entities = config.objective == "words and entities"
+    entities = max(config.max_entities, _rounded(_ENTITY_ROOM * examples * mean_entities)) if with_entities else 0
+    mention_tokens = max(config.max_tokens, _MENTION_TOKENS * entities) if with_entities else 0
+    share = config.entity_mask_share
+    entity_targets = max(share * entities + examples, share * config.max_entities + 1) if with_entities else 0
+    # the words of an example's masked mentions may be all it has
+    most_words = config.max_tokens if config.mask_mention_words else config.word_mask_share * config.max_tokens + 1
+    return Capacities(
+        words=words,
+        entities=entities,
+        mention_tokens=min(words, mention_tokens),
+        examples=_rounded(_EXAMPLE_ROOM * examples),
+        word_targets=min(words, _rounded(max(most_words, config.word_mask_share * words))),
+        entity_targets=min(entities, _rounded(entity_targets)),
+        longest=config.max_tokens + config.max_entities * with_entities,
+    )
+
+
+def _words(config: DataConfig, mean_tokens: float, world: int) -> int:
+    """So few that the last micro-batch of a rank's share of a step is about as full as the others."""
+    examples = config.batch_size / world
+    expected = examples * mean_tokens * (1 + _STEP_ROOM / math.sqrt(examples))
+    number = max(1, math.ceil(expected / config.micro_batch_tokens))
+    aligned = _WORD_ALIGNMENT * math.ceil(expected / number / _WORD_ALIGNMENT)
+    return min(config.micro_batch_tokens, max(config.max_tokens, aligned))
+
+
+def _rounded(number: float) -> int:
+    """Up to a multiple of 8, which tensor cores like."""
+    return 8 * math.ceil(number / 8)
+
+
+def sizes_of(masked: MaskedRows) -> Integers:
+    """What each example takes of each of a batch's capacities: a row an example, columns as `Capacities.limits`."""
+    rows = masked.rows
+    lengths = rows.entity_ends - rows.entity_starts
+    row_of_entity = np.repeat(np.arange(len(rows)), rows.entities)
+    columns = (
+        rows.tokens,
+        rows.entities,
+        np.bincount(row_of_entity, lengths, minlength=len(rows)).astype(np.int64),
+        np.ones(len(rows), np.int64),
+        np.diff(masked.word_target_offsets),
+        np.diff(masked.entity_target_offsets),
+    )
+    return np.stack(columns, axis=1)
+
+
+def deal(tokens: Integers, world: int) -> list[Integers]:
+    """Shares examples out to ranks: about the same number of tokens to each, and of examples to one.
+
+    Longest first, to and fro over the ranks; each rank's in ascending order.
+    """
+    order = np.argsort(-tokens, kind="stable")
+    turn, at = np.divmod(np.arange(len(order)), world)
+    ranks = np.where(turn % 2, world - 1 - at, at)
+    return [np.sort(order[ranks == rank]) for rank in range(world)]
+
+
+def pack(sizes: Integers, limits: Sequence[int]) -> list[Integers]:
+    """Shares examples out to micro-batches.
+
+    As few as the sums allow, and one more whenever an example fits into none of them. Longest first, each into the one
+    that it leaves the least full in the respect in which that is fullest: so all have the same mixture of sizes.
+
+    Args:
+        sizes: a row an example, a column for each limit; none is above it.
+
+    Returns:
+        The examples of each micro-batch, in ascending order.
+    """
+    shares = np.ascontiguousarray(sizes / np.maximum(limits, 1))[:, :, None]
+    loads = np.zeros((len(limits), max(1, math.ceil(shares.sum(axis=0).max(initial=0) - _ROUNDING))))
+    placed = np.empty(len(sizes), np.int64)
+    for example in np.argsort(-sizes[:, 0], kind="stable").tolist():
+        fullest = np.maximum.reduce(loads + shares[example])
+        best = int(fullest.argmin())
+        if fullest[best] > 1 + _ROUNDING:
+            best, loads = loads.shape[1], np.pad(loads, ((0, 0), (0, 1)))
+        loads[:, best] += shares[example, :, 0]
+        placed[example] = best
+    return [np.flatnonzero(placed == number) for number in range(loads.shape[1]) if (placed == number).any()]
+
+
+def fill_batch(masked: MaskedRows, examples: Integers, room: Capacities) -> Batch:
+    """A batch of some of the examples, which fit into it."""
+    rows = masked.rows
+    words, entities = rows.tokens[examples], rows.entities[examples]
+    token_at = ranges(rows.token_offsets[examples], words)
+    entity_at = ranges(rows.entity_offsets[examples], entities)
+    first_word, first_entity = offsets_of(words), offsets_of(entities)
+    word_place = ranges(np.zeros_like(words), words)
+    mention_lengths = (rows.entity_ends - rows.entity_starts)[entity_at].astype(np.int64)
+    words_at, word_numbers = _targets(masked.word_targets, masked.word_target_offsets, examples)
+    entities_at, entity_numbers = _targets(masked.entity_targets, masked.entity_target_offsets, examples)
+    masked_words = words_at + np.repeat(first_word[:-1] - rows.token_offsets[examples], word_numbers)
+    masked_entities = entities_at + np.repeat(first_entity[:-1] - rows.entity_offsets[examples], entity_numbers)
+    starts = first_word + first_entity  # of the examples in the stream, and where the last one ends
+    return Batch(
+        token_ids_W=_filled(masked.token_ids[token_at], room.words, PAD_ID),
+        token_positions_W=_filled(word_place + (PAD_ID + 1), room.words, PAD_ID),
+        entity_ids_E=_filled(masked.entity_ids[entity_at], room.entities, ENTITY_PAD_ID),
+        mention_positions_M=_filled(ranges(rows.entity_starts[entity_at], mention_lengths), room.mention_tokens, 0),
+        mention_entities_M=_filled(
+            np.repeat(np.arange(len(entity_at)), mention_lengths), room.mention_tokens, room.entities
+        ),
+        word_slots_W=_slots(ranges(starts[:-1], words), room.words, int(starts[-1])),
+        entity_slots_E=_slots(
+            ranges(starts[:-1] + words, entities), room.entities, int(starts[-1]) + room.words - int(first_word[-1])
+        ),
+        sequence_starts_S1=_sequence_starts(starts, room),
+        masked_words_PW=_filled(masked_words, room.word_targets, 0),
+        word_labels_PW=_filled(rows.token_ids[words_at], room.word_targets, IGNORED),
+        masked_entities_PE=_filled(masked_entities, room.entity_targets, 0),
+        entity_labels_PE=_filled(rows.entity_ids[entities_at], room.entity_targets, IGNORED),
+        longest=room.longest,
+        examples=len(examples),
+        words=len(token_at),
+        entities=len(entity_at),
+        word_targets=len(masked_words),
+        entity_targets=len(masked_entities),
+    )
+
+
+def _targets(targets: Integers, offsets: Integers, examples: Integers) -> tuple[Integers, Integers]:
+    """The targets of examples, and how many each has."""
+    numbers = np.diff(offsets)[examples]
+    return targets[ranges(offsets[examples], numbers)], numbers
+
+
+def _filled(values: npt.NDArray[np.signedinteger], size: int, filler: int) -> torch.Tensor:
+    whole = np.full(size, filler, np.int64)
+    whole[: len(values)] = values
+    return torch.from_numpy(whole)
+
+
+def _slots(used: Integers, size: int, next_unused: int) -> torch.Tensor:
+    """Places in the stream: those used, then the following ones from `next_unused` on."""
+    return torch.from_numpy(np.concatenate([used, np.arange(next_unused, next_unused + size - len(used))]))
+
+
+def _sequence_starts(starts: Integers, room: Capacities) -> torch.Tensor:
+    """Where sequences begin: the examples', then what is left over in pieces, then empty ones."""
+    end = room.words + room.entities
+    padding = np.arange(int(starts[-1]), end, room.longest)[1:]  # its first piece begins where the last example ends
+    whole = np.full(room.sequences + 1, end, np.int32)
+    whole[: len(starts)] = starts
+    whole[len(starts) : len(starts) + len(padding)] = padding
+    return torch.from_numpy(whole)

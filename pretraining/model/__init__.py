@@ -1,0 +1,4 @@
+"""The network: embeddings, attention, heads and losses.
+
+Here: modules and functions of tensors. Not here: optimisers and loops (`training`), other layouts (`hugging_face`).
+"""

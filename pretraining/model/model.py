@@ -1,0 +1,210 @@
+"""The model: an XLM-R encoder over the words of an example and its entities [mLUKE, Ri et al. 2022, section 2.1].
+
+A word comes in as the sum of its embedding, its position's and its type's. An entity comes in as its own embedding,
+made as wide as the encoder, and the mean of the position embeddings of its mention's words, from a table of their own.
+All go through the same layers. What was masked is predicted by the tables that words and entities came in by.
+
+The examples lie one after the other in one stream, without padding: pretraining/data/batch.py has the layout and the
+letters of the shapes; besides, N are the places of the stream, H is the hidden size, D the size of an entity's
+embedding.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from mlukit.pretraining.config import ModelConfig
+from mlukit.pretraining.data.batch import Batch
+from mlukit.pretraining.model.attention import Attention, Sequences, goes_by_grid, sequences_of
+from mlukit.pretraining.model.losses import Prediction, cross_entropy
+
+
+class Losses(NamedTuple):
+    """Sums over a micro-batch: whoever sums over a step divides by the targets of the step.
+
+    A tuple, and no dataclass, since FSDP2 looks for the tensors of an output in tuples alone.
+    """
+
+    words: Tensor
+    entities: Tensor
+    correct_words: Tensor
+    correct_entities: Tensor
+
+
+class WordEmbeddings(nn.Module):
+    """What words bring into the encoder."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.words = nn.Embedding(config.word_rows, config.hidden_size, padding_idx=config.pad_id)
+        self.positions = nn.Embedding(config.max_positions, config.hidden_size, padding_idx=config.pad_id)
+        self.token_types = nn.Embedding(config.token_types, config.hidden_size)
+        self.norm = nn.LayerNorm(config.hidden_size, config.layer_norm_epsilon)
+        self.dropout = nn.Dropout(config.hidden_dropout)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """W x H."""
+        words_WH = self.words(batch.token_ids_W) + self.positions(batch.token_positions_W)
+        return _normal(self, words_WH + self.token_types.weight[0])
+
+
+class EntityEmbeddings(nn.Module):
+    """What entities bring into the encoder."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        size = config.entity_embedding_size
+        self.entities = nn.Embedding(config.entity_rows, size, padding_idx=config.entity_pad_id)
+        same = size == config.hidden_size
+        self.dense = nn.Identity() if same else nn.Linear(size, config.hidden_size, bias=False)
+        self.positions = nn.Embedding(config.max_positions, config.hidden_size)
+        self.token_types = nn.Embedding(config.token_types, config.hidden_size)
+        self.norm = nn.LayerNorm(config.hidden_size, config.layer_norm_epsilon)
+        self.dropout = nn.Dropout(config.hidden_dropout)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """E x H."""
+        entities_EH: Tensor = self.dense(self.entities(batch.entity_ids_E))
+        return _normal(self, entities_EH + self._mean_positions(batch) + self.token_types.weight[0])
+
+    def _mean_positions(self, batch: Batch) -> Tensor:
+        """The mean over the tokens of each entity's mention; zero where there is none."""
+        entities = len(batch.entity_ids_E)
+        positions_MH: Tensor = self.positions(batch.mention_positions_M)
+        sums = positions_MH.new_zeros(entities + 1, positions_MH.shape[1])  # the last takes what is unused
+        sums = sums.index_add(0, batch.mention_entities_M, positions_MH)
+        tokens = sums.new_zeros(entities + 1, 1)
+        tokens = tokens.index_add(0, batch.mention_entities_M, tokens.new_ones(len(positions_MH), 1))
+        means: Tensor = sums / tokens.clamp(min=1)
+        return means[:entities]
+
+
+def _normal(embeddings: WordEmbeddings | EntityEmbeddings, summed: Tensor) -> Tensor:
+    normal: Tensor = embeddings.dropout(embeddings.norm(summed))
+    return normal
+
+
+class Layer(nn.Module):
+    """One layer of the encoder: attention, then feed-forward, each added to what came in and normalized after."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.attention = Attention(config)
+        self.attention_norm = nn.LayerNorm(config.hidden_size, config.layer_norm_epsilon)
+        self.feed_forward = nn.Sequential(
+            nn.Linear(config.hidden_size, config.feed_forward_size),
+            nn.GELU(),
+            nn.Linear(config.feed_forward_size, config.hidden_size),
+        )
+        self.feed_forward_norm = nn.LayerNorm(config.hidden_size, config.layer_norm_epsilon)
+        self.dropout = nn.Dropout(config.hidden_dropout)
+
+    def forward(self, stream_NH: Tensor, sequences: Sequences) -> Tensor:
+        """N x H."""
+        stream_NH = self.attention_norm(stream_NH + self.dropout(self.attention(stream_NH, sequences)))
+        out: Tensor = self.feed_forward_norm(stream_NH + self.dropout(self.feed_forward(stream_NH)))
+        return out
+
+
+class Head(nn.Module):
+    """Turns what came out of the encoder at a masked place into what a table's rows are compared with."""
+
+    def __init__(self, config: ModelConfig, size: int, rows: int) -> None:
+        super().__init__()
+        self.dense = nn.Linear(config.hidden_size, size)
+        self.activation = nn.GELU()
+        self.norm = nn.LayerNorm(size, config.layer_norm_epsilon)
+        self.bias = nn.Parameter(torch.zeros(rows))  # of the table's rows
+
+    def forward(self, out_PH: Tensor) -> Tensor:
+        """P x the width of the table."""
+        vectors: Tensor = self.norm(self.activation(self.dense(out_PH)))
+        return vectors
+
+
+class PretrainingModel(nn.Module):
+    """From a batch to the losses of its masked words and entities."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.word_embeddings = WordEmbeddings(config)
+        self.entity_embeddings = EntityEmbeddings(config)
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
+        self.word_head = Head(config, config.hidden_size, config.word_rows)
+        self.entity_head = Head(config, config.entity_embedding_size, config.entity_rows)
+        self.compiled = False
+        self.initialize()
+
+    def forward(self, batch: Batch) -> Losses:
+        """The losses, summed over the batch's targets. That of entities is 0 for a batch without room for any."""
+        stream_NH = self.encode(batch)
+        words = self._predict_words(stream_NH, batch)
+        entities = self._predict_entities(stream_NH, batch)
+        return Losses(words.loss, entities.loss, words.correct, entities.correct)
+
+    def encode(self, batch: Batch) -> Tensor:
+        """What the last layer gives for every place of the stream, N x H."""
+        slots_N = torch.cat([batch.word_slots_W, batch.entity_slots_E])
+        came_in_NH = torch.cat([self.word_embeddings(batch), self.entity_embeddings(batch)])
+        stream_NH = torch.empty_like(came_in_NH).index_copy(0, slots_N, came_in_NH)
+        sequences = self._sequences(batch, stream_NH)
+        for layer in self.layers:
+            stream_NH = layer(stream_NH, sequences)
+        return stream_NH
+
+    def compile_parts(self) -> None:
+        """Has `torch.compile` make kernels of a layer and of the softmaxes, once for all batches."""
+        for layer in self.layers:
+            layer.compile()
+        self.compiled = True
+
+    def initialize(self) -> None:
+        """Random parameters as transformers' [RoBERTa]: normal weights, zero biases, zero for padding."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Embedding):
+                nn.init.normal_(module.weight, std=self.config.initializer_range)
+            if isinstance(module, nn.Linear) and module.bias is not None:
+                nn.init.zeros_(module.bias)
+        with torch.no_grad():
+            for table in (self.word_embeddings.words, self.word_embeddings.positions, self.entity_embeddings.entities):
+                table.weight[table.padding_idx] = 0
+            self.word_embeddings.words.weight[self.config.vocabulary_size :] = 0
+            self.entity_embeddings.entities.weight[self.config.entity_vocabulary_size :] = 0
+
+    def _sequences(self, batch: Batch, stream_NH: Tensor) -> Sequences:
+        device, dtype = stream_NH.device, stream_NH.dtype
+        if torch.is_autocast_enabled(device.type):
+            dtype = torch.get_autocast_dtype(device.type)
+        by_grid = goes_by_grid(self.config, device, dtype, self.training)
+        return sequences_of(batch.sequence_starts_S1, batch.longest, batch.entity_slots_E, len(stream_NH), by_grid)
+
+    def _predict_words(self, stream_NH: Tensor, batch: Batch) -> Prediction:
+        slots_PW = batch.word_slots_W[batch.masked_words_PW]
+        table, classes = self.word_embeddings.words.weight, self.config.vocabulary_size
+        return self._predict(
+            stream_NH, slots_PW, batch.word_labels_PW, batch.word_targets, self.word_head, table, classes
+        )
+
+    def _predict_entities(self, stream_NH: Tensor, batch: Batch) -> Prediction:
+        if not len(batch.masked_entities_PE):
+            return Prediction(stream_NH.new_zeros(()), stream_NH.new_zeros((), dtype=torch.int64))
+        slots_PE = batch.entity_slots_E[batch.masked_entities_PE]
+        table, classes = self.entity_embeddings.entities.weight, self.config.entity_vocabulary_size
+        labels_PE, targets = batch.entity_labels_PE, batch.entity_targets
+        return self._predict(stream_NH, slots_PE, labels_PE, targets, self.entity_head, table, classes)
+
+    def _predict(
+        self,
+        stream_NH: Tensor,
+        slots_P: Tensor,
+        labels_P: Tensor,
+        targets: int,
+        head: Head,
+        table: Tensor,
+        classes: int,
+    ) -> Prediction:
+        used = slice(max(1, targets))  # at least one, so that every parameter always has a gradient, as DDP wants
+        vectors = head(stream_NH.index_select(0, slots_P[used]))
+        return cross_entropy(vectors, table, head.bias, labels_P[used], classes, compiled=self.compiled)

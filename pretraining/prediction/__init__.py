@@ -1,0 +1,1 @@
+"""A trained model answers: masked entities of a text are filled in."""

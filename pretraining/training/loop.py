@@ -1,0 +1,165 @@
+"""The loop: micro-batches to gradients, gradients to a step, and what is done between steps.
+
+A step does not depend on how its examples are dealt out: losses are sums, divided by the targets that the whole step
+has, words and entities each by their own; so a step is the same over 1 rank or 8, in few large micro-batches or many
+small ones, but for how sums are rounded and which units dropout leaves out.
+"""
+
+import hashlib
+import math
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
+from torch.optim import Optimizer
+
+from mlukit.pretraining.config import RunConfig
+from mlukit.pretraining.data.batch import Batch
+from mlukit.pretraining.data.batch_counts import Counts, means
+from mlukit.pretraining.data.batches import BatchSource
+from mlukit.pretraining.data.dataset import Corpus
+from mlukit.pretraining.model.model import PretrainingModel
+from mlukit.pretraining.training import checkpoint
+from mlukit.pretraining.training.optimizer import learning_rate_at
+from mlukit.pretraining.training.parallel import accumulating, evened
+from mlukit.pretraining.training.progress import Progress
+from mlukit.pretraining.training.ranks import Ranks
+from mlukit.pretraining.training.stop import StopSignal
+from mlukit.pretraining.training.validation import held_out
+
+
+class NotFiniteError(ArithmeticError):
+    """A loss or a gradient is no number any more; its text says at which step and in which micro-batches."""
+
+
+@dataclass(slots=True)
+class Loop:
+    """A run under way in this process.
+
+    Attributes:
+        model: whose parameters are trained, and `parallel` what is called in its place.
+        progress: of the first rank alone.
+        steps: done so far.
+    """
+
+    run: Path
+    config: RunConfig
+    corpus: Corpus
+    model: PretrainingModel
+    parallel: nn.Module
+    optimizer: Optimizer
+    ranks: Ranks
+    progress: Progress | None
+    steps: int
+
+    def train(self, prefetched: Iterable[tuple[int, list[Batch]]], stop: StopSignal) -> int:
+        """Trains until the last step is done, or a signal came.
+
+        Args:
+            prefetched: this rank's micro-batches of each step still to do.
+
+        Returns:
+            The signal's number, on all ranks the same; 0 at the end.
+
+        Raises:
+            NotFiniteError: checkpoints are as they were.
+        """
+        training = self.config.training
+        for step, batches in prefetched:
+            rows = self.ranks.gather((stop.number, len(batches), *Counts.of(batches).row()))
+            if signal := max(row[0] for row in rows):
+                self.save()
+                return signal
+            counts = Counts.total([row[2:] for row in rows])
+            values = self._step(step, evened(batches, max(row[1] for row in rows)), counts)
+            self.steps = step + 1
+            if self.progress:
+                self.progress.trained(self.steps, counts, values)
+            last = self.steps == training.steps
+            if last or self.steps % training.validation_interval == 0:
+                self.validate()
+            if last or self.steps % training.checkpoint_interval == 0:
+                self.save()
+        return 0
+
+    def _step(self, step: int, batches: Sequence[Batch], counts: Counts) -> dict[str, float]:
+        """Moves the parameters once; losses, accuracies and the like of all ranks."""
+        _seed_dropout(self.config.data.seed, step, self.ranks.rank)
+        self.parallel.train()
+        sums = []
+        for number, batch in enumerate(batches, 1):
+            with accumulating(self.parallel, last=number == len(batches)):
+                sums.append(self._add_gradients(batch, counts))
+        summed = self.ranks.add(torch.stack(sums).sum(0))
+        norm = _gradient_norm(self.model)
+        *total, norm_ = torch.cat([summed, norm.double()[None]]).tolist()  # waits for the device, once a step
+        if not math.isfinite(total[0] + total[1] + norm_):
+            raise NotFiniteError(self._blame(step, sums, norm_))
+        if limit := self.config.training.max_gradient_norm:
+            nn.utils.clip_grads_with_norm_(self.model.parameters(), limit, norm)
+        rate = learning_rate_at(step, self.config.training)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return {**means(total, counts), "gradient_norm": norm_, "learning_rate": rate}
+
+    def _add_gradients(self, batch: Batch, counts: Counts) -> Tensor:
+        """Forward and backward; the sums of losses and hits."""
+        half = self.config.training.precision == "bfloat16"
+        with torch.autocast(self.ranks.device.type, torch.bfloat16, enabled=half):
+            losses = self.parallel(batch.to(self.ranks.device))
+        loss = losses.words / max(1, counts.word_targets) + losses.entities / max(1, counts.entity_targets)
+        (loss * self.ranks.world).backward()  # ranks average their gradients; what is wanted is the sum
+        return torch.stack([value.detach().double() for value in losses])
+
+    def validate(self) -> None:
+        """Measures the model on pages that are never trained on."""
+        with self._paused():
+            for language, values in held_out(self.parallel, self.corpus, self.config, self.ranks):
+                if self.progress:
+                    self.progress.validated(self.steps, language, values)
+
+    def save(self) -> None:
+        """Writes a checkpoint."""
+        with self._paused():
+            kept = self.config.training.checkpoints_kept
+            checkpoint.save(self.run, self.steps, self.model, self.optimizer, self.ranks, kept)
+
+    def _paused(self) -> AbstractContextManager[None]:
+        return self.progress.paused() if self.progress else nullcontext()
+
+    def _blame(self, step: int, sums: Sequence[Tensor], norm: float) -> str:
+        """Says which examples of a step are in micro-batches that give no number."""
+        bad = [number for number, values in enumerate(sums) if not values.isfinite().all()]
+        own = ""
+        if bad:
+            examples = BatchSource(self.corpus, self.config.data).examples(step, self.ranks.rank, self.ranks.world)
+            own = "; ".join(
+                f"rank {self.ranks.rank}, micro-batch {number}: {_named(examples[number])}" for number in bad
+            )
+        where = "; ".join(filter(None, self.ranks.texts(own)))
+        what = f"the loss is not finite in {where}" if where else f"the gradients' norm is {norm}, though no loss is"
+        return f"step {step + 1:,}: {what}"
+
+
+def _named(examples: Sequence[tuple[str, int]]) -> str:
+    """ "rows 3, 17 of de, 5 of en"."""
+    rows: dict[str, list[int]] = {}
+    for language, row in examples:
+        rows.setdefault(language, []).append(row)
+    return "rows " + ", ".join(f"{', '.join(map(str, sorted(rows[language])))} of {language}" for language in rows)
+
+
+def _seed_dropout(seed: int, step: int, rank: int) -> None:
+    """Makes dropout a function of these three, so that a run that goes on draws what it would have drawn."""
+    torch.manual_seed(int.from_bytes(hashlib.sha256(f"dropout {seed} {step} {rank}".encode()).digest()[:8], "big") >> 1)
+
+
+def _gradient_norm(model: nn.Module) -> Tensor:
+    norm = nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
+    return norm.full_tensor() if isinstance(norm, DTensor) else norm

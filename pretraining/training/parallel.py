@@ -1,0 +1,77 @@
+"""The model over several processes: whole in each (DDP), or a part in each (FSDP2)."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+import torch
+from torch import nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import FSDPModule, fully_shard
+from torch.nn.parallel import DistributedDataParallel
+
+from mlukit.pretraining.config import TrainingConfig
+from mlukit.pretraining.data.batch import IGNORED, Batch
+from mlukit.pretraining.model.model import PretrainingModel
+from mlukit.pretraining.training.ranks import Ranks
+
+
+def parallel(model: PretrainingModel, config: TrainingConfig, ranks: Ranks) -> nn.Module:
+    """What to call in place of the model, so that the gradients of all ranks are averaged.
+
+    With FSDP2 the model itself changes: its parameters become parts. Both want as many calls on each rank.
+    """
+    if config.compile:
+        model.compile_parts()
+    if ranks.world == 1:
+        return model
+    if config.fully_sharded:
+        mesh = init_device_mesh(ranks.device.type, (ranks.world,))
+        for layer in model.layers:
+            fully_shard(layer, mesh=mesh)
+        fully_shard(model, mesh=mesh)
+        return model
+    return DistributedDataParallel(model, gradient_as_bucket_view=True)
+
+
+@contextmanager
+def accumulating(model: nn.Module, last: bool) -> Iterator[None]:
+    """Around forward and backward of a micro-batch: ranks exchange their gradients at the last one of a step."""
+    if isinstance(model, FSDPModule):
+        model.set_is_last_backward(last)
+        model.set_requires_gradient_sync(last)
+    if isinstance(model, DistributedDataParallel) and not last:
+        with model.no_sync():
+            yield
+    else:
+        yield
+
+
+def evened(batches: Sequence[Batch], number: int) -> list[Batch]:
+    """As many micro-batches as the rank with most of them has: what is added has nothing to predict."""
+    return [*batches, *[_without_targets(batches[0])] * (number - len(batches))]
+
+
+def _without_targets(batch: Batch) -> Batch:
+    return replace(
+        batch,
+        word_labels_PW=torch.full_like(batch.word_labels_PW, IGNORED),
+        entity_labels_PE=torch.full_like(batch.entity_labels_PE, IGNORED),
+        examples=0,
+        words=0,
+        entities=0,
+        word_targets=0,
+        entity_targets=0,
+    )
+
+
+def validation_share(batches: Iterator[Batch], ranks: Ranks) -> Iterator[Batch]:
+    """Every `world`-th micro-batch, and as many of them on each rank."""
+    group: list[Batch] = []
+    for batch in batches:
+        group.append(batch)
+        if len(group) == ranks.world:
+            yield group[ranks.rank]
+            group = []
+    if group:
+        yield evened(group, ranks.world)[ranks.rank]

@@ -1,0 +1,222 @@
+"""A run from its folder's beginning to its end: what is known to be wrong is said before any work."""
+
+import platform
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from mlukit.pretraining.config import ConfigError, DataConfig, RunConfig, TrainingConfig, changed
+from mlukit.pretraining.data.batches import BatchSource, prefetch
+from mlukit.pretraining.data.dataset import Corpus, ExamplesError, open_corpus
+from mlukit.pretraining.model.model import PretrainingModel
+from mlukit.pretraining.settings import SettingsError, TrainSettings, data_config, model_config, training_config
+from mlukit.pretraining.training import checkpoint
+from mlukit.pretraining.training.initial_weights import freeze, initial_model
+from mlukit.pretraining.training.loop import Loop, NotFiniteError
+from mlukit.pretraining.training.optimizer import make_optimizer
+from mlukit.pretraining.training.parallel import parallel
+from mlukit.pretraining.training.progress import Progress
+from mlukit.pretraining.training.ranks import Ranks, joined, this_rank
+from mlukit.pretraining.training.run_folder import (
+    CONFIG,
+    METRICS,
+    RUN,
+    RunFolderError,
+    checkpoint_folder,
+    cut_lines,
+    last_whole_checkpoint,
+    read_json,
+    read_model_config,
+    read_run_config,
+    write_json,
+)
+from mlukit.pretraining.training.stop import StopSignal
+
+T = TypeVar("T")
+WRONG = (ConfigError, ExamplesError, RunFolderError, OSError)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a run begins or goes on with, the same on all ranks.
+
+    Attributes:
+        resumed: whether it goes on from a checkpoint.
+        new: parameters that `--init` did not have.
+        facts: what run.json holds.
+    """
+
+    run: Path
+    config: RunConfig
+    corpus: Corpus
+    model: PretrainingModel
+    resumed: bool
+    new: frozenset[str]
+    facts: dict[str, Any]
+
+
+def start(settings: TrainSettings) -> int:
+    """Does a run, or goes on with one.
+
+    Returns:
+        The exit status: 0 at the end, 1 where the run failed, 2 where it cannot begin, 128 + n after signal n.
+    """
+    try:
+        with joined() as ranks, StopSignal() as stop:
+            prepared = _agreed(ranks, lambda: _prepare(settings, ranks))
+            done = _agreed(ranks, lambda: _steps_done(settings, ranks)) if prepared else None
+            if prepared is None or done is None:
+                return 2
+            return _train(prepared, ranks.gather((done,))[0][0], ranks, stop)
+    except NotFiniteError as error:  # the same on all ranks
+        if this_rank() == 0:
+            _say(f"{error}; {settings.output} has the checkpoints before it")
+    except torch.OutOfMemoryError as error:
+        _say(f"rank {this_rank()}: {error}; a smaller --micro-batch-tokens takes less, and changes nothing else")
+    except WRONG as error:
+        _say(f"rank {this_rank()}: {error}")
+    return 1
+
+
+def _agreed(ranks: Ranks, prepare: Callable[[], T]) -> T | None:
+    """What all ranks have prepared; None, and one of them has said why, where one could not."""
+    prepared, wrong = None, ""
+    try:
+        prepared = prepare()
+    except WRONG as error:
+        wrong = str(error) or repr(error)
+    failed = [bool(text) for text in ranks.texts(wrong)]
+    if any(failed):
+        if failed.index(True) == ranks.rank:
+            _say(wrong)
+        return None
+    return prepared
+
+
+def _prepare(settings: TrainSettings, ranks: Ranks) -> Prepared:
+    prepared = _prepare_resume(settings) if settings.resume else _prepare_new(settings)
+    if prepared.config.data.batch_size < ranks.world:
+        raise SettingsError(f"--batch-size {prepared.config.data.batch_size} is less than the {ranks.world} processes")
+    return prepared
+
+
+def _prepare_new(settings: TrainSettings) -> Prepared:
+    found = read_model_config(settings.init) if settings.init else None
+    data = data_config(settings)
+    assert settings.examples is not None
+    corpus = open_corpus(settings.examples, data)
+    model = model_config(settings, found, corpus.vocabulary_size, corpus.entity_vocabulary_size)
+    if (room := model.max_positions - model.pad_id - 1) < data.max_tokens:
+        raise SettingsError(f"--max-tokens {data.max_tokens} is more than the {room} that the model has positions for")
+    training = training_config(settings, model, gpu=torch.cuda.is_available())
+    config = RunConfig(model=model, data=data, training=training)
+    initial, new = initial_model(config, settings.init)
+    freeze(initial, config, new)
+    facts = {
+        "examples": str(settings.examples.resolve()),
+        "data": dict(corpus.fingerprints),
+        "init": str(settings.init.resolve()) if settings.init else None,
+        "new_parameters": sorted(new) if settings.init else None,  # None: all
+        "starts": [],
+    }
+    return Prepared(settings.output, config, corpus, initial, False, new, facts)
+
+
+def _prepare_resume(settings: TrainSettings) -> Prepared:
+    run, facts = settings.output, read_json(settings.output / RUN)
+    config = _with(read_run_config(run), settings.chosen)
+    corpus = open_corpus(settings.examples or Path(facts["examples"]), config.data)
+    if dict(corpus.fingerprints) != facts["data"]:
+        raise RunFolderError(
+            f"{run} was trained on examples with the fingerprints {facts['data']}, those of {corpus.folder} are "
+            f"{dict(corpus.fingerprints)}: --examples names where they lie now"
+        )
+    model = PretrainingModel(config.model)
+    new = frozenset(name for name, _ in model.named_parameters())
+    if facts["new_parameters"] is not None:
+        new = frozenset(facts["new_parameters"])
+    freeze(model, config, new)
+    return Prepared(run, config, corpus, model, True, new, facts)
+
+
+def _steps_done(settings: TrainSettings, ranks: Ranks) -> int:
+    """Those of the checkpoint to go on from, which the first rank alone looks for: it reads gigabytes."""
+    if not settings.resume or not ranks.first:
+        return 0
+    return last_whole_checkpoint(settings.output, _say)[0]
+
+
+def _with(config: RunConfig, chosen: Mapping[str, Any]) -> RunConfig:
+    data = {name: value for name, value in chosen.items() if hasattr(DataConfig, name)}
+    training = {name: value for name, value in chosen.items() if hasattr(TrainingConfig, name)}
+    return replace(config, data=changed(config.data, data), training=changed(config.training, training))
+
+
+def _train(prepared: Prepared, done: int, ranks: Ranks, stop: StopSignal) -> int:
+    config, run = prepared.config, prepared.run
+    if ranks.first:
+        _write_facts(prepared, done, ranks)
+    model = prepared.model.to(ranks.device)
+    called = parallel(model, config.training, ranks)
+    optimizer = make_optimizer(model, config.training)
+    if prepared.resumed:
+        checkpoint.load(checkpoint_folder(run, done), model, optimizer)
+    progress = _progress(prepared, done, ranks) if ranks.first else None
+    loop = Loop(run, config, prepared.corpus, model, called, optimizer, ranks, progress, done)
+    if not prepared.resumed:
+        loop.validate()
+        loop.save()
+    source = BatchSource(prepared.corpus, config.data)
+    number = loop.train(prefetch(source, done, config.training.steps - done, ranks.rank, ranks.world), stop)
+    if progress:
+        progress.say(_farewell(run, loop.steps, number))
+        progress.close()
+    return 128 + number if number else 0
+
+
+def _farewell(run: Path, steps: int, number: int) -> str:
+    if number:
+        name = signal.Signals(number).name
+        return f"{name}: saved after step {steps:,}; go on with: mlukit train --resume {run}"
+    return f"done after step {steps:,}; for transformers: mlukit export {run} --output DIR"
+
+
+def _progress(prepared: Prepared, done: int, ranks: Ranks) -> Progress:
+    device = torch.cuda.get_device_name(ranks.device) if ranks.device.type == "cuda" else ""
+    frozen = not any(parameter.requires_grad for parameter in prepared.model.layers.parameters())
+    return Progress(prepared.run, prepared.config, done, device=device, world=ranks.world, frozen=frozen)
+
+
+def _write_facts(prepared: Prepared, done: int, ranks: Ranks) -> None:
+    """Writes what decides the run and what it began with, and takes away what metrics.jsonl has beyond that."""
+    run, facts = prepared.run, prepared.facts
+    run.mkdir(parents=True, exist_ok=prepared.resumed)
+    write_json(run / CONFIG, prepared.config.to_json())
+    device = torch.cuda.get_device_name(ranks.device) if ranks.device.type == "cuda" else "cpu"
+    start_ = {"after_step": done, "processes": ranks.world, "device": device, "versions": _versions()}
+    write_json(run / RUN, {**facts, "starts": [*facts["starts"], start_]})
+    cut_lines(run / METRICS, done)
+
+
+def _versions() -> dict[str, str | None]:
+    versions: dict[str, str | None] = {
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "cuda": torch.version.cuda,
+    }
+    for package in ("mlukit", "safetensors"):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = None
+    return versions
+
+
+def _say(text: str) -> None:
+    print(f"mlukit train: {text}", file=sys.stderr, flush=True)

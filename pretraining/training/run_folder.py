@@ -1,0 +1,193 @@
+"""What a run's folder holds, and reading the weights of one, or of what `mlukit import` wrote. No torch.
+
+RUN/config.json                      RunConfig: every setting
+RUN/run.json                         versions, examples and their fingerprints, weights it started from
+RUN/metrics.jsonl, RUN/tensorboard/  losses
+RUN/checkpoints/step-00005000/       the last ones; checkpoint.py has what is in them
+INIT/config.json                     ModelConfig
+INIT/model.safetensors               parameters, by our names
+INIT/import.json                     what import found, and the parameters that it did not
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from mlukit.pretraining.config import ConfigError, ModelConfig, RunConfig, changed
+
+CONFIG, RUN, METRICS, TENSORBOARD, CHECKPOINTS = (
+    "config.json",
+    "run.json",
+    "metrics.jsonl",
+    "tensorboard",
+    "checkpoints",
+)
+WEIGHTS, MANIFEST, IMPORTED = "model.safetensors", "manifest.json", "import.json"
+_STEP = "step-"
+
+
+class RunFolderError(ValueError):
+    """A folder is not the run, or the weights, that it was taken for; its text names it and what is missing."""
+
+
+def checkpoint_folder(run: Path, step: int) -> Path:
+    """Where the checkpoint after so many steps lies."""
+    return run / CHECKPOINTS / f"{_STEP}{step:08}"
+
+
+def checkpoints(run: Path) -> list[tuple[int, Path]]:
+    """The checkpoints of a run, whole or not, the last one first: steps done, folder."""
+    folders = (run / CHECKPOINTS).glob(f"{_STEP}*")
+    steps = [(folder.name.removeprefix(_STEP), folder) for folder in folders]
+    return sorted(((int(step), folder) for step, folder in steps if step.isdecimal()), reverse=True)
+
+
+def write_manifest(folder: Path, steps: int) -> None:
+    """Writes, last, what the files of a checkpoint are, and has all of it on the disk."""
+    names = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+    with ThreadPoolExecutor() as pool:  # hashlib lets other threads run
+        files = dict(zip(names, pool.map(lambda name: _fact(folder / name, sync=True), names), strict=True))
+    write_json(folder / MANIFEST, {"steps": steps, "files": files})
+
+
+def damage(folder: Path) -> str:
+    """What is wrong with a checkpoint, "" for nothing: a file that is missing, cut short, or not as it was written."""
+    try:
+        files = json.loads((folder / MANIFEST).read_bytes())["files"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return f"its {MANIFEST} cannot be read ({error})"
+    with ThreadPoolExecutor() as pool:
+        found = dict(zip(files, pool.map(lambda name: _found(folder / name), files), strict=True))
+    wrong = [
+        f"{name} has {found[name]['bytes']} bytes and SHA-256 {found[name]['sha256'][:12]}…, written were "
+        f"{files[name]['bytes']} and {files[name]['sha256'][:12]}…"
+        for name in files
+        if found[name] != files[name]
+    ]
+    return "; ".join(wrong)
+
+
+def last_whole_checkpoint(run: Path, say: Callable[[str], None]) -> tuple[int, Path]:
+    """Steps done and folder of the last checkpoint that is as it was written; what passes over others is said.
+
+    Raises:
+        RunFolderError: there is none.
+    """
+    for steps, folder in checkpoints(run):
+        if not (wrong := damage(folder)):
+            return steps, folder
+        say(f"passing over {folder}: {wrong}")
+    raise RunFolderError(f"{run} has no whole checkpoint in {run / CHECKPOINTS}: begin a new run")
+
+
+def weights_file(folder: Path, say: Callable[[str], None] = print) -> Path:
+    """The weights of INIT, or of a run's last whole checkpoint."""
+    file = folder / WEIGHTS
+    if (folder / CHECKPOINTS).is_dir():
+        file = last_whole_checkpoint(folder, say)[1] / WEIGHTS
+    if not file.is_file():
+        raise RunFolderError(f"{folder} holds neither {WEIGHTS}, as `mlukit import` writes, nor {CHECKPOINTS} of a run")
+    return file
+
+
+def examples_of(folder: Path, named: Path | None) -> Path:
+    """The examples of a run: those named, or where the run found them; RunFolderError for INIT, which knows none."""
+    if named is not None:
+        return named
+    if not (folder / CHECKPOINTS).is_dir():
+        raise RunFolderError(f"{folder} is no run, which would know its examples: name them by --examples")
+    return Path(read_json(folder / RUN)["examples"])
+
+
+def read_model_config(folder: Path) -> ModelConfig:
+    """The model of INIT, or of a run.
+
+    Raises:
+        RunFolderError: config.json is missing, or is none.
+    """
+    value = _read_config(folder)
+    try:
+        return RunConfig.from_json(value).model if "model" in value else changed(ModelConfig(), value)
+    except (ConfigError, KeyError, TypeError) as error:
+        raise RunFolderError(f"{folder / CONFIG}: {error}") from error
+
+
+def read_run_config(run: Path) -> RunConfig:
+    """The configuration of a run; RunFolderError where it is missing, or is none."""
+    try:
+        return RunConfig.from_json(_read_config(run))
+    except (ConfigError, KeyError, TypeError) as error:
+        raise RunFolderError(f"{run / CONFIG} is no run's: {error}") from error
+
+
+def not_found(folder: Path) -> frozenset[str]:
+    """The parameters of INIT that import did not find, so new ones; none of a run's are new."""
+    file = folder / IMPORTED
+    if not file.is_file():
+        return frozenset()
+    return frozenset(read_json(file)["not_found"])
+
+
+def read_json(file: Path) -> Any:
+    """The value of a JSON file; RunFolderError where it is missing, or is none."""
+    try:
+        return json.loads(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{file} cannot be read: {error}") from error
+
+
+def write_json(file: Path, value: Any) -> None:
+    """Writes a JSON file aside, has it on the disk, and renames it."""
+    aside = file.with_name(f".{file.name}.writing")
+    with aside.open("w", encoding="utf-8") as out:
+        json.dump(value, out, ensure_ascii=False, indent=1)
+        out.write("\n")
+        out.flush()
+        os.fsync(out.fileno())
+    aside.rename(file)
+
+
+def append_lines(file: Path, lines: Sequence[Mapping[str, Any]]) -> None:
+    """Adds JSON lines."""
+    with file.open("a", encoding="utf-8") as out:
+        out.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+
+
+def cut_lines(file: Path, steps: int) -> None:
+    """Keeps the JSON lines of the first steps: those after a checkpoint are written again, one may be cut short."""
+    if not file.exists():
+        return
+    aside = file.with_name(f".{file.name}.writing")
+    with file.open("rb") as old, aside.open("wb") as new:
+        new.writelines(_lines_until(old, steps))
+    aside.rename(file)
+
+
+def _lines_until(lines: Iterator[bytes], steps: int) -> Iterator[bytes]:
+    for line in lines:
+        if line.endswith(b"\n") and json.loads(line)["step"] <= steps:
+            yield line
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    if not folder.is_dir():
+        raise RunFolderError(f"there is no folder {folder}")
+    value = read_json(folder / CONFIG)
+    if not isinstance(value, dict):
+        raise RunFolderError(f"{folder / CONFIG} is not a JSON object")
+    return value
+
+
+def _found(file: Path) -> dict[str, Any]:
+    return _fact(file) if file.is_file() else {"bytes": 0, "sha256": "missing"}
+
+
+def _fact(file: Path, *, sync: bool = False) -> dict[str, Any]:
+    with file.open("rb") as opened:
+        if sync:
+            os.fsync(opened.fileno())
+        return {"bytes": file.stat().st_size, "sha256": hashlib.file_digest(opened, "sha256").hexdigest()}

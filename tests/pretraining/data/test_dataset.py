@@ -1,0 +1,311 @@
+"""What is refused when an output folder is opened or read, and what is told of one that is sound."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mlukit.pretraining.config import DataConfig, changed
+from mlukit.pretraining.data.dataset import ExamplesError, Means, open_corpus
+from mlukit.pretraining.data.example_rows import ExampleRows, concatenate, read_parquet_rows
+from mlukit.pretraining.data.row_limits import RowLimits
+from mlukit.schemas.manifest import dump_json
+from mlukit.schemas.records import Example
+from tests.pretraining.written_examples import (
+    ENTITIES,
+    PIECES,
+    VOCABULARY,
+    Written,
+    invented_example,
+    invented_shards,
+    rows_of,
+    write_tokenizer,
+    write_vocabulary,
+)
+
+CONFIG = DataConfig(micro_batch_tokens=128, max_tokens=40, max_entities=8, max_mention_tokens=38)
+LIMITS = RowLimits(40, 8, 38, VOCABULARY, ENTITIES)
+SHARDS = {"de": invented_shards("de", 20, 13), "en": invented_shards("en", 10)}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Written(SHARDS).to(tmp_path)
+
+
+def change_manifest(folder: Path, change: Callable[[dict[str, Any]], object], language: str = "de") -> None:
+    path = folder / "examples" / language / "_manifest.json"
+    manifest = json.loads(path.read_bytes())
+    change(manifest)
+    path.write_bytes(dump_json(manifest))
+
+
+def refusal(folder: Path, config: DataConfig = CONFIG) -> str:
+    with pytest.raises(ExamplesError) as caught:
+        open_corpus(folder, config)
+    return str(caught.value).replace(f"{folder}/", "")
+
+
+def test_a_sound_folder(folder: Path) -> None:
+    corpus = open_corpus(folder, CONFIG)
+    assert corpus.languages == ("de", "en")
+    assert corpus.train_examples == {"de": 27, "en": 8}
+    assert corpus.validation_examples == {"de": 6, "en": 2}
+    assert (corpus.vocabulary_size, corpus.entity_vocabulary_size) == (1000, 54)
+    assert corpus.tokenizer == folder / "tokenizer/sentencepiece.bpe.model"
+    assert corpus.fingerprints.keys() == {"entities", "tokenizer", "examples"}
+    tokens = [len(example.token_ids) for example in SHARDS["en"][0]]
+    entities = [len(example.entity_ids) for example in SHARDS["en"][0]]
+    assert corpus.means["en"] == Means(sum(tokens) / 10, sum(entities) / 10)
+    groups = corpus.groups["de"]
+    assert [(g.shard.path[-10:], g.number, g.first_row, g.rows) for g in groups] == [
+        ("00.parquet", 0, 0, 8),
+        ("00.parquet", 1, 8, 8),
+        ("00.parquet", 2, 16, 4),
+        ("01.parquet", 0, 20, 8),
+        ("01.parquet", 1, 28, 5),
+    ]
+    assert [(g.train, g.validation) for g in groups] == [(7, 1), (6, 2), (3, 1), (7, 1), (4, 1)]
+
+
+def same(these: ExampleRows, those: ExampleRows) -> bool:
+    names = [name for name in ExampleRows.__dataclass_fields__ if name != "keys"]
+    return all(getattr(these, name).tolist() == getattr(those, name).tolist() for name in names)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "tfrecord"])
+def test_rows_are_those_written(tmp_path: Path, kind: str) -> None:
+    corpus = open_corpus(Written(SHARDS, [kind]).to(tmp_path), CONFIG)
+    read = concatenate([corpus.read(group, LIMITS) for group in corpus.groups["de"]])
+    assert same(read, rows_of([example for shard in SHARDS["de"] for example in shard]))
+
+
+def test_rows_are_taken_and_cut() -> None:
+    examples = [invented_example("de", number) for number in range(9)]
+    rows = rows_of(examples)
+    assert same(rows.take(np.array([4, 4, 0])), rows_of([examples[4], examples[4], examples[0]]))
+    assert same(rows.part(2, 5), rows_of(examples[2:5]))
+    assert same(rows.part(7, 99), rows_of(examples[7:]))
+    assert same(rows.take(np.empty(0, np.int64)), rows_of([]))
+    assert rows.without_entities().entities.tolist() == [0] * 9
+
+
+def test_the_fingerprint_is_that_of_the_shards(tmp_path: Path) -> None:
+    one, same_again, other = (
+        open_corpus(Written(shards).to(tmp_path / name), CONFIG).fingerprints["examples"]
+        for name, shards in (("a", SHARDS), ("b", SHARDS), ("c", {"de": SHARDS["de"]}))
+    )
+    assert one == same_again != other
+
+
+def test_no_examples(tmp_path: Path) -> None:
+    assert refusal(tmp_path) == "examples has no folder of a language: `mlukit examples` writes them"
+
+
+def test_a_folder_that_is_not_finished(folder: Path) -> None:
+    (folder / "examples/de/_manifest.json").unlink()
+    assert refusal(folder) == "examples/de is not finished: it has no _manifest.json; run `mlukit examples` again"
+
+
+def test_a_manifest_that_is_none(folder: Path) -> None:
+    for text in ("{", "[]", "1", "\x00"):
+        (folder / "examples/de/_manifest.json").write_text(text)
+        assert refusal(folder).startswith("examples/de/_manifest.json is no manifest: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("kind", "articles", "kind is 'articles'; this version reads 'examples'"),
+        ("language", "fr", "language is 'fr'; this version reads 'de'"),
+        ("schema_version", 2, "schema_version is 2; this version reads 1"),
+        ("schema", {"text": "string"}, "schema is {'text': 'string'}; this version reads {'language': 'string'"),
+    ],
+)
+def test_a_manifest_of_something_else(folder: Path, name: str, value: object, text: str) -> None:
+    change_manifest(folder, lambda manifest: manifest.update({name: value}))
+    assert refusal(folder).startswith(f"examples/de/_manifest.json: {text}")
+
+
+@pytest.mark.parametrize(
+    ("option", "setting", "limit"),
+    [
+        ("max_tokens", "max_tokens", 39),
+        ("max_entities", "max_entities", 7),
+        ("max_mention_tokens", "max_mention_tokens", 29),
+    ],
+)
+def test_examples_larger_than_the_run_s(folder: Path, option: str, setting: str, limit: int) -> None:
+    assert refusal(folder, changed(CONFIG, {setting: limit})) == (
+        f"examples/de: its examples were made with {option} {limit + 1}, the run's {setting} is {limit}; "
+        f"raise the one, or make them anew with `mlukit examples --{option.replace('_', '-')} {limit}`"
+    )
+
+
+@pytest.mark.parametrize("name", ["entities", "tokenizer"])
+def test_languages_that_do_not_belong_together(folder: Path, name: str) -> None:
+    made = open_corpus(folder, CONFIG).fingerprints[name]
+    change_manifest(folder, lambda manifest: manifest["inputs"].update({name: "f00"}), "en")
+    assert refusal(folder) == (
+        f"the examples of de were made with the {name} {made}, those of en with f00: "
+        "make them with one vocabulary and one tokenizer"
+    )
+
+
+def test_a_vocabulary_that_is_another(folder: Path) -> None:
+    made = open_corpus(folder, CONFIG).fingerprints["entities"]
+    found = write_vocabulary(folder, ENTITIES + 1)
+    assert refusal(folder) == (
+        f"vocabulary/vocabulary.parquet has the fingerprint {found}, the examples were made with {made}"
+    )
+
+
+def test_a_tokenizer_that_is_another(folder: Path) -> None:
+    made = open_corpus(folder, CONFIG).fingerprints["tokenizer"]
+    found = write_tokenizer(folder, PIECES[1:])
+    assert refusal(folder) == (
+        f"tokenizer/sentencepiece.bpe.model has the fingerprint {found}, the examples were made with {made}"
+    )
+
+
+@pytest.mark.parametrize("path", ["vocabulary/vocabulary.parquet", "tokenizer/sentencepiece.bpe.model"])
+def test_no_vocabulary_or_tokenizer(folder: Path, path: str) -> None:
+    (folder / path).write_bytes(b"junk")
+    assert refusal(folder).startswith(f"{path}: ")
+    (folder / path).unlink()
+    assert refusal(folder).startswith(f"{path}: [Errno 2] No such file")
+
+
+def test_a_shard_of_another_size(folder: Path) -> None:
+    path = folder / "examples/de/examples-00001.parquet"
+    size = path.stat().st_size
+    path.write_bytes(path.read_bytes()[:-1])
+    text = f"examples/de/examples-00001.parquet: {size - 1:,} bytes, the manifest says {size:,}"
+    assert refusal(folder) == text
+    path.unlink()
+    assert refusal(folder).startswith("examples/de/examples-00001.parquet: [Errno 2] No such file")
+
+
+def test_a_shard_that_is_damaged_at_its_end(folder: Path) -> None:
+    path = folder / "examples/de/examples-00001.parquet"
+    path.write_bytes(path.read_bytes()[:-4] + b"junk")
+    assert refusal(folder).startswith("examples/de/examples-00001.parquet: ")
+
+
+@pytest.mark.parametrize("kind", ["parquet", "tfrecord"])
+def test_a_shard_that_is_damaged_is_not_trained_on(tmp_path: Path, kind: str) -> None:
+    folder = Written(SHARDS, [kind]).to(tmp_path)
+    corpus = open_corpus(folder, CONFIG)
+    first, last = corpus.groups["de"][0], corpus.groups["de"][-1]
+    data = bytearray((folder / first.shard.path).read_bytes())
+    data[-len(data) // 2] ^= 1
+    (folder / first.shard.path).write_bytes(data)
+    assert len(corpus.read(last, LIMITS)) == last.rows
+    with pytest.raises(
+        ExamplesError, match=r"rows from 0 on: SHA-256 \w{64}, the manifest says \w{64}; `mlukit verify`"
+    ):
+        corpus.read(first, LIMITS)
+
+
+def shard(**changes: object) -> Callable[[dict[str, Any]], None]:
+    return lambda manifest: manifest["shards"][0].update(changes)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (shard(rows=21), "examples/de/examples-00000.parquet: 20 rows, the manifest says 21"),
+        (shard(path="examples/de/../../x.parquet"), "does not lie in examples/de"),
+        (shard(path="/etc/passwd"), "does not lie in examples/de"),
+        (shard(path="examples/de/x.arrow"), "11 examples of the split 'train', the manifest says 27"),
+        (lambda manifest: manifest["shards"][0].pop("sha256"), "its shards are wrong"),
+        (lambda manifest: manifest.pop("shards"), "its shards are wrong"),
+        (lambda manifest: manifest["options"].pop("max_tokens"), "does not say how examples were made"),
+        (lambda manifest: manifest.pop("options"), "it has no options"),
+        (lambda manifest: manifest.update(inputs=[], flows=1), "it has no inputs, flows"),
+        (lambda manifest: manifest["inputs"].pop("entities"), "were made with the entities None"),
+        (lambda manifest: manifest["counts"].update({"examples train": 26}), "27 examples of the split 'train', the"),
+        (lambda manifest: manifest["flows"].pop("mentions"), "lacks counts: KeyError('mentions')"),
+    ],
+)
+def test_manifests_that_are_wrong(folder: Path, change: Callable[[dict[str, Any]], object], text: str) -> None:
+    change_manifest(folder, change)
+    assert text in refusal(folder)
+
+
+def test_nothing_to_train_on(tmp_path: Path) -> None:
+    held_out = [example for example in SHARDS["de"][0] if example.split == "validation"]
+    folder = Written({"de": [held_out], "en": [[]]}).to(tmp_path)
+    assert refusal(folder).endswith("has no example of the split 'train'")
+
+
+def test_a_language_without_examples(tmp_path: Path) -> None:
+    corpus = open_corpus(Written({**SHARDS, "th": [], "tr": [[]]}).to(tmp_path), CONFIG)
+    assert corpus.train_examples == {"de": 27, "en": 8, "th": 0, "tr": 0}
+
+
+GOOD = Example("en", 1, 0, "train", (0, 5, 6, 7, 2), (7,), (1,), (3,), (), ())
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"token_ids": (0, *[5] * 39, 2)}, "an example has 41, max_tokens is 40: raise it, or make shorter examples"),
+        ({"entity_ids": (7,) * 9, "entity_starts": (1,) * 9, "entity_ends": (2,) * 9}, "has 9, max_entities is 8"),
+        ({"token_ids": (0,)}, "an example has 1 tokens; <s> and </s> are two"),
+        ({"token_ids": (5, 5, 6, 7, 2)}, "does not begin with <s>"),
+        ({"token_ids": (0, 5, 6, 7, 7)}, "end with </s>"),
+        ({"token_ids": (0, 5, VOCABULARY, 7, 2)}, "token id 1000 is not below the vocabulary's 1,000"),
+        ({"token_ids": (0, 5, -1, 7, 2)}, "token id 4294967295"),
+        ({"entity_ids": (0,)}, "entity id 0 is special"),
+        ({"entity_ids": (2,)}, "entity id 2 is special"),
+        ({"entity_ids": (-7,)}, "entity id -7 is special or not below"),
+        ({"entity_ids": (ENTITIES,)}, "entity id 54 is special or not below the vocabulary's 54"),
+        ({"entity_starts": (0,)}, "a mention of tokens 0 to 3 is empty, out of place"),
+        ({"entity_starts": (3,)}, "a mention of tokens 3 to 3"),
+        ({"entity_ends": (5,)}, "a mention of tokens 1 to 5"),
+        ({"entity_ids": (7, 8), "entity_starts": (1, 2), "entity_ends": (3, 4)}, "a mention of tokens 2 to 4"),
+    ],
+)
+def test_rows_beyond_the_limits(changes: dict[str, Any], text: str) -> None:
+    with pytest.raises(ValueError, match=text.replace("(", r"\(")):
+        LIMITS.check(rows_of([GOOD, replace(GOOD, **changes)]))
+
+
+def test_a_mention_of_too_many_tokens() -> None:
+    with pytest.raises(ValueError, match="an example has 2, max_mention_tokens is 1"):
+        replace(LIMITS, max_mention_tokens=1).check(rows_of([GOOD]))
+
+
+@pytest.mark.parametrize("kind", ["parquet", "tfrecord"])
+def test_a_split_that_is_none(tmp_path: Path, kind: str) -> None:
+    folder = Written({"de": [[GOOD, replace(GOOD, split="test")]]}, [kind]).to(tmp_path)  # type: ignore[arg-type]
+    assert refusal(folder).startswith("examples/de/examples-00000.")
+
+
+def test_a_parquet_file_of_other_types(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    columns = {name: [[1]] for name in ("token_ids", "entity_ids", "entity_starts", "entity_ends")}
+    pq.write_table(pa.table({**columns, "split": ["train"]}), path)
+    with pytest.raises(
+        ValueError, match="token_ids is of the type list<element: int64>, expected is list<element: int32"
+    ):
+        read_parquet_rows(path, 0)
+
+
+def test_rows_within_the_limits() -> None:
+    LIMITS.check(rows_of([]))
+    LIMITS.check(rows_of([GOOD, replace(GOOD, entity_ids=(1,), entity_ends=(4,)), *SHARDS["de"][0]]))
+
+
+def test_rows_beyond_the_limits_are_not_trained_on(tmp_path: Path) -> None:
+    folder = Written({"de": [[GOOD, replace(GOOD, token_ids=(0, 5, 6, 7, 1_000, 2))]]}).to(tmp_path)
+    corpus = open_corpus(folder, CONFIG)
+    with pytest.raises(ExamplesError, match=r"examples-00000.parquet, rows from 0 on: token id 1000 is not below"):
+        corpus.read(corpus.groups["de"][0], LIMITS)

@@ -1,0 +1,121 @@
+"""The chunked loss is the plain one, and has never more logits in memory than it may."""
+
+import shutil
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy as plain_cross_entropy
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from mlukit.pretraining.data.batch import IGNORED
+from mlukit.pretraining.model.losses import cross_entropy
+
+ROWS, CLASSES, WIDTH, TARGETS = 128, 101, 12, 23
+
+
+def problem(dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    torch.manual_seed(3)
+    vectors = torch.randn(TARGETS, WIDTH, dtype=dtype)
+    table, bias = torch.randn(ROWS, WIDTH, dtype=dtype), torch.randn(ROWS, dtype=dtype)
+    labels = torch.randint(0, CLASSES, (TARGETS,))
+    labels[[4, 22]] = IGNORED
+    labels[:3] = (vectors @ table[:CLASSES].T + bias[:CLASSES]).argmax(1)[:3]
+    return vectors.requires_grad_(), table.requires_grad_(), bias.requires_grad_(), labels
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 5, 23, 100])
+def test_loss_hits_and_gradients_are_the_plain_ones(rows_at_once: int) -> None:
+    vectors, table, bias, labels = problem()
+    logits = vectors @ table[:CLASSES].T + bias[:CLASSES]
+    plain = plain_cross_entropy(logits, labels, reduction="sum", ignore_index=IGNORED)
+    ours = cross_entropy(vectors, table, bias, labels, CLASSES, chunk_logits=rows_at_once * ROWS)
+    torch.testing.assert_close(ours.loss, plain, rtol=1e-12, atol=0)
+    assert ours.correct == (logits.argmax(1) == labels).sum() >= 3
+    inputs = (vectors, table, bias)
+    expected = torch.autograd.grad(plain / 7, inputs)
+    found = torch.autograd.grad(ours.loss / 7, inputs)
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-13)
+    assert (found[1][CLASSES:] == 0).all()
+    assert (found[2][CLASSES:] == 0).all()
+
+
+def test_gradcheck() -> None:
+    vectors, table, bias, labels = problem()
+    assert torch.autograd.gradcheck(
+        lambda v, t, b: cross_entropy(v, t, b, labels, CLASSES, chunk_logits=6 * ROWS).loss, (vectors, table, bias)
+    )
+
+
+@pytest.mark.parametrize("trained", [(True, False, False), (False, True, False), (False, False, True)])
+def test_gradients_of_what_is_frozen_are_not_worked_out(trained: tuple[bool, bool, bool]) -> None:
+    *inputs, labels = problem()
+    for tensor, train in zip(inputs, trained, strict=True):
+        tensor.requires_grad_(train)
+    whole = problem()
+    cross_entropy(*inputs, labels, CLASSES).loss.backward()
+    cross_entropy(*whole, CLASSES).loss.backward()
+    for tensor, train, other in zip(inputs, trained, whole, strict=False):
+        if train:
+            torch.testing.assert_close(tensor.grad, other.grad)
+        else:
+            assert tensor.grad is None
+
+
+def test_without_gradients() -> None:
+    *inputs, labels = problem()
+    with torch.no_grad():
+        loss = cross_entropy(*inputs, labels, CLASSES).loss
+    torch.testing.assert_close(loss, cross_entropy(*inputs, labels, CLASSES).loss)
+    assert not loss.requires_grad
+
+
+def test_only_ignored_rows() -> None:
+    vectors, table, bias, labels = problem()
+    loss, correct = cross_entropy(vectors, table, bias, torch.full_like(labels, IGNORED), CLASSES)
+    assert loss == correct == 0
+    loss.backward()
+    assert (table.grad == 0).all()
+
+
+def test_autocast_is_near_float32_and_keeps_gradients_in_float32() -> None:
+    *inputs, labels = problem(torch.float32)
+    exact = torch.autograd.grad(cross_entropy(*inputs, labels, CLASSES).loss, inputs)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = cross_entropy(*inputs, labels, CLASSES, chunk_logits=5 * ROWS)
+    torch.testing.assert_close(rounded.loss, cross_entropy(*inputs, labels, CLASSES).loss, rtol=5e-3, atol=0)
+    assert rounded.loss.dtype == torch.float32
+    for found, expected in zip(torch.autograd.grad(rounded.loss, inputs), exact, strict=True):
+        assert found.dtype == torch.float32
+        torch.testing.assert_close(found, expected, rtol=0, atol=0.05)
+
+
+class LargestTensor(TorchDispatchMode):
+    """Notes the most elements any operation gave."""
+
+    elements = 0
+
+    def __torch_dispatch__(self, function, types, arguments=(), keywords=None):  # type: ignore[no-untyped-def]
+        result = function(*arguments, **(keywords or {}))
+        for tensor in result if isinstance(result, tuple | list) else [result]:
+            if isinstance(tensor, Tensor):
+                self.elements = max(self.elements, tensor.numel())
+        return result
+
+
+def test_never_more_logits_than_a_chunk() -> None:
+    vectors, table, bias = torch.randn(60, 4), torch.randn(5_000, 4), torch.randn(5_000)
+    inputs = [x.requires_grad_() for x in (vectors, table, bias)]
+    labels = torch.randint(0, 5_000, (60,))
+    with LargestTensor() as largest:
+        cross_entropy(*inputs, labels, 5_000, chunk_logits=20_000).loss.backward()
+    assert largest.elements == 20_000  # of the 300,000 there are, and as many as the table has
+
+
+@pytest.mark.skipif(shutil.which("g++") is None and shutil.which("clang++") is None, reason="no C++ compiler")
+def test_compiled_gives_the_same() -> None:
+    *inputs, labels = problem(torch.float32)
+    plain = cross_entropy(*inputs, labels, CLASSES)
+    fused = cross_entropy(*inputs, labels, CLASSES, chunk_logits=10 * ROWS, compiled=True)
+    torch.testing.assert_close(fused, plain)
+    torch.testing.assert_close(torch.autograd.grad(fused.loss, inputs), torch.autograd.grad(plain.loss, inputs))

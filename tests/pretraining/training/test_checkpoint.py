@@ -1,0 +1,152 @@
+"""A run that is broken off goes on as if it had not been: the same losses, to the last bit."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from mlukit.pretraining.train import main
+from mlukit.pretraining.training.run_folder import (
+    RunFolderError,
+    checkpoints,
+    cut_lines,
+    damage,
+    last_whole_checkpoint,
+    write_manifest,
+)
+from tests.pretraining.small_corpus import ROOT, SMALL_RUN, command, environment, metrics
+
+SLOW_RUN = [*SMALL_RUN, "--steps", "100", "--checkpoint-interval", "7", "--validation-interval", "50"]
+
+
+def steps_done(run: Path) -> int:
+    file = run / "metrics.jsonl"
+    return file.read_bytes().count(b'"train"') if file.exists() else 0
+
+
+def broken_off(run: Path, words: list[str], after: int, number: signal.Signals) -> tuple[int, str]:
+    """Starts a run, sends a signal after so many steps more or a little later; status and what was said."""
+    before = steps_done(run)
+    process = subprocess.Popen(
+        command("train", *words),
+        env=environment(),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    deadline = time.monotonic() + 100
+    while steps_done(run) < before + after and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=100)
+    return process.returncode, out
+
+
+def test_signals_and_kills_leave_no_trace_in_the_losses(small_corpus: Path, tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert main(["--examples", str(small_corpus), "--output", str(whole), *SLOW_RUN]) == 0
+
+    begin = ["--examples", str(small_corpus), "--output", str(broken), *SLOW_RUN]
+    status, said = broken_off(broken, begin, 10, signal.SIGTERM)
+    assert status == 128 + signal.SIGTERM, said
+    done = checkpoints(broken)[0][0]
+    assert 10 <= done < 100 and steps_done(broken) == done
+    assert f"SIGTERM: saved after step {done}; go on with: mlukit train --resume {broken}" in said
+
+    for after in (3, 17):
+        status, said = broken_off(broken, ["--resume", str(broken)], after, signal.SIGKILL)
+        assert status == -signal.SIGKILL, said
+    assert 0 < steps_done(broken) < 100
+    assert main(["--resume", str(broken)]) == 0
+    assert metrics(broken) == metrics(whole)
+    starts = json.loads((broken / "run.json").read_text())["starts"]
+    assert [start["after_step"] for start in starts][:2] == [0, done] and len(starts) == 4
+
+
+@pytest.fixture(scope="module")
+def finished(small_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("runs") / "finished"
+    assert main(["--examples", str(small_corpus), "--output", str(run), *SMALL_RUN]) == 0
+    return run
+
+
+@pytest.mark.parametrize(
+    ("file", "size"), [("model.safetensors", 100), ("training/.metadata", 0), ("manifest.json", 20), ("training", None)]
+)
+def test_a_damaged_checkpoint_is_passed_over(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str, size: int | None
+) -> None:
+    run = shutil.copytree(finished, tmp_path / "run")
+    last = checkpoints(run)[0][1]
+    if size is None:
+        shutil.rmtree(last / file)
+    else:
+        os.truncate(last / file, size)
+    assert main(["--resume", str(run)]) == 0
+    said = capsys.readouterr().err
+    assert f"passing over {last}: " in said and file in said
+    assert metrics(run) == metrics(finished)
+    assert [steps for steps, _ in checkpoints(run)] == [12, 8, 4]
+    assert damage(last) == ""
+
+
+def test_damage_of_one_bit(finished: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(checkpoints(finished)[0][1], tmp_path / "step")
+    assert damage(folder) == ""
+    content = bytearray((folder / "model.safetensors").read_bytes())
+    content[-1] ^= 1
+    (folder / "model.safetensors").write_bytes(content)
+    assert damage(folder).startswith(f"model.safetensors has {len(content)} bytes and SHA-256 ")
+
+
+def test_no_whole_checkpoint_is_an_error(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints" / "step-00000003"
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(b"weights")
+    heard: list[str] = []
+    with pytest.raises(RunFolderError, match="has no whole checkpoint"):
+        last_whole_checkpoint(tmp_path, heard.append)
+    assert "manifest.json cannot be read" in heard[0]
+    write_manifest(folder, 3)
+    assert last_whole_checkpoint(tmp_path, heard.append) == (3, folder)
+
+
+def test_what_a_killed_process_left_is_taken_away(finished: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(finished, tmp_path / "run")
+    shutil.rmtree(checkpoints(run)[0][1])
+    half = run / "checkpoints" / ".writing-step-00000012"
+    half.mkdir()
+    (half / "model.safetensors").write_bytes(b"half")
+    assert main(["--resume", str(run)]) == 0
+    assert not half.exists() and checkpoints(run)[0][0] == 12
+
+
+def test_lines_after_a_checkpoint_are_cut(tmp_path: Path) -> None:
+    file = tmp_path / "metrics.jsonl"
+    file.write_text('{"step": 1}\n{"step": 2}\n{"step": 3}\n{"st')
+    cut_lines(file, 2)
+    assert file.read_text() == '{"step": 1}\n{"step": 2}\n'
+
+
+def test_a_disk_that_refuses_is_one_error(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = shutil.copytree(finished, tmp_path / "run")
+    shutil.rmtree(checkpoints(run)[0][1])
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("mlukit.pretraining.training.checkpoint.save_file", full)
+    assert main(["--resume", str(run)]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == "mlukit train: rank 0: [Errno 28] No space left on device"
+    assert [steps for steps, _ in checkpoints(run)] == [8, 4]
+    monkeypatch.undo()
+    assert main(["--resume", str(run)]) == 0
+    assert metrics(run) == metrics(finished)

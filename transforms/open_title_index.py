@@ -1,0 +1,153 @@
+"""Opens the title indexes of an output folder on the machine that a worker runs on.
+
+An index is memory-mapped, so it has to lie on a local disk: in the output folder where that is local, else in a copy
+that the first worker of a machine makes and the others wait for.
+
+Copies lie in the folder for temporary files, below `mlukit-index-{user id}`: in `files` each file of an object store,
+by what the store's listing says of it, and beside them the folders that are opened, of links to these files. So a layer
+that is added to an index later does not have it fetched again. What was not used for a week is removed.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from apache_beam.io.filesystem import FileMetadata
+
+from mlukit.corpus.entities.vocabulary import TextsOf
+from mlukit.corpus.linking.label_index import LabelIndex
+from mlukit.corpus.linking.title_index import HEADER, TitleIndex
+from mlukit.engine.storage import Storage, is_local
+from mlukit.schemas.manifest import Shard
+
+INDEX = "index"
+_COPY_BYTES = 8 << 20
+_KEPT = 7 * 24 * 3600.0  # seconds
+
+
+def index_folder(language: str) -> str:
+    """Where a language's index lies."""
+    return f"{INDEX}/{language}"
+
+
+def header_shard(storage: Storage, language: str, layer: str = "") -> Shard:
+    """What a result says of an index or a layer of it: with its header gone it is no index, and has to be made again.
+
+    Args:
+        layer: "" for the index itself, which goes with all its layers when it is made again.
+    """
+    path = "/".join(filter(None, (index_folder(language), layer, HEADER)))
+    with storage.open(path) as stream:
+        content = stream.read()
+    return Shard(path, 1, len(content), hashlib.sha256(content).hexdigest())
+
+
+def open_indexes(storage: Storage, languages: Sequence[str]) -> dict[str, TitleIndex]:
+    """The title indexes of languages, mapped into memory."""
+    return {language: TitleIndex.open(folder) for language, folder in local_folders(storage, languages).items()}
+
+
+def titles_in(storage: Storage, languages: Sequence[str]) -> TextsOf:
+    """Looks the titles of items up."""
+    indexes = open_indexes(storage, languages)
+    return lambda language, qids: indexes[language].titles_of(qids)
+
+
+def labels_in(storage: Storage, languages: Sequence[str]) -> TextsOf | None:
+    """Looks Wikidata's labels up; None where no source had them."""
+    indexes = {language: LabelIndex.open(folder) for language, folder in local_folders(storage, languages).items()}
+    if not any(indexes.values()):
+        return None
+
+    def labels_of(language: str, qids: Sequence[int]) -> Sequence[str | None]:
+        index = indexes[language]
+        return [None] * len(qids) if index is None else index.labels_of(qids)
+
+    return labels_of
+
+
+def local_folders(storage: Storage, languages: Sequence[str]) -> dict[str, Path]:
+    """The indexes of languages on a local disk: not to be written to where they are copies."""
+    if is_local(storage.root):
+        return {language: Path(storage.path(index_folder(language))) for language in languages}
+    found, folders = storage.objects(f"{INDEX}/"), {}
+    for language in languages:
+        prefix = f"{index_folder(language)}/"
+        files = {path.removeprefix(prefix): file for path, file in found.items() if path.startswith(prefix)}
+        folders[language] = _copy(storage, prefix, files)
+    return folders
+
+
+@contextmanager
+def own_copy(folder: Path) -> Iterator[Path]:
+    """A copy, of links, of one of `local_folders`, to write to: another process may do the same."""
+    with tempfile.TemporaryDirectory(dir=_cache()) as beside:
+        yield Path(shutil.copytree(folder, Path(beside) / folder.name, copy_function=os.link))
+
+
+def _cache() -> Path:
+    """Where copies lie; OSError where it is another user's."""
+    cache = Path(tempfile.gettempdir()) / f"mlukit-index-{os.getuid()}"
+    cache.mkdir(mode=0o700, exist_ok=True)
+    if cache.stat().st_uid != os.getuid():
+        raise OSError(f"{cache} belongs to another user: take it away, or set TMPDIR to a folder of your own")
+    return cache
+
+
+def _name(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+
+def _copy(storage: Storage, prefix: str, files: Mapping[str, FileMetadata]) -> Path:
+    """A folder of links to the files, each of them fetched by one process of the machine.
+
+    A process that is killed meanwhile leaves no lock, and a half-fetched file under a name that nobody reads.
+    """
+    cache = _cache()
+    fetched = {path: (file.path, file.size_in_bytes, file.last_updated_in_seconds) for path, file in files.items()}
+    folder = cache / _name(sorted(fetched.items()))
+    (cache / "files").mkdir(exist_ok=True)
+    with (cache / f"{_name(storage.root, prefix)}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if folder.exists():
+            os.utime(folder)
+            return folder
+        _forget(cache)
+        with tempfile.TemporaryDirectory(dir=cache) as beside:
+            aside = Path(beside) / folder.name
+            for path, file in fetched.items():
+                (aside / path).parent.mkdir(parents=True, exist_ok=True)
+                os.link(_fetch(storage, prefix + path, file[1], cache / "files" / _name(*file)), aside / path)
+            aside.rename(folder)
+    return folder
+
+
+def _fetch(storage: Storage, path: str, size: int, local: Path) -> Path:
+    if not local.exists():
+        aside = local.with_name(local.name + ".part")
+        with storage.open(path) as stream, aside.open("wb") as out:
+            shutil.copyfileobj(stream, out, _COPY_BYTES)
+        if (got := aside.stat().st_size) != size:
+            raise OSError(f"{storage.path(path)} has {size} bytes, and {got} came")
+        aside.replace(local)
+    return local
+
+
+def _forget(cache: Path) -> None:
+    """Removes what was not used for long: folders, and files that are in no folder."""
+    before = time.time() - _KEPT
+    for path in (*cache.iterdir(), *(cache / "files").iterdir()):
+        try:
+            state = path.stat()
+            if state.st_mtime < before and path.is_dir() and path.name != "files":
+                shutil.rmtree(path, ignore_errors=True)
+            elif state.st_mtime < before and path.is_file() and state.st_nlink == 1 and path.suffix != ".lock":
+                path.unlink()
+        except FileNotFoundError:
+            continue  # another process was faster
