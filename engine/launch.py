@@ -31,9 +31,10 @@ from mlukit.engine.forked_workers import RUN_WORKER, ForkedProcessEnvironment, w
 from mlukit.engine.heartbeat import Report, TaskError, read_errors, read_reports
 from mlukit.engine.local_task_queue import LocalTaskQueue
 from mlukit.engine.scratch import scratch_folder
-from mlukit.engine.storage import WORK, Storage
+from mlukit.engine.storage import Storage
 from mlukit.engine.task import RunTasks, Task
 from mlukit.engine.worker_package import is_dataflow, prepare
+from mlukit.schemas import layout
 
 SMALL = 4 << 20  # input bytes below which worker processes cost more than they bring
 _POLL = 0.25  # seconds
@@ -93,7 +94,7 @@ def run_tasks(
         KeyboardInterrupt: after the workers were stopped.
     """
     workers = choose_workers(tasks, beam_flags)
-    stopped = f"{WORK}/aside/stopped-{uuid.uuid4().hex}"
+    stopped = f"{layout.ASIDE}/stopped-{uuid.uuid4().hex}"
     with scratch_folder() as folder:
         work = (
             LocalTaskQueue(tasks, root, str(folder), max(workers.processes, 1))

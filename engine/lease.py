@@ -21,9 +21,9 @@ from typing import Any
 import psutil
 
 from mlukit.engine.errors import RunError
-from mlukit.engine.storage import WORK, Storage
+from mlukit.engine.storage import Storage
+from mlukit.schemas.layout import LEASES
 
-LEASES = f"{WORK}/leases"
 SECONDS = 120.0  # without renewal, and a lease has expired
 _RENEWALS = 4  # in that time
 _TRIES = 3

@@ -6,13 +6,14 @@ from typing import Any
 import pyarrow as pa
 
 from mlukit.engine.storage import Storage
-from mlukit.engine.task import ALL_LANGUAGES
-from mlukit.schemas.manifest import MANIFEST, Shard, TaskResult, folder_manifest, total_counts, total_flows
+from mlukit.schemas import layout
+from mlukit.schemas.layout import ALL_LANGUAGES
+from mlukit.schemas.manifest import Shard, TaskResult, folder_manifest, total_counts, total_flows
 
 
 def shards_of(storage: Storage, folder: str) -> list[Shard]:
     """The shards of a finished folder, in order."""
-    return [Shard(**shard) for shard in storage.read_json(f"{folder}/{MANIFEST}")["shards"]]
+    return [Shard(**shard) for shard in storage.read_json(layout.manifest(folder))["shards"]]
 
 
 def sources_of(language: str, sources: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -22,7 +23,7 @@ def sources_of(language: str, sources: Iterable[Mapping[str, Any]]) -> list[Mapp
 
 def damage_of(storage: Storage, folder: str) -> str:
     """What became of a finished folder's files, told by their sizes: "a.parquet has gone"; "" where all are there."""
-    manifest, sizes = f"{folder}/{MANIFEST}", storage.sizes(folder)
+    manifest, sizes = layout.manifest(folder), storage.sizes(folder)
     if manifest not in sizes:
         return f"{manifest} has gone"
     for shard in shards_of(storage, folder):
@@ -52,7 +53,7 @@ def publish_manifest(
     """
     shards = [shard for result in results for shard in result.shards if shard.path.startswith(f"{folder}/")]
     sizes = storage.sizes(folder)
-    if stage and f"{folder}/{MANIFEST}" in sizes:
+    if stage and layout.manifest(folder) in sizes:
         others = (shard for shard in shards_of(storage, folder) if not shard.path.startswith(f"{folder}/{stage}-"))
         shards += [shard for shard in others if sizes.get(shard.path) == shard.bytes]
     names = {shard.path for shard in shards}
@@ -70,15 +71,15 @@ def publish_manifest(
         flows=total_flows(results),
         counts=total_counts(results),
     )
-    storage.write_json(f"{folder}/{MANIFEST}", manifest)
+    storage.write_json(layout.manifest(folder), manifest)
 
 
 def add_failures(storage: Storage, language: str, stage: str, results: Sequence[TaskResult]) -> None:
     """Puts the failures of a later stage beside those of the link stage, in place of its own from before."""
-    folder = f"failures/{language}"
+    folder = layout.folder(layout.FAILURES, language)
     mine = f"{folder}/{stage}-"
     fresh = [shard for result in results for shard in result.shards if shard.path.startswith(mine)]
-    manifest = storage.read_json(f"{folder}/{MANIFEST}")
+    manifest = storage.read_json(layout.manifest(folder))
     others = [shard for shard in manifest["shards"] if not shard["path"].startswith(mine)]
     manifest["shards"] = others + [shard.to_json() for shard in fresh]
-    storage.write_json(f"{folder}/{MANIFEST}", manifest)
+    storage.write_json(layout.manifest(folder), manifest)

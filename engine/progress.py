@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 from typing import TextIO
 
 from mlukit.engine.heartbeat import Report
-from mlukit.engine.task import ALL_LANGUAGES, Task
+from mlukit.engine.task import Task
+from mlukit.schemas.layout import ALL_LANGUAGES
 
 _INTERVAL = 0.5  # seconds between two lines
 

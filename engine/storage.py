@@ -16,12 +16,12 @@ from apache_beam.io.filesystem import CompressionTypes, FileMetadata
 from apache_beam.io.filesystems import FileSystems
 
 from mlukit.engine.s3 import share_clients
+from mlukit.schemas import layout
 from mlukit.schemas.manifest import Shard, dump_json
 
 share_clients()
 _COPY_BYTES = 8 << 20
 _FIRST = 1000  # files that a store gives in one call
-WORK = "_work"  # what is needed only until a stage is finished
 
 
 def open_file(path: str) -> BinaryIO:
@@ -187,7 +187,7 @@ class Storage:
 
         Two attempts may publish one file at any time, each the same bytes: a reader finds it whole throughout.
         """
-        aside = f"{WORK}/aside/{uuid.uuid4().hex}"
+        aside = f"{layout.ASIDE}/{uuid.uuid4().hex}"
         try:
             with self._create(aside) as stream:
                 counting = CountingStream(stream)
@@ -230,7 +230,7 @@ class Storage:
         On a local disk it takes the place of what was there. On an object store its files replace those of their names,
         one by one, and others stay: a late attempt takes away neither these nor what was added since.
         """
-        near = Path(self.path(f"{WORK}/aside")) if is_local(self.root) else None
+        near = Path(self.path(layout.ASIDE)) if is_local(self.root) else None
         if near is not None:
             near.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=near) as aside:

@@ -14,12 +14,12 @@ from typing import ClassVar
 import apache_beam as beam
 
 from mlukit.engine.heartbeat import Heartbeat
-from mlukit.engine.storage import WORK, Storage
+from mlukit.engine.storage import Storage
+from mlukit.schemas import layout
 from mlukit.schemas.manifest import TaskResult
 
 # Task make many small objects and hardly any cycles: to look for them each 700 objects took a tenth of the time.
 RARELY = (100_000, 20, 100)
-ALL_LANGUAGES = "all"  # the language of a task that concerns every language
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Task(ABC):
     """A piece of work. Subclasses are frozen dataclasses of what it takes to do it, and must pickle."""
 
     step: ClassVar[str]
-    language: str
+    language: str  # `layout.ALL_LANGUAGES` for a task that concerns every language
     number: int
     cost: int  # input bytes, or something in proportion: orders the plan and feeds the progress line
 
@@ -39,7 +39,7 @@ class Task(ABC):
     @property
     def result_path(self) -> str:
         """Where its result is written."""
-        return f"{WORK}/results/{self.name}.json"
+        return layout.task_result(self.name)
 
     @abstractmethod
     def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:

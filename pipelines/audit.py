@@ -25,7 +25,7 @@ from mlukit.corpus.linking.hash_partitions import PARTS
 from mlukit.engine.errors import RunError
 from mlukit.engine.fork_server import SERVER
 from mlukit.engine.manifests import shards_of
-from mlukit.engine.storage import WORK, Storage, open_file
+from mlukit.engine.storage import Storage, open_file
 from mlukit.engine.task import Task
 from mlukit.pipelines.audit_report import print_links, print_residue
 from mlukit.pipelines.command import PRELOADED
@@ -33,19 +33,17 @@ from mlukit.pipelines.dataflow import check_dataflow
 from mlukit.pipelines.option_values import nearest, words
 from mlukit.pipelines.run import Run, fingerprint, say
 from mlukit.pipelines.settings import Settings, SettingsError, check_beam_flags, read_config
+from mlukit.schemas import layout
 from mlukit.schemas.manifest import Shard
 from mlukit.transforms.audit_links import (
     CollectWikitextLinks,
     CompareLinks,
     PartitionPageLinks,
-    page_links_path,
-    seen_path,
 )
 from mlukit.transforms.audit_residue import AuditResidue
 from mlukit.transforms.reread_pages import ArticleShards
 
 STEPS = ("residue", "seen", "pagelinks", "compare")
-_PLAN = f"{WORK}/audit.plan.json"
 _EXAMPLES = """  mlukit audit OUT                     remains of markup in OUT/articles
   mlukit audit OUT --dumps DIR         also: which of them the authors wrote so; links held against the dumps, and
                                        pagelinks and linktarget beside them
@@ -107,7 +105,7 @@ def audit(asked: argparse.Namespace, beam_flags: Sequence[str]) -> None:
     """
     settings = Settings(output=asked.output, dumps=asked.dumps, languages=asked.languages, date=asked.date)
     check_dataflow(settings, beam_flags)
-    if not Storage(asked.output).exists("link.json"):
+    if not Storage(asked.output).exists(layout.stage_record("link")):
         raise SettingsError(f"{asked.output} has no finished link stage: name a folder that mlukit link wrote")
     run = Run(settings, beam_flags)
     linked = run.needed("link", "audit")
@@ -115,14 +113,14 @@ def audit(asked: argparse.Namespace, beam_flags: Sequence[str]) -> None:
     patterns = FilePatterns.from_table(_patterns(asked.config))
     compared = {code: _find(settings, code, linked, patterns) for code in languages} if asked.dumps else {}
     _begin(run, {"link": fingerprint(linked), "languages": languages, "compared": repr(compared)})
-    articles = {language: shards_of(run.storage, f"articles/{language}") for language in languages}
+    articles = {language: shards_of(run.storage, layout.folder(layout.ARTICLES, language)) for language in languages}
     shards = {code: _shards(articles[code], compared.get(code)) for code in languages}
     residue = _residue(run, shards)
-    run.storage.write_json("audit/residue.json", {code: tally.to_json() for code, tally in residue.items()})
+    run.storage.write_json(layout.AUDIT_RESIDUE, {code: tally.to_json() for code, tally in residue.items()})
     print_residue(residue, asked.examples)
     if compared:
         links = _links(run, shards, compared)
-        run.storage.write_json("audit/links.json", {code: tally.to_json() for code, tally in links.items()})
+        run.storage.write_json(layout.AUDIT_LINKS, {code: tally.to_json() for code, tally in links.items()})
         print_links(links, asked.examples)
     _clean(run)
 
@@ -144,16 +142,16 @@ def _patterns(config: str) -> Mapping[str, object]:
 
 def _begin(run: Run, plan: Mapping[str, Any]) -> None:
     """Goes on with a broken audit of the same kind; another one starts anew."""
-    if not run.storage.exists(_PLAN) or run.storage.read_json(_PLAN) != plan:
+    if not run.storage.exists(layout.AUDIT_PLAN) or run.storage.read_json(layout.AUDIT_PLAN) != plan:
         _clean(run)
-        run.storage.write_json(_PLAN, plan)
+        run.storage.write_json(layout.AUDIT_PLAN, plan)
 
 
 def _clean(run: Run) -> None:
     for step in STEPS:
-        run.storage.delete(f"{WORK}/results/{step}")
-        run.storage.delete(f"{WORK}/{step}")
-    run.storage.delete(_PLAN)
+        run.storage.delete(layout.step_results(step))
+        run.storage.delete(layout.step_files(step))
+    run.storage.delete(layout.AUDIT_PLAN)
 
 
 def _find(settings: Settings, language: str, linked: Mapping[str, Any], patterns: FilePatterns) -> Compared:
@@ -243,8 +241,8 @@ def _links(
     dealt = {task.language for task in dealing}
     comparing: list[Task] = []
     for language in compared:
-        seen = tuple(seen_path(language, shard) for shard in range(numbers[language]))
-        table = page_links_path(language) if language in dealt else ""
+        seen = tuple(layout.seen_links(language, shard) for shard in range(numbers[language]))
+        table = layout.page_links(language) if language in dealt else ""
         comparing += [CompareLinks(language, part, len(seen), seen, table) for part in range(parts[language])]
     run.step("compare links", comparing)
     tallies = {language: LinkTally() for language in compared}

@@ -10,12 +10,14 @@ from mlukit.corpus.examples.options import ExampleOptions
 from mlukit.corpus.examples.tokenizer import TokenizerError, TokenizerIdentity, identify
 from mlukit.engine.manifests import add_failures, publish_manifest, shards_of, sources_of
 from mlukit.engine.storage import open_file
-from mlukit.engine.task import ALL_LANGUAGES, Task
+from mlukit.engine.task import Task
 from mlukit.pipelines.command import run_command
 from mlukit.pipelines.report import by_language, language_totals
 from mlukit.pipelines.run import Run, fingerprint, say
 from mlukit.pipelines.settings import Settings, SettingsError
+from mlukit.schemas import layout
 from mlukit.schemas.arrow import EXAMPLES
+from mlukit.schemas.layout import ALL_LANGUAGES
 from mlukit.schemas.manifest import Shard, TaskResult
 from mlukit.transforms.make_examples import MakeExamples
 from mlukit.transforms.train_tokenizer import CopyTokenizer, TrainTokenizer
@@ -78,7 +80,7 @@ def make_examples(run: Run) -> None:
     if not run.begin(STAGE, inputs, STEPS):
         return
     languages = linked["inputs"]["languages"]
-    articles = {language: shards_of(run.storage, f"articles/{language}") for language in languages}
+    articles = {language: shards_of(run.storage, layout.folder(layout.ARTICLES, language)) for language in languages}
     (tokenizer,) = run.step("tokenizer", [_tokenizer(run, identity, linked, articles)])
     say(f"tokenizer: {tokenizer.counts['pieces']:,} pieces, {tokenizer.facts['tokenizer'][:16]}")
     kinds = frozenset(vocabulary["options"]["kinds"])
@@ -116,11 +118,19 @@ def _finish(
     for language, of_language in results.items():
         own = sources_of(language, sources)
         publish_manifest(
-            run.storage, f"examples/{language}", "examples", EXAMPLES, language, options, facts, of_language, own
+            run.storage,
+            layout.folder(layout.EXAMPLES, language),
+            "examples",
+            EXAMPLES,
+            language,
+            options,
+            facts,
+            of_language,
+            own,
         )
         add_failures(run.storage, language, STAGE, of_language)
     summary = {"languages": language_totals(results), "facts": facts}
-    run.finish(STAGE, inputs, summary, [f"examples/{language}" for language in results], STEPS)
+    run.finish(STAGE, inputs, summary, [layout.folder(layout.EXAMPLES, language) for language in results], STEPS)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -15,14 +15,14 @@ from mlukit.engine.parquet_shards import read_batches
 from mlukit.engine.storage import Storage, is_local, open_file
 from mlukit.pipelines.option_values import at_least, plain_path
 from mlukit.pipelines.report import print_report
-from mlukit.pipelines.run import RUN_RECORD, say
+from mlukit.pipelines.run import say
 from mlukit.pipelines.settings import Parser, SettingsError
 from mlukit.schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS, RecordCodec
+from mlukit.schemas.layout import RUN_RECORD, STAGES, TOKENIZER, VOCABULARY_PARQUET
 from mlukit.schemas.manifest import MANIFEST
 from mlukit.schemas.records import Example, LinkedArticle, qid_name
 from mlukit.schemas.tf_example import decode_example
 from mlukit.schemas.tfrecord import read_tfrecords
-from mlukit.transforms.train_tokenizer import MODEL_PATH
 
 _EXAMPLES = """  mlukit inspect OUT                            what stages are finished, and where everything went
   mlukit inspect OUT/articles/en --number 2     text with its links marked
@@ -69,7 +69,7 @@ def show(folder: str, number: int, characters: int = 0, page_id: int | None = No
     folder = str(Path(folder).resolve()) if is_local(folder) else folder  # what lies beside it is needed, too
     storage = Storage(folder)
     if storage.exists(RUN_RECORD):
-        print_report(storage, ["link", "vocabulary", "examples"])
+        print_report(storage, STAGES)
         return
     if not storage.exists(MANIFEST):
         raise InspectError(
@@ -118,7 +118,7 @@ def _renderer(root: Storage, manifest: dict[str, Any]) -> Callable[[Any], str]:
     if manifest["kind"] == "articles":
         return render_article
     if manifest["kind"] == "examples":
-        with root.open(MODEL_PATH) as stream:
+        with root.open(TOKENIZER) as stream:
             tokenizer = Tokenizer.load(stream.read())
         names = _entity_names(root, manifest["language"])
         return lambda example: render_example(example, tokenizer, names)
@@ -127,7 +127,7 @@ def _renderer(root: Storage, manifest: dict[str, Any]) -> Callable[[Any], str]:
 
 def _entity_names(root: Storage, language: str) -> list[str]:
     """For each entity id its QID, and its label in the language or any."""
-    with open_file(root.path("vocabulary/vocabulary.parquet")) as stream:
+    with open_file(root.path(VOCABULARY_PARQUET)) as stream:
         table = pq.read_table(stream, columns=["name", "labels"])
     names = []
     for name, labels in zip(table["name"].to_pylist(), table["labels"].to_pylist(), strict=True):

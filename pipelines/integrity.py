@@ -7,17 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from mlukit.corpus.linking.title_index import TitleIndex, TitleIndexError
-from mlukit.engine.storage import WORK, Storage, is_local
-from mlukit.engine.task import ALL_LANGUAGES
+from mlukit.engine.storage import Storage, is_local
 from mlukit.pipelines.run import fingerprint
-from mlukit.pipelines.settings import STAGES
+from mlukit.schemas import layout
 from mlukit.schemas.arrow import SCHEMA_VERSION
-from mlukit.schemas.manifest import MANIFEST, Shard
-from mlukit.transforms.open_title_index import index_folder
-from mlukit.transforms.train_tokenizer import MODEL_PATH
+from mlukit.schemas.layout import ALL_LANGUAGES, STAGE_FOLDERS, STAGES, TOKENIZER
+from mlukit.schemas.manifest import Shard
 
 # The folders of a stage's data: a manifest names every file in them.
-KINDS = {"link": ("articles", "failures"), "vocabulary": ("vocabulary", "mentions"), "examples": ("examples",)}
 CHANGED, MISSING, EXTRA, WRONG, UNFINISHED = "changed", "missing", "extra", "wrong", "not finished"
 _RECORD_PARTS = {"folders": list, "inputs": dict, "options": dict}
 
@@ -56,15 +53,15 @@ def read_records(storage: Storage) -> tuple[dict[str, dict[str, Any]], list[Prob
     records: dict[str, dict[str, Any]] = {}
     problems = []
     for stage in STAGES:
-        name = f"{stage}.json"
+        name = layout.stage_record(stage)
         if storage.exists(name):
             try:
                 records[stage] = _checked_record(storage.read_json(name))
             except (OSError, ValueError) as error:
                 problems.append(Problem(stage, WRONG, name, str(error)))
-        elif storage.exists(f"{WORK}/{stage}.plan.json"):
+        elif storage.exists(layout.stage_plan(stage)):
             problems.append(Problem(stage, UNFINISHED, name, f"the {stage} stage was begun"))
-        elif any(storage.sizes(kind) for kind in KINDS[stage]):
+        elif any(storage.sizes(kind) for kind in STAGE_FOLDERS[stage]):
             problems.append(Problem(stage, MISSING, name, "its folders are there"))
     if not records and not problems:
         problems.append(Problem("link", UNFINISHED, "link.json", "no stage was begun"))
@@ -87,7 +84,10 @@ def _stale_records(records: Records) -> Iterator[Problem]:
             made_from = record["inputs"].get(other)
             if made_from is not None and other in records and made_from != fingerprint(records[other]):
                 yield Problem(
-                    stage, WRONG, f"{stage}.json", f"it was made from another {other} stage than {other}.json"
+                    stage,
+                    WRONG,
+                    layout.stage_record(stage),
+                    f"it was made from another {other} stage than {other}.json",
                 )
 
 
@@ -110,7 +110,7 @@ def is_inside(path: str, folder: str) -> bool:
 
 def check_folder(storage: Storage, folder: Folder) -> tuple[list[Problem], list[Shard]]:
     """What a listing tells of a folder, and those shards that have to be read to know more."""
-    manifest, sizes = f"{folder.path}/{MANIFEST}", storage.sizes(folder.path)
+    manifest, sizes = layout.manifest(folder.path), storage.sizes(folder.path)
     if manifest not in sizes:
         return [Problem(folder.stage, MISSING, manifest)], []
     try:
@@ -151,7 +151,7 @@ def _checked_shards(manifest: Any, folder: Folder) -> list[Shard]:
 def check_unlisted(storage: Storage, records: Records) -> Iterator[Problem]:
     """Files among a finished stage's folders that lie in none of them."""
     for stage, record in records.items():
-        for kind in KINDS[stage]:
+        for kind in STAGE_FOLDERS[stage]:
             for path in storage.sizes(kind):
                 if not any(is_inside(path, folder) for folder in record["folders"]):
                     yield Problem(stage, EXTRA, path)
@@ -161,16 +161,16 @@ def check_models(storage: Storage, records: Records) -> Iterator[Problem]:
     """The tokenizer's model, and the title indexes, of which no more is known than what their headers say."""
     if "examples" in records:
         expected = (records["examples"].get("facts") or {}).get("tokenizer")
-        if not storage.exists(MODEL_PATH):
-            yield Problem("examples", MISSING, MODEL_PATH)
-        elif (found := _sha256(storage, MODEL_PATH)) != expected:
-            yield Problem("examples", CHANGED, MODEL_PATH, f"SHA-256 {found}, examples.json says {expected}")
+        if not storage.exists(TOKENIZER):
+            yield Problem("examples", MISSING, TOKENIZER)
+        elif (found := _sha256(storage, TOKENIZER)) != expected:
+            yield Problem("examples", CHANGED, TOKENIZER, f"SHA-256 {found}, examples.json says {expected}")
     if "link" in records and is_local(storage.root):
         for language in records["link"]["inputs"].get("languages", ()):
             try:
-                TitleIndex.open(Path(storage.path(index_folder(language))))
+                TitleIndex.open(Path(storage.path(layout.title_index(language))))
             except (TitleIndexError, OSError) as error:
-                yield Problem("link", WRONG, index_folder(language), str(error))
+                yield Problem("link", WRONG, layout.title_index(language), str(error))
 
 
 def _sha256(storage: Storage, path: str) -> str:
@@ -185,9 +185,13 @@ def repair_steps(storage: Storage, problems: Sequence[Problem]) -> list[str]:
     if extra:
         lines.append(f"take away what no manifest names: {' '.join(extra[:3])}{' …' if len(extra) > 3 else ''}")
     broken = {problem.stage for problem in problems if problem.what not in (EXTRA, UNFINISHED)}
-    if "link" in broken and any("/examples-" in path for path in storage.sizes("failures")):
+    if "link" in broken and any("/examples-" in path for path in storage.sizes(layout.FAILURES)):
         broken.add("examples")  # its failures lie in a folder that the link stage makes anew
-    records = [f"{root}/{stage}.json" for stage in STAGES if stage in broken and storage.exists(f"{stage}.json")]
+    records = [
+        f"{root}/{layout.stage_record(stage)}"
+        for stage in STAGES
+        if stage in broken and storage.exists(layout.stage_record(stage))
+    ]
     if records:
         lines.append(f"take away the records of what has to be done again: {' '.join(records)}")
     unfinished = {problem.stage for problem in problems if problem.what == UNFINISHED}

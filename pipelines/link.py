@@ -6,21 +6,21 @@ from typing import Any
 from mlukit.corpus.dumps.files import FileInfo
 from mlukit.corpus.dumps.ranges import DumpRange, plan_ranges
 from mlukit.engine.manifests import publish_manifest, sources_of
-from mlukit.engine.storage import WORK
-from mlukit.engine.task import ALL_LANGUAGES
 from mlukit.pipelines.command import run_command
 from mlukit.pipelines.report import ResultsByLanguage, by_language, language_totals
 from mlukit.pipelines.run import Run, say
 from mlukit.pipelines.settings import SettingsError
 from mlukit.pipelines.sources import Sources, describe, find_sources
+from mlukit.schemas import layout
 from mlukit.schemas.arrow import ARTICLES, FAILURES
+from mlukit.schemas.layout import ALL_LANGUAGES
 from mlukit.schemas.manifest import TaskResult, total_counts
 from mlukit.transforms.ask_wikidata import AskWikidata
 from mlukit.transforms.build_title_index import BuildTitleIndex
 from mlukit.transforms.carry_items import CarryItems
 from mlukit.transforms.checksum_files import ChecksumFile
-from mlukit.transforms.gather_items import LABELS, SITELINKS, WIKIDATA, GatherSitelinks, GatherWikidata, items_path
-from mlukit.transforms.parse_articles import ParseArticles, parsed_path, titles_path
+from mlukit.transforms.gather_items import LABELS, SITELINKS, WIKIDATA, GatherSitelinks, GatherWikidata
+from mlukit.transforms.parse_articles import ParseArticles
 from mlukit.transforms.resolve_links import ResolveLinks
 
 STAGE = "link"
@@ -33,7 +33,7 @@ def link_articles(run: Run) -> None:
     sources = find_sources(run.settings)
     files = sources.files()
     inputs = {"languages": sources.languages, "files": [[code, kind, _name(f), f.size] for code, kind, f in files]}
-    if not run.begin(STAGE, inputs, STEPS, leftovers=["index"]):
+    if not run.begin(STAGE, inputs, STEPS, leftovers=[layout.TITLE_INDEXES]):
         return
     described = _checksums(run, files)
     ranges = {
@@ -60,11 +60,11 @@ def _checksums(run: Run, files: Sequence[tuple[str, str, FileInfo]]) -> list[dic
     Raises:
         SettingsError: a file is not the one that shards were made of by the run before.
     """
-    run.storage.delete(f"{WORK}/results/{ChecksumFile.step}")
+    run.storage.delete(layout.step_results(ChecksumFile.step))
     tasks = [ChecksumFile(language, number, file.size, file.path) for number, (language, _, file) in enumerate(files)]
     results = run.step("check sources", tasks)
     described = describe(files, [result.facts["sha256"] for result in results])
-    record = f"{WORK}/{ChecksumFile.step}/sources.json"
+    record = layout.checked_sources()
     if not run.storage.exists(record):
         run.storage.write_json(record, described)
     for before, now in zip(run.storage.read_json(record), described, strict=True):
@@ -131,9 +131,9 @@ def _index(
 
 def _index_of(language: str, sources: Sources, shards: int, items: _Items, sizes: dict[str, int]) -> BuildTitleIndex:
     def files(source: str) -> tuple[str, ...]:
-        return tuple(items_path(source, language, number) for number in range(items.get(source, 0)))
+        return tuple(layout.items(source, language, number) for number in range(items.get(source, 0)))
 
-    titles = tuple(titles_path(language, shard) for shard in range(shards))
+    titles = tuple(layout.page_titles(language, shard) for shard in range(shards))
     own = sources.found.sets[language].tables
     tables = tuple((name, own[name]) for name in INDEX_TABLES if name in own)
     by_title = tuple((source, files(source)) for source in (SITELINKS, WIKIDATA) if source in items)
@@ -145,7 +145,9 @@ def _ask(run: Run, languages: Sequence[str], shards: dict[str, int]) -> list[Tas
     settings = run.settings
     if not settings.wikidata_api:
         return []
-    paths = tuple(parsed_path(language, number) for language in languages for number in range(shards[language]))
+    paths = tuple(
+        layout.parsed_articles(language, number) for language in languages for number in range(shards[language])
+    )
     cache = settings.wikidata_cache
     asking = AskWikidata(
         ALL_LANGUAGES, 0, 1, paths, tuple(languages), settings.wikidata_endpoint, settings.wikidata_contact, cache
@@ -158,7 +160,11 @@ def _ask(run: Run, languages: Sequence[str], shards: dict[str, int]) -> list[Tas
 def _resolve(run: Run, languages: Sequence[str], shards: dict[str, int], sizes: dict[str, int]) -> ResultsByLanguage:
     tasks = [
         ResolveLinks(
-            language, number, sizes[parsed_path(language, number)], tuple(languages), run.settings.validation_share
+            language,
+            number,
+            sizes[layout.parsed_articles(language, number)],
+            tuple(languages),
+            run.settings.validation_share,
         )
         for language in languages
         for number in range(shards[language])
@@ -178,10 +184,14 @@ def _finish(run: Run, inputs: dict[str, Any], described: list[dict[str, object]]
     options, folders = run.settings.output_options(STAGE), []
     for language, of_language in results.items():
         own = sources_of(language, described)
-        kinds = {"failures": FAILURES} if language == ALL_LANGUAGES else {"articles": ARTICLES, "failures": FAILURES}
+        kinds = (
+            {layout.FAILURES: FAILURES}
+            if language == ALL_LANGUAGES
+            else {layout.ARTICLES: ARTICLES, layout.FAILURES: FAILURES}
+        )
         for kind, schema in kinds.items():
-            folders.append(f"{kind}/{language}")
-            stage = STAGE if kind == "failures" else ""
+            folders.append(layout.folder(kind, language))
+            stage = STAGE if kind == layout.FAILURES else ""
             publish_manifest(run.storage, folders[-1], kind, schema, language, options, {}, of_language, own, stage)
     summary = {"languages": language_totals(results), "sources": described}
     run.finish(STAGE, inputs, summary, folders, STEPS)

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from mlukit.engine.storage import Storage
 from mlukit.engine.task import Task
+from mlukit.schemas import layout
 from mlukit.schemas.manifest import Flow, TaskResult, total_counts, total_flows
 
 ResultsByLanguage: TypeAlias = dict[str, list[TaskResult]]
@@ -35,8 +36,8 @@ def print_report(storage: Storage, stages: Sequence[str]) -> None:
     """Prints the table of the stages that are finished."""
     rows: list[tuple[str, ...]] = [("stage", "language", "what", "in", "out", "failed", "skipped", "reasons")]
     for stage in stages:
-        if storage.exists(f"{stage}.json"):
-            rows += _stage_rows(stage, storage.read_json(f"{stage}.json")["languages"])
+        if storage.exists(layout.stage_record(stage)):
+            rows += _stage_rows(stage, storage.read_json(layout.stage_record(stage))["languages"])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
     for row in rows:
         numbers = [

@@ -23,12 +23,12 @@ from mlukit.engine.launch import choose_workers, run_tasks
 from mlukit.engine.lease import InUseError
 from mlukit.engine.manifests import damage_of
 from mlukit.engine.progress import Progress
-from mlukit.engine.storage import WORK, Storage, is_local
+from mlukit.engine.storage import Storage, is_local
 from mlukit.engine.task import Task
 from mlukit.pipelines.settings import Settings, SettingsError
+from mlukit.schemas import layout
 from mlukit.schemas.manifest import TaskResult, dump_json
 
-RUN_RECORD = "run.json"  # what differs between two runs: times, host, workers
 _LISTING_INTERVAL = 2.0  # seconds between two looks at what is finished
 _READERS = 8  # results read at once: an object store takes its time for each
 _SECRET_FLAGS = re.compile(r"--(\w*(?:access_key|session_token|password|secret)\w*)", re.ASCII)
@@ -58,9 +58,9 @@ class Run:
             raise SettingsError(
                 f"--output {self.settings.output}: on an object store, a name with * ? [ or ] would be a pattern"
             )
-        if self.storage.exists(RUN_RECORD):
+        if self.storage.exists(layout.RUN_RECORD):
             return
-        names = list(islice((name for name in self.storage.files() if not name.startswith(f"{WORK}/")), 4))
+        names = list(islice((name for name in self.storage.files() if not name.startswith(f"{layout.WORK}/")), 4))
         if names:
             more = ", …" if len(names) > 3 else ""
             raise SettingsError(
@@ -70,9 +70,9 @@ class Run:
 
     def _claim_folder(self) -> None:
         """Makes the folder ours, by its first file."""
-        if not self.storage.exists(RUN_RECORD):
+        if not self.storage.exists(layout.RUN_RECORD):
             try:
-                self.storage.write_json(RUN_RECORD, {"runs": []})
+                self.storage.write_json(layout.RUN_RECORD, {"runs": []})
             except OSError as error:
                 raise SettingsError(f"--output {self.settings.output} cannot be written to: {error}") from error
 
@@ -92,7 +92,7 @@ class Run:
         """
         if stage not in self._begun:
             return
-        runs = self.storage.read_json(RUN_RECORD)["runs"]
+        runs = self.storage.read_json(layout.RUN_RECORD)["runs"]
         entry = {
             "stage": stage,
             "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -101,11 +101,11 @@ class Run:
             "cores": os.cpu_count(),
             "beam_flags": _without_secrets(self._beam_flags),
         }
-        self.storage.write_json(RUN_RECORD, {"runs": [*runs, entry]})
+        self.storage.write_json(layout.RUN_RECORD, {"runs": [*runs, entry]})
 
     def finished(self, stage: str) -> dict[str, Any] | None:
         """The record of a finished stage; None where it is not."""
-        return self._read_if_there(f"{stage}.json")
+        return self._read_if_there(layout.stage_record(stage))
 
     def _read_if_there(self, name: str) -> dict[str, Any] | None:
         try:
@@ -145,10 +145,10 @@ class Run:
             self._take_folder()
         plan = {"options": self.settings.output_options(stage), "inputs": dict(inputs)}
         done = self.finished(stage)
-        name = f"{WORK}/{stage}.plan.json"
+        name = layout.stage_plan(stage)
         old = done or self._read_if_there(name)
         if old is None:
-            for path in (*(f"{WORK}/results/{step}" for step in steps), *leftovers):
+            for path in (*(layout.step_results(step) for step in steps), *leftovers):
                 self.storage.delete(path)
             self.storage.write_json(name, plan)
         else:
@@ -170,7 +170,11 @@ class Run:
                 if before != now:
                     if key == "files":
                         before, now = _difference(before, now)
-                    anew = f", or take {stage}.json away to have the stage done anew" if self.finished(stage) else ""
+                    anew = (
+                        f", or take {layout.stage_record(stage)} away to have the stage done anew"
+                        if self.finished(stage)
+                        else ""
+                    )
                     raise SettingsError(
                         f"the {stage} stage in {self.settings.output} was made with {key} = {before!r}, now it is "
                         f"{now!r}: ask for the same again, or name another --output{anew}"
@@ -182,7 +186,7 @@ class Run:
             if damage := damage_of(self.storage, folder):
                 raise SettingsError(
                     f"{self.settings.output}: the {stage} stage was finished, but {damage} since: "
-                    f"take {stage}.json away to have the stage done again"
+                    f"take {layout.stage_record(stage)} away to have the stage done again"
                 )
 
     def finish(
@@ -201,16 +205,16 @@ class Run:
         self._lock.check()
         options = self.settings.output_options(stage)
         record = {"options": options, "inputs": dict(inputs), "folders": list(folders), **result}
-        self.storage.write_json(f"{stage}.json", record)
+        self.storage.write_json(layout.stage_record(stage), record)
         self._tidy(stage, steps)
 
     def _tidy(self, stage: str, steps: Iterable[str]) -> None:
         """Removes what only the work on a stage needed; the plan last, which tells that there may be more."""
         for step in steps:
-            self.storage.delete(f"{WORK}/results/{step}")
-            self.storage.delete(f"{WORK}/{step}")
-        self.storage.delete(f"{WORK}/aside")
-        self.storage.delete(f"{WORK}/{stage}.plan.json")
+            self.storage.delete(layout.step_results(step))
+            self.storage.delete(layout.step_files(step))
+        self.storage.delete(layout.ASIDE)
+        self.storage.delete(layout.stage_plan(stage))
 
     def step(self, title: str, tasks: Sequence[Task]) -> list[TaskResult]:
         """Does those tasks that are not done, and gives the results of all of them, in their order."""
@@ -235,7 +239,7 @@ class Run:
 
         there: set[str] = set()
         for step in {task.step for task in tasks}:
-            there |= self.storage.sizes(f"{WORK}/results/{step}").keys()
+            there |= self.storage.sizes(layout.step_results(step)).keys()
         done = [task for task in tasks if task.result_path in there]
         with ThreadPoolExecutor(_READERS) as readers:
             results = list(readers.map(read, done))
@@ -259,7 +263,7 @@ class Run:
             self._lock.check()
             if time.monotonic() - looked > _LISTING_INTERVAL:
                 looked = time.monotonic()
-                written = (self.storage.sizes(f"{WORK}/results/{step}") for step in steps)
+                written = (self.storage.sizes(layout.step_results(step)) for step in steps)
                 done = [paths[path] for of_step in written for path in of_step if path in paths]
             progress.update(done, reports)
 

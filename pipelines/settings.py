@@ -14,7 +14,6 @@ from mlukit.pipelines.option_values import among, at_least, language_path, neare
 from mlukit.schemas.records import KINDS
 
 FORMATS = ("parquet", "tfrecord")
-STAGES = ("link", "vocabulary", "examples")
 
 
 class SettingsError(ValueError):

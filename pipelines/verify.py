@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from mlukit.engine.errors import RunError
 from mlukit.engine.fork_server import SERVER
 from mlukit.engine.launch import choose_workers
-from mlukit.engine.storage import WORK, Storage
+from mlukit.engine.storage import Storage
 from mlukit.pipelines.command import PRELOADED
 from mlukit.pipelines.dataflow import check_dataflow
 from mlukit.pipelines.integrity import (
@@ -25,14 +25,16 @@ from mlukit.pipelines.integrity import (
     repair_steps,
 )
 from mlukit.pipelines.option_values import nearest, plain_path
-from mlukit.pipelines.run import RUN_RECORD, Run, say
-from mlukit.pipelines.settings import STAGES, Parser, Settings, SettingsError, check_beam_flags
+from mlukit.pipelines.run import Run, say
+from mlukit.pipelines.settings import Parser, Settings, SettingsError, check_beam_flags
+from mlukit.schemas import layout
+from mlukit.schemas.layout import RUN_RECORD, STAGES
 from mlukit.transforms.verify_shards import VerifyShard
 
 _EXAMPLES = """  mlukit verify OUT                               all that is finished
   mlukit verify OUT vocabulary articles/en        some folders
   mlukit verify OUT --direct_num_workers=8"""
-_RESULTS = f"{WORK}/results/{VerifyShard.step}"
+_RESULTS = layout.step_results(VerifyShard.step)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -156,5 +158,5 @@ def _print(storage: Storage, problems: Sequence[Problem], read: int, chosen: Seq
         for number, line in enumerate(repair_steps(storage, problems), 1):
             print(f"  {number}. {line}")
         return
-    what = chosen or [stage for stage in STAGES if storage.exists(f"{stage}.json")]
+    what = chosen or [stage for stage in STAGES if storage.exists(layout.stage_record(stage))]
     print(f"{storage.root} is whole ({', '.join(what)}): {read:,} shards read again")

@@ -6,16 +6,17 @@ from typing import Any
 from mlukit.corpus.entities.count_links import PARTS
 from mlukit.corpus.entities.vocabulary import EntityVocabulary, VocabularyError, VocabularyOptions, check_candidates
 from mlukit.engine.manifests import publish_manifest, shards_of, sources_of
-from mlukit.engine.task import ALL_LANGUAGES
 from mlukit.pipelines.command import run_command
 from mlukit.pipelines.report import language_totals
 from mlukit.pipelines.run import Run, fingerprint, say
 from mlukit.pipelines.settings import Settings, SettingsError
+from mlukit.schemas import layout
 from mlukit.schemas.arrow import MENTIONS, VOCABULARY
+from mlukit.schemas.layout import ALL_LANGUAGES
 from mlukit.schemas.manifest import Shard, TaskResult, total_counts, total_flows
 from mlukit.transforms.count_links import CountLinks
 from mlukit.transforms.merge_counts import MergeEntities, MergeMentions
-from mlukit.transforms.order_vocabulary import VOCABULARY_PARQUET, OrderVocabulary
+from mlukit.transforms.order_vocabulary import OrderVocabulary
 
 STAGE = "vocabulary"
 STEPS = ("count", "merge", "mentions", "order")
@@ -31,7 +32,7 @@ def make_vocabulary(run: Run) -> None:
     needed = check(run.settings, languages)
     if run.settings.min_languages is None:
         say(f"vocabulary: entities linked to in at least {needed} of {len(languages)} languages (--min-languages)")
-    articles = {language: shards_of(run.storage, f"articles/{language}") for language in languages}
+    articles = {language: shards_of(run.storage, layout.folder(layout.ARTICLES, language)) for language in languages}
     counting = _count(run, articles)
     counted = run.step("count links", counting)
     merged = _merge(run, counting, counted, needed)
@@ -94,7 +95,7 @@ def _mentions(
         files = tuple((language, shard.path) for shard in written)
         cost = sum(shard.bytes for shard in written) // parts
         for part in range(parts):
-            tasks.append(MergeMentions(language, part, cost, files, f"mentions/{language}/mentions-{part:05}.parquet"))
+            tasks.append(MergeMentions(language, part, cost, files, layout.mentions_shard(language, part)))
     return tasks
 
 
@@ -117,14 +118,22 @@ def _finish(
         totals[language]["counts"] |= total_counts(dictionary)
         own = sources_of(language, sources)
         publish_manifest(
-            run.storage, f"mentions/{language}", "mentions", MENTIONS, language, options, inputs, dictionary, own
+            run.storage,
+            layout.folder(layout.MENTIONS, language),
+            "mentions",
+            MENTIONS,
+            language,
+            options,
+            inputs,
+            dictionary,
+            own,
         )
     whole = [*merged, *ordered]
     totals |= language_totals({ALL_LANGUAGES: whole})
     publish_manifest(run.storage, "vocabulary", "vocabulary", VOCABULARY, None, options, inputs, whole, sources)
-    with run.storage.open(VOCABULARY_PARQUET) as stream:
+    with run.storage.open(layout.VOCABULARY_PARQUET) as stream:
         facts = {"entities": EntityVocabulary.open(stream).fingerprint}
-    folders = ["vocabulary", *(f"mentions/{language}" for language in articles)]
+    folders = ["vocabulary", *(layout.folder(layout.MENTIONS, language) for language in articles)]
     run.finish(STAGE, inputs, {"languages": totals, "facts": facts}, folders, STEPS)
 
 

@@ -27,6 +27,7 @@ LINK_STATUSES: dict[LinkStatus, str] = {
 }
 
 Split: TypeAlias = Literal["train", "validation"]
+SPLITS: tuple[Split, ...] = ("train", "validation")
 
 
 class Span(NamedTuple):

@@ -19,11 +19,11 @@ from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.parquet_shards import read_batches
 from mlukit.engine.storage import Storage, is_local
 from mlukit.engine.task import Task
+from mlukit.schemas import layout
 from mlukit.schemas.manifest import TaskResult
-from mlukit.transforms.open_title_index import header_shard, index_folder, open_indexes
+from mlukit.transforms.open_title_index import header_shard, open_indexes
 
 ASKED = "asked"  # the layer of an index: corpus.title_index.LAYERS
-CACHE = "wikidata-answers.sqlite"
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class AskWikidata(Task):
                 WikidataApi(self._cache_file(storage, stack), self.endpoint, contact=self.contact)
             )
             for language, index in indexes.items():
-                with storage.write_folder(f"{index_folder(language)}/{ASKED}") as folder:
+                with storage.write_folder(f"{layout.title_index(language)}/{ASKED}") as folder:
                     answers = self._answers(api, language, index, storage, heartbeat)
                     built = build_title_index(folder, items_by_title={ASKED: title_items(answers)})
                 counts[f"{language} titles given an item"] = built.get("items", 0)
@@ -58,8 +58,8 @@ class AskWikidata(Task):
         if self.cache:
             return Path(self.cache)
         if is_local(storage.root):
-            return Path(storage.path(CACHE))
-        return Path(stack.enter_context(tempfile.TemporaryDirectory())) / CACHE
+            return Path(storage.path(layout.WIKIDATA_ANSWERS))
+        return Path(stack.enter_context(tempfile.TemporaryDirectory())) / layout.WIKIDATA_ANSWERS
 
     def _answers(
         self, api: WikidataApi, language: str, index: TitleIndex, storage: Storage, heartbeat: Heartbeat

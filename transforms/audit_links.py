@@ -20,24 +20,15 @@ from mlukit.corpus.dumps.mediawiki_tables import LinkTarget, read_linktarget, re
 from mlukit.corpus.dumps.sql import open_sql
 from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.parquet_shards import read_batches
-from mlukit.engine.storage import WORK, Storage, is_local, open_file
+from mlukit.engine.storage import Storage, is_local, open_file
 from mlukit.engine.task import Task
+from mlukit.schemas import layout
 from mlukit.schemas.manifest import TaskResult
 from mlukit.transforms.reread_pages import ArticleShards, DumpPages
 
 R = TypeVar("R")
 _COLUMNS = ["page_id", "title", "links"]
 _REPORT_EVERY = 1 << 14  # rows
-
-
-def seen_path(language: str, shard: int) -> str:
-    """Where the pages of a shard lie with their links, a row group for each part."""
-    return f"{WORK}/seen/{language}/{shard:05}.parquet"
-
-
-def page_links_path(language: str) -> str:
-    """Where the rows of pagelinks lie, a row group for each part."""
-    return f"{WORK}/pagelinks/{language}/links.parquet"
 
 
 @dataclass(frozen=True)
@@ -56,7 +47,7 @@ class CollectWikitextLinks(Task):
         for shard, path in enumerate(of.paths, of.first):
             seen = [*_merge(_articles(storage, path, self.language), pages, shard)]
             counts["pages"] += len(seen)
-            with storage.write(seen_path(self.language, shard)) as stream:
+            with storage.write(layout.seen_links(self.language, shard)) as stream:
                 _write_parts(seen, self.parts, cast(BinaryIO, stream))
             heartbeat.advance()
         return TaskResult(self.name, counts=counts)
@@ -112,10 +103,10 @@ class PartitionPageLinks(Task):
     def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """See `corpus.audit.page_links.write_page_links`."""
         counts: Counter[str] = Counter()
-        near = storage.path(WORK) if is_local(storage.root) else None
+        near = storage.path(layout.WORK) if is_local(storage.root) else None
         with (
             tempfile.TemporaryDirectory(dir=near) as folder,
-            storage.write(page_links_path(self.language)) as out,
+            storage.write(layout.page_links(self.language)) as out,
             open_sql(open_file, self.pagelinks.path) as links,
         ):
             targets = None if self.linktarget is None else self._targets(self.linktarget.path, counts, heartbeat)
@@ -147,7 +138,7 @@ class CompareLinks(Task):
     @property
     def path(self) -> str:
         """Where the tally is written."""
-        return f"{WORK}/compare/{self.language}/{self.number:05}.json"
+        return layout.link_comparison(self.language, self.number)
 
     def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """See `corpus.audit.link_audit.compare_pages`."""

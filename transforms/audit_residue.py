@@ -9,8 +9,9 @@ from mlukit.corpus.audit.residue import find_residue, residue_classes
 from mlukit.corpus.audit.residue_tally import ResidueTally
 from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.parquet_shards import read_batches
-from mlukit.engine.storage import WORK, Storage
+from mlukit.engine.storage import Storage
 from mlukit.engine.task import Task
+from mlukit.schemas import layout
 from mlukit.schemas.manifest import TaskResult
 from mlukit.transforms.reread_pages import ArticleShards, DumpPages
 
@@ -27,7 +28,7 @@ class AuditResidue(Task):
     @property
     def path(self) -> str:
         """Where the tally is written."""
-        return f"{WORK}/residue/{self.language}/{self.number:05}.json"
+        return layout.residue_tally(self.language, self.number)
 
     def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """See `corpus.audit.residue_tally`."""

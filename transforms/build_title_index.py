@@ -19,10 +19,11 @@ from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.parquet_shards import read_batches, read_records
 from mlukit.engine.storage import Storage, open_file
 from mlukit.engine.task import Task
+from mlukit.schemas import layout
 from mlukit.schemas.arrow import PAGE_TITLE_ROWS
 from mlukit.schemas.manifest import TaskResult
 from mlukit.schemas.records import PageTitle
-from mlukit.transforms.open_title_index import header_shard, index_folder
+from mlukit.transforms.open_title_index import header_shard
 
 _REPORT_EVERY = 1 << 12  # rows
 
@@ -41,7 +42,7 @@ class BuildTitleIndex(Task):
         """See `corpus.linking.build_title_index.build_title_index`."""
         skipped: Counter[str] = Counter()
         tables = dict(self.tables)
-        with ExitStack() as files, storage.write_folder(index_folder(self.language)) as folder:
+        with ExitStack() as files, storage.write_folder(layout.title_index(self.language)) as folder:
 
             def table(name: str) -> BinaryIO:
                 return files.enter_context(open_sql(open_file, tables[name].path))

@@ -7,8 +7,9 @@ from mlukit.corpus.linking.interlanguage_items import CARRIED, carry_items
 from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.storage import Storage, is_local
 from mlukit.engine.task import Task
+from mlukit.schemas import layout
 from mlukit.schemas.manifest import TaskResult
-from mlukit.transforms.open_title_index import header_shard, index_folder, local_folders, own_copy
+from mlukit.transforms.open_title_index import header_shard, local_folders, own_copy
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,6 @@ class CarryItems(Task):
         else:
             with own_copy(folders[self.language]) as copy:
                 counts = carry_items(self.language, {**folders, self.language: copy})
-                storage.upload_folder(copy / CARRIED, f"{index_folder(self.language)}/{CARRIED}")
+                storage.upload_folder(copy / CARRIED, f"{layout.title_index(self.language)}/{CARRIED}")
         shard = header_shard(storage, self.language, CARRIED)
         return TaskResult(self.name, (shard,), counts={f"carry {name}": n for name, n in counts.items()})

@@ -6,8 +6,9 @@ from typing import BinaryIO, ClassVar, cast
 from mlukit.corpus.entities.count_links import COLUMNS, count_shard
 from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.parquet_shards import read_batches
-from mlukit.engine.storage import WORK, Storage
+from mlukit.engine.storage import Storage
 from mlukit.engine.task import Task
+from mlukit.schemas import layout
 from mlukit.schemas.manifest import TaskResult
 
 
@@ -23,12 +24,12 @@ class CountLinks(Task):
     @property
     def entities_path(self) -> str:
         """Where the counts of items lie."""
-        return f"{WORK}/count/{self.language}/entities-{self.number:05}.parquet"
+        return layout.entity_counts(self.language, self.number)
 
     @property
     def mentions_path(self) -> str:
         """Where the counts of anchors lie."""
-        return f"{WORK}/count/{self.language}/mentions-{self.number:05}.parquet"
+        return layout.anchor_counts(self.language, self.number)
 
     def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """See `corpus.entities.count_links.count_shard`."""

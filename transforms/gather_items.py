@@ -20,10 +20,12 @@ from mlukit.corpus.languages.wiki_names import wiki_of
 from mlukit.corpus.titles.normalise import namespace_of
 from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.parquet_shards import ShardWriter, write_batches, write_failures, write_records
-from mlukit.engine.storage import WORK, CountingStream, Storage, open_file
-from mlukit.engine.task import ALL_LANGUAGES, Task
+from mlukit.engine.storage import CountingStream, Storage, open_file
+from mlukit.engine.task import Task
+from mlukit.schemas import layout
 from mlukit.schemas.arrow import RecordCodec
 from mlukit.schemas.items import ITEM_LABEL_ROWS, TITLE_ITEM_ROWS, TITLE_ITEMS, ItemLabel, TitleItem
+from mlukit.schemas.layout import ALL_LANGUAGES
 from mlukit.schemas.manifest import Flow, Shard, TaskResult
 from mlukit.schemas.records import Failure
 
@@ -33,11 +35,6 @@ _BLOCK_ROWS = 1 << 17
 _REPORT_EVERY = 1 << 12  # items
 
 R = TypeVar("R")
-
-
-def items_path(source: str, language: str, number: int) -> str:
-    """Where a part of a language's sitelinks or labels lies."""
-    return f"{WORK}/items/{source}/{language}-{number:05}.parquet"
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,7 @@ class GatherSitelinks(Task):
         """Writes a file of `schemas.items.TITLE_ITEMS` for each language."""
         skipped: Counter[str] = Counter()
         wikis = {wiki_of(language): language for language in self.languages}
-        paths = {language: items_path(SITELINKS, language, self.number) for language in self.languages}
+        paths = {language: layout.items(SITELINKS, language, self.number) for language in self.languages}
         with ExitStack() as files:
             streams = {language: files.enter_context(storage.write(path)) for language, path in paths.items()}
             writers = {
@@ -122,7 +119,7 @@ class GatherWikidata(Task):
                     failures.append(Failure("link", f"wikidata {entity.reason}", ALL_LANGUAGES, None, None, detail))
                 else:
                     files.write_item(entity)
-        path = f"failures/{ALL_LANGUAGES}/link-{self.number:05}.parquet"
+        path = layout.failures_shard(ALL_LANGUAGES, "link", self.number)
         shards = [*files.shards, *write_failures(storage, path, failures)]
         foreign = Counter({"other namespace": files.foreign} if files.foreign else {})
         flow = Flow(files.titles + files.foreign, files.titles, skipped=foreign)
@@ -150,7 +147,7 @@ class _WikidataFiles:
     def _writers(self, source: str, codec: RecordCodec[R]) -> dict[str, ShardWriter[R]]:
         writers = {}
         for code in self._languages:
-            path = items_path(source, code, self._number)
+            path = layout.items(source, code, self._number)
             self._streams[path] = self._open.enter_context(self._storage.write(path))
             writers[code] = self._open.enter_context(write_records(self._streams[path], codec, _ROW_GROUP))
         return writers

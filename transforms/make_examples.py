@@ -21,14 +21,12 @@ from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.parquet_shards import ROW_GROUP_ROWS, BatchWriter, read_batches, write_batches, write_failures
 from mlukit.engine.storage import CountingStream, Storage
 from mlukit.engine.task import Task
+from mlukit.schemas import layout
 from mlukit.schemas.arrow import ARTICLE_TEXTS, EXAMPLES
 from mlukit.schemas.manifest import Flow, Shard, TaskResult
 from mlukit.schemas.records import Failure
 from mlukit.schemas.tf_example import encode_examples
 from mlukit.schemas.tfrecord import TFRecordWriter
-from mlukit.transforms.order_vocabulary import VOCABULARY_PARQUET
-from mlukit.transforms.parse_articles import failures_path
-from mlukit.transforms.train_tokenizer import MODEL_PATH
 
 Maker: TypeAlias = Callable[[pa.RecordBatch], ExampleBatch]
 
@@ -61,7 +59,7 @@ class MakeExamples(Task):
                     flows["mentions"].add(batch.mentions)
                     _count(number, batch.examples, flows["articles"], counts)
                     outputs.write(batch.examples)
-        path = failures_path(self.language, self.step, self.number)
+        path = layout.failures_shard(self.language, self.step, self.number)
         shards = (*outputs.shards, *write_failures(storage, path, failures))
         return TaskResult(self.name, shards, flows, counts)
 
@@ -123,9 +121,12 @@ def _opened(root: str, model_fingerprint: str, entities_fingerprint: str) -> tup
         ValueError: they are not those that the run was planned with.
     """
     storage = Storage(root)
-    with storage.open(MODEL_PATH) as model, storage.open(VOCABULARY_PARQUET) as stream:
+    with storage.open(layout.TOKENIZER) as model, storage.open(layout.VOCABULARY_PARQUET) as stream:
         tokenizer, vocabulary = Tokenizer.load(model.read(), checked=True), EntityVocabulary.open(stream)
-    found = ((MODEL_PATH, tokenizer, model_fingerprint), (VOCABULARY_PARQUET, vocabulary, entities_fingerprint))
+    found = (
+        (layout.TOKENIZER, tokenizer, model_fingerprint),
+        (layout.VOCABULARY_PARQUET, vocabulary, entities_fingerprint),
+    )
     for path, opened, fingerprint in found:
         if opened.fingerprint != fingerprint:
             raise ValueError(f"{path} has the fingerprint {opened.fingerprint}, the run began with {fingerprint}")

@@ -7,8 +7,9 @@ from typing import BinaryIO, ClassVar, cast
 from mlukit.corpus.entities.mention_dictionary import merge_mentions
 from mlukit.corpus.entities.vocabulary import merge_entities
 from mlukit.engine.heartbeat import Heartbeat
-from mlukit.engine.storage import WORK, Storage
+from mlukit.engine.storage import Storage
 from mlukit.engine.task import Task
+from mlukit.schemas import layout
 from mlukit.schemas.manifest import TaskResult
 
 
@@ -24,7 +25,7 @@ class MergeEntities(Task):
     @property
     def path(self) -> str:
         """Where the part is written."""
-        return f"{WORK}/merge/entities-{self.number:05}.parquet"
+        return layout.merged_entities(self.number)
 
     def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """See `corpus.entities.vocabulary.merge_entities`."""

@@ -24,16 +24,11 @@ from mlukit.corpus.entities.vocabulary import TextsOf
 from mlukit.corpus.linking.label_index import LabelIndex
 from mlukit.corpus.linking.title_index import HEADER, TitleIndex
 from mlukit.engine.storage import Storage, is_local
+from mlukit.schemas import layout
 from mlukit.schemas.manifest import Shard
 
-INDEX = "index"
 _COPY_BYTES = 8 << 20
 _KEPT = 7 * 24 * 3600.0  # seconds
-
-
-def index_folder(language: str) -> str:
-    """Where a language's index lies."""
-    return f"{INDEX}/{language}"
 
 
 def header_shard(storage: Storage, language: str, layer: str = "") -> Shard:
@@ -42,7 +37,7 @@ def header_shard(storage: Storage, language: str, layer: str = "") -> Shard:
     Args:
         layer: "" for the index itself, which goes with all its layers when it is made again.
     """
-    path = "/".join(filter(None, (index_folder(language), layer, HEADER)))
+    path = "/".join(filter(None, (layout.title_index(language), layer, HEADER)))
     with storage.open(path) as stream:
         content = stream.read()
     return Shard(path, 1, len(content), hashlib.sha256(content).hexdigest())
@@ -75,10 +70,10 @@ def labels_in(storage: Storage, languages: Sequence[str]) -> TextsOf | None:
 def local_folders(storage: Storage, languages: Sequence[str]) -> dict[str, Path]:
     """The indexes of languages on a local disk: not to be written to where they are copies."""
     if is_local(storage.root):
-        return {language: Path(storage.path(index_folder(language))) for language in languages}
-    found, folders = storage.objects(f"{INDEX}/"), {}
+        return {language: Path(storage.path(layout.title_index(language))) for language in languages}
+    found, folders = storage.objects(f"{layout.TITLE_INDEXES}/"), {}
     for language in languages:
-        prefix = f"{index_folder(language)}/"
+        prefix = f"{layout.title_index(language)}/"
         files = {path.removeprefix(prefix): file for path, file in found.items() if path.startswith(prefix)}
         folders[language] = _copy(storage, prefix, files)
     return folders

@@ -8,11 +8,9 @@ from mlukit.corpus.entities.vocabulary import SPECIAL_ENTITIES, order_vocabulary
 from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.storage import Storage
 from mlukit.engine.task import Task
+from mlukit.schemas.layout import VOCABULARY_JSONL, VOCABULARY_PARQUET
 from mlukit.schemas.manifest import TaskResult
 from mlukit.transforms.open_title_index import labels_in, titles_in
-
-VOCABULARY_PARQUET = "vocabulary/vocabulary.parquet"
-VOCABULARY_JSONL = "vocabulary/vocabulary.jsonl"
 
 
 @dataclass(frozen=True)

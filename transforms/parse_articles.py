@@ -17,8 +17,9 @@ from mlukit.corpus.titles.redirect_target import redirect_target
 from mlukit.corpus.wikitext import WikitextError, parse_wikitext
 from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.parquet_shards import ShardWriter, write_failures, write_records
-from mlukit.engine.storage import WORK, Storage, open_file
+from mlukit.engine.storage import Storage, open_file
 from mlukit.engine.task import Task
+from mlukit.schemas import layout
 from mlukit.schemas.arrow import PAGE_TITLE_ROWS, PARSED_ARTICLE_ROWS
 from mlukit.schemas.manifest import Flow, Shard, TaskResult
 from mlukit.schemas.records import Article, Failure, Page, PageTitle
@@ -29,21 +30,6 @@ FAILURES = {
     "wikitext_error": "the wikitext parser failed on the page, which is a defect of it",
 }
 REDIRECT = "redirect"
-
-
-def parsed_path(language: str, shard: int) -> str:
-    """Where a shard of articles without QIDs lies."""
-    return f"{WORK}/parse/{language}/articles-{shard:05}.parquet"
-
-
-def titles_path(language: str, shard: int) -> str:
-    """Where the titles of a shard lie, redirects included."""
-    return f"{WORK}/parse/{language}/titles-{shard:05}.parquet"
-
-
-def failures_path(language: str, stage: str, shard: int) -> str:
-    """Where the failures of a shard lie."""
-    return f"failures/{language}/{stage}-{shard:05}.parquet"
 
 
 @dataclass
@@ -87,8 +73,8 @@ class _Outputs:
 
     def __init__(self, storage: Storage, language: str, shard: int) -> None:
         self._storage = storage
-        self._paths = (parsed_path(language, shard), titles_path(language, shard))
-        self._failures_path = failures_path(language, STAGE, shard)
+        self._paths = (layout.parsed_articles(language, shard), layout.page_titles(language, shard))
+        self._failures_path = layout.failures_shard(language, STAGE, shard)
         self._failures: list[Failure] = []
         self._open = ExitStack()
         self.shards: list[Shard] = []

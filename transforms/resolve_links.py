@@ -14,10 +14,10 @@ from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.parquet_shards import read_batches
 from mlukit.engine.storage import Storage
 from mlukit.engine.task import Task
+from mlukit.schemas import layout
 from mlukit.schemas.arrow import ARTICLES
 from mlukit.schemas.manifest import Flow, TaskResult
 from mlukit.transforms.open_title_index import open_indexes
-from mlukit.transforms.parse_articles import parsed_path
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class ResolveLinks(Task):
         resolved, counts = Flow(), Counter[str]()
         indexes, variants = open_indexes(storage, self.languages), variants_of(self.languages)
         with (
-            storage.open(parsed_path(self.language, self.number)) as parsed,
+            storage.open(layout.parsed_articles(self.language, self.number)) as parsed,
             storage.write(self.path) as stream,
             pq.ParquetWriter(cast(BinaryIO, stream), ARTICLES, compression="zstd") as writer,
         ):

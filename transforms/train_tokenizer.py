@@ -14,9 +14,9 @@ from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.parquet_shards import read_batches
 from mlukit.engine.storage import Storage, open_file
 from mlukit.engine.task import Task
+from mlukit.schemas.layout import TOKENIZER
 from mlukit.schemas.manifest import TaskResult
 
-MODEL_PATH = "tokenizer/sentencepiece.bpe.model"  # the name that Hugging Face's tokenizers look for
 SAMPLE_CHARACTERS = 10_000_000  # over all languages: training takes some 25 bytes for each, and a worker has 600 MB
 CHARACTERS_A_PIECE = 200  # where so many pieces are asked for that the sample has too few: from 50,000 on
 SHARDS_SAMPLED = 16  # of a language, at least: a shard's pages are of one time
@@ -90,8 +90,8 @@ def sample_sizes(characters: dict[str, int], total: int) -> dict[str, int]:
 
 
 def _write(name: str, model: bytes, identity: TokenizerIdentity, storage: Storage) -> TaskResult:
-    with storage.write(MODEL_PATH) as stream:
+    with storage.write(TOKENIZER) as stream:
         stream.write(model)
         stream.rows = identity.size
     facts = {"tokenizer": identity.fingerprint}
-    return TaskResult(name, (storage.shard(MODEL_PATH, stream),), counts={"pieces": identity.size}, facts=facts)
+    return TaskResult(name, (storage.shard(TOKENIZER, stream),), counts={"pieces": identity.size}, facts=facts)

@@ -1,0 +1,193 @@
+"""Where everything lies in an output folder, once. Paths are relative to the folder, with forward slashes.
+
+    link.json vocabulary.json examples.json      the record of each finished stage
+    run.json                                     what differs between two runs: times, hosts, workers
+    articles/{language}/{split}-{number}.parquet       also .jsonl.gz; `split` is train or validation
+    mentions/{language}/mentions-{number}.parquet
+    vocabulary/vocabulary.parquet vocabulary.jsonl
+    examples/{language}/{split}-{number}.parquet       also .tfrecord.gz and .jsonl.gz
+    failures/{language}/{stage}-{number}.parquet       only where something failed
+    tokenizer/sentencepiece.bpe.model
+    index/{language}/                            the title index
+    audit/residue.json links.json                what `mlukit audit` found
+    _work/                                       what is needed only until a stage is finished
+
+Every folder of articles, mentions, vocabulary, examples and failures has a `_manifest.json`.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from mlukit.schemas.manifest import MANIFEST, Shard
+from mlukit.schemas.records import SPLITS, Split
+
+ALL_LANGUAGES = "all"  # in place of a language's code: what concerns every language
+
+# The folders of data, each of which has a manifest, by the stage that writes them.
+ARTICLES, FAILURES, VOCABULARY, MENTIONS, EXAMPLES = "articles", "failures", "vocabulary", "mentions", "examples"
+STAGES = ("link", "vocabulary", "examples")
+STAGE_FOLDERS: Mapping[str, tuple[str, ...]] = {
+    "link": (ARTICLES, FAILURES),
+    "vocabulary": (VOCABULARY, MENTIONS),
+    "examples": (EXAMPLES,),
+}
+
+RUN_RECORD = "run.json"
+TITLE_INDEXES = "index"
+TOKENIZER = "tokenizer/sentencepiece.bpe.model"  # the file name that Hugging Face's tokenizers look for
+VOCABULARY_PARQUET = "vocabulary/vocabulary.parquet"
+VOCABULARY_JSONL = "vocabulary/vocabulary.jsonl"
+AUDIT_RESIDUE, AUDIT_LINKS = "audit/residue.json", "audit/links.json"
+WIKIDATA_ANSWERS = "wikidata-answers.sqlite"  # of --wikidata-api, where no other file is named
+
+WORK = "_work"
+ASIDE = f"{WORK}/aside"  # files under a name of an attempt's own, until they are published
+LEASES = f"{WORK}/leases"
+AUDIT_PLAN = f"{WORK}/audit.plan.json"
+
+_NUMBER = re.compile(r"-(\d+)\.[a-z.]+$")
+P = TypeVar("P", Shard, str)
+
+
+def stage_record(stage: str) -> str:
+    """The record of a finished stage."""
+    return f"{stage}.json"
+
+
+def stage_plan(stage: str) -> str:
+    """What a stage is to be made of, while it is not finished."""
+    return f"{WORK}/{stage}.plan.json"
+
+
+def step_results(step: str) -> str:
+    """The folder of the results of a step's tasks."""
+    return f"{WORK}/results/{step}"
+
+
+def task_result(task: str) -> str:
+    """The result of a task, by its name, such as "parse/en/00003"."""
+    return f"{WORK}/results/{task}.json"
+
+
+def step_files(step: str) -> str:
+    """The folder of files that a step writes for later steps of its stage alone."""
+    return f"{WORK}/{step}"
+
+
+def folder(folder_type: str, language: str) -> str:
+    """A folder of a language's data: articles, mentions, examples or failures."""
+    return f"{folder_type}/{language}"
+
+
+def manifest(of_folder: str) -> str:
+    """The manifest of a folder of data."""
+    return f"{of_folder}/{MANIFEST}"
+
+
+def split_shard(folder_type: str, language: str, split: Split, number: int, ending: str) -> str:
+    """A shard of articles or examples."""
+    return f"{folder_type}/{language}/{split}-{number:05}.{ending}"
+
+
+def mentions_shard(language: str, number: int) -> str:
+    """A shard of a mention dictionary."""
+    return f"{MENTIONS}/{language}/mentions-{number:05}.parquet"
+
+
+def failures_shard(language: str, stage: str, number: int) -> str:
+    """The failures of a stage's task."""
+    return f"{FAILURES}/{language}/{stage}-{number:05}.parquet"
+
+
+def title_index(language: str) -> str:
+    """The folder of a language's title index."""
+    return f"{TITLE_INDEXES}/{language}"
+
+
+def parsed_articles(language: str, number: int) -> str:
+    """Articles of a range of a dump, before their links are resolved."""
+    return f"{WORK}/parse/{language}/articles-{number:05}.parquet"
+
+
+def page_titles(language: str, number: int) -> str:
+    """Titles of the pages of a range of a dump, redirects included."""
+    return f"{WORK}/parse/{language}/titles-{number:05}.parquet"
+
+
+def items(source: str, language: str, number: int) -> str:
+    """A part of a language's sitelinks or labels, of one source of items."""
+    return f"{WORK}/items/{source}/{language}-{number:05}.parquet"
+
+
+def entity_counts(language: str, number: int) -> str:
+    """How often a shard's articles link to each item."""
+    return f"{WORK}/count/{language}/entities-{number:05}.parquet"
+
+
+def anchor_counts(language: str, number: int) -> str:
+    """How often each anchor of a shard's articles denotes each item."""
+    return f"{WORK}/count/{language}/mentions-{number:05}.parquet"
+
+
+def merged_entities(part: int) -> str:
+    """The entities of one hash part, counted over all languages."""
+    return f"{WORK}/merge/entities-{part:05}.parquet"
+
+
+def residue_tally(language: str, number: int) -> str:
+    """The remains of markup in some shards of articles."""
+    return f"{WORK}/residue/{language}/{number:05}.json"
+
+
+def seen_links(language: str, number: int) -> str:
+    """The links of a shard's articles and of their wikitext, a row group for each part."""
+    return f"{WORK}/seen/{language}/{number:05}.parquet"
+
+
+def page_links(language: str) -> str:
+    """The rows of pagelinks, a row group for each part."""
+    return f"{WORK}/pagelinks/{language}/links.parquet"
+
+
+def link_comparison(language: str, part: int) -> str:
+    """What the comparison of one part's links found."""
+    return f"{WORK}/compare/{language}/{part:05}.json"
+
+
+def checked_sources() -> str:
+    """What is known of the files that the link stage reads, since work on them began."""
+    return f"{WORK}/checksum/sources.json"
+
+
+def split_of(path: str) -> Split | None:
+    """The split that a file of articles or examples holds; None for other files."""
+    name = path.rpartition("/")[2]
+    return next((split for split in SPLITS if name.startswith(f"{split}-")), None)
+
+
+def by_number(shards: Iterable[P]) -> list[tuple[P, ...]]:
+    """The files of each range of a dump: its train and validation files, in the order of ranges and of `SPLITS`.
+
+    Raises:
+        ValueError: a file has no number.
+    """
+    numbered: dict[int, list[P]] = {}
+    for shard in shards:
+        path = shard if isinstance(shard, str) else shard.path
+        number = _NUMBER.search(path)
+        if number is None:
+            raise ValueError(f"{path} has no number; a shard is named such as train-00003.parquet")
+        numbered.setdefault(int(number[1]), []).append(shard)
+    return [tuple(sorted(numbered[n], key=_split_order)) for n in sorted(numbered)]
+
+
+def _split_order(shard: Shard | str) -> tuple[int, str]:
+    path = shard if isinstance(shard, str) else shard.path
+    split = split_of(path)
+    return (SPLITS.index(split) if split else len(SPLITS)), path
+
+
+def paths(shards: Sequence[Shard]) -> tuple[str, ...]:
+    """The paths of shards."""
+    return tuple(shard.path for shard in shards)
