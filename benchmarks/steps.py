@@ -28,9 +28,10 @@ from mlukit.corpus.examples.options import ExampleOptions
 from mlukit.corpus.examples.tokenizer import Tokenizer
 from mlukit.corpus.languages.language import Language
 from mlukit.corpus.languages.load import load_language
-from mlukit.engine.parquet_shards import ROW_GROUP_ROWS, write_batches, write_records
+from mlukit.engine.parquet_shards import write_batches, write_records
 from mlukit.engine.task import RARELY
 from mlukit.schemas.arrow import EXAMPLES, PARSED_ARTICLE_ROWS
+from mlukit.schemas.parquet import ROW_GROUP_ROWS
 from mlukit.schemas.records import Article, LinkedArticle, Mention, Page
 from mlukit.schemas.tf_example import encode_examples
 from mlukit.schemas.tfrecord import TFRecordWriter

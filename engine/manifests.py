@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from mlukit.engine.storage import Storage
 from mlukit.schemas import layout
+from mlukit.schemas.formats import PARQUET, format_of
 from mlukit.schemas.layout import ALL_LANGUAGES
 from mlukit.schemas.manifest import Shard, TaskResult, folder_manifest, total_counts, total_flows
 
@@ -14,6 +15,11 @@ from mlukit.schemas.manifest import Shard, TaskResult, folder_manifest, total_co
 def shards_of(storage: Storage, folder: str) -> list[Shard]:
     """The shards of a finished folder, in order."""
     return [Shard(**shard) for shard in storage.read_json(layout.manifest(folder))["shards"]]
+
+
+def ranges_of(storage: Storage, folder: str) -> list[tuple[Shard, ...]]:
+    """The Parquet files of a finished folder of articles: of each range of a dump those of its splits, in order."""
+    return layout.by_number(shard for shard in shards_of(storage, folder) if format_of(shard.path) is PARQUET)
 
 
 def sources_of(language: str, sources: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

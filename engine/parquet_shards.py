@@ -1,6 +1,7 @@
 """Parquet shards of records: one schema, zstd, row groups bounded in rows and in bytes, the same bytes on every run."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, Generic, TypeVar, cast
 
@@ -10,11 +11,10 @@ import pyarrow.parquet as pq
 from mlukit.engine.storage import CountingStream, Storage
 from mlukit.schemas.arrow import FAILURE_ROWS, RecordCodec
 from mlukit.schemas.manifest import Shard
+from mlukit.schemas.parquet import ROW_GROUP_BYTES, ROW_GROUP_ROWS, ParquetWriter, read_parquet
 from mlukit.schemas.records import Failure
 
 R = TypeVar("R")
-ROW_GROUP_ROWS = 1024
-ROW_GROUP_BYTES = 16 << 20  # about what a writer, and later a reader, holds of text at once
 
 
 class ShardWriter(Generic[R]):
@@ -42,38 +42,11 @@ class ShardWriter(Generic[R]):
             self._pending_bytes = 0
 
 
-class BatchWriter:
-    """Writes rows to one shard by columns, cut into row groups of the same size whatever batches they come in."""
-
-    def __init__(self, writer: pq.ParquetWriter, schema: pa.Schema, row_group_rows: int) -> None:
-        self._writer, self._row_group_rows = writer, row_group_rows
-        self._pending = schema.empty_table()
-        self.rows = 0
-
-    def write(self, rows: pa.Table) -> None:
-        """Adds rows; a row group of them is held back."""
-        self.rows += rows.num_rows
-        self._pending = pa.concat_tables([self._pending, rows])
-        while self._pending.num_rows >= self._row_group_rows:
-            self._flush(self._row_group_rows)
-
-    def finish(self) -> None:
-        """Writes what is held back."""
-        if self._pending.num_rows:
-            self._flush(self._pending.num_rows)
-
-    def _flush(self, rows: int) -> None:
-        self._writer.write_table(self._pending.slice(0, rows).combine_chunks(), rows)
-        self._pending = self._pending.slice(rows).combine_chunks()
-
-
 @contextmanager
-def write_batches(stream: CountingStream, schema: pa.Schema, row_group_rows: int) -> Iterator[BatchWriter]:
+def write_batches(stream: CountingStream, schema: pa.Schema, row_group_rows: int) -> Iterator[ParquetWriter]:
     """A writer of rows by columns to `stream`, which then knows their number."""
-    with pq.ParquetWriter(cast(BinaryIO, stream), schema, compression="zstd") as file:
-        writer = BatchWriter(file, schema, row_group_rows)
+    with ParquetWriter(cast(BinaryIO, stream), schema, row_group_rows) as writer:
         yield writer
-        writer.finish()
     stream.rows = writer.rows
 
 
@@ -89,18 +62,25 @@ def write_records(
     stream.rows = writer.rows
 
 
-def read_batches(
-    stream: BinaryIO, columns: list[str] | None = None, rows: int = ROW_GROUP_ROWS
+def read_shards(
+    storage: Storage,
+    paths: Iterable[str],
+    columns: list[str] | None = None,
+    report: Callable[[int], None] = lambda _: None,
 ) -> Iterator[pa.RecordBatch]:
-    """A shard's record batches, of so many rows at most, one row group in memory at a time."""
-    with pq.ParquetFile(stream) as file:
-        for group in range(file.num_row_groups):
-            yield from file.read_row_group(group, columns=columns).to_batches(max_chunksize=rows)
+    """The record batches of several Parquet files, one after the other; `report` is told the bytes read so far."""
+    before = 0
+    for path in paths:
+        with storage.open(path) as stream:
+            for batch in read_parquet(stream, columns=columns):
+                report(before + stream.tell())
+                yield batch
+            before += stream.seek(0, os.SEEK_END)
 
 
 def read_records(stream: BinaryIO, codec: RecordCodec[R]) -> Iterator[R]:
     """A shard's records."""
-    for batch in read_batches(stream, codec.schema.names):
+    for batch in read_parquet(stream, columns=codec.schema.names):
         yield from codec.to_records(batch)
 
 

@@ -24,7 +24,7 @@ from mlukit.corpus.dumps.siteinfo import read_siteinfo
 from mlukit.corpus.linking.hash_partitions import PARTS
 from mlukit.engine.errors import RunError
 from mlukit.engine.fork_server import SERVER
-from mlukit.engine.manifests import shards_of
+from mlukit.engine.manifests import ranges_of
 from mlukit.engine.storage import Storage, open_file
 from mlukit.engine.task import Task
 from mlukit.pipelines.audit_report import print_links, print_residue
@@ -113,7 +113,7 @@ def audit(asked: argparse.Namespace, beam_flags: Sequence[str]) -> None:
     patterns = FilePatterns.from_table(_patterns(asked.config))
     compared = {code: _find(settings, code, linked, patterns) for code in languages} if asked.dumps else {}
     _begin(run, {"link": fingerprint(linked), "languages": languages, "compared": repr(compared)})
-    articles = {language: shards_of(run.storage, layout.folder(layout.ARTICLES, language)) for language in languages}
+    articles = {language: ranges_of(run.storage, layout.folder(layout.ARTICLES, language)) for language in languages}
     shards = {code: _shards(articles[code], compared.get(code)) for code in languages}
     residue = _residue(run, shards)
     run.storage.write_json(layout.AUDIT_RESIDUE, {code: tally.to_json() for code, tally in residue.items()})
@@ -197,11 +197,14 @@ def _say_what_is_missing(language: str, found: DumpSet, dump: bool) -> None:
         say(f"{language}: no linktarget.sql, which names what pagelinks leads to: numbers alone are compared")
 
 
-def _shards(articles: Sequence[Shard], of: Compared | None) -> list[ArticleShards]:
+def _shards(articles: Sequence[Sequence[Shard]], of: Compared | None) -> list[ArticleShards]:
     """The shards of a language: those of one range of its dump together."""
     if of is None or not of.ranges:
-        return [ArticleShards(number, (shard.path,), shard.bytes, None, ()) for number, shard in enumerate(articles)]
-    paths = [shard.path for shard in articles]
+        return [
+            ArticleShards(number, (layout.paths(files),), sum(shard.bytes for shard in files), None, ())
+            for number, files in enumerate(articles)
+        ]
+    paths = [layout.paths(files) for files in articles]
     return [
         ArticleShards(
             part.shard,
@@ -226,7 +229,7 @@ def _residue(run: Run, shards: Mapping[str, Sequence[ArticleShards]]) -> dict[st
 def _links(
     run: Run, shards: Mapping[str, Sequence[ArticleShards]], compared: Mapping[str, Compared]
 ) -> dict[str, LinkTally]:
-    numbers = {code: sum(len(some.paths) for some in shards[code]) for code in compared}
+    numbers = {code: sum(len(some.files) for some in shards[code]) for code in compared}
     parts = {code: min(PARTS, max(1, numbers[code] // 4)) for code in compared}
     reading = [
         CollectWikitextLinks(code, of.first, of.size, of, parts[code]) for code in compared for of in shards[code]

@@ -8,7 +8,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from mlukit.corpus.examples.options import ExampleOptions
 from mlukit.corpus.examples.tokenizer import TokenizerError, TokenizerIdentity, identify
-from mlukit.engine.manifests import add_failures, publish_manifest, shards_of, sources_of
+from mlukit.engine.manifests import add_failures, publish_manifest, ranges_of, sources_of
 from mlukit.engine.storage import open_file
 from mlukit.engine.task import Task
 from mlukit.pipelines.command import run_command
@@ -80,7 +80,7 @@ def make_examples(run: Run) -> None:
     if not run.begin(STAGE, inputs, STEPS):
         return
     languages = linked["inputs"]["languages"]
-    articles = {language: shards_of(run.storage, layout.folder(layout.ARTICLES, language)) for language in languages}
+    articles = {language: ranges_of(run.storage, layout.folder(layout.ARTICLES, language)) for language in languages}
     (tokenizer,) = run.step("tokenizer", [_tokenizer(run, identity, linked, articles)])
     say(f"tokenizer: {tokenizer.counts['pieces']:,} pieces, {tokenizer.facts['tokenizer'][:16]}")
     kinds = frozenset(vocabulary["options"]["kinds"])
@@ -88,22 +88,34 @@ def make_examples(run: Run) -> None:
     facts = {**inputs, "tokenizer": tokenizer.facts["tokenizer"], "entities": vocabulary["facts"]["entities"]}
     belongs_to = facts["tokenizer"], facts["entities"]
     tasks = [
-        MakeExamples(language, number, shard.bytes, shard.path, kinds, run.settings.format, options, *belongs_to)
-        for language, shards in articles.items()
-        for number, shard in enumerate(shards)
+        MakeExamples(
+            language,
+            number,
+            sum(shard.bytes for shard in files),
+            layout.paths(files),
+            kinds,
+            run.settings.format,
+            options,
+            *belongs_to,
+        )
+        for language, ranges in articles.items()
+        for number, files in enumerate(ranges)
     ]
     results = run.step("make examples", tasks)
     _finish(run, inputs, facts, linked["sources"], by_language(tasks, results))
 
 
 def _tokenizer(
-    run: Run, identity: TokenizerIdentity | None, linked: dict[str, Any], articles: dict[str, list[Shard]]
+    run: Run, identity: TokenizerIdentity | None, linked: dict[str, Any], articles: dict[str, list[tuple[Shard, ...]]]
 ) -> Task:
     if identity:
         return CopyTokenizer(ALL_LANGUAGES, 0, 1, run.settings.sentencepiece_model, identity)
     totals = linked["languages"]
     characters = tuple((code, int(totals[code]["counts"].get("text_characters", 0))) for code in articles)
-    shards = tuple((code, tuple(shard.path for shard in of)) for code, of in articles.items())
+    files_of = {code: [path for files in ranges for path in layout.paths(files)] for code, ranges in articles.items()}
+    shards = tuple(
+        (code, tuple(path for path in paths if layout.split_of(path) == "train")) for code, paths in files_of.items()
+    )
     return TrainTokenizer(ALL_LANGUAGES, 0, 1, run.settings.train_sentencepiece, shards, characters)
 
 

@@ -11,23 +11,24 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from mlukit.corpus.examples.tokenizer import Tokenizer
-from mlukit.engine.parquet_shards import read_batches
 from mlukit.engine.storage import Storage, is_local, open_file
 from mlukit.pipelines.option_values import at_least, plain_path
 from mlukit.pipelines.report import print_report
 from mlukit.pipelines.run import say
 from mlukit.pipelines.settings import Parser, SettingsError
 from mlukit.schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS, RecordCodec
-from mlukit.schemas.layout import RUN_RECORD, STAGES, TOKENIZER, VOCABULARY_PARQUET
+from mlukit.schemas.formats import FORMATS, PARQUET, format_of
+from mlukit.schemas.layout import ARTICLES, EXAMPLES, RUN_RECORD, STAGES, TOKENIZER, VOCABULARY_PARQUET
 from mlukit.schemas.manifest import MANIFEST
 from mlukit.schemas.records import Example, LinkedArticle, qid_name
-from mlukit.schemas.tf_example import decode_example
-from mlukit.schemas.tfrecord import read_tfrecords
 
 _EXAMPLES = """  mlukit inspect OUT                            what stages are finished, and where everything went
   mlukit inspect OUT/articles/en --number 2     text with its links marked
   mlukit inspect OUT/examples/en --page-id 12   pieces with their entities
   mlukit inspect OUT/vocabulary"""
+
+
+_CODECS: dict[str, RecordCodec[Any]] = {ARTICLES: ARTICLE_ROWS, EXAMPLES: EXAMPLE_ROWS}  # by the type of a folder
 
 
 class InspectError(ValueError):
@@ -98,26 +99,24 @@ def _page_id(row: Any) -> int | None:
 
 def _rows(root: Storage, manifest: dict[str, Any]) -> Iterator[Any]:
     paths = [shard["path"] for shard in manifest["shards"]]
-    parquet = [path for path in paths if path.endswith(".parquet")]
-    for path in parquet or [path for path in paths if ".tfrecord" in path]:
+    codec = _CODECS.get(manifest["kind"])
+    for path in _in_one_format(paths):
         with root.open(path) as stream:
-            if path.endswith(".parquet"):
-                for batch in read_batches(stream):
-                    yield from _records(manifest["kind"], batch)
-            else:
-                yield from map(decode_example, read_tfrecords(stream))
+            shard_format = format_of(path) or PARQUET
+            for batch in shard_format.read(stream, codec.schema if codec else None, None):
+                yield from batch.to_pylist() if codec is None else codec.to_records(batch)
 
 
-def _records(kind: str, batch: Any) -> list[Any]:
-    codecs: dict[str, RecordCodec[Any]] = {"articles": ARTICLE_ROWS, "examples": EXAMPLE_ROWS}
-    rows: list[Any] = codecs[kind].to_records(batch) if kind in codecs else batch.to_pylist()
-    return rows
+def _in_one_format(paths: Sequence[str]) -> list[str]:
+    """The shards of the first format that a folder has, in order."""
+    by_format = ([path for path in paths if format_of(path) is one] for one in FORMATS.values())
+    return next(filter(None, by_format), [])
 
 
 def _renderer(root: Storage, manifest: dict[str, Any]) -> Callable[[Any], str]:
-    if manifest["kind"] == "articles":
+    if manifest["kind"] == ARTICLES:
         return render_article
-    if manifest["kind"] == "examples":
+    if manifest["kind"] == EXAMPLES:
         with root.open(TOKENIZER) as stream:
             tokenizer = Tokenizer.load(stream.read())
         names = _entity_names(root, manifest["language"])

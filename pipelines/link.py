@@ -165,6 +165,7 @@ def _resolve(run: Run, languages: Sequence[str], shards: dict[str, int], sizes: 
             sizes[layout.parsed_articles(language, number)],
             tuple(languages),
             run.settings.validation_share,
+            run.settings.articles_format,
         )
         for language in languages
         for number in range(shards[language])

@@ -23,8 +23,12 @@ def plain_path(text: str) -> str:
     return text.removeprefix("file://")
 
 
-def among(accepted: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
-    """A reader of some of the accepted words, in the accepted order."""
+def among(accepted: Sequence[str], needed: str = "") -> Callable[[str], tuple[str, ...]]:
+    """A reader of some of the accepted words, in the accepted order.
+
+    Args:
+        needed: a word that has to be among them, since later stages read it.
+    """
 
     def parse(text: str) -> tuple[str, ...]:
         found = words(text)
@@ -33,6 +37,8 @@ def among(accepted: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
                 raise ArgumentTypeError(f"{word!r} is not one of {', '.join(accepted)}{nearest(word, accepted)}")
         if not found:
             raise ArgumentTypeError(f"names none of {', '.join(accepted)}")
+        if needed and needed not in found:
+            raise ArgumentTypeError(f"{text!r} lacks {needed}, which later stages read; accepted: {needed},{text}")
         return tuple(word for word in accepted if word in found)
 
     return parse

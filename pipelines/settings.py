@@ -11,9 +11,9 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
 from mlukit.pipelines.option_values import among, at_least, language_path, nearest, plain_path, share, size, some_words
+from mlukit.schemas.formats import PARQUET, format_names
+from mlukit.schemas.layout import ARTICLES, EXAMPLES
 from mlukit.schemas.records import KINDS
-
-FORMATS = ("parquet", "tfrecord")
 
 
 class SettingsError(ValueError):
@@ -125,6 +125,13 @@ class Settings:
     validation_share: float = _option(
         0.01, "link", "share of items whose pages are held out in every language (default 0.01)", share, metavar="SHARE"
     )
+    articles_format: tuple[str, ...] = _option(
+        ("parquet",),
+        "link",
+        f"formats of articles, among {','.join(format_names(ARTICLES))} (default parquet, which later stages read)",
+        among(format_names(ARTICLES), needed=PARQUET.name),
+        metavar="FORMATS",
+    )
     # the vocabulary
     vocabulary_size: int = _option(
         1_200_000,
@@ -158,10 +165,10 @@ class Settings:
         0, "examples", "train a model of N pieces on the articles instead", at_least(100), metavar="N"
     )
     format: tuple[str, ...] = _option(
-        FORMATS,
+        ("parquet", "tfrecord"),
         "examples",
-        "what examples are written as (default parquet,tfrecord)",
-        among(FORMATS),
+        f"formats of examples, among {','.join(format_names(EXAMPLES))} (default parquet,tfrecord)",
+        among(format_names(EXAMPLES)),
         metavar="FORMATS",
     )
     max_tokens: int = _option(

@@ -5,7 +5,7 @@ from typing import Any
 
 from mlukit.corpus.entities.count_links import PARTS
 from mlukit.corpus.entities.vocabulary import EntityVocabulary, VocabularyError, VocabularyOptions, check_candidates
-from mlukit.engine.manifests import publish_manifest, shards_of, sources_of
+from mlukit.engine.manifests import publish_manifest, ranges_of, sources_of
 from mlukit.pipelines.command import run_command
 from mlukit.pipelines.report import language_totals
 from mlukit.pipelines.run import Run, fingerprint, say
@@ -32,7 +32,7 @@ def make_vocabulary(run: Run) -> None:
     needed = check(run.settings, languages)
     if run.settings.min_languages is None:
         say(f"vocabulary: entities linked to in at least {needed} of {len(languages)} languages (--min-languages)")
-    articles = {language: shards_of(run.storage, layout.folder(layout.ARTICLES, language)) for language in languages}
+    articles = {language: ranges_of(run.storage, layout.folder(layout.ARTICLES, language)) for language in languages}
     counting = _count(run, articles)
     counted = run.step("count links", counting)
     merged = _merge(run, counting, counted, needed)
@@ -60,13 +60,13 @@ def parts_of(shards: int) -> int:
     return min(PARTS, max(1, shards // 4))
 
 
-def _count(run: Run, articles: Mapping[str, Sequence[Shard]]) -> list[CountLinks]:
+def _count(run: Run, articles: Mapping[str, Sequence[Sequence[Shard]]]) -> list[CountLinks]:
     kinds = frozenset(run.settings.kinds)
     parts = parts_of(sum(map(len, articles.values())))
     return [
-        CountLinks(language, number, shard.bytes, shard.path, kinds, parts)
-        for language, shards in articles.items()
-        for number, shard in enumerate(shards)
+        CountLinks(language, number, sum(shard.bytes for shard in files), layout.paths(files), kinds, parts)
+        for language, ranges in articles.items()
+        for number, files in enumerate(ranges)
     ]
 
 
@@ -103,7 +103,7 @@ def _finish(
     run: Run,
     inputs: Mapping[str, Any],
     sources: Sequence[Mapping[str, Any]],
-    articles: Mapping[str, Sequence[Shard]],
+    articles: Mapping[str, Sequence[Sequence[Shard]]],
     counted: Sequence[tuple[CountLinks, TaskResult]],
     merged: Sequence[TaskResult],
     ordered: Sequence[TaskResult],

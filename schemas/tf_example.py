@@ -8,19 +8,23 @@ So the features stand in the order in which we add them, sorted by name, and equ
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
-from typing import Any
+from itertools import islice, pairwise
+from types import TracebackType
+from typing import Any, BinaryIO, Self
 
 import pyarrow as pa
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 
+from mlukit.schemas.arrow import EXAMPLE_ROWS
 from mlukit.schemas.records import Example
+from mlukit.schemas.tfrecord import TFRecordWriter, read_tfrecords
 
 STRINGS = ("language", "split")
 INTEGERS = ("page_id", "index")
 INTEGER_LISTS = ("token_ids", "entity_ids", "entity_starts", "entity_ends", "sentence_starts", "sentence_ends")
 FEATURES = tuple(sorted(STRINGS + INTEGERS + INTEGER_LISTS))
 
+_BATCH_ROWS = 1024
 _PACKAGE = "mlukit"  # not "tensorflow": its own names stay free for TensorFlow in the same process
 _Field = descriptor_pb2.FieldDescriptorProto
 
@@ -137,3 +141,44 @@ def _single(name: str, feature: Any, kind: str) -> Any:
     if len(values) != 1:
         raise ExampleError(f"feature {name!r} has {len(values)} values, expected is one")
     return values[0]
+
+
+class TFExampleWriter:
+    """Writes rows of `schemas.arrow.EXAMPLES` to a stream, a record each; the stream stays open."""
+
+    def __init__(self, stream: BinaryIO, schema: pa.Schema) -> None:
+        if missing := [name for name in FEATURES if name not in schema.names]:
+            raise ValueError(f"a table of {', '.join(schema.names)} lacks {', '.join(missing)} of training examples")
+        self._records = TFRecordWriter(stream)
+        self.rows = 0
+
+    def write(self, rows: pa.RecordBatch) -> None:
+        """Adds rows."""
+        for record in encode_examples(rows):
+            self._records.write(record)
+        self.rows += rows.num_rows
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._records.close()
+
+
+def read_tf_examples(stream: BinaryIO, schema: pa.Schema, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The rows of a TFRecord file in batches of `schemas.arrow.EXAMPLES`, or of some of its columns.
+
+    Raises:
+        TFRecordError, ExampleError: the file is damaged, or a record is no training example.
+    """
+    examples = map(decode_example, read_tfrecords(stream))
+    while rows := list(islice(examples, _BATCH_ROWS)):
+        batch = EXAMPLE_ROWS.to_batch(rows)
+        yield batch if columns is None else batch.select(columns)
+
+
+def count_tf_examples(stream: BinaryIO) -> int:
+    """The number of records of a TFRecord file, one of them in memory at a time."""
+    return sum(1 for _ in read_tfrecords(stream))

@@ -16,11 +16,11 @@ from mlukit.corpus.linking.join_titles import title_items
 from mlukit.corpus.linking.title_index import TitleIndex
 from mlukit.corpus.web.wikidata_query import WikidataApi
 from mlukit.engine.heartbeat import Heartbeat
-from mlukit.engine.parquet_shards import read_batches
 from mlukit.engine.storage import Storage, is_local
 from mlukit.engine.task import Task
 from mlukit.schemas import layout
 from mlukit.schemas.manifest import TaskResult
+from mlukit.schemas.parquet import read_parquet
 from mlukit.transforms.open_title_index import header_shard, open_indexes
 
 ASKED = "asked"  # the layer of an index: corpus.title_index.LAYERS
@@ -73,7 +73,7 @@ class AskWikidata(Task):
         """Titles of a language without an item: of articles, and of what links lead to."""
         for path in self.parsed:
             with storage.open(path) as stream:
-                for batch in read_batches(stream, ["language", "title", "links"]):
+                for batch in read_parquet(stream, columns=["language", "title", "links"]):
                     heartbeat.advance()
                     yield from _without_item(_titles(batch, language), index)
 

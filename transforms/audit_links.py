@@ -19,12 +19,12 @@ from mlukit.corpus.dumps.files import FileInfo
 from mlukit.corpus.dumps.mediawiki_tables import LinkTarget, read_linktarget, read_pagelinks
 from mlukit.corpus.dumps.sql import open_sql
 from mlukit.engine.heartbeat import Heartbeat
-from mlukit.engine.parquet_shards import read_batches
 from mlukit.engine.storage import Storage, is_local, open_file
 from mlukit.engine.task import Task
 from mlukit.schemas import layout
 from mlukit.schemas.manifest import TaskResult
-from mlukit.transforms.reread_pages import ArticleShards, DumpPages
+from mlukit.schemas.parquet import read_parquet
+from mlukit.transforms.reread_pages import ArticleShards, DumpPages, beside_articles
 
 R = TypeVar("R")
 _COLUMNS = ["page_id", "title", "links"]
@@ -42,10 +42,11 @@ class CollectWikitextLinks(Task):
     def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """Writes a file for each shard."""
         counts: Counter[str] = Counter()
-        of = self.shards
-        pages = DumpPages(of.dump_range, of.header_namespaces, heartbeat) if of.dump_range else None
-        for shard, path in enumerate(of.paths, of.first):
-            seen = [*_merge(_articles(storage, path, self.language), pages, shard)]
+        some = self.shards
+        pages = DumpPages(some.dump_range, some.header_namespaces, heartbeat) if some.dump_range else None
+        for shard, paths in enumerate(some.files, some.first):
+            files = [_articles(storage, path, self.language) for path in paths]
+            seen = [*_merge(files, pages, shard)]
             counts["pages"] += len(seen)
             with storage.write(layout.seen_links(self.language, shard)) as stream:
                 _write_parts(seen, self.parts, cast(BinaryIO, stream))
@@ -53,31 +54,28 @@ class CollectWikitextLinks(Task):
         return TaskResult(self.name, counts=counts)
 
 
-def _articles(storage: Storage, path: str, language: str) -> Iterator[SeenPage]:
+def _articles(storage: Storage, path: str, language: str) -> Iterator[tuple[int, SeenPage]]:
+    """The articles of a file with their page ids."""
     with storage.open(path) as stream:
-        for batch in read_batches(stream, _COLUMNS):
+        for batch in read_parquet(stream, columns=_COLUMNS):
             for row in range(batch.num_rows):
                 page_id, title, links = (batch[name][row].as_py() for name in _COLUMNS)
-                own = {link["target"]: link["page"] or "" for link in links if link["language"] == language}
+                inside = {link["target"]: link["page"] or "" for link in links if link["language"] == language}
                 abroad = sum(link["language"] != language for link in links)
-                yield SeenPage(page_id, title, True, own, abroad, None)
+                yield page_id, SeenPage(page_id, title, True, inside, abroad, None)
 
 
-def _merge(articles: Iterator[SeenPage], pages: DumpPages | None, shard: int) -> Iterator[SeenPage]:
-    """Articles with the links of their pages, and redirects; both come in the dump's order."""
+def _merge(files: Sequence[Iterator[tuple[int, SeenPage]]], pages: DumpPages | None, shard: int) -> Iterator[SeenPage]:
+    """Articles with the links of their pages, and redirects."""
     if pages is None:
-        yield from articles
+        yield from (article for _, article in chain.from_iterable(files))
         return
-    article = next(articles, None)
-    for page in pages.of_shard(shard):
-        if article is not None and article.page_id == page.page_id:
+    for page, article in beside_articles(pages.of_shard(shard), files):
+        if article is not None:
             links = written_links(page.text, pages.language)
             yield SeenPage(article.page_id, article.title, True, article.targets, article.abroad, links)
-            article = next(articles, None)
         elif pages.is_redirect(page):
             yield SeenPage(page.page_id, page.title, False, {}, 0, None)
-    if article is not None:
-        raise ValueError(f"article {article.page_id} {article.title!r} is not in the dump, or not in its place")
 
 
 def _write_parts(pages: Sequence[SeenPage], parts: int, stream: BinaryIO) -> None:

@@ -16,12 +16,13 @@ from mlukit.corpus.linking.build_title_index import build_title_index
 from mlukit.corpus.linking.join_titles import BATCH_ROWS
 from mlukit.corpus.linking.label_index import build_label_index
 from mlukit.engine.heartbeat import Heartbeat
-from mlukit.engine.parquet_shards import read_batches, read_records
+from mlukit.engine.parquet_shards import read_records
 from mlukit.engine.storage import Storage, open_file
 from mlukit.engine.task import Task
 from mlukit.schemas import layout
 from mlukit.schemas.arrow import PAGE_TITLE_ROWS
 from mlukit.schemas.manifest import TaskResult
+from mlukit.schemas.parquet import read_parquet
 from mlukit.schemas.records import PageTitle
 from mlukit.transforms.open_title_index import header_shard
 
@@ -77,4 +78,4 @@ class BuildTitleIndex(Task):
 def _batches(storage: Storage, paths: Iterable[str]) -> Iterator[pa.RecordBatch]:
     for path in paths:
         with storage.open(path) as stream:
-            yield from read_batches(stream, rows=BATCH_ROWS)
+            yield from read_parquet(stream, rows=BATCH_ROWS)

@@ -5,7 +5,7 @@ from typing import BinaryIO, ClassVar, cast
 
 from mlukit.corpus.entities.count_links import COLUMNS, count_shard
 from mlukit.engine.heartbeat import Heartbeat
-from mlukit.engine.parquet_shards import read_batches
+from mlukit.engine.parquet_shards import read_shards
 from mlukit.engine.storage import Storage
 from mlukit.engine.task import Task
 from mlukit.schemas import layout
@@ -17,7 +17,7 @@ class CountLinks(Task):
     """Writes two files, each with a row group a hash part."""
 
     step: ClassVar[str] = "count"
-    articles: str  # the shard
+    articles: tuple[str, ...]  # the files of a range
     kinds: frozenset[str]
     parts: int
 
@@ -33,12 +33,8 @@ class CountLinks(Task):
 
     def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """See `corpus.entities.count_links.count_shard`."""
-        with (
-            storage.open(self.articles) as stream,
-            storage.write(self.entities_path) as entities,
-            storage.write(self.mentions_path) as mentions,
-        ):
-            batches = read_batches(stream, COLUMNS)
+        with storage.write(self.entities_path) as entities, storage.write(self.mentions_path) as mentions:
+            batches = read_shards(storage, self.articles, COLUMNS)
             flows = count_shard(batches, self.kinds, self.parts, cast(BinaryIO, entities), cast(BinaryIO, mentions))
         shards = (storage.shard(self.entities_path, entities), storage.shard(self.mentions_path, mentions))
         return TaskResult(self.name, shards, flows)

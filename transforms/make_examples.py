@@ -3,11 +3,10 @@
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import BinaryIO, ClassVar, TypeAlias, cast
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -18,28 +17,26 @@ from mlukit.corpus.examples.make_examples import ExampleBatch, make_examples, se
 from mlukit.corpus.examples.options import ExampleOptions
 from mlukit.corpus.examples.tokenizer import Tokenizer
 from mlukit.engine.heartbeat import Heartbeat
-from mlukit.engine.parquet_shards import ROW_GROUP_ROWS, BatchWriter, read_batches, write_batches, write_failures
-from mlukit.engine.storage import CountingStream, Storage
+from mlukit.engine.parquet_shards import read_shards, write_failures
+from mlukit.engine.split_shards import SplitShards
+from mlukit.engine.storage import Storage
 from mlukit.engine.task import Task
 from mlukit.schemas import layout
 from mlukit.schemas.arrow import ARTICLE_TEXTS, EXAMPLES
-from mlukit.schemas.manifest import Flow, Shard, TaskResult
+from mlukit.schemas.manifest import Flow, TaskResult
 from mlukit.schemas.records import Failure
-from mlukit.schemas.tf_example import encode_examples
-from mlukit.schemas.tfrecord import TFRecordWriter
 
 Maker: TypeAlias = Callable[[pa.RecordBatch], ExampleBatch]
 
 TEXT_BYTES = 2 << 20  # of articles that are done together: their words take some 25 times as much
-_ENDINGS = {"parquet": "parquet", "tfrecord": "tfrecord.gz"}
 
 
 @dataclass(frozen=True)
 class MakeExamples(Task):
-    """A shard of articles gives a shard of examples in each format."""
+    """The articles of a range give a shard of examples for each split and format."""
 
     step: ClassVar[str] = "examples"
-    articles: str
+    articles: tuple[str, ...]  # the files of the range
     kinds: frozenset[str]
     formats: tuple[str, ...]
     options: ExampleOptions
@@ -52,8 +49,9 @@ class MakeExamples(Task):
         counts: Counter[str] = Counter()
         failures: list[Failure] = []
         make = _maker(storage, self)
-        with storage.open(self.articles) as stream, _Outputs(storage, self) as outputs:
-            for articles in self._articles(stream, flows["articles"], heartbeat):
+        outputs = SplitShards(storage, layout.EXAMPLES, EXAMPLES, self.language, self.number, self.formats)
+        with outputs:
+            for articles in self._articles(storage, flows["articles"], heartbeat):
                 for number, batch in _made(articles, make, failures, flows["articles"]):
                     flows["sentences"].add(batch.sentences)
                     flows["mentions"].add(batch.mentions)
@@ -63,12 +61,12 @@ class MakeExamples(Task):
         shards = (*outputs.shards, *write_failures(storage, path, failures))
         return TaskResult(self.name, shards, flows, counts)
 
-    def _articles(self, stream: BinaryIO, flow: Flow, heartbeat: Heartbeat) -> Iterator[pa.RecordBatch]:
+    def _articles(self, storage: Storage, flow: Flow, heartbeat: Heartbeat) -> Iterator[pa.RecordBatch]:
         """The articles of the kinds that examples are made of, as many together as is good for memory."""
-        for group in read_batches(stream, ARTICLE_TEXTS):
+        for group in read_shards(storage, self.articles, ARTICLE_TEXTS, heartbeat.advance):
             for batch in _by_size(group):
                 flow.entered += batch.num_rows
-                heartbeat.advance(stream.tell(), pages=batch.num_rows)
+                heartbeat.advance(pages=batch.num_rows)
                 wanted = pc.is_in(batch.column("kind"), pa.array(sorted(self.kinds), pa.string()))
                 for kind in batch.column("kind").filter(pc.invert(wanted)).to_pylist():
                     flow.skipped[f"kind {kind}"] += 1
@@ -145,42 +143,3 @@ def _count(number: int, examples: pa.RecordBatch, articles: Flow, counts: Counte
     counts["examples"] += examples.num_rows
     counts.update(f"examples {split}" for split in examples.column("split").to_pylist())
     counts["tokens"] += len(examples.column("token_ids").values)
-
-
-class _Outputs:
-    """The shard in each of the formats."""
-
-    def __init__(self, storage: Storage, task: MakeExamples) -> None:
-        self._storage = storage
-        folder = f"examples/{task.language}/examples-{task.number:05}"
-        self._paths = {name: f"{folder}.{_ENDINGS[name]}" for name in task.formats}
-        self._open = ExitStack()
-        self._streams: dict[str, CountingStream] = {}
-        self._parquet: BatchWriter | None = None
-        self._tfrecord: TFRecordWriter | None = None
-        self.shards: list[Shard] = []
-
-    def __enter__(self) -> "_Outputs":
-        self._streams = {
-            name: self._open.enter_context(self._storage.write(path)) for name, path in self._paths.items()
-        }
-        if "parquet" in self._streams:
-            self._parquet = self._open.enter_context(write_batches(self._streams["parquet"], EXAMPLES, ROW_GROUP_ROWS))
-        if "tfrecord" in self._streams:
-            stream = cast(BinaryIO, self._streams["tfrecord"])
-            self._tfrecord = self._open.enter_context(TFRecordWriter(stream))
-        return self
-
-    def write(self, examples: pa.RecordBatch) -> None:
-        """Writes examples in each format."""
-        if self._parquet:
-            self._parquet.write(pa.Table.from_batches([examples]))
-        if self._tfrecord:
-            for example in encode_examples(examples):
-                self._tfrecord.write(example)
-            self._streams["tfrecord"].rows += examples.num_rows
-
-    def __exit__(self, *error: object) -> None:
-        self._open.__exit__(*error)  # type: ignore[arg-type]
-        if error[0] is None:
-            self.shards = [self._storage.shard(path, self._streams[name]) for name, path in self._paths.items()]

@@ -1,7 +1,8 @@
 """The pages of a dump once more, beside the articles that were made of them: for an audit."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from mlukit.corpus.dumps.pages import PageReader
 from mlukit.corpus.dumps.ranges import DumpRange
@@ -13,13 +14,15 @@ from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.storage import open_file
 from mlukit.schemas.records import Page
 
+A = TypeVar("A")
+
 
 @dataclass(frozen=True, slots=True)
 class ArticleShards:
     """Some shards of articles, and the range of a dump that they were made of."""
 
     first: int  # the number of the first
-    paths: tuple[str, ...]
+    files: tuple[tuple[str, ...], ...]  # of each shard, its train and validation files
     size: int  # bytes to read, about
     dump_range: DumpRange | None  # None where the dump is not there
     header_namespaces: tuple[tuple[int, str], ...]
@@ -31,14 +34,14 @@ class DumpPages:
     def __init__(self, dump_range: DumpRange, header: tuple[tuple[int, str], ...], heartbeat: Heartbeat) -> None:
         self.language: Language = with_namespaces(any_language(dump_range.language), dict(header))
         self._reader = PageReader(open_file, dump_range, namespace_of_title=lambda t: namespace_of(t, self.language))
-        self._monitor = heartbeat
+        self._heartbeat = heartbeat
         self._records = iter(self._reader)
         self._waiting = next(self._records, None)
 
     def of_shard(self, shard: int) -> Iterator[Page]:
         """Those whose article is in the shard, or would be."""
         while self._waiting is not None and self._reader.shard <= shard:
-            self._monitor.advance(pages=1)
+            self._heartbeat.advance(pages=1)
             record, self._waiting = self._waiting, next(self._records, None)
             if isinstance(record, Page):
                 yield record
@@ -46,3 +49,24 @@ class DumpPages:
     def is_redirect(self, page: Page) -> bool:
         """As `transforms.parse_articles` tells it."""
         return page.redirect is not None or redirect_target(page.text, self.language) is not None
+
+
+def beside_articles(pages: Iterable[Page], files: Sequence[Iterator[tuple[int, A]]]) -> Iterator[tuple[Page, A | None]]:
+    """Each page of a shard with the article that was made of it, if one was.
+
+    Args:
+        pages: in the dump's order.
+        files: of each file of the shard its articles with their page ids, in the dump's order too.
+
+    Raises:
+        ValueError: an article is not among the pages, or not in its place.
+    """
+    waiting = [next(file, None) for file in files]
+    for page in pages:
+        article = None
+        for number, first in enumerate(waiting):
+            if first is not None and first[0] == page.page_id:
+                article, waiting[number] = first[1], next(files[number], None)
+        yield page, article
+    if left := [first[0] for first in waiting if first is not None]:
+        raise ValueError(f"article {left[0]} is not in the dump, or not in its place")

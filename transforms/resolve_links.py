@@ -2,53 +2,46 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import BinaryIO, ClassVar, cast
+from typing import ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from mlukit.corpus.linking.resolve_links import resolve_batch
 from mlukit.corpus.linking.script_variants import variants_of
 from mlukit.engine.heartbeat import Heartbeat
-from mlukit.engine.parquet_shards import read_batches
+from mlukit.engine.split_shards import SplitShards
 from mlukit.engine.storage import Storage
 from mlukit.engine.task import Task
 from mlukit.schemas import layout
 from mlukit.schemas.arrow import ARTICLES
 from mlukit.schemas.manifest import Flow, TaskResult
+from mlukit.schemas.parquet import read_parquet
 from mlukit.transforms.open_title_index import open_indexes
 
 
 @dataclass(frozen=True)
 class ResolveLinks(Task):
-    """A shard of parsed articles becomes a shard of linked ones."""
+    """The parsed articles of a range become linked ones, a shard for each split and format."""
 
     step: ClassVar[str] = "resolve"
     languages: tuple[str, ...]
     validation_share: float
 
-    @property
-    def path(self) -> str:
-        """Where the shard is written."""
-        return f"articles/{self.language}/articles-{self.number:05}.parquet"
+    formats: tuple[str, ...]
 
     def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """See `corpus.linking.resolve_links.resolve_batch`."""
         resolved, counts = Flow(), Counter[str]()
         indexes, variants = open_indexes(storage, self.languages), variants_of(self.languages)
-        with (
-            storage.open(layout.parsed_articles(self.language, self.number)) as parsed,
-            storage.write(self.path) as stream,
-            pq.ParquetWriter(cast(BinaryIO, stream), ARTICLES, compression="zstd") as writer,
-        ):
-            for batch in read_batches(parsed):
+        outputs = SplitShards(storage, layout.ARTICLES, ARTICLES, self.language, self.number, self.formats)
+        with storage.open(layout.parsed_articles(self.language, self.number)) as parsed, outputs:
+            for batch in read_parquet(parsed):
                 articles = resolve_batch(batch, indexes, self.validation_share, variants)
-                writer.write_batch(articles)
-                stream.rows += articles.num_rows
+                outputs.write(articles)
                 _count(articles, resolved, counts)
                 heartbeat.advance(parsed.tell(), pages=articles.num_rows)
-        return TaskResult(self.name, (storage.shard(self.path, stream),), {"links with item": resolved}, counts)
+        return TaskResult(self.name, tuple(outputs.shards), {"links with item": resolved}, counts)
 
 
 def _count(articles: pa.RecordBatch, resolved: Flow, counts: Counter[str]) -> None:

@@ -11,11 +11,11 @@ import pyarrow as pa
 from mlukit.corpus.examples.tokenizer import TokenizerIdentity, identify
 from mlukit.corpus.examples.train_tokenizer import train_sentencepiece
 from mlukit.engine.heartbeat import Heartbeat
-from mlukit.engine.parquet_shards import read_batches
 from mlukit.engine.storage import Storage, open_file
 from mlukit.engine.task import Task
 from mlukit.schemas.layout import TOKENIZER
 from mlukit.schemas.manifest import TaskResult
+from mlukit.schemas.parquet import read_parquet
 
 SAMPLE_CHARACTERS = 10_000_000  # over all languages: training takes some 25 bytes for each, and a worker has 600 MB
 CHARACTERS_A_PIECE = 200  # where so many pieces are asked for that the sample has too few: from 50,000 on
@@ -47,7 +47,7 @@ class TrainTokenizer(Task):
 
     step: ClassVar[str] = "tokenizer"
     pieces: int
-    shards: tuple[tuple[str, tuple[str, ...]], ...]  # by language
+    shards: tuple[tuple[str, tuple[str, ...]], ...]  # of articles to train on, by language
     characters: tuple[tuple[str, int], ...]  # of text, by language
 
     def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
@@ -68,18 +68,17 @@ class TrainTokenizer(Task):
 
 
 def _texts(storage: Storage, path: str, characters: int, heartbeat: Heartbeat) -> Iterator[str]:
-    """The first train pages of a shard, until they have so many characters."""
+    """The texts of the first pages of a shard, until they have so many characters."""
     if characters <= 0:
         return
     with storage.open(path) as stream:
-        for batch in read_batches(stream, ["split", "text"]):
+        for batch in read_parquet(stream, columns=["text"]):
             heartbeat.advance()
-            for split, text in zip(*(batch[name].to_pylist() for name in ("split", "text")), strict=True):
-                if split == "train":
-                    yield text
-                    characters -= len(text)
-                    if characters <= 0:
-                        return
+            for text in batch["text"].to_pylist():
+                yield text
+                characters -= len(text)
+                if characters <= 0:
+                    return
 
 
 def sample_sizes(characters: dict[str, int], total: int) -> dict[str, int]:

@@ -4,14 +4,11 @@ import hashlib
 from dataclasses import dataclass
 from typing import BinaryIO, ClassVar
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.storage import Storage
 from mlukit.engine.task import Task
+from mlukit.schemas.formats import READ_ERRORS, format_of
 from mlukit.schemas.manifest import Shard, TaskResult
-from mlukit.schemas.tfrecord import TFRecordError, read_tfrecords
 
 _CHUNK = 4 << 20
 
@@ -29,7 +26,7 @@ class VerifyShard(Task):
         try:
             with Storage(self.root).open(self.shard.path) as stream:
                 problem = _difference(self.shard, stream, heartbeat)
-        except (OSError, pa.ArrowException, TFRecordError) as error:
+        except READ_ERRORS as error:
             problem = f"cannot be read: {' '.join(str(error).split())}"
         return TaskResult(self.name, counts={"bytes": self.shard.bytes}, facts={"problem": problem})
 
@@ -50,14 +47,10 @@ def _difference(shard: Shard, stream: BinaryIO, heartbeat: Heartbeat) -> str:
 
 
 def count_rows(path: str, stream: BinaryIO) -> int:
-    """The rows of a shard: of Parquet or TFRecord, or the lines of anything else; a record in memory at a time.
+    """The rows of a shard of a known format, or the lines of another file; a part of it in memory at a time.
 
     Raises:
-        OSError, pyarrow.ArrowException, TFRecordError: it is damaged.
+        schemas.formats.READ_ERRORS: the file is damaged.
     """
-    if path.endswith(".parquet"):
-        with pq.ParquetFile(stream) as file:
-            return int(file.metadata.num_rows)
-    if path.endswith(".tfrecord.gz"):
-        return sum(1 for _ in read_tfrecords(stream))
-    return sum(1 for _ in stream)
+    shard_format = format_of(path)
+    return sum(1 for _ in stream) if shard_format is None else sum(shard_format.row_groups(stream))

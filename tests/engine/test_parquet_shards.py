@@ -7,16 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mlukit.engine.parquet_shards import (
-    ROW_GROUP_BYTES,
-    read_batches,
-    read_records,
-    write_batches,
-    write_failures,
-    write_records,
-)
+from mlukit.engine.parquet_shards import read_records, write_batches, write_failures, write_records
 from mlukit.engine.storage import Storage
 from mlukit.schemas.arrow import FAILURE_ROWS
+from mlukit.schemas.parquet import ROW_GROUP_BYTES, read_parquet
 from mlukit.schemas.records import Failure
 
 
@@ -62,7 +56,7 @@ def test_records_come_back_and_bytes_are_the_same(storage: Storage) -> None:
         one.seek(0)
         assert list(read_records(one, FAILURE_ROWS)) == records
         one.seek(0)
-        columns = [(batch.schema.names, batch.num_rows) for batch in read_batches(one, ["detail"])]
+        columns = [(batch.schema.names, batch.num_rows) for batch in read_parquet(one, columns=["detail"])]
     assert columns == [(["detail"], 1024), (["detail"], 1024), (["detail"], 952)]
 
 

@@ -1,0 +1,95 @@
+"""The formats of shards, once. A new format is an entry here and a file with its codec (CONTRIBUTING.md)."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+import pyarrow as pa
+from google.protobuf.message import Error as ProtobufError
+
+from mlukit.schemas.json_lines import JsonLinesError, JsonLinesWriter, count_json_lines, read_json_lines
+from mlukit.schemas.layout import ARTICLES, EXAMPLES
+from mlukit.schemas.parquet import ParquetWriter, parquet_row_groups, read_parquet, read_parquet_row_group
+from mlukit.schemas.tf_example import ExampleError, TFExampleWriter, count_tf_examples, read_tf_examples
+from mlukit.schemas.tfrecord import TFRecordError
+
+
+class TableWriter(Protocol):
+    """Writes rows to a stream, which stays open."""
+
+    rows: int  # written so far
+
+    def write(self, rows: pa.RecordBatch) -> None:
+        """Adds rows."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a table is written and read. Streams are binary and seekable.
+
+    `read` takes the schema of the table and the columns that are wanted (None: all), and gives record batches in order.
+    `row_groups` gives the number of rows of each part that can be read by itself, which `read_group` reads; a format
+    that can be read only from its beginning is one part.
+    """
+
+    name: str  # as options have it
+    ending: str  # of file names, without the first dot
+    tables: frozenset[str]  # what it can hold, of `layout.ARTICLES` and `layout.EXAMPLES`
+    writer: Callable[[BinaryIO, pa.Schema], AbstractContextManager[TableWriter]]
+    read: Callable[[BinaryIO, pa.Schema, list[str] | None], Iterator[pa.RecordBatch]]
+    row_groups: Callable[[BinaryIO], list[int]]
+    group_reader: Callable[[BinaryIO, int, list[str] | None], pa.Table] | None = None
+
+    def read_group(
+        self, stream: BinaryIO, schema: pa.Schema, number: int, columns: list[str] | None = None
+    ) -> pa.Table:
+        """The rows of one part, of the columns that are wanted (None: all)."""
+        if self.group_reader is not None:
+            return self.group_reader(stream, number, columns)
+        chosen = schema if columns is None else pa.schema([schema.field(name) for name in columns])
+        return pa.Table.from_batches(self.read(stream, schema, columns), chosen)
+
+
+PARQUET = Format(
+    "parquet",
+    "parquet",
+    frozenset({ARTICLES, EXAMPLES}),
+    ParquetWriter,
+    read_parquet,
+    parquet_row_groups,
+    read_parquet_row_group,
+)
+TFRECORD = Format(
+    "tfrecord",
+    "tfrecord.gz",
+    frozenset({EXAMPLES}),
+    TFExampleWriter,
+    read_tf_examples,
+    lambda stream: [count_tf_examples(stream)],
+)
+JSON_LINES = Format(
+    "jsonl",
+    "jsonl.gz",
+    frozenset({ARTICLES, EXAMPLES}),
+    JsonLinesWriter,
+    read_json_lines,
+    lambda stream: [count_json_lines(stream)],
+)
+
+FORMATS = {one.name: one for one in (PARQUET, TFRECORD, JSON_LINES)}  # readers that have a choice take the first
+# What reading a damaged file raises.
+READ_ERRORS = (
+    *(OSError, OverflowError, pa.ArrowException),
+    *(TFRecordError, ExampleError, JsonLinesError, ProtobufError),
+)
+
+
+def format_names(table: str) -> tuple[str, ...]:
+    """The names of the formats that can hold a table, in order of preference."""
+    return tuple(name for name, one in FORMATS.items() if table in one.tables)
+
+
+def format_of(path: str) -> Format | None:
+    """The format of a file, by the ending of its name; None for other files."""
+    return next((one for one in FORMATS.values() if path.endswith(f".{one.ending}")), None)
