@@ -2,21 +2,25 @@
 
 from collections.abc import Iterable
 from contextlib import ExitStack
+from itertools import chain
 from types import TracebackType
-from typing import BinaryIO, Self, cast
+from typing import BinaryIO, NamedTuple, Self, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlukit.engine.storage import CountingStream, Storage
 from mlukit.schemas import layout
-from mlukit.schemas.formats import FORMATS, TableWriter
+from mlukit.schemas.formats import FORMATS, Format, TableWriter
 from mlukit.schemas.manifest import Shard
 from mlukit.schemas.records import SPLITS, Split
 
 
 class SplitShards:
-    """Writes rows to the files of their split, in every format; a split without rows has files of the schema alone.
+    """Writes rows to the files of their split, in every format.
+
+    Every range has files to train on, if only with the schema. A range has files of another split where it has rows of
+    that split: Hugging Face's `load_dataset` refuses a split whose files are all empty.
 
     Args:
         table: `layout.ARTICLES` or `layout.EXAMPLES`.
@@ -29,22 +33,14 @@ class SplitShards:
         self, storage: Storage, table: str, schema: pa.Schema, language: str, number: int, formats: Iterable[str]
     ) -> None:
         self._storage, self._schema = storage, schema
-        self._paths = {
-            (split, name): layout.split_shard(table, language, split, number, FORMATS[name].ending)
-            for split in SPLITS
-            for name in formats
-        }
+        self._table, self._language, self._number = table, language, number
+        self._formats = [FORMATS[name] for name in formats]
         self._open = ExitStack()
-        self._streams: dict[tuple[Split, str], CountingStream] = {}
-        self._writers: dict[tuple[Split, str], TableWriter] = {}
+        self._files: dict[Split, list[_File]] = {}
         self.shards: list[Shard] = []  # once all is written
 
     def __enter__(self) -> Self:
-        for (split, name), path in self._paths.items():
-            stream = self._open.enter_context(self._storage.write(path))
-            self._streams[split, name] = stream
-            writer = FORMATS[name].writer(cast(BinaryIO, stream), self._schema)
-            self._writers[split, name] = self._open.enter_context(writer)
+        self._files_of(SPLITS[0])
         return self
 
     def write(self, rows: pa.RecordBatch) -> None:
@@ -52,21 +48,36 @@ class SplitShards:
         written = 0
         for split in SPLITS:
             chosen = pc.equal(rows.column("split"), split)
-            count = chosen.true_count
-            written += count
-            if count:
+            if count := chosen.true_count:
+                written += count
                 part = rows if count == rows.num_rows else rows.filter(chosen)
-                for (of_split, _), writer in self._writers.items():
-                    if of_split == split:
-                        writer.write(part)
+                for file in self._files_of(split):
+                    file.writer.write(part)
         if written != rows.num_rows:
             raise ValueError(f"{rows.num_rows - written} rows are of no split; there are {', '.join(SPLITS)}")
+
+    def _files_of(self, split: Split) -> list["_File"]:
+        if split not in self._files:
+            self._files[split] = [self._begin(split, one) for one in self._formats]
+        return self._files[split]
+
+    def _begin(self, split: Split, one: Format) -> "_File":
+        path = layout.split_shard(self._table, self._language, split, self._number, one.ending)
+        stream = self._open.enter_context(self._storage.write(path))
+        writer = self._open.enter_context(one.writer(cast(BinaryIO, stream), self._schema))
+        return _File(path, stream, writer)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._open.__exit__(kind, error, trace)
         if error is None:
-            for key, stream in self._streams.items():
-                stream.rows = self._writers[key].rows
-            self.shards = [self._storage.shard(path, self._streams[key]) for key, path in self._paths.items()]
+            for file in chain.from_iterable(self._files.get(split, ()) for split in SPLITS):
+                file.stream.rows = file.writer.rows
+                self.shards.append(self._storage.shard(file.path, file.stream))
+
+
+class _File(NamedTuple):
+    path: str
+    stream: CountingStream
+    writer: TableWriter

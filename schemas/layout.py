@@ -2,7 +2,8 @@
 
     link.json vocabulary.json examples.json      the record of each finished stage
     run.json                                     what differs between two runs: times, hosts, workers
-    articles/{language}/{split}-{number}.parquet       also .jsonl.gz; `split` is train or validation
+    articles/{language}/{split}-{number}.parquet       also .jsonl.gz; `split` is train or
+                                                       validation, which not every range has
     mentions/{language}/mentions-{number}.parquet
     vocabulary/vocabulary.parquet vocabulary.jsonl
     examples/{language}/{split}-{number}.parquet       also .tfrecord.gz and .jsonl.gz

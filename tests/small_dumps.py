@@ -16,6 +16,7 @@ from xml.sax.saxutils import escape, quoteattr
 import pyarrow.parquet as pq
 
 from mlukit.command_line import main
+from mlukit.schemas import layout
 
 IN_MEMORY = "--direct_running_mode=in_memory"
 DATE = "20260901"
@@ -157,6 +158,24 @@ def complaint(ran: Ran) -> str:
 def rows(*paths: Path) -> list[dict[str, Any]]:
     """The rows of Parquet files."""
     return [row for path in paths for row in pq.read_table(path).to_pylist()]
+
+
+def rows_in_order(folder: Path) -> list[dict[str, Any]]:
+    """The rows of a folder of articles or examples as the dump has its pages, which are in the order of their ids."""
+    found = []
+    for files in layout.by_number(path.relative_to(folder).as_posix() for path in shards(folder)):
+        of_range = []
+        for name in files:
+            some = rows(folder / name)
+            assert {row["split"] for row in some} <= {layout.split_of(name)}, name
+            assert some == sorted(some, key=_place), name
+            of_range += some
+        found += sorted(of_range, key=_place)
+    return found
+
+
+def _place(row: dict[str, Any]) -> tuple[int, int]:
+    return row["page_id"], row.get("index", 0)
 
 
 def shards(folder: Path) -> list[Path]:

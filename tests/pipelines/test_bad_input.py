@@ -25,6 +25,7 @@ from tests.small_dumps import (
     dump_xml,
     load,
     rows,
+    rows_in_order,
     run,
     shards,
     sql,
@@ -156,7 +157,7 @@ def test_dumps_of_a_configuration(dumps: Path, tmp_path: Path) -> None:
     config = tmp_path / "mlukit.toml"
     config.write_text(f"allow_unresolved = true\n[dump]\nde = ['{dumps / DE_DUMP}']\n")
     assert run("link", "--config", config, "--output", tmp_path / "OUT", IN_MEMORY).status == 0
-    assert [row["page_id"] for row in rows(*shards(tmp_path / "OUT/articles/de"))] == [1, 2, 3]
+    assert [row["page_id"] for row in rows_in_order(tmp_path / "OUT/articles/de")] == [1, 2, 3]
 
 
 # The output folder
@@ -297,7 +298,7 @@ def test_a_name_with_the_characters_of_patterns(dumps: Path, tmp_path: Path) -> 
     dump.write_bytes((dumps / DE_DUMP).read_bytes())
     ran = run("link", "--dump", f"de={dump}", "--output", f"file://{tmp_path}/OUT", "--allow-unresolved", IN_MEMORY)
     assert ran.status == 0, ran.err
-    assert len(rows(*shards(tmp_path / "OUT/articles/de"))) == 3
+    assert len(rows_in_order(tmp_path / "OUT/articles/de")) == 3
 
 
 # What is wrong with a file
@@ -367,8 +368,8 @@ def test_no_source_of_items_is_allowed_if_asked_for(own_dumps: Path, tmp_path: P
     (own_dumps / EN_ITEMS).unlink()
     ran = build(own_dumps, tmp_path / "OUT", "--allow-unresolved")
     assert ran.status == 0, ran.err
-    assert {row["qid"] for row in rows(*shards(tmp_path / "OUT/articles/en"))} == {None}
-    assert {row["qid"] for row in rows(*shards(tmp_path / "OUT/articles/de"))} == {"Q64", "Q7", "Q183"}
+    assert {row["qid"] for row in rows_in_order(tmp_path / "OUT/articles/en")} == {None}
+    assert {row["qid"] for row in rows_in_order(tmp_path / "OUT/articles/de")} == {"Q64", "Q7", "Q183"}
 
 
 def test_items_that_belong_to_no_article_are_said(own_dumps: Path, tmp_path: Path) -> None:
@@ -405,7 +406,7 @@ def test_broken_pages_are_failures_and_the_others_are_kept(own_dumps: Path, tmp_
     (own_dumps / EN_DUMP).write_bytes(bz2.compress(xml.encode()))
     ran = build(own_dumps, tmp_path / "OUT", "--allow-unresolved", "--languages", "en,de")
     assert ran.status == 0, ran.err
-    assert [row["title"] for row in rows(*shards(tmp_path / "OUT/articles/en"))] == ["First", "Last"]
+    assert [row["title"] for row in rows_in_order(tmp_path / "OUT/articles/en")] == ["First", "Last"]
     failures = rows(*shards(tmp_path / "OUT/failures/en"))
     assert [(row["reason"], row["page_id"], row["title"]) for row in failures] == [
         ("malformed_xml", 2, "A & B"),
@@ -433,7 +434,7 @@ def test_a_dump_cut_in_the_middle_keeps_what_can_be_read(tmp_path: Path) -> None
     dump.write_bytes(recompressed[: len(recompressed) // 2])
     ran = run("link", "--dumps", tmp_path, "--output", tmp_path / "OUT", "--allow-unresolved", IN_MEMORY)
     assert ran.status == 0, ran.err
-    kept = [row["page_id"] for row in rows(*shards(tmp_path / "OUT/articles/en"))]
+    kept = [row["page_id"] for row in rows_in_order(tmp_path / "OUT/articles/en")]
     assert kept == list(range(1, len(kept) + 1)) and 120 < len(kept) < 200
     reasons = [row["reason"] for row in rows(*shards(tmp_path / "OUT/failures/en"))]
     assert reasons == ["cut_page", "truncated"]

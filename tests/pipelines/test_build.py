@@ -13,6 +13,7 @@ import pytest
 from mlukit.engine import launch
 from mlukit.engine.task import Task
 from mlukit.schemas import arrow
+from mlukit.schemas.records import SPLITS
 from mlukit.schemas.tf_example import decode_example
 from mlukit.schemas.tfrecord import read_tfrecords
 from tests.small_dumps import (
@@ -24,6 +25,7 @@ from tests.small_dumps import (
     dump_xml,
     load,
     rows,
+    rows_in_order,
     run,
     shards,
 )
@@ -189,14 +191,14 @@ JAPANESE = [
 
 @pytest.mark.parametrize(("language", "expected"), [("en", ENGLISH), ("de", GERMAN), ("ja", JAPANESE)])
 def test_articles(built: Path, language: str, expected: list[dict[str, Any]]) -> None:
-    assert rows(*shards(built / "articles" / language)) == expected
+    assert rows_in_order(built / "articles" / language) == expected
 
 
 def test_offsets_are_of_the_anchors(built: Path) -> None:
     anchors = [
         row["text"][link["start"] : link["end"]]
         for language in ("en", "de", "ja")
-        for row in rows(*shards(built / "articles" / language))
+        for row in rows_in_order(built / "articles" / language)
         for link in row["links"]
     ]
     assert anchors == [
@@ -258,7 +260,7 @@ def recount(built: Path, languages: Iterable[str], kinds: set[str]) -> dict[str,
     """{QID: {language: links to it}}, out of articles/ alone, as docs/data.md says that anyone can."""
     counts: dict[str, Counter[str]] = {}
     for language in languages:
-        for row in rows(*shards(built / "articles" / language)):
+        for row in rows_in_order(built / "articles" / language):
             for link in row["links"] if row["kind"] in kinds else ():
                 if link["qid"]:
                     counts.setdefault(link["qid"], Counter())[language] += 1
@@ -352,12 +354,12 @@ EXAMPLES = {
 @pytest.mark.parametrize("language", ["en", "de", "ja"])
 def test_examples(built: Path, language: str) -> None:
     folder = built / "examples" / language
-    assert rows(*shards(folder)) == EXAMPLES[language]
-    with (folder / "examples-00000.tfrecord.gz").open("rb") as stream:
-        decoded = list(map(decode_example, read_tfrecords(stream)))
-    assert [{name: _plain(getattr(one, name)) for name in arrow.EXAMPLES.names} for one in decoded] == EXAMPLES[
-        language
-    ]
+    assert rows_in_order(folder) == EXAMPLES[language]
+    for split in {row["split"] for row in EXAMPLES[language]}:
+        expected = [row for row in EXAMPLES[language] if row["split"] == split]
+        with (folder / f"{split}-00000.tfrecord.gz").open("rb") as stream:
+            decoded = list(map(decode_example, read_tfrecords(stream)))
+        assert [{name: _plain(getattr(one, name)) for name in arrow.EXAMPLES.names} for one in decoded] == expected
 
 
 def _plain(value: Any) -> Any:
@@ -424,7 +426,13 @@ def test_manifests_say_with_what_options(built: Path) -> None:
     def options(folder: str) -> dict[str, Any]:
         return dict(load(built / folder / "_manifest.json")["options"])
 
-    link = {"allow_unresolved": False, "range_size": None, "validation_share": 0.1, "wikidata_api": False}
+    link = {
+        "allow_unresolved": False,
+        "articles_format": ["parquet"],
+        "range_size": None,
+        "validation_share": 0.1,
+        "wikidata_api": False,
+    }
     vocabulary = {"kinds": ["article", "list"], "min_count": 1, "min_languages": 1, "vocabulary_size": 1_200_000}
     assert options("articles/de") == options("failures/de") == link
     assert options("vocabulary") == options("mentions/ja") == vocabulary
@@ -573,13 +581,18 @@ def test_options_change_what_they_say(dumps: Path, tmp_path: Path) -> None:
     assert names == ["[PAD]", "[UNK]", "[MASK]", "[MASK2]", "Q64"]
     assert [path.name for path in sorted((output / "examples/en").iterdir())] == [
         "_manifest.json",
-        "examples-00000.tfrecord.gz",
+        "train-00000.tfrecord.gz",
+        "validation-00000.tfrecord.gz",
     ]
-    with (output / "examples/en/examples-00000.tfrecord.gz").open("rb") as stream:
-        examples = list(map(decode_example, read_tfrecords(stream)))
-    assert [(one.page_id, one.entity_ids) for one in examples] == [
-        *((10, (1, 1, 1)), (20, (1, 4)), (40, ()), (50, (1,)), (100, (1, 1, 1, 1)), (130, (1, 4)))
-    ]
+    found = {}
+    for split in SPLITS:
+        with (output / f"examples/en/{split}-00000.tfrecord.gz").open("rb") as stream:
+            found[split] = list(map(decode_example, read_tfrecords(stream)))
+    examples = found["train"]
+    assert {split: [(one.page_id, one.entity_ids) for one in some] for split, some in found.items()} == {
+        "train": [(10, (1, 1, 1)), (20, (1, 4)), (50, (1,)), (100, (1, 1, 1, 1)), (130, (1, 4))],
+        "validation": [(40, ())],
+    }
     assert examples[0].token_ids[8:12] == tuple(ids("▁ <unk> er ▁The"))  # "River", a heading
     flows = load(output / "vocabulary.json")["languages"]["all"]["flows"]
     assert flows["entities"] == flow(4, 1, {"in fewer than 2 languages": 1, "linked less than 5 times": 2})
@@ -616,11 +629,12 @@ def test_every_page_once_whatever_the_ranges(tmp_path: Path) -> None:
         assert ran.status == 0, ran.err
         files = shards(output / "articles/en")
         manifest = load(output / "articles/en/_manifest.json")
-        assert len(files) == max(1, -(-dump_bytes // size))
-        assert [shard["rows"] for shard in manifest["shards"]] == list(map(_rows_of, files))
+        assert len([file for file in files if file.name.startswith("train-")]) == max(1, -(-dump_bytes // size))
+        written = {shard["path"].rpartition("/")[2]: shard["rows"] for shard in manifest["shards"]}
+        assert written == {file.name: _rows_of(file) for file in files}
         assert manifest["flows"]["pages"] == flow(300, 300, {})
-        articles.append(rows(*files))
-        filled.append(sum(1 for path in files if _rows_of(path)))
+        articles.append(rows_in_order(output / "articles/en"))
+        filled.append(sum(1 for path in files if path.name.startswith("train-") and _rows_of(path)))
     assert [row["page_id"] for row in articles[0]] == list(range(1, 301))
     assert articles[1:] == [articles[0]] * 3
     assert filled == [1, 2, 5, 7]  # a block holds some 40 pages: the smallest ranges have nothing

@@ -20,7 +20,7 @@ def test_it_is_a_failure_record_and_the_others_have_their_examples(
 ) -> None:
     shutil.copytree(built, tmp_path / "out")
     storage = Storage(str(tmp_path / "out"))
-    shard = next((tmp_path / "out/articles/en").glob("*.parquet"))
+    shard = tmp_path / "out/articles/en/train-00000.parquet"
     pages = pq.read_table(shard, columns=["page_id", "title", "kind"]).to_pylist()
     broken = next(page for page in pages if page["kind"] == "article")
     really = make_examples.make_examples
@@ -33,7 +33,7 @@ def test_it_is_a_failure_record_and_the_others_have_their_examples(
     monkeypatch.setattr(make_examples, "make_examples", fails)
     kinds, facts = frozenset({"article", "list"}), storage.read_json("examples.json")["facts"]
     belongs_to = (facts["tokenizer"], facts["entities"])
-    task = MakeExamples("en", 0, 1, f"articles/en/{shard.name}", kinds, ("parquet",), ExampleOptions(), *belongs_to)
+    task = MakeExamples("en", 0, 1, (f"articles/en/{shard.name}",), kinds, ("parquet",), ExampleOptions(), *belongs_to)
     result = run_task(task, storage, None)
     flow = result.flows["articles"]
     assert (flow.entered, dict(flow.failed), flow.unaccounted) == (len(pages), {"example_error": 1}, 0)
@@ -52,10 +52,10 @@ def test_a_shard_without_articles_of_the_kinds(built: Path, tmp_path: Path) -> N
     shutil.copytree(built, tmp_path / "out")
     storage = Storage(str(tmp_path / "out"))
     facts = storage.read_json("examples.json")["facts"]
-    shard = next((tmp_path / "out/articles/en").glob("*.parquet"))
+    shard = tmp_path / "out/articles/en/train-00000.parquet"
     belongs_to = (facts["tokenizer"], facts["entities"])
     formats = ("parquet", "tfrecord")
-    task = MakeExamples("en", 0, 1, f"articles/en/{shard.name}", frozenset(), formats, ExampleOptions(), *belongs_to)
+    task = MakeExamples("en", 0, 1, (f"articles/en/{shard.name}",), frozenset(), formats, ExampleOptions(), *belongs_to)
     result = run_task(task, storage, None)
     flow = result.flows["articles"]
     assert flow.entered == sum(number for reason, number in flow.skipped.items() if reason.startswith("kind "))

@@ -22,6 +22,7 @@ from tests.small_dumps import (
     assert_all_accounted,
     load,
     rows,
+    rows_in_order,
     run,
     sentencepiece_model,
     shards,
@@ -54,14 +55,14 @@ def link(folder: Path, *flags: object) -> Ran:
 
 def items(folder: Path, language: str) -> dict[str, str | None]:
     """{title: QID} of articles."""
-    return {row["title"]: row["qid"] for row in rows(*shards(folder / "OUT/articles" / language))}
+    return {row["title"]: row["qid"] for row in rows_in_order(folder / "OUT/articles" / language)}
 
 
 def targets(folder: Path, language: str) -> list[tuple[str, str | None, str | None, str]]:
     """(target, page, QID, status) of links."""
     return [
         (one["target"], one["page"], one["qid"], one["status"])
-        for row in rows(*shards(folder / "OUT/articles" / language))
+        for row in rows_in_order(folder / "OUT/articles" / language)
         for one in row["links"]
     ]
 
@@ -214,7 +215,7 @@ def test_interlanguage_links_in_the_text_carry_items(tmp_path: Path) -> None:
     write_dump(tmp_path, "fr", old, version="0.8")
     link(tmp_path)
     assert items(tmp_path, "fr") == {"Berlin": "Q64", "Sprée": "Q1585", "Allemagne": None}
-    assert [row["text"] for row in rows(*shards(tmp_path / "OUT/articles/fr"))] == [
+    assert [row["text"] for row in rows_in_order(tmp_path / "OUT/articles/fr")] == [
         "Berlin est en Allemagne.",
         "La Sprée passe à Berlin.",
         "L’Allemagne.",

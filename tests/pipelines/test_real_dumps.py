@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mlukit.corpus.examples.tokenizer import Tokenizer
-from tests.small_dumps import IN_MEMORY, assert_all_accounted, load, rows, run, shards
+from tests.small_dumps import IN_MEMORY, assert_all_accounted, load, rows, rows_in_order, run, shards
 from tests.wikidata_dump import write_json_dump
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared/data"
@@ -87,14 +87,15 @@ def test_every_page_is_there_once(heads: Path, language: str) -> None:
     counted = count(language)
     pages = load(heads / "link.json")["languages"][language]["flows"]["pages"]
     assert (pages["in"], pages["failed"], pages["skipped"]["redirect"]) == (counted.pages, {}, counted.redirects)
-    assert [row["page_id"] for row in rows(*shards(heads / "articles" / language))] == counted.articles
+    assert [row["page_id"] for row in rows_in_order(heads / "articles" / language)] == counted.articles
     assert pages["out"] == len(counted.articles)
 
 
 def test_dumps_are_cut_into_shards(heads: Path) -> None:
-    number = {language: len(shards(heads / "articles" / language)) for language in OF_LANGUAGE}
+    found = {code: sorted((heads / "articles" / code).glob("train-*.parquet")) for code in OF_LANGUAGE}
+    number = {language: len(files) for language, files in found.items()}
     assert number == {"bn": 2, "el": 1, "vi": 3, "ltg": 1, "it": 4, "ja": 1, "en": 4}
-    assert all(len(rows(path)) for language in ("it", "en") for path in shards(heads / "articles" / language))
+    assert all(len(rows(path)) for language in ("it", "en") for path in found[language])
 
 
 def test_a_dump_without_its_end_is_counted(heads: Path) -> None:
@@ -111,7 +112,7 @@ def test_everything_is_accounted_for(output: str, request: pytest.FixtureRequest
     link = load(folder / "link.json")["languages"]
     assert link["all"]["flows"]["sitelinks"]["in"] == 132_578
     for language in set(link) - {"all"}:
-        articles = rows(*shards(folder / "articles" / language))
+        articles = rows_in_order(folder / "articles" / language)
         statuses = Counter(one["status"] for row in articles for one in row["links"])
         resolved = link[language]["flows"]["links with item"]
         assert resolved["skipped"] == {k: n for k, n in statuses.items() if k not in ("resolved", "redirected")}
@@ -173,8 +174,8 @@ def test_pieces_joined_are_the_normalised_text_of_their_sentences(output: str, r
     tokenizer = Tokenizer.load(MODEL.read_bytes())
     names = [row["name"] for row in rows(folder / "vocabulary/vocabulary.parquet")]
     for language in sorted(path.name for path in (folder / "examples").iterdir()):
-        articles = {row["page_id"]: row for row in rows(*shards(folder / "articles" / language))}
-        for row in rows(*shards(folder / "examples" / language)):
+        articles = {row["page_id"]: row for row in rows_in_order(folder / "articles" / language)}
+        for row in rows_in_order(folder / "examples" / language):
             _check_example(row, articles[row["page_id"]], tokenizer, names)
 
 
@@ -213,9 +214,9 @@ def test_the_same_articles_whatever_the_ranges(tmp_path: Path) -> None:
     for size in ("1M", "90000", "11000"):
         flags = ("link", "--dump", f"el={dump}", "--output", tmp_path / size, "--allow-unresolved", IN_MEMORY)
         assert run(*flags, "--range-size", size).status == 0
-        files = shards(tmp_path / size / "articles/el")
+        files = sorted((tmp_path / size / "articles/el").glob("train-*.parquet"))
         assert len(files) == -(-dump.stat().st_size // {"1M": 1 << 20}.get(size, int(size.rstrip("M"))))
-        found.append(rows(*files))
+        found.append(rows_in_order(tmp_path / size / "articles/el"))
     assert found[0] == found[1] == found[2] and len(found[0]) == 99
 
 
@@ -261,7 +262,7 @@ def test_enwiki_of_2021_with_its_own_tables(tmp_path: Path, with_json: bool) -> 
     assert ran.status == 0, ran.err
     gaps = [line for line in ran.err.splitlines() if "a part seems to be missing" in line]
     assert len(gaps) == 2  # ten pages out of the parts 2, 4 and 17
-    found = {row["title"]: row["qid"] for row in rows(*shards(tmp_path / "OUT/articles/en"))}
+    found = {row["title"]: row["qid"] for row in rows_in_order(tmp_path / "OUT/articles/en")}
     assert found == PAGE_PROPS | {title: qid if with_json else None for title, qid in ITEMS_OF_WIKIDATA.items()}
     sources = [source["kind"] for source in load(tmp_path / "OUT/articles/en/_manifest.json")["sources"]]
     assert sources == ["dump"] * 4 + ["page_props", "redirect", "page"] + ["wikidata_json"] * with_json
@@ -301,7 +302,7 @@ def test_broken_dumps_give_what_can_be_read_of_them(
     dump, output = DUMPS / f"broken/zhwiki-broken-{number}.xml", tmp_path / "OUT"
     ran = run("link", "--dump", f"zh={dump}", "--output", output, "--allow-unresolved", IN_MEMORY)
     assert ran.status == 0, ran.err
-    assert [row["title"] for row in rows(*shards(output / "articles/zh"))] == titles
+    assert [row["title"] for row in rows_in_order(output / "articles/zh")] == titles
     assert load(output / "link.json")["languages"]["zh"]["flows"]["pages"] == {
         "in": 3,
         "out": len(titles),

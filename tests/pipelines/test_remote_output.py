@@ -42,7 +42,7 @@ def test_the_same_bytes_as_on_a_local_disk(store: dict[str, bytes], built: Path)
 
 
 def test_what_a_broken_run_left_is_removed(store: dict[str, bytes], built: Path) -> None:
-    left = ("examples/en/examples-00007.parquet", "_work/aside/0123", "_work/parse/en/articles-00009.parquet")
+    left = ("examples/en/train-00007.parquet", "_work/aside/0123", "_work/parse/en/articles-00009.parquet")
     store |= {f"memory://out/of/2026/{path}": b"x" for path in left} | {
         "memory://out/of/2026/run.json": b'{"runs": []}'
     }
@@ -72,8 +72,8 @@ def test_dumps_in_folders_and_by_hand(store: dict[str, bytes], built: Path) -> N
     store["memory://else/[en].xml.bz2"] = store.pop("memory://dumps/enwiki-20260901-pages-articles.xml.bz2")
     ran = build("--dump", "en=memory://else/[en].xml.bz2")
     assert ran.status == 0, ran.err
-    local = (built / "articles/en/articles-00000.parquet").read_bytes()
-    assert written(store)["articles/en/articles-00000.parquet"] == local
+    local = (built / "articles/en/train-00000.parquet").read_bytes()
+    assert written(store)["articles/en/train-00000.parquet"] == local
     missing = build("--dump", "en=memory://else/none.xml.bz2")
     assert (missing.status, missing.err) == (
         2,

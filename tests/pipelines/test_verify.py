@@ -12,8 +12,8 @@ import pytest
 from tests.small_dumps import IN_MEMORY, Ran, checksums, load, run
 from tests.small_wikis import build
 
-ARTICLES = "articles/en/articles-00000.parquet"
-EXAMPLES = "examples/de/examples-00000"
+ARTICLES = "articles/en/train-00000.parquet"
+EXAMPLES = "examples/de/train-00000"
 FAILURES = "failures/en/link-00000.parquet"
 TOKENIZER = "tokenizer/sentencepiece.bpe.model"
 MANIFEST = "mentions/en/_manifest.json"

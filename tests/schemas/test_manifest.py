@@ -11,7 +11,7 @@ def test_what_has_neither_come_out_nor_a_reason_is_told() -> None:
 def test_a_result_comes_back_from_json() -> None:
     result = TaskResult(
         "parse/en/00003",
-        (Shard("articles/en/articles-00003.parquet", 7, 99, "ab"),),
+        (Shard("articles/en/train-00003.parquet", 7, 99, "ab"),),
         {"pages": Flow(3, 1, Counter(cut_page=1), Counter(redirect=1))},
         {"status red": 4},
         {"sha256": "cd"},

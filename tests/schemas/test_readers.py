@@ -139,10 +139,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     top = tmp_path_factory.mktemp("readers")
     out = top / "OUT"
     for language in ARTICLES:
-        write_table(out / f"articles/{language}/articles-00000.parquet", ARTICLE_ROWS.to_batch(ARTICLES[language]))
-        write_table(out / f"examples/{language}/examples-00000.parquet", EXAMPLE_ROWS.to_batch(EXAMPLES[language]))
+        write_table(out / f"articles/{language}/train-00000.parquet", ARTICLE_ROWS.to_batch(ARTICLES[language]))
+        write_table(out / f"examples/{language}/train-00000.parquet", EXAMPLE_ROWS.to_batch(EXAMPLES[language]))
         with (
-            (out / f"examples/{language}/examples-00000.tfrecord.gz").open("wb") as file,
+            (out / f"examples/{language}/train-00000.tfrecord.gz").open("wb") as file,
             TFRecordWriter(file) as writer,
         ):
             for data in encode_examples(EXAMPLE_ROWS.to_batch(EXAMPLES[language])):
@@ -240,7 +240,7 @@ with tf.io.TFRecordWriter("written.tfrecord.gz", "GZIP") as writer:
 
 def test_our_own_reader(folder: Path) -> None:
     for language, examples in EXAMPLES.items():
-        with (folder / f"OUT/examples/{language}/examples-00000.tfrecord.gz").open("rb") as file:
+        with (folder / f"OUT/examples/{language}/train-00000.tfrecord.gz").open("rb") as file:
             assert [decode_example(record) for record in read_tfrecords(file)] == examples
 
 
