@@ -21,6 +21,7 @@ from mlukit.corpus.languages.load import (
     wikipedia_codes,
     with_namespaces,
 )
+from mlukit.corpus.languages.tables import read_table
 from mlukit.corpus.titles.normalise import Title, fold_name, namespace_of, normalise_title, page_title
 from mlukit.corpus.titles.page_kind import classify
 from mlukit.corpus.titles.redirect_target import redirect_target
@@ -111,6 +112,23 @@ def test_the_variants_of_chinese() -> None:
     assert set(chinese.variants) == {"zh", "zh-hans", "zh-hant", "zh-cn", "zh-tw", "zh-hk", "zh-mo", "zh-sg", "zh-my"}
     assert chinese.variant_fallbacks["zh-hk"] == ("zh-mo", "zh-hant", "zh-tw")
     assert load_language("en").variants == ()
+
+
+def test_what_only_some_wikipedias_have() -> None:
+    turkish = {"i": "İ", "ı": "I"}
+    capitals = {code: any_language(code).uppercase for code in ("tr", "az", "kaa", "de", "uk")}
+    assert capitals == {"tr": turkish, "az": {"i": "İ"}, "kaa": {"i": "İ"}, "de": {}, "uk": {}}
+    assert [any_language(code).capitalised for code in ("jbo", "en", "uk")] == [False, True, True]
+    assert any_language("zh").title_converters == ("Hant-Hans", "Hans-Hant")
+    assert any_language("sr").title_converters == any_language("de").title_converters == ()
+
+
+def test_shared_tables_say_nothing_of_a_language_that_has_its_own() -> None:
+    for name in ("disambiguation.toml", "variants.toml"):
+        assert read_table(name).keys() <= wikipedia_codes() - set(language_codes()), name
+    wikipedias = read_table("wikipedias.toml")
+    assert wikipedias.keys() <= wikipedia_codes()
+    assert {code for code, row in wikipedias.items() if row.keys() - {"wiki"}}.isdisjoint(language_codes())
 
 
 def test_interwiki_prefixes() -> None:
