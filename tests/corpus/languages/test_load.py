@@ -1,5 +1,6 @@
 """Language tables: what is in them, what makes them, and the real dumps that they must agree with."""
 
+import gzip
 import json
 import pickle
 import re
@@ -263,3 +264,39 @@ def test_the_tables_are_what_the_script_makes(tmp_path: Path) -> None:
     made = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.json")}
     assert len(made) == 26
     assert made == {name: (TABLES / name).read_text(encoding="utf-8") for name in made}
+
+
+SITEINFO = """<?xml version="1.0"?><api><query>
+<namespaces><ns id="0" case="first-letter" /><ns id="6" case="first-letter" canonical="File">Fitxer</ns></namespaces>
+<namespacealiases><ns id="6">Imatge</ns></namespacealiases>
+<magicwords>
+<magicword name="redirect"><aliases><alias>#REDIRECCIÓ</alias><alias>#REDIRECT</alias></aliases></magicword>
+<magicword name="notoc"><aliases><alias>__NOTAULA__</alias><alias>__NOTOC__</alias></aliases></magicword>
+</magicwords>
+<interwikimap>
+<iw prefix="ca" local="" language="" localinterwiki="" url="https://ca.wikipedia.org/wiki/$1" />
+<iw prefix="commons" local="" url="https://commons.wikimedia.org/wiki/$1" />
+</interwikimap>
+</query></api>"""
+
+
+def test_a_table_of_one_wiki_with_the_trail_that_mediawiki_ships(tmp_path: Path) -> None:
+    siteinfo = tmp_path / "cawiki-siteinfo.xml.gz"
+    siteinfo.write_bytes(gzip.compress(SITEINFO.encode()))
+    script = ROOT / "tools" / "make_language_tables.py"
+    subprocess.run([sys.executable, script, "--output", tmp_path, "siteinfo", siteinfo], check=True)
+    assert [path.name for path in tmp_path.glob("*.json")] == ["ca.json"]
+    table = json.loads((tmp_path / "ca.json").read_text(encoding="utf-8"))
+    sources = table.pop("sources")
+    assert sources["link_trail"].endswith("languages/messages/MessagesXx.php: Ca, Oc, En")
+    assert table == {
+        "code": "ca",
+        "wiki": "cawiki",
+        "case": "first-letter",
+        "namespaces": {"6": {"name": "Fitxer", "canonical": "File", "aliases": ["Imatge"]}},
+        "local_interwiki": ["ca"],
+        "redirect_words": ["#REDIRECCIÓ", "#REDIRECT"],
+        "behaviour_switches": ["__NOTAULA__", "__NOTOC__"],
+        "link_trail": "(?:[a-zàèéíòóúç·ïü]|'(?!'))+",
+        "link_prefix": "",
+    }
