@@ -1,16 +1,20 @@
 """Make the language tables in `corpus/languages/` from what MediaWiki says of its wikis.
 
-    python tools/make_language_tables.py siteinfo SITEINFO_FOLDER LINK_TRAILS.json
-    python tools/make_language_tables.py messages MEDIAWIKI_FOLDER
-    python tools/make_language_tables.py dump DUMP.xml[.bz2|.gz]
+    .venv/bin/python tools/make_language_tables.py siteinfo cawiki-siteinfo.xml.gz
+    .venv/bin/python tools/make_language_tables.py siteinfo FOLDER [LINK_TRAILS.json]
+    .venv/bin/python tools/make_language_tables.py messages MEDIAWIKI_FOLDER
+    .venv/bin/python tools/make_language_tables.py dump DUMP.xml[.bz2|.gz]
 
-SITEINFO_FOLDER holds `{wiki}-siteinfo.xml.gz`, the answers of
-`https://de.wikipedia.org/w/api.php?action=query&meta=siteinfo&format=xml&siprop=namespaces|namespacealiases|magicwords|interwikimap`.
-LINK_TRAILS.json has `{code: {trail, prefix, source, namespaces}}`, regular expressions read from siteinfo's `linktrail`
-or MediaWiki's `languages/messages/MessagesXx.php`. A wiki without siteinfo is made from the `<siteinfo>` of its dump
-and the row of its language in `messages.json`, which the second command makes from MediaWiki's sources.
+`{wiki}-siteinfo.xml.gz` is the answer of
+`https://ca.wikipedia.org/w/api.php?action=query&meta=siteinfo&format=xml&siprop=namespaces|namespacealiases|magicwords|interwikimap`.
+From one of them comes that wiki's `{code}.json`; from a folder of them one for each, and anew `interwiki.json`, which
+holds for all. A wiki without siteinfo is made from the `<siteinfo>` of its dump and the row of its language in
+`messages.json`, which the third command makes from MediaWiki's sources.
 
-Writes `{code}.json` for each wiki and `interwiki.json` for all; the hand-written half is `{code}.toml`.
+LINK_TRAILS.json has `{code: {trail, prefix, source, namespaces}}`, regular expressions read from siteinfo's
+`linktrail`. A wiki that is not in it has the trail and prefix that `messages.json` has for its language.
+
+The hand-written half of a table is `{code}.toml`; docs/languages.md tells how to add a language.
 """
 
 import argparse
@@ -19,17 +23,18 @@ import gzip
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 from xml.etree import ElementTree
 
 from read_mediawiki_messages import message_rows, read_messages
 
+from mlukit.corpus.languages.wiki_names import language_of, wiki_of
+
 LANGUAGES = Path(__file__).resolve().parents[1] / "corpus" / "languages"
 WIKIPEDIA_URL = re.compile(r"https?://([a-z-]+)\.wikipedia\.org/wiki/\$1")
 NOT_LANGUAGES = {"nostalgia", "ten", "test", "test2", "wg-en", "www"}  # hosts at wikipedia.org that are no language
-WIKI_NAMES = {"be-tarask": "be_x_oldwiki"}  # database names kept when the host was renamed
 NEWER_WIKIPEDIAS = [  # younger than the siteinfo at hand: Pywikibot, families/wikipedia_family.py, 2026-08-22
     *["ann", "bdr", "bol", "iba", "isv", "kai", "kaj", "kge", "knc", "mag", "mos", "nr", "nup", "ppl", "rki", "rsk"],
     *["syl", "tdd", "tig", "tok"],
@@ -37,9 +42,31 @@ NEWER_WIKIPEDIAS = [  # younger than the siteinfo at hand: Pywikibot, families/w
 NAMESPACES_SOURCE = "siteinfo: namespaces, namespacealiases"
 
 
-def wiki_of(code: str) -> str:
-    """The database name of a Wikipedia: "zh-yue" -> "zh_yuewiki"."""
-    return WIKI_NAMES.get(code, code.replace("-", "_") + "wiki")
+def read(name: str) -> dict[str, Any]:
+    """A generated table as it stands."""
+    table: dict[str, Any] = json.loads((LANGUAGES / name).read_text(encoding="utf-8"))
+    return table
+
+
+def code_of(path: Path, wiki: str) -> str:
+    """The code of the Wikipedia that a file is about; ValueError for another wiki's."""
+    code = language_of(wiki)
+    if code is None:
+        raise ValueError(f"{path}: {wiki!r} is no Wikipedia's database")
+    return code
+
+
+def shipped_row(code: str) -> tuple[dict[str, Any], str]:
+    """What MediaWiki ships for a Wikipedia's language, and where that was read."""
+    messages = read("messages.json")
+    row: dict[str, Any] = messages["languages"][code]
+    return row, f"{messages['source']}: {', '.join(row['files'])}"
+
+
+def shipped_trail(code: str) -> dict[str, Any]:
+    """The same row as LINK_TRAILS.json has it."""
+    row, source = shipped_row(code)
+    return {"trail": row["link_trail"], "prefix": row["link_prefix"], "source": source, "namespaces": {}}
 
 
 def read_namespaces(query: ElementTree.Element) -> dict[str, dict[str, Any]]:
@@ -135,11 +162,9 @@ def table_from_dump(dump: Path) -> dict[str, Any]:
     """The generated table of a wiki of which only a dump is at hand."""
     header = header_of(dump)
     wiki = str(header.findtext("dbname"))
-    code = {name: code for code, name in WIKI_NAMES.items()}.get(wiki, wiki.removesuffix("wiki").replace("_", "-"))
-    english = json.loads((LANGUAGES / "en.json").read_text(encoding="utf-8"))
-    messages = json.loads((LANGUAGES / "messages.json").read_text(encoding="utf-8"))
-    source = f"{messages['source']}: {', '.join(messages['languages'][code]['files'])}"
-    row = messages["languages"][code]
+    code = code_of(dump, wiki)
+    english = read("en.json")
+    row, source = shipped_row(code)
     namespaces = {}
     for element in header.iterfind("namespaces/namespace"):
         number, name = element.attrib["key"], element.text
@@ -198,28 +223,28 @@ def write(path: Path, table: dict[str, Any]) -> None:
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def siteinfos(folder: Path) -> Iterator[tuple[str, ElementTree.Element]]:
-    """(code, query element) of each file, in the order of names."""
-    for path in sorted(folder.glob("*wiki-siteinfo.xml.gz")):
-        with gzip.open(path) as stream:
-            query = ElementTree.parse(stream).getroot().find("query")
-        if query is None:
-            raise ValueError(f"{path}: no <query>")
-        yield path.name.removesuffix("wiki-siteinfo.xml.gz").replace("_", "-"), query
+def read_siteinfo(path: Path) -> tuple[str, ElementTree.Element]:
+    """(code, query element) of a `{wiki}-siteinfo.xml.gz`."""
+    with gzip.open(path) as stream:
+        query = ElementTree.parse(stream).getroot().find("query")
+    if query is None:
+        raise ValueError(f"{path}: no <query>")
+    return code_of(path, path.name.removesuffix("-siteinfo.xml.gz")), query
 
 
-def make_from_siteinfo(folder: Path, link_trails: Path, output: Path) -> None:
-    """Make the table of each wiki that has its siteinfo in `folder`, and the interwiki map of all."""
-    trails = json.loads(link_trails.read_text(encoding="utf-8"))
-    wikis = dict(siteinfos(folder))
+def make_from_siteinfo(path: Path, link_trails: Path | None, output: Path) -> None:
+    """Make the table of the wiki whose siteinfo `path` is, or of each wiki in that folder, and the map of all."""
+    trails = json.loads(link_trails.read_text(encoding="utf-8")) if link_trails else {}
+    wikis = dict(map(read_siteinfo, sorted(path.glob("*wiki-siteinfo.xml.gz")) if path.is_dir() else [path]))
     for code, query in wikis.items():
-        write(output / f"{code}.json", table_from_siteinfo(code, query, trails[code]))
-    write(output / "interwiki.json", common_interwiki(read_interwiki(query) for query in wikis.values()))
+        write(output / f"{code}.json", table_from_siteinfo(code, query, trails.get(code) or shipped_trail(code)))
+    if path.is_dir():
+        write(output / "interwiki.json", common_interwiki(read_interwiki(query) for query in wikis.values()))
 
 
 def make_messages(mediawiki: Path, output: Path) -> None:
     """Make `messages.json`, a row for every Wikipedia in the interwiki map."""
-    codes = set(json.loads((LANGUAGES / "interwiki.json").read_text(encoding="utf-8"))["wikipedias"].values())
+    codes = set(read("interwiki.json")["wikipedias"].values())
     version = re.search(r"MW_VERSION', '([^']+)'", (mediawiki / "includes" / "Defines.php").read_text(encoding="utf-8"))
     source = f"MediaWiki {version[1] if version else ''}, languages/messages/MessagesXx.php"
     write(output / "messages.json", {"source": source, "languages": message_rows(read_messages(mediawiki), codes)})
@@ -231,13 +256,13 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--output", type=Path, default=LANGUAGES, help="the folder to write to")
     commands = parser.add_subparsers(dest="command", required=True)
     siteinfo = commands.add_parser("siteinfo")
-    siteinfo.add_argument("folder", type=Path)
-    siteinfo.add_argument("link_trails", type=Path)
+    siteinfo.add_argument("path", type=Path, help="a {wiki}-siteinfo.xml.gz, or a folder of them")
+    siteinfo.add_argument("link_trails", type=Path, nargs="?")
     commands.add_parser("messages").add_argument("mediawiki", type=Path)
     commands.add_parser("dump").add_argument("dump", type=Path)
     options = parser.parse_args(arguments)
     if options.command == "siteinfo":
-        make_from_siteinfo(options.folder, options.link_trails, options.output)
+        make_from_siteinfo(options.path, options.link_trails, options.output)
     elif options.command == "messages":
         make_messages(options.mediawiki, options.output)
     else:

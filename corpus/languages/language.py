@@ -38,6 +38,7 @@ class Language:
     local_interwiki: frozenset[str] = frozenset()  # prefixes that lead back to this wiki
     capitalised: bool = True  # titles begin with a capital letter: siteinfo's case="first-letter"
     uppercase: Mapping[str, str] = field(default_factory=dict)  # first letters with a capital of their own: Turkish i
+    title_converters: tuple[str, ...] = ()  # ICU transliterators between the scripts of titles: ("Hant-Hans", …)
     behaviour_switches: frozenset[str] = frozenset()  # "__NOTOC__", "__KEIN_INHALTSVERZEICHNIS__", …: as written
     spaced_punctuation: str = ""  # what typography puts a space before: ";:!?" in French
     kinds: KindRules = field(default_factory=KindRules)

@@ -1,32 +1,22 @@
 """Reading the tables in `corpus/languages/`: `{code}.json` made from siteinfo, `{code}.toml` written by hand."""
 
 import difflib
-import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from mlukit.corpus.languages.fold_name import fold_name
 from mlukit.corpus.languages.kind_rules import read_kind_rules
 from mlukit.corpus.languages.language import Language
+from mlukit.corpus.languages.tables import read_shared_table, read_table, table_names
 from mlukit.corpus.languages.wiki_names import wiki_of
-
-_TABLES = files("mlukit.corpus.languages")
-_CAPITALS: dict[str, dict[str, str]] = {  # MediaWiki 1.39, includes/languages/Language{Tr,Az,Kaa}.php: ucfirst
-    "tr": {"i": "İ", "ı": "I"},
-    "az": {"i": "İ"},
-    "kaa": {"i": "İ"},
-}
-_CASE_SENSITIVE = {"jbo"}  # $wgCapitalLinks is off: Pywikibot, families/wikipedia_family.py
 
 
 @cache
 def language_codes() -> tuple[str, ...]:
     """The codes that have a table, sorted."""
-    names = {entry.name for entry in _TABLES.iterdir()}
+    names = table_names()
     written = (name.removesuffix(".toml") for name in names if name.endswith(".toml"))
     return tuple(sorted(code for code in written if f"{code}.json" in names))
 
@@ -34,7 +24,7 @@ def language_codes() -> tuple[str, ...]:
 @cache
 def wikipedia_codes() -> frozenset[str]:
     """The code of every Wikipedia, with a table or without, as siteinfo's interwiki map has them."""
-    return frozenset(_shared("interwiki.json")["wikipedias"].values()) | frozenset(language_codes())
+    return frozenset(read_shared_table("interwiki.json")["wikipedias"].values()) | frozenset(language_codes())
 
 
 @cache
@@ -45,7 +35,7 @@ def load_language(code: str) -> Language:
     """
     if code not in language_codes():
         raise ValueError(f"no language table for {code!r}{_nearest(code, language_codes())}")
-    return _build(json.loads(_read(f"{code}.json")), tomllib.loads(_read(f"{code}.toml")))
+    return _build(read_table(f"{code}.json"), read_table(f"{code}.toml"))
 
 
 def any_language(code: str) -> Language:
@@ -91,8 +81,8 @@ def _generic(code: str) -> Language:
 
 def _made_for(code: str) -> dict[str, Any]:
     """What a `{code}.json` would say of a Wikipedia without one."""
-    english = _shared("en.json")
-    shipped = _shared("messages.json")["languages"][code]
+    english = read_shared_table("en.json")
+    shipped = read_shared_table("messages.json")["languages"][code]
     namespaces = {}
     for number, row in english["namespaces"].items():
         if int(number) < 16:
@@ -103,7 +93,7 @@ def _made_for(code: str) -> dict[str, Any]:
         **shipped,
         "code": code,
         "wiki": wiki_of(code),
-        "case": "case-sensitive" if code in _CASE_SENSITIVE else "first-letter",
+        "case": read_shared_table("wikipedias.toml").get(code, {}).get("case", "first-letter"),
         "namespaces": namespaces,
         "local_interwiki": [code],
         "behaviour_switches": english["behaviour_switches"],
@@ -112,18 +102,20 @@ def _made_for(code: str) -> dict[str, Any]:
 
 def _written_for(code: str) -> dict[str, Any]:
     """What a `{code}.toml` would say. Years have three digits at least: on some wikis "12" is about the number."""
-    known = _shared("disambiguation.toml").get(code, {})
+    known = read_shared_table("disambiguation.toml").get(code, {})
     templates = ["Disambig", "Disambiguation", *known.get("templates", ())]
     titles = ["disambiguation", *known.get("titles", ())]
     return {
         "disambiguation": {"templates": templates, "titles": titles},
         "date": {"titles": ["(?=...){year}"]},
-        "variants": _shared("variants.toml").get(code, {}),
+        "titles": read_shared_table("wikipedias.toml").get(code, {}),
+        "variants": read_shared_table("variants.toml").get(code, {}),
     }
 
 
 def _build(made: Mapping[str, Any], written: Mapping[str, Any]) -> Language:
     interwiki, sidebar_prefixes = _interwiki()
+    titles = written.get("titles", {})
     names = {int(number): row["name"] for number, row in made["namespaces"].items()}
     return Language(
         code=made["code"],
@@ -140,7 +132,8 @@ def _build(made: Mapping[str, Any], written: Mapping[str, Any]) -> Language:
         local_interwiki=frozenset(map(fold_name, made["local_interwiki"])),
         capitalised=made["case"] == "first-letter",
         behaviour_switches=frozenset(made["behaviour_switches"]),
-        uppercase=_CAPITALS.get(made["code"], {}),
+        uppercase=titles.get("capitals", {}),
+        title_converters=tuple(titles.get("converters", ())),
         spaced_punctuation=written.get("typography", {}).get("space_before", ""),
         kinds=read_kind_rules(written),
     )
@@ -159,19 +152,9 @@ def _namespace_numbers(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
 @cache
 def _interwiki() -> tuple[dict[str, str | None], frozenset[str]]:
     """The prefixes that all languages share, and those of them that stand for a language; one object for all."""
-    table = _shared("interwiki.json")
+    table = read_shared_table("interwiki.json")
     prefixes: dict[str, str | None] = dict.fromkeys(map(fold_name, table["other_wikis"]))
     return prefixes | table["wikipedias"], frozenset(table["languages"])
-
-
-@cache
-def _shared(name: str) -> dict[str, Any]:
-    parsed: dict[str, Any] = (json if name.endswith(".json") else tomllib).loads(_read(name))
-    return parsed
-
-
-def _read(name: str) -> str:
-    return (_TABLES / name).read_text(encoding="utf-8")
 
 
 def _nearest(code: str, valid: tuple[str, ...] | list[str]) -> str:

@@ -2,7 +2,8 @@
 
 On a wiki with a language converter a link leads to a page under its title in another variant where there is none under
 the one written (MediaWiki 1.39, LanguageConverter::findVariantLink). MediaWiki converts by tables of its own; here ICU
-does, character by character, so that words which differ between regions are not found.
+does, character by character, so that words which differ between regions are not found. A language's table names ICU's
+transliterators: `converters` under `[titles]`.
 """
 
 from collections.abc import Iterator
@@ -10,17 +11,20 @@ from functools import cache
 
 import icu
 
+from mlukit.corpus.languages.load import any_language
 from mlukit.corpus.linking.title_index import Alternatives
-
-_CONVERSIONS = {"zh": ("Hant-Hans", "Hans-Hant")}  # language -> ICU transliterators
 
 
 @cache
 def title_variants(language: str) -> Alternatives | None:
-    """Gives a title's other forms, itself left out; None for a language of one script."""
-    if language not in _CONVERSIONS:
+    """Gives a title's other forms, itself left out; None for a language of one script.
+
+    Raises:
+        ValueError: `language` is no Wikipedia's code.
+    """
+    converters = [icu.Transliterator.createInstance(name) for name in any_language(language).title_converters]
+    if not converters:
         return None
-    converters = [icu.Transliterator.createInstance(name) for name in _CONVERSIONS[language]]
 
     def variants(title: str) -> Iterator[str]:
         forms = dict.fromkeys(converter.transliterate(title) for converter in converters)

@@ -1,5 +1,6 @@
 """Language tables: what is in them, what makes them, and the real dumps that they must agree with."""
 
+import gzip
 import json
 import pickle
 import re
@@ -21,6 +22,7 @@ from mlukit.corpus.languages.load import (
     wikipedia_codes,
     with_namespaces,
 )
+from mlukit.corpus.languages.tables import read_table
 from mlukit.corpus.titles.normalise import Title, fold_name, namespace_of, normalise_title, page_title
 from mlukit.corpus.titles.page_kind import classify
 from mlukit.corpus.titles.redirect_target import redirect_target
@@ -32,6 +34,7 @@ SHARED = ROOT.parent / "shared"
 DUMPS = SHARED / "data" / "dumps"
 THE_24 = ["ar", "bn", "de", "el", "en", "es", "fi", "fr", "hi", "id", "it", "ja"]
 THE_24 += ["ko", "nl", "pl", "pt", "ru", "sv", "sw", "te", "th", "tr", "vi", "zh"]
+WITH_A_TABLE = {*THE_24, "fa", "bg", "ltg"}  # at least; all of them are in docs/languages.md, as a test there holds
 READ_WHOLE = {
     "bn": "bnwiki-20230501-head-pages-articles.xml.bz2",
     "el": "elwiki-20230501-head-pages-articles.xml.bz2",
@@ -57,8 +60,10 @@ def pages_of(code: str) -> list[Page]:
 
 
 def test_every_language_has_its_two_files() -> None:
-    assert set(language_codes()) == {*THE_24, "fa", "bg", "ltg"}
+    assert set(language_codes()) >= WITH_A_TABLE
     assert {path.stem for path in TABLES.glob("*.json")} == {*language_codes(), "interwiki", "messages"}
+    shared = {"disambiguation", "sentences", "variants", "wikipedias"}
+    assert {path.stem for path in TABLES.glob("*.toml")} == {*language_codes(), *shared}
 
 
 @pytest.mark.parametrize("code", language_codes())
@@ -103,7 +108,7 @@ def test_trails_and_prefixes() -> None:
     assert trail("ar", "ات،") == "ات" and trail("bn", "ের শহর") == "ের" and trail("zh", "abc") == ""
     assert trail("ja", "の") == "" and trail("th", "ๆ") == "" and trail("ltg", "ys") == "ys"
     assert re.search(rf"{load_language('ar').link_prefix}$", "في ال").group() == "ال"  # type: ignore[union-attr]
-    assert all(load_language(code).link_prefix == "" for code in language_codes() if code != "ar")
+    assert all(load_language(code).link_prefix == "" for code in WITH_A_TABLE if code != "ar")
 
 
 def test_the_variants_of_chinese() -> None:
@@ -111,6 +116,23 @@ def test_the_variants_of_chinese() -> None:
     assert set(chinese.variants) == {"zh", "zh-hans", "zh-hant", "zh-cn", "zh-tw", "zh-hk", "zh-mo", "zh-sg", "zh-my"}
     assert chinese.variant_fallbacks["zh-hk"] == ("zh-mo", "zh-hant", "zh-tw")
     assert load_language("en").variants == ()
+
+
+def test_what_only_some_wikipedias_have() -> None:
+    turkish = {"i": "İ", "ı": "I"}
+    capitals = {code: any_language(code).uppercase for code in ("tr", "az", "kaa", "de", "uk")}
+    assert capitals == {"tr": turkish, "az": {"i": "İ"}, "kaa": {"i": "İ"}, "de": {}, "uk": {}}
+    assert [any_language(code).capitalised for code in ("jbo", "en", "uk")] == [False, True, True]
+    assert any_language("zh").title_converters == ("Hant-Hans", "Hans-Hant")
+    assert any_language("sr").title_converters == any_language("de").title_converters == ()
+
+
+def test_shared_tables_say_nothing_of_a_language_that_has_its_own() -> None:
+    for name in ("disambiguation.toml", "variants.toml"):
+        assert read_table(name).keys() <= wikipedia_codes() - set(language_codes()), name
+    wikipedias = read_table("wikipedias.toml")
+    assert wikipedias.keys() <= wikipedia_codes()
+    assert {code for code, row in wikipedias.items() if row.keys() - {"wiki"}}.isdisjoint(language_codes())
 
 
 def test_interwiki_prefixes() -> None:
@@ -245,3 +267,39 @@ def test_the_tables_are_what_the_script_makes(tmp_path: Path) -> None:
     made = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.json")}
     assert len(made) == 26
     assert made == {name: (TABLES / name).read_text(encoding="utf-8") for name in made}
+
+
+SITEINFO = """<?xml version="1.0"?><api><query>
+<namespaces><ns id="0" case="first-letter" /><ns id="6" case="first-letter" canonical="File">Fitxer</ns></namespaces>
+<namespacealiases><ns id="6">Imatge</ns></namespacealiases>
+<magicwords>
+<magicword name="redirect"><aliases><alias>#REDIRECCIÓ</alias><alias>#REDIRECT</alias></aliases></magicword>
+<magicword name="notoc"><aliases><alias>__NOTAULA__</alias><alias>__NOTOC__</alias></aliases></magicword>
+</magicwords>
+<interwikimap>
+<iw prefix="ca" local="" language="" localinterwiki="" url="https://ca.wikipedia.org/wiki/$1" />
+<iw prefix="commons" local="" url="https://commons.wikimedia.org/wiki/$1" />
+</interwikimap>
+</query></api>"""
+
+
+def test_a_table_of_one_wiki_with_the_trail_that_mediawiki_ships(tmp_path: Path) -> None:
+    siteinfo = tmp_path / "cawiki-siteinfo.xml.gz"
+    siteinfo.write_bytes(gzip.compress(SITEINFO.encode()))
+    script = ROOT / "tools" / "make_language_tables.py"
+    subprocess.run([sys.executable, script, "--output", tmp_path, "siteinfo", siteinfo], check=True)
+    assert [path.name for path in tmp_path.glob("*.json")] == ["ca.json"]
+    table = json.loads((tmp_path / "ca.json").read_text(encoding="utf-8"))
+    sources = table.pop("sources")
+    assert sources["link_trail"].endswith("languages/messages/MessagesXx.php: Ca, Oc, En")
+    assert table == {
+        "code": "ca",
+        "wiki": "cawiki",
+        "case": "first-letter",
+        "namespaces": {"6": {"name": "Fitxer", "canonical": "File", "aliases": ["Imatge"]}},
+        "local_interwiki": ["ca"],
+        "redirect_words": ["#REDIRECCIÓ", "#REDIRECT"],
+        "behaviour_switches": ["__NOTAULA__", "__NOTOC__"],
+        "link_trail": "(?:[a-zàèéíòóúç·ïü]|'(?!'))+",
+        "link_prefix": "",
+    }
