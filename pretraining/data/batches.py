@@ -16,7 +16,7 @@ import numpy as np
 from mlukit.pretraining.config import ConfigError, DataConfig
 from mlukit.pretraining.data.batch import Batch
 from mlukit.pretraining.data.counter_random import Bits, Integers, permutation, random_bits, random_key
-from mlukit.pretraining.data.dataset import Corpus, Group
+from mlukit.pretraining.data.dataset import ExampleDataset, RowGroup
 from mlukit.pretraining.data.example_rows import ExampleRows, concatenate
 from mlukit.pretraining.data.masking import mask_rows
 from mlukit.pretraining.data.packing import Capacities, capacities, deal, fill_batch, pack, sizes_of
@@ -31,11 +31,13 @@ Item: TypeAlias = tuple[int, list[Batch]] | BaseException | None  # None: there 
 class BatchSource:
     """The batches of every step. Keeps a window of row groups a language in memory; one thread at a time uses it."""
 
-    def __init__(self, corpus: Corpus, config: DataConfig) -> None:
-        self._corpus, self._config = corpus, config
-        rows = {language: [group.train for group in groups] for language, groups in corpus.groups.items()}
+    def __init__(self, dataset: ExampleDataset, config: DataConfig) -> None:
+        self._dataset, self._config = dataset, config
+        rows = {language: [group.train for group in groups] for language, groups in dataset.groups.items()}
         self._order = Order(config.seed, rows, config.language_exponent, config.shuffled_groups)
-        self._kept: dict[str, OrderedDict[Group, ExampleRows]] = {name: OrderedDict() for name in self._order.languages}
+        self._kept: dict[str, OrderedDict[RowGroup, ExampleRows]] = {
+            name: OrderedDict() for name in self._order.languages
+        }
 
     def step(self, step: int, rank: int = 0, world: int = 1) -> list[Batch]:
         """The micro-batches of a rank in a step; the number of them can differ between ranks and steps.
@@ -48,14 +50,14 @@ class BatchSource:
             ExamplesError: a shard is damaged, or does not keep to the limits.
         """
         rows, _ = self._share(step, rank, world)
-        return _packed(rows, self._corpus, self._config, world)
+        return _packed(rows, self._dataset, self._config, world)
 
     def examples(self, step: int, rank: int = 0, world: int = 1) -> list[list[tuple[str, int]]]:
         """Which examples `step` puts into each micro-batch: language, and number among the rows of all its shards."""
         rows, which = self._share(step, rank, world)
-        masked = mask_rows(rows, self._config, self._corpus.vocabulary_size)
+        masked = mask_rows(rows, self._config, self._dataset.vocabulary_size)
         names = [(language, number) for language, numbers in which for number in numbers.tolist()]
-        room = run_capacities(self._corpus, self._config, world)
+        room = run_capacities(self._dataset, self._config, world)
         return [[names[row] for row in chosen] for chosen in pack(sizes_of(masked), room.limits)]
 
     def _share(self, step: int, rank: int, world: int) -> tuple[ExampleRows, list[tuple[str, Integers]]]:
@@ -80,7 +82,7 @@ class BatchSource:
 
     def _parts(self, draws: Draws) -> Iterator[tuple[ExampleRows, Integers, Integers, Bits]]:
         """The rows of each group that draws lie in: all of the group's, those drawn, their numbers and their keys."""
-        groups = self._corpus.groups[draws.language]
+        groups = self._dataset.groups[draws.language]
         key = random_key(self._config.seed, "masks", draws.language, draws.epoch)
         for number in np.unique(draws.groups).tolist():
             rows = self._read(draws.language, groups[number])
@@ -88,38 +90,38 @@ class BatchSource:
             numbers = groups[number].first_row + own
             yield rows, own, numbers, random_bits(key, numbers)
 
-    def _read(self, language: str, group: Group) -> ExampleRows:
+    def _read(self, language: str, group: RowGroup) -> ExampleRows:
         kept = self._kept[language]
         if group not in kept:
             if len(kept) >= self._config.shuffled_groups:
                 kept.popitem(last=False)
-            kept[group] = read_rows(self._corpus, group, self._config)
+            kept[group] = read_rows(self._dataset, group, self._config)
         kept.move_to_end(group)
         return kept[group]
 
 
-def run_capacities(corpus: Corpus, config: DataConfig, world: int = 1) -> Capacities:
+def run_capacities(dataset: ExampleDataset, config: DataConfig, world: int = 1) -> Capacities:
     """The shapes of a run's batches: from what an example has on average when languages are drawn as they are."""
-    weights = {language: n**config.language_exponent for language, n in corpus.train_examples.items() if n}
+    weights = {language: n**config.language_exponent for language, n in dataset.train_examples.items() if n}
     total = sum(weights.values())
-    tokens = sum(weight * corpus.means[language].tokens for language, weight in weights.items()) / total
-    entities = sum(weight * corpus.means[language].entities for language, weight in weights.items()) / total
+    tokens = sum(weight * dataset.mean_lengths[language].tokens for language, weight in weights.items()) / total
+    entities = sum(weight * dataset.mean_lengths[language].entities for language, weight in weights.items()) / total
     return capacities(config, tokens, entities, world)
 
 
-def read_rows(corpus: Corpus, group: Group, config: DataConfig) -> ExampleRows:
+def read_rows(dataset: ExampleDataset, group: RowGroup, config: DataConfig) -> ExampleRows:
     """A group's rows, without entities where the objective is words alone."""
-    rows = corpus.read(group, RowLimits.of(config, corpus.vocabulary_size, corpus.entity_vocabulary_size))
+    rows = dataset.read(group, RowLimits.of(config, dataset.vocabulary_size, dataset.entity_vocabulary_size))
     return rows.without_entities() if config.objective == "words" else rows
 
 
-def _packed(rows: ExampleRows, corpus: Corpus, config: DataConfig, world: int) -> list[Batch]:
-    masked, room = mask_rows(rows, config, corpus.vocabulary_size), run_capacities(corpus, config, world)
+def _packed(rows: ExampleRows, dataset: ExampleDataset, config: DataConfig, world: int) -> list[Batch]:
+    masked, room = mask_rows(rows, config, dataset.vocabulary_size), run_capacities(dataset, config, world)
     return [fill_batch(masked, examples, room) for examples in pack(sizes_of(masked), room.limits)]
 
 
 def validation_batches(
-    corpus: Corpus, config: DataConfig, language: str, examples: int, world: int = 1
+    dataset: ExampleDataset, config: DataConfig, language: str, examples: int, world: int = 1
 ) -> Iterator[Batch]:
     """Batches of examples of the split `validation`, the same whenever they are asked for; none where there are none.
 
@@ -127,17 +129,17 @@ def validation_batches(
         examples: at most so many, out of row groups in an order that the seed decides.
         world: ranks of the run, whose batches these have the shapes of; all examples are here, whatever it is.
     """
-    groups = corpus.groups[language]
+    groups = dataset.groups[language]
     key = random_key(config.seed, "validation masks", language)
     left, parts = examples, []
     for number in permutation(random_key(config.seed, "validation", language), len(groups)).tolist():
         if left and groups[number].validation:
-            rows = read_rows(corpus, groups[number], config)
+            rows = read_rows(dataset, groups[number], config)
             own = np.flatnonzero(~rows.train)[:left]
             parts.append(rows.take(own, random_bits(key, groups[number].first_row + own)))
             left -= len(own)
     if parts:
-        yield from _packed(concatenate(parts), corpus, config, world)
+        yield from _packed(concatenate(parts), dataset, config, world)
 
 
 def prefetch(

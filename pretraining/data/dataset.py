@@ -47,7 +47,7 @@ class ExamplesError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class RowGroup:
     """What is read at once: a row group of Parquet, or a TFRecord file."""
 
     shard: Shard
@@ -59,7 +59,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class MeanLengths:
     """What an example has on average, for a batch to have room."""
 
     tokens: float
@@ -67,12 +67,12 @@ class Means:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Corpus:
+class ExampleDataset:
     """The examples of an output folder, ready to be read."""
 
     folder: Path
-    groups: Mapping[str, tuple[Group, ...]]  # by language, in order
-    means: Mapping[str, Means]  # by language
+    groups: Mapping[str, tuple[RowGroup, ...]]  # by language, in order
+    mean_lengths: Mapping[str, MeanLengths]  # by language
     vocabulary_size: int  # word pieces, special ones and <mask> included
     entity_vocabulary_size: int  # special ones included
     fingerprints: Mapping[str, str]  # SHA-256 of "entities", "tokenizer" and "examples"
@@ -98,7 +98,7 @@ class Corpus:
         """The SentencePiece model."""
         return self.folder / TOKENIZER
 
-    def read(self, group: Group, limits: RowLimits) -> ExampleRows:
+    def read(self, group: RowGroup, limits: RowLimits) -> ExampleRows:
         """A group's rows.
 
         Raises:
@@ -119,7 +119,7 @@ class Corpus:
         return rows
 
 
-def open_corpus(folder: Path, config: DataConfig) -> Corpus:
+def open_dataset(folder: Path, config: DataConfig) -> ExampleDataset:
     """Opens an output folder of `mlukit examples`; reads its manifests, its vocabulary and which split its rows are of.
 
     Raises:
@@ -135,19 +135,19 @@ def open_corpus(folder: Path, config: DataConfig) -> Corpus:
     _check_belongs(folder / TOKENIZER, tokenizer.fingerprint, made_with["tokenizer"])
     shards = {language: _shards(language, manifest) for language, manifest in manifests.items()}
     groups = {language: tuple(_groups(folder, shards[language])) for language in manifests}
-    corpus = Corpus(
+    dataset = ExampleDataset(
         folder=folder,
         groups=groups,
-        means={language: _means(manifest) for language, manifest in manifests.items()},
+        mean_lengths={language: _mean_lengths(manifest) for language, manifest in manifests.items()},
         vocabulary_size=tokenizer.size,
         entity_vocabulary_size=vocabulary.size,
         fingerprints={**made_with, "examples": _fingerprint(shards.values())},
     )
     for language, manifest in manifests.items():
         _check_splits(folder / "examples" / language, manifest, groups[language])
-    if not any(corpus.train_examples.values()):
+    if not any(dataset.train_examples.values()):
         raise ExamplesError(f"{folder} has no example of the split 'train'")
-    return corpus
+    return dataset
 
 
 def _read_manifests(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -237,7 +237,7 @@ def _shards(language: str, manifest: Mapping[str, Any]) -> list[Shard]:
     return []
 
 
-def _groups(folder: Path, shards: Iterable[Shard]) -> Iterator[Group]:
+def _groups(folder: Path, shards: Iterable[Shard]) -> Iterator[RowGroup]:
     first_row = 0
     for shard in shards:
         path = folder / shard.path
@@ -250,7 +250,7 @@ def _groups(folder: Path, shards: Iterable[Shard]) -> Iterator[Group]:
         if (rows := sum(train + validation for train, validation in splits)) != shard.rows:
             raise ExamplesError(f"{path}: {rows:,} rows, the manifest says {shard.rows:,}")
         for number, (train, validation) in enumerate(splits):
-            yield Group(shard, number, first_row, train + validation, train, validation)
+            yield RowGroup(shard, number, first_row, train + validation, train, validation)
             first_row += train + validation
 
 
@@ -278,16 +278,18 @@ def _check_sum(path: Path, shard: Shard) -> None:
         raise ValueError(f"SHA-256 {found}, the manifest says {shard.sha256}; `mlukit verify` says how to mend it")
 
 
-def _check_splits(folder: Path, manifest: Mapping[str, Any], groups: Sequence[Group]) -> None:
+def _check_splits(folder: Path, manifest: Mapping[str, Any], groups: Sequence[RowGroup]) -> None:
     found, said = sum(group.train for group in groups), manifest["counts"].get("examples train", 0)
     if found != said:
         raise ExamplesError(f"{folder}: {found:,} examples of the split 'train', the manifest says {said:,}")
 
 
-def _means(manifest: Mapping[str, Any]) -> Means:
+def _mean_lengths(manifest: Mapping[str, Any]) -> MeanLengths:
     try:
         examples = max(1, manifest["counts"].get("examples", 0))
-        return Means(manifest["counts"].get("tokens", 0) / examples, manifest["flows"]["mentions"]["out"] / examples)
+        return MeanLengths(
+            manifest["counts"].get("tokens", 0) / examples, manifest["flows"]["mentions"]["out"] / examples
+        )
     except (KeyError, TypeError) as error:
         raise ExamplesError(f"the manifest of {manifest.get('language')} lacks counts: {error!r}") from error
 

@@ -21,7 +21,7 @@ from mlukit.pretraining.config import RunConfig
 from mlukit.pretraining.data.batch import Batch
 from mlukit.pretraining.data.batch_counts import Counts, means
 from mlukit.pretraining.data.batches import BatchSource
-from mlukit.pretraining.data.dataset import Corpus
+from mlukit.pretraining.data.dataset import ExampleDataset
 from mlukit.pretraining.model.model import PretrainingModel
 from mlukit.pretraining.training import checkpoint
 from mlukit.pretraining.training.optimizer import learning_rate_at
@@ -48,7 +48,7 @@ class Loop:
 
     run: Path
     config: RunConfig
-    corpus: Corpus
+    dataset: ExampleDataset
     model: PretrainingModel
     parallel: nn.Module
     optimizer: Optimizer
@@ -120,7 +120,7 @@ class Loop:
     def validate(self) -> None:
         """Measures the model on pages that are never trained on."""
         with self._paused():
-            for language, values in held_out(self.parallel, self.corpus, self.config, self.ranks):
+            for language, values in held_out(self.parallel, self.dataset, self.config, self.ranks):
                 if self.progress:
                     self.progress.validated(self.steps, language, values)
 
@@ -138,7 +138,7 @@ class Loop:
         bad = [number for number, values in enumerate(sums) if not values.isfinite().all()]
         own = ""
         if bad:
-            examples = BatchSource(self.corpus, self.config.data).examples(step, self.ranks.rank, self.ranks.world)
+            examples = BatchSource(self.dataset, self.config.data).examples(step, self.ranks.rank, self.ranks.world)
             own = "; ".join(
                 f"rank {self.ranks.rank}, micro-batch {number}: {_named(examples[number])}" for number in bad
             )

@@ -13,7 +13,7 @@ import torch
 
 from mlukit.pretraining.config import ConfigError, DataConfig, RunConfig, TrainingConfig, changed
 from mlukit.pretraining.data.batches import BatchSource, prefetch
-from mlukit.pretraining.data.dataset import Corpus, ExamplesError, open_corpus
+from mlukit.pretraining.data.dataset import ExampleDataset, ExamplesError, open_dataset
 from mlukit.pretraining.model.model import PretrainingModel
 from mlukit.pretraining.settings import SettingsError, TrainSettings, data_config, model_config, training_config
 from mlukit.pretraining.training import checkpoint
@@ -54,7 +54,7 @@ class Prepared:
 
     run: Path
     config: RunConfig
-    corpus: Corpus
+    dataset: ExampleDataset
     model: PretrainingModel
     resumed: bool
     new: frozenset[str]
@@ -110,8 +110,8 @@ def _prepare_new(settings: TrainSettings) -> Prepared:
     found = read_model_config(settings.init) if settings.init else None
     data = data_config(settings)
     assert settings.examples is not None
-    corpus = open_corpus(settings.examples, data)
-    model = model_config(settings, found, corpus.vocabulary_size, corpus.entity_vocabulary_size)
+    dataset = open_dataset(settings.examples, data)
+    model = model_config(settings, found, dataset.vocabulary_size, dataset.entity_vocabulary_size)
     if (room := model.max_positions - model.pad_id - 1) < data.max_tokens:
         raise SettingsError(f"--max-tokens {data.max_tokens} is more than the {room} that the model has positions for")
     training = training_config(settings, model, gpu=torch.cuda.is_available())
@@ -120,29 +120,29 @@ def _prepare_new(settings: TrainSettings) -> Prepared:
     freeze(initial, config, new)
     facts = {
         "examples": str(settings.examples.resolve()),
-        "data": dict(corpus.fingerprints),
+        "data": dict(dataset.fingerprints),
         "init": str(settings.init.resolve()) if settings.init else None,
         "new_parameters": sorted(new) if settings.init else None,  # None: all
         "starts": [],
     }
-    return Prepared(settings.output, config, corpus, initial, False, new, facts)
+    return Prepared(settings.output, config, dataset, initial, False, new, facts)
 
 
 def _prepare_resume(settings: TrainSettings) -> Prepared:
     run, facts = settings.output, read_json(settings.output / RUN)
     config = _with(read_run_config(run), settings.chosen)
-    corpus = open_corpus(settings.examples or Path(facts["examples"]), config.data)
-    if dict(corpus.fingerprints) != facts["data"]:
+    dataset = open_dataset(settings.examples or Path(facts["examples"]), config.data)
+    if dict(dataset.fingerprints) != facts["data"]:
         raise RunFolderError(
-            f"{run} was trained on examples with the fingerprints {facts['data']}, those of {corpus.folder} are "
-            f"{dict(corpus.fingerprints)}: --examples names where they lie now"
+            f"{run} was trained on examples with the fingerprints {facts['data']}, those of {dataset.folder} are "
+            f"{dict(dataset.fingerprints)}: --examples names where they lie now"
         )
     model = PretrainingModel(config.model)
     new = frozenset(name for name, _ in model.named_parameters())
     if facts["new_parameters"] is not None:
         new = frozenset(facts["new_parameters"])
     freeze(model, config, new)
-    return Prepared(run, config, corpus, model, True, new, facts)
+    return Prepared(run, config, dataset, model, True, new, facts)
 
 
 def _steps_done(settings: TrainSettings, ranks: Ranks) -> int:
@@ -168,11 +168,11 @@ def _train(prepared: Prepared, done: int, ranks: Ranks, stop: StopSignal) -> int
     if prepared.resumed:
         checkpoint.load(checkpoint_folder(run, done), model, optimizer)
     progress = _progress(prepared, done, ranks) if ranks.first else None
-    loop = Loop(run, config, prepared.corpus, model, called, optimizer, ranks, progress, done)
+    loop = Loop(run, config, prepared.dataset, model, called, optimizer, ranks, progress, done)
     if not prepared.resumed:
         loop.validate()
         loop.save()
-    source = BatchSource(prepared.corpus, config.data)
+    source = BatchSource(prepared.dataset, config.data)
     number = loop.train(prefetch(source, done, config.training.steps - done, ranks.rank, ranks.world), stop)
     if progress:
         progress.say(_farewell(run, loop.steps, number))

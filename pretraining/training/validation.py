@@ -9,7 +9,7 @@ from torch import nn
 from mlukit.pretraining.config import RunConfig
 from mlukit.pretraining.data.batch_counts import Counts, means
 from mlukit.pretraining.data.batches import validation_batches
-from mlukit.pretraining.data.dataset import Corpus
+from mlukit.pretraining.data.dataset import ExampleDataset
 from mlukit.pretraining.training.parallel import validation_share
 from mlukit.pretraining.training.ranks import Ranks
 
@@ -17,7 +17,7 @@ ALL_LANGUAGES = "all"
 
 
 def held_out(
-    model: nn.Module, corpus: Corpus, config: RunConfig, ranks: Ranks
+    model: nn.Module, dataset: ExampleDataset, config: RunConfig, ranks: Ranks
 ) -> Iterator[tuple[str, dict[str, float]]]:
     """Measures the model as it is; every rank calls it.
 
@@ -25,8 +25,8 @@ def held_out(
         Each language that has held-out examples, with `means`; then all of them together, every target counted once.
     """
     totals, all_counts = torch.zeros(4, dtype=torch.float64), Counts()
-    for language in corpus.languages:
-        batches = validation_batches(corpus, config.data, language, config.training.validation_examples, ranks.world)
+    for language in dataset.languages:
+        batches = validation_batches(dataset, config.data, language, config.training.validation_examples, ranks.world)
         sums, counts = torch.zeros(4, dtype=torch.float64, device=ranks.device), Counts()
         with _evaluating(model):
             for batch in validation_share(batches, ranks):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.pretraining.small_corpus import write_small_corpus
+from tests.pretraining.small_dataset import write_small_dataset
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -15,6 +15,6 @@ def one_thread() -> None:
 
 
 @pytest.fixture(scope="session")
-def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """OUT of two small Wikipedias."""
-    return write_small_corpus(tmp_path_factory.mktemp("small-corpus"))
+    return write_small_dataset(tmp_path_factory.mktemp("small-dataset"))

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlukit.pretraining.config import DataConfig, changed
-from mlukit.pretraining.data.dataset import ExamplesError, Means, open_corpus
+from mlukit.pretraining.data.dataset import ExamplesError, MeanLengths, open_dataset
 from mlukit.pretraining.data.example_rows import ExampleRows, concatenate, read_parquet_rows
 from mlukit.pretraining.data.row_limits import RowLimits
 from mlukit.schemas.manifest import dump_json
@@ -48,22 +48,22 @@ def change_manifest(folder: Path, change: Callable[[dict[str, Any]], object], la
 
 def refusal(folder: Path, config: DataConfig = CONFIG) -> str:
     with pytest.raises(ExamplesError) as caught:
-        open_corpus(folder, config)
+        open_dataset(folder, config)
     return str(caught.value).replace(f"{folder}/", "")
 
 
 def test_a_sound_folder(folder: Path) -> None:
-    corpus = open_corpus(folder, CONFIG)
-    assert corpus.languages == ("de", "en")
-    assert corpus.train_examples == {"de": 27, "en": 8}
-    assert corpus.validation_examples == {"de": 6, "en": 2}
-    assert (corpus.vocabulary_size, corpus.entity_vocabulary_size) == (1000, 54)
-    assert corpus.tokenizer == folder / "tokenizer/sentencepiece.bpe.model"
-    assert corpus.fingerprints.keys() == {"entities", "tokenizer", "examples"}
+    dataset = open_dataset(folder, CONFIG)
+    assert dataset.languages == ("de", "en")
+    assert dataset.train_examples == {"de": 27, "en": 8}
+    assert dataset.validation_examples == {"de": 6, "en": 2}
+    assert (dataset.vocabulary_size, dataset.entity_vocabulary_size) == (1000, 54)
+    assert dataset.tokenizer == folder / "tokenizer/sentencepiece.bpe.model"
+    assert dataset.fingerprints.keys() == {"entities", "tokenizer", "examples"}
     tokens = [len(example.token_ids) for example in SHARDS["en"][0]]
     entities = [len(example.entity_ids) for example in SHARDS["en"][0]]
-    assert corpus.means["en"] == Means(sum(tokens) / 10, sum(entities) / 10)
-    groups = corpus.groups["de"]
+    assert dataset.mean_lengths["en"] == MeanLengths(sum(tokens) / 10, sum(entities) / 10)
+    groups = dataset.groups["de"]
     assert [(g.shard.path[-10:], g.number, g.first_row, g.rows) for g in groups] == [
         ("00.parquet", 0, 0, 8),
         ("00.parquet", 1, 8, 8),
@@ -81,8 +81,8 @@ def same(these: ExampleRows, those: ExampleRows) -> bool:
 
 @pytest.mark.parametrize("kind", ["parquet", "tfrecord"])
 def test_rows_are_those_written(tmp_path: Path, kind: str) -> None:
-    corpus = open_corpus(Written(SHARDS, [kind]).to(tmp_path), CONFIG)
-    read = concatenate([corpus.read(group, LIMITS) for group in corpus.groups["de"]])
+    dataset = open_dataset(Written(SHARDS, [kind]).to(tmp_path), CONFIG)
+    read = concatenate([dataset.read(group, LIMITS) for group in dataset.groups["de"]])
     assert same(read, rows_of([example for shard in SHARDS["de"] for example in shard]))
 
 
@@ -98,7 +98,7 @@ def test_rows_are_taken_and_cut() -> None:
 
 def test_the_fingerprint_is_that_of_the_shards(tmp_path: Path) -> None:
     one, same_again, other = (
-        open_corpus(Written(shards).to(tmp_path / name), CONFIG).fingerprints["examples"]
+        open_dataset(Written(shards).to(tmp_path / name), CONFIG).fingerprints["examples"]
         for name, shards in (("a", SHARDS), ("b", SHARDS), ("c", {"de": SHARDS["de"]}))
     )
     assert one == same_again != other
@@ -150,7 +150,7 @@ def test_examples_larger_than_the_run_s(folder: Path, option: str, setting: str,
 
 @pytest.mark.parametrize("name", ["entities", "tokenizer"])
 def test_languages_that_do_not_belong_together(folder: Path, name: str) -> None:
-    made = open_corpus(folder, CONFIG).fingerprints[name]
+    made = open_dataset(folder, CONFIG).fingerprints[name]
     change_manifest(folder, lambda manifest: manifest["inputs"].update({name: "f00"}), "en")
     assert refusal(folder) == (
         f"the examples of de were made with the {name} {made}, those of en with f00: "
@@ -159,7 +159,7 @@ def test_languages_that_do_not_belong_together(folder: Path, name: str) -> None:
 
 
 def test_a_vocabulary_that_is_another(folder: Path) -> None:
-    made = open_corpus(folder, CONFIG).fingerprints["entities"]
+    made = open_dataset(folder, CONFIG).fingerprints["entities"]
     found = write_vocabulary(folder, ENTITIES + 1)
     assert refusal(folder) == (
         f"vocabulary/vocabulary.parquet has the fingerprint {found}, the examples were made with {made}"
@@ -167,7 +167,7 @@ def test_a_vocabulary_that_is_another(folder: Path) -> None:
 
 
 def test_a_tokenizer_that_is_another(folder: Path) -> None:
-    made = open_corpus(folder, CONFIG).fingerprints["tokenizer"]
+    made = open_dataset(folder, CONFIG).fingerprints["tokenizer"]
     found = write_tokenizer(folder, PIECES[1:])
     assert refusal(folder) == (
         f"tokenizer/sentencepiece.bpe.model has the fingerprint {found}, the examples were made with {made}"
@@ -201,16 +201,16 @@ def test_a_shard_that_is_damaged_at_its_end(folder: Path) -> None:
 @pytest.mark.parametrize("kind", ["parquet", "tfrecord"])
 def test_a_shard_that_is_damaged_is_not_trained_on(tmp_path: Path, kind: str) -> None:
     folder = Written(SHARDS, [kind]).to(tmp_path)
-    corpus = open_corpus(folder, CONFIG)
-    first, last = corpus.groups["de"][0], corpus.groups["de"][-1]
+    dataset = open_dataset(folder, CONFIG)
+    first, last = dataset.groups["de"][0], dataset.groups["de"][-1]
     data = bytearray((folder / first.shard.path).read_bytes())
     data[-len(data) // 2] ^= 1
     (folder / first.shard.path).write_bytes(data)
-    assert len(corpus.read(last, LIMITS)) == last.rows
+    assert len(dataset.read(last, LIMITS)) == last.rows
     with pytest.raises(
         ExamplesError, match=r"rows from 0 on: SHA-256 \w{64}, the manifest says \w{64}; `mlukit verify`"
     ):
-        corpus.read(first, LIMITS)
+        dataset.read(first, LIMITS)
 
 
 def shard(**changes: object) -> Callable[[dict[str, Any]], None]:
@@ -246,8 +246,8 @@ def test_nothing_to_train_on(tmp_path: Path) -> None:
 
 
 def test_a_language_without_examples(tmp_path: Path) -> None:
-    corpus = open_corpus(Written({**SHARDS, "th": [], "tr": [[]]}).to(tmp_path), CONFIG)
-    assert corpus.train_examples == {"de": 27, "en": 8, "th": 0, "tr": 0}
+    dataset = open_dataset(Written({**SHARDS, "th": [], "tr": [[]]}).to(tmp_path), CONFIG)
+    assert dataset.train_examples == {"de": 27, "en": 8, "th": 0, "tr": 0}
 
 
 GOOD = Example("en", 1, 0, "train", (0, 5, 6, 7, 2), (7,), (1,), (3,), (), ())
@@ -306,6 +306,6 @@ def test_rows_within_the_limits() -> None:
 
 def test_rows_beyond_the_limits_are_not_trained_on(tmp_path: Path) -> None:
     folder = Written({"de": [[GOOD, replace(GOOD, token_ids=(0, 5, 6, 7, 1_000, 2))]]}).to(tmp_path)
-    corpus = open_corpus(folder, CONFIG)
+    dataset = open_dataset(folder, CONFIG)
     with pytest.raises(ExamplesError, match=r"examples-00000.parquet, rows from 0 on: token id 1000 is not below"):
-        corpus.read(corpus.groups["de"][0], LIMITS)
+        dataset.read(dataset.groups["de"][0], LIMITS)
