@@ -21,7 +21,7 @@ from mlukit.pretraining.data.example_rows import ExampleRows, concatenate
 from mlukit.pretraining.data.masking import mask_rows
 from mlukit.pretraining.data.packing import Capacities, capacities, deal, fill_batch, pack, sizes_of
 from mlukit.pretraining.data.row_limits import RowLimits
-from mlukit.pretraining.data.sampling import Draws, Order
+from mlukit.pretraining.data.sampling import DrawnRows, SamplingOrder
 
 STEPS_AHEAD = 2
 
@@ -34,7 +34,7 @@ class BatchSource:
     def __init__(self, dataset: ExampleDataset, config: DataConfig) -> None:
         self._dataset, self._config = dataset, config
         rows = {language: [group.train for group in groups] for language, groups in dataset.groups.items()}
-        self._order = Order(config.seed, rows, config.language_exponent, config.shuffled_groups)
+        self._order = SamplingOrder(config.seed, rows, config.language_exponent, config.shuffled_groups)
         self._kept: dict[str, OrderedDict[RowGroup, ExampleRows]] = {
             name: OrderedDict() for name in self._order.languages
         }
@@ -65,9 +65,9 @@ class BatchSource:
         if self._config.batch_size < world:
             raise ConfigError(f"batch_size {self._config.batch_size} is less than the {world} ranks")
         parts = [
-            (draws.language, *part)
-            for draws in self._order.draws(step * self._config.batch_size, self._config.batch_size)
-            for part in self._parts(draws)
+            (drawn.language, *part)
+            for drawn in self._order.drawn_rows(step * self._config.batch_size, self._config.batch_size)
+            for part in self._parts(drawn)
         ]
         tokens = np.concatenate([rows.tokens[own] for _, rows, own, _, _ in parts])
         mine = deal(tokens, world)[rank]
@@ -80,13 +80,13 @@ class BatchSource:
             which.append((language, numbers[chosen]))
         return concatenate(taken), which
 
-    def _parts(self, draws: Draws) -> Iterator[tuple[ExampleRows, Integers, Integers, Bits]]:
+    def _parts(self, drawn: DrawnRows) -> Iterator[tuple[ExampleRows, Integers, Integers, Bits]]:
         """The rows of each group that draws lie in: all of the group's, those drawn, their numbers and their keys."""
-        groups = self._dataset.groups[draws.language]
-        key = random_key(self._config.seed, "masks", draws.language, draws.epoch)
-        for number in np.unique(draws.groups).tolist():
-            rows = self._read(draws.language, groups[number])
-            own = np.flatnonzero(rows.train)[draws.rows[draws.groups == number]]
+        groups = self._dataset.groups[drawn.language]
+        key = random_key(self._config.seed, "masks", drawn.language, drawn.epoch)
+        for number in np.unique(drawn.groups).tolist():
+            rows = self._read(drawn.language, groups[number])
+            own = np.flatnonzero(rows.train)[drawn.rows[drawn.groups == number]]
             numbers = groups[number].first_row + own
             yield rows, own, numbers, random_bits(key, numbers)
 

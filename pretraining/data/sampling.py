@@ -22,7 +22,7 @@ BLOCK = 1 << 16  # draws
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Draws:
+class DrawnRows:
     """Examples of one language, one epoch and one window, in the order of the draws."""
 
     language: str
@@ -31,7 +31,7 @@ class Draws:
     rows: Integers  # and which of the group's train rows it is
 
 
-class Order:
+class SamplingOrder:
     """The order of the train examples of all languages."""
 
     def __init__(
@@ -54,14 +54,14 @@ class Order:
         self.quotas = quotas([n**exponent for n in self._examples], block)  # draws of a block, by language
         self._permutation = lru_cache(maxsize=4 * len(self.languages))(permutation)  # an epoch's and a window's of each
 
-    def draws(self, first: int, count: int) -> Iterator[Draws]:
+    def drawn_rows(self, first: int, count: int) -> Iterator[DrawnRows]:
         """What stands at the places `first` to `first + count` - 1, language by language."""
         languages, numbers = self._numbered(first, count)
         for index, language in enumerate(self.languages):
             own = numbers[languages == index]
             epochs, places = np.divmod(own, self._examples[index])
             for epoch in np.unique(epochs).tolist():
-                yield from self._epoch_draws(language, epoch, places[epochs == epoch])
+                yield from self._drawn_of_epoch(language, epoch, places[epochs == epoch])
 
     def _numbered(self, first: int, count: int) -> tuple[Integers, Integers]:
         """For each place its language, and the how-manieth draw of that language it is."""
@@ -73,7 +73,7 @@ class Order:
         before = np.concatenate([part[1] for part in parts])[inside]
         return languages, places // self._block * np.asarray(self.quotas)[languages] + before
 
-    def _epoch_draws(self, language: str, epoch: int, places: Integers) -> Iterator[Draws]:
+    def _drawn_of_epoch(self, language: str, epoch: int, places: Integers) -> Iterator[DrawnRows]:
         rows = self._group_rows[language]
         groups = self._permutation(random_key(self._seed, "groups", language, epoch), len(rows))
         ends = np.cumsum(rows[groups])
@@ -84,7 +84,7 @@ class Order:
             key = random_key(self._seed, "rows", language, epoch, window)
             at = self._permutation(key, int(own_ends[-1] - first))[places[windows == window] - first] + first
             of = first_group + np.searchsorted(own_ends, at, side="right")
-            yield Draws(language, epoch, groups[of], at - (ends[of] - rows[groups[of]]))
+            yield DrawnRows(language, epoch, groups[of], at - (ends[of] - rows[groups[of]]))
 
 
 def quotas(weights: Sequence[float], total: int) -> tuple[int, ...]:
