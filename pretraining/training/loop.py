@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 
 from mlukit.pretraining.config import RunConfig
 from mlukit.pretraining.data.batch import Batch
-from mlukit.pretraining.data.batch_counts import Counts, means
+from mlukit.pretraining.data.batch_counts import Counts, means_per_target
 from mlukit.pretraining.data.batches import BatchSource
 from mlukit.pretraining.data.dataset import ExampleDataset
 from mlukit.pretraining.model.model import PretrainingModel
@@ -70,7 +70,7 @@ class Loop:
         """
         training = self.config.training
         for step, batches in prefetched:
-            rows = self.ranks.gather((stop.number, len(batches), *Counts.of(batches).row()))
+            rows = self.ranks.gather((stop.number, len(batches), *Counts.from_batches(batches).row()))
             if signal := max(row[0] for row in rows):
                 self.save()
                 return signal
@@ -106,7 +106,7 @@ class Loop:
             group["lr"] = rate
         self.optimizer.step()
         self.optimizer.zero_grad()
-        return {**means(total, counts), "gradient_norm": norm_, "learning_rate": rate}
+        return {**means_per_target(total, counts), "gradient_norm": norm_, "learning_rate": rate}
 
     def _add_gradients(self, batch: Batch, counts: Counts) -> Tensor:
         """Forward and backward; the sums of losses and hits."""

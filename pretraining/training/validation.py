@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from mlukit.pretraining.config import RunConfig
-from mlukit.pretraining.data.batch_counts import Counts, means
+from mlukit.pretraining.data.batch_counts import Counts, means_per_target
 from mlukit.pretraining.data.batches import validation_batches
 from mlukit.pretraining.data.dataset import ExampleDataset
 from mlukit.pretraining.training.parallel import validation_share
@@ -22,7 +22,8 @@ def held_out(
     """Measures the model as it is; every rank calls it.
 
     Yields:
-        Each language that has held-out examples, with `means`; then all of them together, every target counted once.
+        Each language that has held-out examples, with its means per target; then "all": the means over all languages,
+        every target counted once.
     """
     totals, all_counts = torch.zeros(4, dtype=torch.float64), Counts()
     for language in dataset.languages:
@@ -33,14 +34,14 @@ def held_out(
                 with torch.autocast(ranks.device.type, torch.bfloat16, enabled=config.training.precision == "bfloat16"):
                     losses = model(batch.to(ranks.device))
                 sums += torch.stack([value.double() for value in losses])
-                counts = Counts.total([counts.row(), Counts.of([batch]).row()])
+                counts = Counts.total([counts.row(), Counts.from_batches([batch]).row()])
         counts = Counts.total(ranks.gather(counts.row()))
         if counts.examples:
             summed = ranks.add(sums).cpu()
-            yield language, means(summed.tolist(), counts)
+            yield language, means_per_target(summed.tolist(), counts)
             totals, all_counts = totals + summed, Counts.total([all_counts.row(), counts.row()])
     if all_counts.examples:
-        yield ALL_LANGUAGES, means(totals.tolist(), all_counts)
+        yield ALL_LANGUAGES, means_per_target(totals.tolist(), all_counts)
 
 
 @contextmanager

@@ -29,20 +29,20 @@ WORD_TARGETS = ("token_ids", "masked_ids", "word_targets")
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> ExampleDataset:
-    return open_dataset(Written(SHARDS).to(tmp_path_factory.mktemp("examples")), CONFIG)
+    return open_dataset(Written(SHARDS).write(tmp_path_factory.mktemp("examples")), CONFIG)
 
 
 def seen(batches: list[Batch]) -> list[Seen]:
-    return sorted(one for batch in batches for one in taken_apart(batch))
+    return sorted(example for batch in batches for example in taken_apart(batch))
 
 
-def equal(these: list[Batch], those: list[Batch]) -> bool:
+def equal(first: list[Batch], second: list[Batch]) -> bool:
     """Whether batches are the same, bit for bit."""
-    return len(these) == len(those) and all(
-        torch.equal(a, b) if torch.is_tensor(a := getattr(this, name)) else a == getattr(that, name)
-        for this, that in zip(these, those, strict=True)
+    return len(first) == len(second) and all(
+        torch.equal(a, b) if torch.is_tensor(a := getattr(batch, name)) else a == getattr(expected, name)
+        for batch, expected in zip(first, second, strict=True)
         for name in Batch.__dataclass_fields__
-        if (b := getattr(that, name)) is not None
+        if (b := getattr(expected, name)) is not None
     )
 
 
@@ -52,7 +52,7 @@ def test_ranks_share_the_step(dataset: ExampleDataset, seed: int, step: int, wor
     source = BatchSource(dataset, replace(CONFIG, seed=seed, mask_mention_words=mention_words))
     whole = seen(source.step(step))
     shares = [seen(source.step(step, rank, world)) for rank in range(world)]
-    assert sorted(one for share in shares for one in share) == whole
+    assert sorted(example for share in shares for example in share) == whole
     assert len(whole) == 24 and {len(share) for share in shares} <= {24 // world, 24 // world + 1}
 
 
@@ -68,7 +68,7 @@ def test_a_step_does_not_depend_on_those_before(dataset: ExampleDataset) -> None
 def test_every_train_example_once_an_epoch_and_none_that_is_held_out(dataset: ExampleDataset) -> None:
     source, counts = BatchSource(dataset, CONFIG), Counter[tuple[int, ...]]()
     for step in range(60):
-        counts.update(one.token_ids for one in seen(source.step(step)))
+        counts.update(example.token_ids for example in seen(source.step(step)))
     expected = {e.token_ids for shards in SHARDS.values() for shard in shards for e in shard if e.split == "train"}
     assert set(counts) == expected
     by_language = {
@@ -85,26 +85,25 @@ def test_languages_are_drawn_by_their_examples_to_a_power(dataset: ExampleDatase
     languages = {e.token_ids: e.language for shards in SHARDS.values() for shard in shards for e in shard}
     for step in range(2):
         batches = BatchSource(dataset, replace(CONFIG, batch_size=1024, language_exponent=0.5)).step(step)
-        drawn.update(languages[one.token_ids] for one in seen(batches))
+        drawn.update(languages[example.token_ids] for example in seen(batches))
     weights = {"de": 41**0.5, "en": 72**0.5, "th": 3**0.5}
     for language, weight in weights.items():
         assert drawn[language] / 2048 == pytest.approx(weight / sum(weights.values()), abs=0.03)
 
 
-def test_masks_are_drawn_anew_at_each_pass(dataset: ExampleDataset) -> None:
+def test_every_pass_draws_other_masks(dataset: ExampleDataset) -> None:
     source = BatchSource(dataset, replace(CONFIG, batch_size=512))
     masks: dict[tuple[int, ...], set[tuple[int, ...]]] = {}
-    for one in seen(source.step(0)):
-        masks.setdefault(one.token_ids, set()).add(one.word_targets)
-    example = invented_example("th", 0).token_ids
-    assert len(masks[example]) > 5
+    for example in seen(source.step(0)):
+        masks.setdefault(example.token_ids, set()).add(example.word_targets)
+    assert len(masks[invented_example("th", 0).token_ids]) > 5
 
 
 def test_another_seed_gives_other_examples_and_other_masks(dataset: ExampleDataset) -> None:
-    one, other = (seen(BatchSource(dataset, replace(CONFIG, seed=seed)).step(0)) for seed in (1, 2))
-    assert {e.token_ids for e in one} != {e.token_ids for e in other}
-    masks = {e.token_ids: e.word_targets for e in other}
-    both = [e for e in one if e.token_ids in masks]
+    first, second = (seen(BatchSource(dataset, replace(CONFIG, seed=seed)).step(0)) for seed in (1, 2))
+    assert {e.token_ids for e in first} != {e.token_ids for e in second}
+    masks = {e.token_ids: e.word_targets for e in second}
+    both = [e for e in first if e.token_ids in masks]
     assert len(both) > 3 and any(e.word_targets != masks[e.token_ids] for e in both)
 
 
@@ -113,9 +112,9 @@ def test_a_step_says_which_examples_it_has(dataset: ExampleDataset) -> None:
     rows = {language: [example for shard in shards for example in shard] for language, shards in SHARDS.items()}
     for rank in range(2):
         named = source.examples(3, rank, 2)
-        taken = [taken_apart(batch) for batch in source.step(3, rank, 2)]
+        step = [taken_apart(batch) for batch in source.step(3, rank, 2)]
         assert [[rows[language][number].token_ids for language, number in batch] for batch in named] == [
-            [one.token_ids for one in batch] for batch in taken
+            [example.token_ids for example in batch] for batch in step
         ]
 
 
@@ -134,7 +133,7 @@ def test_parquet_and_tfrecord_give_the_same_batches(tmp_path: Path) -> None:
     shards = {"de": invented_shards("de", 30, 21), "en": invented_shards("en", 40, 40)}
     sources = []
     for formats in (["parquet"], ["tfrecord"], ["parquet", "tfrecord"]):
-        folder = Written(shards, formats, group_rows=64).to(tmp_path / "-".join(formats))
+        folder = Written(shards, formats, group_rows=64).write(tmp_path / "-".join(formats))
         sources.append(BatchSource(open_dataset(folder, CONFIG), CONFIG))
     for step in range(12):
         parquet, tfrecord, both = (source.step(step) for source in sources)
@@ -184,7 +183,7 @@ def test_held_out_examples(dataset: ExampleDataset) -> None:
     first = list(validation_batches(dataset, CONFIG, "en", 100))
     assert equal(first, list(validation_batches(dataset, CONFIG, "en", 100)))
     held_out = [e.token_ids for shard in SHARDS["en"] for e in shard if e.split == "validation"]
-    assert sorted(one.token_ids for one in seen(first)) == sorted(held_out)
+    assert sorted(example.token_ids for example in seen(first)) == sorted(held_out)
     assert sum(batch.entity_targets for batch in first) > 10
     some = seen(list(validation_batches(dataset, CONFIG, "en", 7)))
     assert len(some) == 7 and set(some) <= set(seen(first))
@@ -229,7 +228,7 @@ def test_no_more_than_some_steps_are_read_ahead(dataset: ExampleDataset, monkeyp
 
 
 def test_an_error_in_the_thread_is_raised_where_batches_are_taken(tmp_path: Path) -> None:
-    folder = Written({"en": invented_shards("en", 40, 40)}).to(tmp_path)
+    folder = Written({"en": invented_shards("en", 40, 40)}).write(tmp_path)
     dataset = open_dataset(folder, CONFIG)
     shard = folder / dataset.groups["en"][-1].shard.path
     data = bytearray(shard.read_bytes())
@@ -246,7 +245,7 @@ def consume(ahead: Iterator[tuple[int, list[Batch]]]) -> None:
 
 
 def test_a_shard_s_checksum_is_compared_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    dataset = open_dataset(Written({"en": invented_shards("en", 40)}).to(tmp_path), CONFIG)
+    dataset = open_dataset(Written({"en": invented_shards("en", 40)}).write(tmp_path), CONFIG)
     compared: list[Path] = []
     check = dataset_module._check_sum
 

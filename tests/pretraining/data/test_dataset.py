@@ -36,7 +36,7 @@ SHARDS = {"de": invented_shards("de", 20, 13), "en": invented_shards("en", 10)}
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return Written(SHARDS).to(tmp_path)
+    return Written(SHARDS).write(tmp_path)
 
 
 def change_manifest(folder: Path, change: Callable[[dict[str, Any]], object], language: str = "de") -> None:
@@ -74,14 +74,14 @@ def test_a_sound_folder(folder: Path) -> None:
     assert [(g.train, g.validation) for g in groups] == [(7, 1), (6, 2), (3, 1), (7, 1), (4, 1)]
 
 
-def same(these: ExampleRows, those: ExampleRows) -> bool:
+def same(first: ExampleRows, second: ExampleRows) -> bool:
     names = [name for name in ExampleRows.__dataclass_fields__ if name != "keys"]
-    return all(getattr(these, name).tolist() == getattr(those, name).tolist() for name in names)
+    return all(getattr(first, name).tolist() == getattr(second, name).tolist() for name in names)
 
 
 @pytest.mark.parametrize("kind", ["parquet", "tfrecord"])
 def test_rows_are_those_written(tmp_path: Path, kind: str) -> None:
-    dataset = open_dataset(Written(SHARDS, [kind]).to(tmp_path), CONFIG)
+    dataset = open_dataset(Written(SHARDS, [kind]).write(tmp_path), CONFIG)
     read = concatenate([dataset.read(group, LIMITS) for group in dataset.groups["de"]])
     assert same(read, rows_of([example for shard in SHARDS["de"] for example in shard]))
 
@@ -97,11 +97,11 @@ def test_rows_are_taken_and_cut() -> None:
 
 
 def test_the_fingerprint_is_that_of_the_shards(tmp_path: Path) -> None:
-    one, same_again, other = (
-        open_dataset(Written(shards).to(tmp_path / name), CONFIG).fingerprints["examples"]
+    first, same_again, different = (
+        open_dataset(Written(shards).write(tmp_path / name), CONFIG).fingerprints["examples"]
         for name, shards in (("a", SHARDS), ("b", SHARDS), ("c", {"de": SHARDS["de"]}))
     )
-    assert one == same_again != other
+    assert first == same_again != different
 
 
 def test_no_examples(tmp_path: Path) -> None:
@@ -133,18 +133,11 @@ def test_a_manifest_of_something_else(folder: Path, name: str, value: object, te
     assert refusal(folder).startswith(f"examples/de/_manifest.json: {text}")
 
 
-@pytest.mark.parametrize(
-    ("option", "setting", "limit"),
-    [
-        ("max_tokens", "max_tokens", 39),
-        ("max_entities", "max_entities", 7),
-        ("max_mention_tokens", "max_mention_tokens", 29),
-    ],
-)
-def test_examples_larger_than_the_run_s(folder: Path, option: str, setting: str, limit: int) -> None:
-    assert refusal(folder, changed(CONFIG, {setting: limit})) == (
-        f"examples/de: its examples were made with {option} {limit + 1}, the run's {setting} is {limit}; "
-        f"raise the one, or make them anew with `mlukit examples --{option.replace('_', '-')} {limit}`"
+@pytest.mark.parametrize(("name", "limit"), [("max_tokens", 39), ("max_entities", 7), ("max_mention_tokens", 29)])
+def test_examples_larger_than_the_run_s(folder: Path, name: str, limit: int) -> None:
+    assert refusal(folder, changed(CONFIG, {name: limit})) == (
+        f"examples/de: its examples were made with {name} {limit + 1}, the run's {name} is {limit}; "
+        f"raise the one, or make them anew with `mlukit examples --{name.replace('_', '-')} {limit}`"
     )
 
 
@@ -200,7 +193,7 @@ def test_a_shard_that_is_damaged_at_its_end(folder: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["parquet", "tfrecord"])
 def test_a_shard_that_is_damaged_is_not_trained_on(tmp_path: Path, kind: str) -> None:
-    folder = Written(SHARDS, [kind]).to(tmp_path)
+    folder = Written(SHARDS, [kind]).write(tmp_path)
     dataset = open_dataset(folder, CONFIG)
     first, last = dataset.groups["de"][0], dataset.groups["de"][-1]
     data = bytearray((folder / first.shard.path).read_bytes())
@@ -241,12 +234,12 @@ def test_manifests_that_are_wrong(folder: Path, change: Callable[[dict[str, Any]
 
 def test_nothing_to_train_on(tmp_path: Path) -> None:
     held_out = [example for example in SHARDS["de"][0] if example.split == "validation"]
-    folder = Written({"de": [held_out], "en": [[]]}).to(tmp_path)
+    folder = Written({"de": [held_out], "en": [[]]}).write(tmp_path)
     assert refusal(folder).endswith("has no example of the split 'train'")
 
 
 def test_a_language_without_examples(tmp_path: Path) -> None:
-    dataset = open_dataset(Written({**SHARDS, "th": [], "tr": [[]]}).to(tmp_path), CONFIG)
+    dataset = open_dataset(Written({**SHARDS, "th": [], "tr": [[]]}).write(tmp_path), CONFIG)
     assert dataset.train_examples == {"de": 27, "en": 8, "th": 0, "tr": 0}
 
 
@@ -285,7 +278,7 @@ def test_a_mention_of_too_many_tokens() -> None:
 
 @pytest.mark.parametrize("kind", ["parquet", "tfrecord"])
 def test_a_split_that_is_none(tmp_path: Path, kind: str) -> None:
-    folder = Written({"de": [[GOOD, replace(GOOD, split="test")]]}, [kind]).to(tmp_path)  # type: ignore[arg-type]
+    folder = Written({"de": [[GOOD, replace(GOOD, split="test")]]}, [kind]).write(tmp_path)  # type: ignore[arg-type]
     assert refusal(folder).startswith("examples/de/examples-00000.")
 
 
@@ -305,7 +298,7 @@ def test_rows_within_the_limits() -> None:
 
 
 def test_rows_beyond_the_limits_are_not_trained_on(tmp_path: Path) -> None:
-    folder = Written({"de": [[GOOD, replace(GOOD, token_ids=(0, 5, 6, 7, 1_000, 2))]]}).to(tmp_path)
+    folder = Written({"de": [[GOOD, replace(GOOD, token_ids=(0, 5, 6, 7, 1_000, 2))]]}).write(tmp_path)
     dataset = open_dataset(folder, CONFIG)
     with pytest.raises(ExamplesError, match=r"examples-00000.parquet, rows from 0 on: token id 1000 is not below"):
         dataset.read(dataset.groups["de"][0], LIMITS)
