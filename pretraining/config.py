@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, Self, TypeAlias, TypeVar
 
+from mlukit.pretraining.errors import PretrainingError
+
 C = TypeVar("C", bound="ModelConfig | DataConfig | TrainingConfig")
 
 ModelSize: TypeAlias = Literal["tiny", "base", "large"]
@@ -18,7 +20,7 @@ Objective: TypeAlias = Literal["words and entities", "words"]
 ROW_ALIGNMENT = 128  # rows of a table: what the tensor cores' products come in, 250,002 words in 250,112 rows
 
 
-class ConfigError(ValueError):
+class ConfigError(PretrainingError):
     """A setting is wrong; its text shows the value and what would be accepted."""
 
 

@@ -29,6 +29,7 @@ from mlukit.corpus.examples.tokenizer import Tokenizer, TokenizerError
 from mlukit.pretraining.config import DataConfig
 from mlukit.pretraining.data.example_rows import ExampleRows, read_parquet_rows, read_tfrecord_rows
 from mlukit.pretraining.data.row_limits import RowLimits
+from mlukit.pretraining.errors import PretrainingError
 from mlukit.schemas.arrow import EXAMPLES, SCHEMA_VERSION
 from mlukit.schemas.manifest import MANIFEST, Shard
 from mlukit.schemas.tfrecord import TFRecordError
@@ -42,7 +43,7 @@ _SCHEMA = {f.name: str(f.type) for f in EXAMPLES}
 _UNREADABLE = (OSError, ValueError, OverflowError, pa.ArrowException, TFRecordError, ProtobufError)
 
 
-class ExamplesError(ValueError):
+class ExamplesError(PretrainingError):
     """The examples cannot be trained on; the text shows what was found, and what would be accepted."""
 
 
@@ -130,7 +131,7 @@ def open_dataset(folder: Path, config: DataConfig) -> ExampleDataset:
     for language, manifest in manifests.items():
         _check_manifest(folder / "examples" / language, manifest, config)
     inputs = _common_inputs(manifests)
-    vocabulary, tokenizer = _open_vocabulary(folder / VOCABULARY), _open_tokenizer(folder / TOKENIZER)
+    vocabulary, tokenizer = open_vocabulary(folder / VOCABULARY), open_tokenizer(folder / TOKENIZER)
     _check_belongs(folder / VOCABULARY, vocabulary.fingerprint, inputs["entities"])
     _check_belongs(folder / TOKENIZER, tokenizer.fingerprint, inputs["tokenizer"])
     shards = {language: _shards(language, manifest) for language, manifest in manifests.items()}
@@ -201,7 +202,8 @@ def _common_inputs(manifests: Mapping[str, Mapping[str, Any]]) -> dict[str, str]
     return {name: fingerprint for name, (_, fingerprint) in common.items()}
 
 
-def _open_vocabulary(path: Path) -> EntityVocabulary:
+def open_vocabulary(path: Path) -> EntityVocabulary:
+    """Opens an entity vocabulary; ExamplesError if it cannot be read."""
     try:
         with path.open("rb") as stream:
             return EntityVocabulary.open(stream)
@@ -209,7 +211,8 @@ def _open_vocabulary(path: Path) -> EntityVocabulary:
         raise ExamplesError(f"{path}: {error}") from error
 
 
-def _open_tokenizer(path: Path) -> Tokenizer:
+def open_tokenizer(path: Path) -> Tokenizer:
+    """Loads a SentencePiece model; ExamplesError if it cannot be read."""
     try:
         return Tokenizer.load(path.read_bytes())
     except (OSError, TokenizerError) as error:

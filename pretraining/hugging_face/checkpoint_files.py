@@ -15,11 +15,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from mlukit.pretraining.errors import PretrainingError
+
 _SAFETENSORS, _PYTORCH = "model.safetensors", "pytorch_model.bin"
 _INDEX = ".index.json"  # of weights in several files
 
 
-class CheckpointError(ValueError):
+class CheckpointError(PretrainingError):
     """A model folder cannot be read, or does not fit; its text says what was found, and what would be accepted."""
 
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from mlukit.corpus.examples.tokenizer import Tokenizer
 from mlukit.pretraining.config import ModelConfig
+from mlukit.pretraining.errors import PretrainingError
 
 _MENTION = re.compile(r"\[([^\[\]]*)\]")
 
 
-class FillError(ValueError):
+class FillError(PretrainingError):
     """A text cannot be filled; the message shows it, and what would be accepted."""
 
 

@@ -2,18 +2,19 @@
 
 import platform
 import signal
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 
-from mlukit.pretraining.config import ConfigError, DataConfig, RunConfig, TrainingConfig, changed
+from mlukit.pretraining.config import DataConfig, RunConfig, TrainingConfig, changed
 from mlukit.pretraining.data.batches import BatchSource, prefetch
-from mlukit.pretraining.data.dataset import ExampleDataset, ExamplesError, open_dataset
+from mlukit.pretraining.data.dataset import ExampleDataset, open_dataset
+from mlukit.pretraining.errors import REPORTED, say
 from mlukit.pretraining.model.model import PretrainingModel
 from mlukit.pretraining.settings import SettingsError, TrainSettings, data_config, model_config, training_config
 from mlukit.pretraining.training import checkpoint
@@ -39,7 +40,7 @@ from mlukit.pretraining.training.run_folder import (
 from mlukit.pretraining.training.stop import StopSignal
 
 T = TypeVar("T")
-WRONG = (ConfigError, ExamplesError, RunFolderError, OSError)
+_say = partial(say, "train")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def start(settings: TrainSettings) -> int:
             _say(f"{error}; {settings.output} has the checkpoints before it")
     except torch.OutOfMemoryError as error:
         _say(f"rank {this_rank()}: {error}; a smaller --micro-batch-tokens takes less, and changes nothing else")
-    except WRONG as error:
+    except REPORTED as error:
         _say(f"rank {this_rank()}: {error}")
     return 1
 
@@ -89,7 +90,7 @@ def _agreed(ranks: Ranks, prepare: Callable[[], T]) -> T | None:
     prepared, wrong = None, ""
     try:
         prepared = prepare()
-    except WRONG as error:
+    except REPORTED as error:
         wrong = str(error) or repr(error)
     failed = [bool(text) for text in ranks.texts(wrong)]
     if any(failed):
@@ -216,7 +217,3 @@ def _versions() -> dict[str, str | None]:
         except PackageNotFoundError:
             versions[package] = None
     return versions
-
-
-def _say(text: str) -> None:
-    print(f"mlukit train: {text}", file=sys.stderr, flush=True)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mlukit.pretraining.config import ConfigError, ModelConfig, RunConfig, changed
+from mlukit.pretraining.errors import PretrainingError
 
 CONFIG, RUN, METRICS, TENSORBOARD, CHECKPOINTS = (
     "config.json",
@@ -30,7 +31,7 @@ WEIGHTS, MANIFEST, IMPORTED = "model.safetensors", "manifest.json", "import.json
 _STEP = "step-"
 
 
-class RunFolderError(ValueError):
+class RunFolderError(PretrainingError):
     """A folder is not the run, or the weights, that it was taken for; its text names it and what is missing."""
 
 
