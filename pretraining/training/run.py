@@ -1,4 +1,4 @@
-"""A run from its folder's beginning to its end: what is known to be wrong is said before any work."""
+"""A training run from its settings to its end; wrong settings and files are reported before any work."""
 
 import platform
 import signal
@@ -18,6 +18,7 @@ from mlukit.pretraining.errors import REPORTED, say
 from mlukit.pretraining.model.model import PretrainingModel
 from mlukit.pretraining.settings import SettingsError, TrainSettings, data_config, model_config, training_config
 from mlukit.pretraining.training import checkpoint
+from mlukit.pretraining.training.flops import peak_flops
 from mlukit.pretraining.training.initial_weights import freeze, initial_model
 from mlukit.pretraining.training.loop import Loop, NotFiniteError
 from mlukit.pretraining.training.optimizer import make_optimizer
@@ -45,12 +46,13 @@ _say = partial(say, "train")
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What a run begins or goes on with, the same on all ranks.
+    """The state that a run starts from, the same on all ranks.
 
     Attributes:
-        resumed: whether it goes on from a checkpoint.
-        new: parameters that `--init` did not have.
-        facts: what run.json holds.
+        run: the run's folder.
+        resumed: whether the run continues from a checkpoint.
+        new: the parameters that `--init` did not have.
+        facts: the content of run.json.
     """
 
     run: Path
@@ -63,10 +65,10 @@ class Prepared:
 
 
 def start(settings: TrainSettings) -> int:
-    """Does a run, or goes on with one.
+    """Starts a run, or resumes one.
 
     Returns:
-        The exit status: 0 at the end, 1 where the run failed, 2 where it cannot begin, 128 + n after signal n.
+        The exit status: 0 at the end, 1 if the run failed, 2 if it cannot begin, 128 + n after signal n.
     """
     try:
         with joined() as ranks, StopSignal() as stop:
@@ -86,16 +88,16 @@ def start(settings: TrainSettings) -> int:
 
 
 def _agreed(ranks: Ranks, prepare: Callable[[], T]) -> T | None:
-    """What all ranks have prepared; None, and one of them has said why, where one could not."""
-    prepared, wrong = None, ""
+    """The result of `prepare`, or None if any rank failed; the first failed rank prints its error."""
+    prepared, problem = None, ""
     try:
         prepared = prepare()
     except REPORTED as error:
-        wrong = str(error) or repr(error)
-    failed = [bool(text) for text in ranks.texts(wrong)]
+        problem = str(error) or repr(error)
+    failed = [bool(text) for text in ranks.texts(problem)]
     if any(failed):
         if failed.index(True) == ranks.rank:
-            _say(wrong)
+            _say(problem)
         return None
     return prepared
 
@@ -108,6 +110,7 @@ def _prepare(settings: TrainSettings, ranks: Ranks) -> Prepared:
 
 
 def _prepare_new(settings: TrainSettings) -> Prepared:
+    """Opens the examples and makes the initial model of a new run."""
     found = read_model_config(settings.init) if settings.init else None
     data = data_config(settings)
     assert settings.examples is not None
@@ -130,8 +133,9 @@ def _prepare_new(settings: TrainSettings) -> Prepared:
 
 
 def _prepare_resume(settings: TrainSettings) -> Prepared:
+    """Reads the configuration of a run and opens its examples; the parameters are loaded later."""
     run, facts = settings.output, read_json(settings.output / RUN)
-    config = _with(read_run_config(run), settings.chosen)
+    config = _override(read_run_config(run), settings.chosen)
     dataset = open_dataset(settings.examples or Path(facts["examples"]), config.data)
     if dict(dataset.fingerprints) != facts["data"]:
         raise RunFolderError(
@@ -147,29 +151,31 @@ def _prepare_resume(settings: TrainSettings) -> Prepared:
 
 
 def _steps_done(settings: TrainSettings, ranks: Ranks) -> int:
-    """Those of the checkpoint to go on from, which the first rank alone looks for: it reads gigabytes."""
+    """Steps done at the checkpoint to resume from; only the first rank searches, which reads gigabytes."""
     if not settings.resume or not ranks.first:
         return 0
     return last_whole_checkpoint(settings.output, _say)[0]
 
 
-def _with(config: RunConfig, chosen: Mapping[str, Any]) -> RunConfig:
+def _override(config: RunConfig, chosen: Mapping[str, Any]) -> RunConfig:
+    """A run's configuration with the settings that the user chose on resuming."""
     data = {name: value for name, value in chosen.items() if hasattr(DataConfig, name)}
     training = {name: value for name, value in chosen.items() if hasattr(TrainingConfig, name)}
     return replace(config, data=changed(config.data, data), training=changed(config.training, training))
 
 
 def _train(prepared: Prepared, done: int, ranks: Ranks, stop: StopSignal) -> int:
+    """Trains from step `done` on; returns the exit status."""
     config, run = prepared.config, prepared.run
     if ranks.first:
         _write_facts(prepared, done, ranks)
     model = prepared.model.to(ranks.device)
-    called = parallel(model, config.training, ranks)
+    parallel_model = parallel(model, config.training, ranks)
     optimizer = make_optimizer(model, config.training)
     if prepared.resumed:
         checkpoint.load(checkpoint_folder(run, done), model, optimizer)
     progress = _progress(prepared, done, ranks) if ranks.first else None
-    loop = Loop(run, config, prepared.dataset, model, called, optimizer, ranks, progress, done)
+    loop = Loop(run, config, prepared.dataset, model, parallel_model, optimizer, ranks, progress, done)
     if not prepared.resumed:
         loop.validate()
         loop.save()
@@ -189,19 +195,22 @@ def _farewell(run: Path, steps: int, number: int) -> str:
 
 
 def _progress(prepared: Prepared, done: int, ranks: Ranks) -> Progress:
-    device = torch.cuda.get_device_name(ranks.device) if ranks.device.type == "cuda" else ""
+    peak = None
+    if ranks.device.type == "cuda" and prepared.config.training.precision == "bfloat16":
+        peak = peak_flops(torch.cuda.get_device_name(ranks.device))
     frozen = not any(parameter.requires_grad for parameter in prepared.model.layers.parameters())
-    return Progress(prepared.run, prepared.config, done, device=device, world=ranks.world, frozen=frozen)
+    total_peak = peak * ranks.world if peak else None
+    return Progress(prepared.run, prepared.config, done, peak=total_peak, frozen=frozen)
 
 
 def _write_facts(prepared: Prepared, done: int, ranks: Ranks) -> None:
-    """Writes what decides the run and what it began with, and takes away what metrics.jsonl has beyond that."""
+    """Writes config.json and run.json, and removes the lines of metrics.jsonl after step `done`."""
     run, facts = prepared.run, prepared.facts
     run.mkdir(parents=True, exist_ok=prepared.resumed)
     write_json(run / CONFIG, prepared.config.to_json())
     device = torch.cuda.get_device_name(ranks.device) if ranks.device.type == "cuda" else "cpu"
-    start_ = {"after_step": done, "processes": ranks.world, "device": device, "versions": _versions()}
-    write_json(run / RUN, {**facts, "starts": [*facts["starts"], start_]})
+    this_start = {"after_step": done, "processes": ranks.world, "device": device, "versions": _versions()}
+    write_json(run / RUN, {**facts, "starts": [*facts["starts"], this_start]})
     cut_lines(run / METRICS, done)
 
 

@@ -1,4 +1,4 @@
-"""Losses and accuracies on the pages that are never trained on, by language, over all ranks."""
+"""Losses and accuracies on the held-out pages, by language, over all ranks."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ ALL_LANGUAGES = "all"
 def held_out(
     model: nn.Module, dataset: ExampleDataset, config: RunConfig, ranks: Ranks
 ) -> Iterator[tuple[str, dict[str, float]]]:
-    """Measures the model as it is; every rank calls it.
+    """Measures the model on held-out examples; every rank calls it.
 
     Yields:
         Each language that has held-out examples, with its means per target; then "all": the means over all languages,
@@ -46,6 +46,7 @@ def held_out(
 
 @contextmanager
 def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Turns dropout and gradients off for a while."""
     model.eval()
     try:
         with torch.no_grad():
