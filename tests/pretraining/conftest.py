@@ -10,7 +10,7 @@ from tests.pretraining.small_dataset import write_small_dataset
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
-    """What is small is faster so, and sums are rounded as in the processes that tests start."""
+    """Small tensors are faster on one thread, and sums are rounded as in the processes that tests start."""
     torch.set_num_threads(1)
 
 

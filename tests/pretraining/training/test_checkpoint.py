@@ -53,15 +53,15 @@ def test_signals_and_kills_leave_no_trace_in_the_losses(small_dataset: Path, tmp
     assert main(["--examples", str(small_dataset), "--output", str(whole), *SLOW_RUN]) == 0
 
     begin = ["--examples", str(small_dataset), "--output", str(broken), *SLOW_RUN]
-    status, said = broken_off(broken, begin, 10, signal.SIGTERM)
-    assert status == 128 + signal.SIGTERM, said
+    status, output = broken_off(broken, begin, 10, signal.SIGTERM)
+    assert status == 128 + signal.SIGTERM, output
     done = checkpoints(broken)[0][0]
     assert 10 <= done < 100 and steps_done(broken) == done
-    assert f"SIGTERM: saved after step {done}; go on with: mlukit train --resume {broken}" in said
+    assert f"SIGTERM: saved after step {done}; go on with: mlukit train --resume {broken}" in output
 
     for after in (3, 17):
-        status, said = broken_off(broken, ["--resume", str(broken)], after, signal.SIGKILL)
-        assert status == -signal.SIGKILL, said
+        status, output = broken_off(broken, ["--resume", str(broken)], after, signal.SIGKILL)
+        assert status == -signal.SIGKILL, output
     assert 0 < steps_done(broken) < 100
     assert main(["--resume", str(broken)]) == 0
     assert metrics(broken) == metrics(whole)
@@ -89,8 +89,8 @@ def test_a_damaged_checkpoint_is_passed_over(
     else:
         os.truncate(last / file, size)
     assert main(["--resume", str(run)]) == 0
-    said = capsys.readouterr().err
-    assert f"passing over {last}: " in said and file in said
+    output = capsys.readouterr().err
+    assert f"passing over {last}: " in output and file in output
     assert metrics(run) == metrics(finished)
     assert [steps for steps, _ in checkpoints(run)] == [12, 8, 4]
     assert damage(last) == ""

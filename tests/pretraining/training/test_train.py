@@ -28,7 +28,7 @@ def train(output: Path, *words: object) -> int:
     return main(["--output", str(output), *map(str, words)])
 
 
-def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
+def error_lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return capsys.readouterr().err.splitlines()
 
 
@@ -61,7 +61,7 @@ def test_what_the_folder_holds(finished: Path, small_dataset: Path) -> None:
 
 def test_progress_lines(small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train(tmp_path / "run", "--examples", small_dataset, *SMALL_RUN, "--steps", 2, "--warmup-steps", 0) == 0
-    lines = said(capsys)
+    lines = error_lines(capsys)
     line = (
         r"step 1/2: word loss \d\.\d{4} \(\d+\.\d% right\), entity loss \d\.\d{4} \(\d+\.\d% right\), [\d,]+ tokens/s, "
         r"learning rate 2\.00e-03, 0:00:\d\d left"
@@ -74,7 +74,7 @@ def test_going_on_after_the_end_does_nothing(finished: Path, capsys: pytest.Capt
     before = metrics(finished)
     assert main(["--resume", str(finished)]) == 0
     assert metrics(finished) == before
-    assert said(capsys)[-1].startswith("done after step 12")
+    assert error_lines(capsys)[-1].startswith("done after step 12")
 
 
 def test_other_examples_are_refused(finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -84,7 +84,7 @@ def test_other_examples_are_refused(finished: Path, tmp_path: Path, capsys: pyte
     (run / "config.json").write_bytes((finished / "config.json").read_bytes())
     (run / "run.json").write_text(json.dumps({**facts, "data": {**facts["data"], "examples": "0123"}}))
     assert main(["--resume", str(run)]) == 2
-    (line,) = said(capsys)
+    (line,) = error_lines(capsys)
     assert "'examples': '0123'" in line and facts["data"]["examples"] in line
 
 
@@ -97,12 +97,12 @@ def test_other_examples_are_refused(finished: Path, tmp_path: Path, capsys: pyte
         ("", ["--heads", "5"], "hidden_size 32 is no multiple of heads 5"),
     ],
 )
-def test_said_before_any_work(
+def test_wrong_settings_are_reported_before_any_work(
     small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], examples: str, words: list[str], text: str
 ) -> None:
     run = tmp_path / "run"
     assert train(run, "--examples", examples or small_dataset, *SMALL_RUN, *words) == 2
-    (line,) = said(capsys)
+    (line,) = error_lines(capsys)
     assert line.startswith("mlukit train: ") and text in line
     assert not run.exists()
 
@@ -113,9 +113,9 @@ def test_a_loss_that_is_no_number_ends_the_run(
     run = tmp_path / "run"
     wild = flags(learning_rate="1e38", warmup_steps=0, max_gradient_norm=0)
     assert train(run, "--examples", small_dataset, *SMALL_RUN, *wild) == 1
-    line = said(capsys)[-1]
-    where = r"rank 0, micro-batch 0: rows \d+(, \d+)* of (de|en)(, \d+)*( of (de|en))?"
-    assert re.match(r"mlukit train: step \d: the loss is not finite in " + where, line), line
+    line = error_lines(capsys)[-1]
+    examples = r"rank 0, micro-batch 0: rows \d+(, \d+)* of (de|en)(, \d+)*( of (de|en))?"
+    assert re.match(r"mlukit train: step \d: the loss is not finite in " + examples, line), line
     assert line.endswith(f"; {run} has the checkpoints before it")
     assert [steps for steps, _ in checkpoints(run)] == [0]
     assert [line["step"] for line in metrics(run, "train")] == [1]
@@ -156,7 +156,7 @@ def test_weights_of_another_model_are_refused(
     (init / "import.json").unlink()
     run = flags(model="tiny", examples=small_dataset, init=init)[2:]
     assert train(tmp_path / "run", *run) == 2
-    assert "entity_embeddings" in said(capsys)[-1] and "is missing" not in capsys.readouterr().out
+    assert "entity_embeddings" in error_lines(capsys)[-1] and "is missing" not in capsys.readouterr().out
 
 
 def test_words_alone(small_dataset: Path, tmp_path: Path) -> None:
