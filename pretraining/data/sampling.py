@@ -88,10 +88,8 @@ class SamplingOrder:
         windows = np.searchsorted(ends, positions, side="right") // self._window_groups
         for window in np.unique(windows).tolist():
             first_group = window * self._window_groups
-            first, window_ends = (
-                ends[first_group] - rows[groups[first_group]],
-                ends[first_group:][: self._window_groups],
-            )
+            first = ends[first_group] - rows[groups[first_group]]
+            window_ends = ends[first_group:][: self._window_groups]
             key = random_key(self._seed, "rows", language, epoch, window)
             order = self._permutation(key, int(window_ends[-1] - first))
             chosen = order[positions[windows == window] - first] + first
