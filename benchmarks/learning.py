@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:  # what plotting does without
     from mlukit.pretraining.config import DataConfig, Precision
-    from mlukit.pretraining.data.dataset import Corpus
+    from mlukit.pretraining.data.dataset import ExampleDataset
 
 Rows: TypeAlias = Mapping[str, Mapping[str, float]]  # by language, the last of which is all of them
 
@@ -58,32 +58,32 @@ def measure(asked: argparse.Namespace) -> None:
     import torch
 
     from mlukit.pretraining.config import DataConfig
-    from mlukit.pretraining.data.dataset import open_corpus
+    from mlukit.pretraining.data.dataset import open_dataset
 
     torch.set_num_threads(asked.threads)
     data = DataConfig()
-    corpus = open_corpus(asked.examples_folder, data)
-    show("always the most frequent entity", most_frequent(corpus, data, asked.examples))
+    dataset = open_dataset(asked.examples_folder, data)
+    show("always the most frequent entity", most_frequent(dataset, data, asked.examples))
     for name, folder in asked.models:
-        show(name, held_out_rows(Path(folder), corpus, data, asked.examples, asked.precision))
+        show(name, held_out_rows(Path(folder), dataset, data, asked.examples, asked.precision))
 
 
-def most_frequent(corpus: "Corpus", data: "DataConfig", examples: int) -> Rows:
+def most_frequent(dataset: "ExampleDataset", data: "DataConfig", examples: int) -> Rows:
     """How often the masked entity is the one that the language's train examples mention most; the same masks."""
     import numpy as np
 
     from mlukit.pretraining.data.batches import read_rows, validation_batches
 
     rows: dict[str, dict[str, float]] = {}
-    for language in corpus.languages:
+    for language in dataset.languages:
         mentions: Counter[int] = Counter()
-        for group in corpus.groups[language]:
-            group_rows = read_rows(corpus, group, data)
+        for group in dataset.groups[language]:
+            group_rows = read_rows(dataset, group, data)
             mentions.update(group_rows.entity_ids[np.repeat(group_rows.train, group_rows.entities)].tolist())
         guess, _ = mentions.most_common(1)[0]
         labels = [
             label
-            for batch in validation_batches(corpus, data, language, examples)
+            for batch in validation_batches(dataset, data, language, examples)
             for label in batch.entity_labels_PE[: batch.entity_targets].tolist()
         ]
         if labels:
@@ -93,7 +93,9 @@ def most_frequent(corpus: "Corpus", data: "DataConfig", examples: int) -> Rows:
     return {**rows, "all": {"targets": targets, "entity_accuracy": right / targets}}
 
 
-def held_out_rows(folder: Path, corpus: "Corpus", data: "DataConfig", examples: int, precision: "Precision") -> Rows:
+def held_out_rows(
+    folder: Path, dataset: "ExampleDataset", data: "DataConfig", examples: int, precision: "Precision"
+) -> Rows:
     """Losses and accuracies of a model, as `mlukit train` measures them."""
     import torch
 
@@ -106,7 +108,7 @@ def held_out_rows(folder: Path, corpus: "Corpus", data: "DataConfig", examples: 
     training = TrainingConfig(precision=precision, compile=False, validation_examples=examples)
     config = RunConfig(model=read_model_config(folder), data=data, training=training)
     model, _ = initial_model(config, folder)
-    return dict(held_out(model, corpus, config, Ranks(0, 1, torch.device("cpu"))))
+    return dict(held_out(model, dataset, config, Ranks(0, 1, torch.device("cpu"))))
 
 
 def show(name: str, rows: Rows) -> None:

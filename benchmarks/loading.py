@@ -35,7 +35,7 @@ import torch
 from mlukit.pretraining.config import DataConfig
 from mlukit.pretraining.data.batch import Batch
 from mlukit.pretraining.data.batches import BatchSource, prefetch, run_capacities
-from mlukit.pretraining.data.dataset import open_corpus
+from mlukit.pretraining.data.dataset import open_dataset
 from mlukit.schemas.manifest import MANIFEST, dump_json
 
 
@@ -84,12 +84,12 @@ def measure(folder: Path, asked: argparse.Namespace) -> None:
         mask_mention_words=asked.mask_mention_words,
     )
     started = time.perf_counter()
-    corpus = open_corpus(folder, config)
-    examples = sum(corpus.train_examples.values())
+    dataset = open_dataset(folder, config)
+    examples = sum(dataset.train_examples.values())
     seconds = time.perf_counter() - started
-    print(f"{examples:,} examples in {len(corpus.languages)} languages, opened in {seconds:.1f} s")
-    source = BatchSource(corpus, config)
-    print(run_capacities(corpus, config, asked.world))
+    print(f"{examples:,} examples in {len(dataset.languages)} languages, opened in {seconds:.1f} s")
+    source = BatchSource(dataset, config)
+    print(run_capacities(dataset, config, asked.world))
     for name, first in (("first steps", 0), ("next steps", asked.steps)):
         profile, wall, cpu = cProfile.Profile(), time.perf_counter(), time.process_time()
         if asked.profile:

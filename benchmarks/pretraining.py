@@ -276,7 +276,7 @@ def measure(contestant: Contestant, masked: MaskedRows, size: int, seconds: floa
     contestant.optimizer.step()
     update = timed(contestant.device, lambda: [contestant.optimizer.step() for _ in range(OPTIMIZER_STEPS)])
     update /= OPTIMIZER_STEPS
-    counts = Counts.of(packed(masked, 16_384))
+    counts = Counts.from_batches(packed(masked, 16_384))
     spent = spent / passes + update * counts.examples / EXAMPLES_A_STEP
     peak = peak_flops(torch.cuda.get_device_name()) if contestant.device.type == "cuda" else None
     achieved = step_flops(contestant.config, counts, frozen=False) / spent

@@ -1,4 +1,4 @@
-"""`python -m pretraining train …`, for torchrun, which takes a module or a file."""
+"""`python -m pretraining train …`, for torchrun, which starts a module or a file."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Every number of a pretraining run: the model's, the data's, the training's; each with the source of its default.
+"""Every setting of a pretraining run, of model, data and training, with the source of each default.
 
 Sources: [mLUKE] Ri, Yamada, Tsuruoka, ACL 2022, section 2.1 and appendix A; [LUKE] Yamada et al., EMNLP 2020, and the
 settings of its released code; [XLM-R] Conneau et al., ACL 2020, and the configuration of its published checkpoints;
@@ -9,26 +9,28 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, Self, TypeAlias, TypeVar
 
+from mlukit.pretraining.errors import PretrainingError
+
 C = TypeVar("C", bound="ModelConfig | DataConfig | TrainingConfig")
 
 ModelSize: TypeAlias = Literal["tiny", "base", "large"]
 Precision: TypeAlias = Literal["float32", "bfloat16"]
 Objective: TypeAlias = Literal["words and entities", "words"]
 
-ROW_ALIGNMENT = 128  # rows of a table: what the tensor cores' products come in, 250,002 words in 250,112 rows
+ROW_ALIGNMENT = 128  # tables have a multiple of so many rows, for tensor cores: 250,002 words in 250,112 rows
 
 
-class ConfigError(ValueError):
-    """A setting is wrong; its text shows the value and what would be accepted."""
+class ConfigError(PretrainingError):
+    """A setting is wrong; the text shows its value and what would be accepted."""
 
 
-def _positive(config: object, *names: str) -> None:
+def _check_positive(config: object, *names: str) -> None:
     for name in names:
         if (value := getattr(config, name)) < 1:
             raise ConfigError(f"{name} {value} is not at least 1")
 
 
-def _shares(config: object, *names: str) -> None:
+def _check_shares(config: object, *names: str) -> None:
     for name in names:
         if not 0 <= (value := getattr(config, name)) <= 1:
             raise ConfigError(f"{name} {value} is not between 0 and 1")
@@ -40,9 +42,9 @@ def _aligned(rows: int) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelConfig:
-    """The shape of the encoder. The defaults are those of the base model.
+    """The shape of the model. The defaults are those of the base model.
 
-    `vocabulary_size` and `entity_vocabulary_size` are facts of the examples, and no default of them is right.
+    `vocabulary_size` and `entity_vocabulary_size` depend on the examples, so their defaults are only placeholders.
     """
 
     vocabulary_size: int = 250_002  # [XLM-R]: 250,000 pieces, <s> <pad> </s> <unk> first, <mask> last
@@ -74,23 +76,23 @@ class ModelConfig:
 
     @property
     def word_rows(self) -> int:
-        """Rows of the word table: the vocabulary's, and rows never predicted up to a multiple of ROW_ALIGNMENT."""
+        """Rows of the word table: the vocabulary, then never predicted rows up to a multiple of ROW_ALIGNMENT."""
         return _aligned(self.vocabulary_size)
 
     @property
     def entity_rows(self) -> int:
-        """Rows of the entity table, as `word_rows`."""
+        """Rows of the entity table, aligned like `word_rows`."""
         return _aligned(self.entity_vocabulary_size)
 
     def __post_init__(self) -> None:
-        _positive(self, *(f.name for f in fields(self) if f.type is int and not f.name.endswith("_id")))
+        _check_positive(self, *(f.name for f in fields(self) if f.type is int and not f.name.endswith("_id")))
         if self.hidden_size % self.heads:
             raise ConfigError(f"hidden_size {self.hidden_size} is no multiple of heads {self.heads}")
-        _shares(self, "hidden_dropout", "attention_dropout")
+        _check_shares(self, "hidden_dropout", "attention_dropout")
 
 
 MODELS: Mapping[ModelSize, ModelConfig] = {
-    # for a laptop's CPU and for tests; no paper's
+    # for a laptop's CPU and for tests; from no paper
     "tiny": ModelConfig(hidden_size=128, layers=2, heads=2, feed_forward_size=512, entity_embedding_size=64),
     "base": ModelConfig(),
     "large": ModelConfig(hidden_size=1024, layers=24, heads=16, feed_forward_size=4096),
@@ -99,7 +101,7 @@ MODELS: Mapping[ModelSize, ModelConfig] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataConfig:
-    """Which examples make a batch, and what is masked in them."""
+    """How examples are drawn, batched and masked."""
 
     seed: int = 1
     batch_size: int = 2048  # examples a step, over all ranks [mLUKE]
@@ -117,8 +119,8 @@ class DataConfig:
     objective: Objective = "words and entities"  # "words": the paper's baseline of extra training on the same text
 
     def __post_init__(self) -> None:
-        _positive(self, "batch_size", "shuffled_groups", "max_tokens", "max_entities", "max_mention_tokens")
-        _shares(self, "word_mask_share", "word_mask_token_share", "word_random_share", "entity_mask_share")
+        _check_positive(self, "batch_size", "shuffled_groups", "max_tokens", "max_entities", "max_mention_tokens")
+        _check_shares(self, "word_mask_share", "word_mask_token_share", "word_random_share", "entity_mask_share")
         if self.word_mask_token_share + self.word_random_share > 1:
             raise ConfigError(
                 f"word_mask_token_share {self.word_mask_token_share} and word_random_share {self.word_random_share} "
@@ -134,9 +136,9 @@ class DataConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingConfig:
-    """How the parameters move. The defaults are those of stage 2 of the base model."""
+    """How the parameters are trained. The defaults are those of stage 2 of the base model."""
 
-    stage: int = 2  # 1: only what import did not find in the checkpoint it started from; 2: all [mLUKE]
+    stage: int = 2  # 1: only the parameters that import did not find in its checkpoint; 2: all [mLUKE]
     steps: int = 540_326  # [mLUKE] of a stage
     warmup_steps: int = 2_500  # [mLUKE]
     learning_rate: float = 1e-4  # [mLUKE]; stage 1: 5e-4, large: 5e-5; decays linearly to 0
@@ -158,7 +160,7 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         if self.stage not in (1, 2):
             raise ConfigError(f"stage {self.stage} is neither 1 nor 2")
-        _positive(self, "steps", "checkpoints_kept", "checkpoint_interval", "log_interval", "validation_interval")
+        _check_positive(self, "steps", "checkpoints_kept", "checkpoint_interval", "log_interval", "validation_interval")
         if self.warmup_steps > self.steps:
             raise ConfigError(f"warmup_steps {self.warmup_steps} are more than the {self.steps} steps")
         if self.precision not in ("float32", "bfloat16"):
@@ -172,19 +174,19 @@ def learning_rate(size: ModelSize, stage: int) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
-    """All that decides a run, as its folder keeps it in config.json."""
+    """Every setting of a run, as its folder keeps them in config.json."""
 
     model: ModelConfig
     data: DataConfig
     training: TrainingConfig
 
     def to_json(self) -> dict[str, Any]:
-        """As written."""
+        """The value that config.json holds."""
         return {"model": asdict(self.model), "data": asdict(self.data), "training": asdict(self.training)}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """The inverse of `to_json`; ConfigError for a name that no setting has."""
+        """The inverse of `to_json`; ConfigError for an unknown setting."""
         return cls(
             model=_from_json(ModelConfig, value["model"]),
             data=_from_json(DataConfig, value["data"]),
@@ -193,7 +195,7 @@ class RunConfig:
 
 
 def changed(config: C, settings: Mapping[str, Any]) -> C:
-    """A configuration with other values; ConfigError for a name that no setting has."""
+    """A configuration with some values replaced; ConfigError for an unknown setting."""
     known = [f.name for f in fields(config)]
     for name in settings:
         if name not in known:

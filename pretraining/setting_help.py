@@ -1,4 +1,4 @@
-"""What `mlukit train --help` says of each field of the configuration; config.py has the sources of their defaults."""
+"""The help text of each setting in `mlukit train --help`; config.py has the sources of the defaults."""
 
 from collections.abc import Mapping
 

@@ -1,12 +1,12 @@
-"""What a user can choose of a run: a flag for every field of the configuration, with defaults by model and stage.
+"""The flags of `mlukit train`: one for every setting of a run, with defaults by model and stage.
 
-No torch here: `mlukit train --help` and wrong flags are answered at once.
+No torch here, so that `mlukit train --help` and wrong flags are answered at once.
 """
 
 import argparse
 import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
@@ -25,7 +25,7 @@ from mlukit.pretraining.config import (
 from mlukit.pretraining.setting_help import HELP
 
 CONFIGS = (ModelConfig, DataConfig, TrainingConfig)
-# what may differ when a run goes on: none of it decides what is learnt, but for the order in which sums are rounded
+# settings that may change when a run is resumed: they change nothing that is learnt, except the rounding of sums
 OPERATIONAL = frozenset(
     ["micro_batch_tokens", "compile", "fully_sharded", "checkpoint_interval", "checkpoints_kept", "log_interval"]
 )
@@ -54,19 +54,20 @@ INIT is made by `mlukit import`. docs/pretraining.md tells the rest.
 
 
 class SettingsError(ConfigError):
-    """What was asked for makes no run; its text shows the value and what would be accepted."""
+    """The flags do not make a run; the text shows the value and what would be accepted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainSettings:
-    """What a user asked for.
+    """The user's choices.
 
     Attributes:
-        output: the folder of a new run, or of the one to resume.
-        examples: the output folder of `mlukit build`; None only where a run is resumed that knows it.
-        init: INIT or RUN, whose weights a new run starts from; None: from random ones.
-        model: None where --model was not given.
-        chosen: the fields of the configuration given by flags.
+        output: the folder of the new run, or of the run to resume.
+        examples: the output folder of `mlukit build`; None only for a resumed run, which knows its examples.
+        init: INIT or RUN, whose weights a new run starts from; None to start from random weights.
+        model: the value of --model; None without the flag.
+        resume: whether a run is resumed.
+        chosen: the settings given by flags.
     """
 
     output: Path
@@ -78,7 +79,7 @@ class TrainSettings:
 
 
 def parse(arguments: Sequence[str]) -> TrainSettings:
-    """Reads the flags of `mlukit train`; a wrong one ends the process with status 2 and one line that says why."""
+    """Reads the flags of `mlukit train`; a wrong flag ends the process with status 2 and one line that says why."""
     parser = _parser()
     values = vars(parser.parse_args(arguments))
     paths = {name: values.pop(name) for name in ("output", "examples", "init", "resume", "model")}
@@ -90,6 +91,7 @@ def parse(arguments: Sequence[str]) -> TrainSettings:
 
 
 def _checked(paths: Mapping[str, Any], chosen: Mapping[str, Any]) -> TrainSettings:
+    """The settings of a new or of a resumed run; SettingsError if flags are missing or contradict each other."""
     examples, init, model = paths["examples"], paths["init"], paths["model"]
     if paths["resume"] is not None:
         _check_resume(paths, chosen)
@@ -108,6 +110,7 @@ def _checked(paths: Mapping[str, Any], chosen: Mapping[str, Any]) -> TrainSettin
 
 
 def _check_resume(paths: Mapping[str, Any], chosen: Mapping[str, Any]) -> None:
+    """Refuses flags that would change what a resumed run learns."""
     for name in ("output", "init", "model"):
         if paths[name] is not None:
             raise SettingsError(f"--{name} does not go with --resume: the run has its own")
@@ -123,40 +126,47 @@ def model_config(settings: TrainSettings, found: ModelConfig | None, words: int,
     """The model of a new run.
 
     Args:
-        found: that of the weights it starts from, None without `--init`.
-        words: rows of the vocabulary of pieces that the examples were made with.
-        entities: rows of their entity vocabulary.
+        settings: the user's choices.
+        found: the model of the weights that the run starts from; None without `--init`.
+        words: number of pieces in the tokenizer of the examples.
+        entities: number of entities in the vocabulary of the examples.
 
     Raises:
         SettingsError: the weights have another shape than the flags or the examples.
     """
-    chosen = _of(ModelConfig, settings.chosen)
+    chosen = _settings_for(ModelConfig, settings.chosen)
     facts = {"vocabulary_size": words, "entity_vocabulary_size": entities}
     for name, value in facts.items():
         if chosen.get(name, value) != value:
             raise SettingsError(f"{_flag(name)} {chosen[name]} is not that of the examples, {value}")
     if found is None:
         return changed(MODELS[settings.model or "base"], {**chosen, **facts})
-    shape = {**(_sizes(MODELS[settings.model]) if settings.model else {}), **_sizes_of(chosen), **facts}
+    shape = {**(_shape(asdict(MODELS[settings.model])) if settings.model else {}), **_shape(chosen), **facts}
     for name, value in shape.items():
-        if (has := getattr(found, name)) != value:
+        if (init_value := getattr(found, name)) != value:
             wanted = "the examples have" if name in facts else "asked for is"
-            raise SettingsError(f"--init {settings.init} has {name} {has}, and {wanted} {value}")
+            raise SettingsError(f"--init {settings.init} has {name} {init_value}, and {wanted} {value}")
     return changed(found, chosen)
 
 
 def data_config(settings: TrainSettings) -> DataConfig:
-    """How a new run takes its examples."""
-    return changed(DataConfig(), _of(DataConfig, {**_defaults(settings), **settings.chosen}))
+    """The data settings of a new run."""
+    return changed(DataConfig(), _settings_for(DataConfig, {**_defaults(settings), **settings.chosen}))
 
 
 def training_config(settings: TrainSettings, model: ModelConfig, *, gpu: bool) -> TrainingConfig:
-    """How a new run trains: the flags over the defaults of its model and stage, float32 uncompiled without a GPU."""
-    chosen = _of(TrainingConfig, settings.chosen)
+    """The training settings of a new run.
+
+    Args:
+        settings: the flags, which replace the defaults of the model and the stage.
+        model: of the run.
+        gpu: whether there is one; without a GPU the defaults are float32 and no compilation.
+    """
+    chosen = _settings_for(TrainingConfig, settings.chosen)
     values = {} if gpu else {"precision": "float32", "compile": False}
     values["learning_rate"] = learning_rate(_size(model), chosen.get("stage", TrainingConfig().stage))
-    values |= _of(TrainingConfig, _defaults(settings))
-    if "warmup_steps" not in chosen and "steps" in chosen:  # a short run keeps a warm-up of a tenth at most
+    values |= _settings_for(TrainingConfig, _defaults(settings))
+    if "warmup_steps" not in chosen and "steps" in chosen:  # a warm-up is at most a tenth of a short run
         values["warmup_steps"] = min(values.get("warmup_steps", TrainingConfig().warmup_steps), chosen["steps"] // 10)
     return changed(TrainingConfig(), {**values, **chosen})
 
@@ -169,30 +179,27 @@ def _size(model: ModelConfig) -> ModelSize:
     return "large" if model.hidden_size >= MODELS["large"].hidden_size else "base"
 
 
-def _sizes(model: ModelConfig) -> dict[str, Any]:
-    return _sizes_of({f.name: getattr(model, f.name) for f in fields(model)})
-
-
-def _sizes_of(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the values that weights are bound to; the sizes of vocabularies are the examples' to say."""
+def _shape(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that decide the shape of weights, without the sizes of vocabularies, which the examples decide."""
     free = ("hidden_dropout", "attention_dropout", "initializer_range", "entity_aware_attention")
     return {n: v for n, v in values.items() if n not in free and not n.endswith("vocabulary_size")}
 
 
-def _of(config: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
+def _settings_for(config: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values whose names are fields of a configuration."""
     names = {f.name for f in fields(config)}
     return {name: value for name, value in values.items() if name in names}
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse with one line for an error, and the nearest flag for a typo."""
+    """A parser that reports an error in one line, and suggests the nearest flag for a typo."""
 
     def error(self, message: str) -> NoReturn:
         """Ends the process with status 2."""
         self.exit(2, f"{self.prog}: {message}\n")
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse, but for what it says of an unknown flag."""
+        """Parses as argparse does, with another message for an unknown flag."""
         values, unknown = self.parse_known_args(args, namespace)
         for word in unknown:
             known = [option for action in self._actions for option in action.option_strings]
@@ -201,7 +208,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def nearest(word: str, accepted: Sequence[str]) -> str:
-    """ "; did you mean …?" for a word that is nearly an accepted one, else nothing."""
+    """The text ": did you mean …?" for a word that resembles an accepted one, else ""."""
     close = difflib.get_close_matches(word, accepted, 1)
     return f": did you mean {close[0]}?" if close else ""
 
@@ -225,16 +232,18 @@ def _parser() -> argparse.ArgumentParser:
     for config in CONFIGS:
         group = parser.add_argument_group(config.__name__.removesuffix("Config").lower())
         for name, kind, default in _fields(config):
-            _add(group, name, kind, default)
+            _add_flag(group, name, kind, default)
     return parser
 
 
 def _fields(config: type[Any]) -> Iterator[tuple[str, type[Any], Any]]:
+    """Name, type and default of each field."""
     for f in fields(config):
         yield f.name, type(f.default), f.default
 
 
-def _add(group: argparse._ArgumentGroup, name: str, kind: type[Any], default: Any) -> None:
+def _add_flag(group: argparse._ArgumentGroup, name: str, kind: type[Any], default: Any) -> None:
+    """Adds the flag of a setting, with its help and its defaults."""
     tiny = f"; tiny: {_TINY[name]}" if name in _TINY else ""
     text = HELP[name].replace("%", "%%")
     if kind is bool:
@@ -251,6 +260,8 @@ def _flag(name: str) -> str:
 
 
 def _one_of(accepted: Sequence[str], kind: type[Any] = str) -> Callable[[str], Any]:
+    """An argparse type for one of some words."""
+
     def read(text: str) -> Any:
         if text not in accepted:
             shown = ", ".join(map(repr, accepted))
@@ -261,6 +272,8 @@ def _one_of(accepted: Sequence[str], kind: type[Any] = str) -> Callable[[str], A
 
 
 def _number(kind: type[Any]) -> Callable[[str], Any]:
+    """An argparse type for a number of at least 0; whole numbers may have `_` or `,` between thousands."""
+
     def read(text: str) -> Any:
         try:
             value = kind(text.replace("_", "").replace(",", "") if kind is int else text)

@@ -6,8 +6,10 @@ from mlukit.pretraining.settings import parse
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command; its exit status."""
+    """Runs the command, and returns its exit status."""
     settings = parse(arguments)
-    from mlukit.pretraining.training.run import start  # torch, which takes seconds: after the flags were found right
+    from mlukit.pretraining.training.run import (
+        start,  # imports torch, which takes seconds: after the flags were checked
+    )
 
     return start(settings)

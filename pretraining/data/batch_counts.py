@@ -1,4 +1,4 @@
-"""What the batches of a step hold, added up over micro-batches and ranks, and means over it."""
+"""Counts of what the batches of a step hold, added up over micro-batches and ranks, and means per target."""
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
@@ -9,41 +9,42 @@ from mlukit.pretraining.data.batch import Batch
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What batches hold, padding left out."""
+    """What batches hold, without padding."""
 
     examples: int = 0
     words: int = 0
     entities: int = 0
     word_targets: int = 0
     entity_targets: int = 0
-    pairs: int = 0  # of places that attend to each other: sequence lengths squared and added up
+    pairs: int = 0  # pairs of places that attend to each other: sequence lengths squared and added up
 
     @classmethod
-    def of(cls, batches: Sequence[Batch]) -> Self:
-        """Those of some batches, whose tensors are on the CPU still."""
-        return cls.total([_of_batch(batch) for batch in batches])
+    def from_batches(cls, batches: Sequence[Batch]) -> Self:
+        """Counts of batches that are still on the CPU."""
+        return cls.total([_count(batch) for batch in batches])
 
     @classmethod
     def total(cls, rows: Sequence[Sequence[int]]) -> Self:
-        """Those added up."""
+        """The sum of rows of counts."""
         return cls(*map(sum, zip(*rows, strict=True))) if rows else cls()
 
     def row(self) -> tuple[int, ...]:
-        """As numbers, for `total`."""
+        """The counts as a row of numbers, for `total`."""
         return astuple(self)
 
 
-def _of_batch(batch: Batch) -> tuple[int, ...]:
+def _count(batch: Batch) -> tuple[int, ...]:
     lengths = batch.sequence_starts_S1[: batch.examples + 1].long().diff()
     pairs = int((lengths * lengths).sum())
     return (batch.examples, batch.words, batch.entities, batch.word_targets, batch.entity_targets, pairs)
 
 
-def means(sums: list[float], counts: Counts) -> dict[str, float]:
-    """Losses (natural logarithm) and accuracies a target, of words and, where there are any, of entities.
+def means_per_target(sums: list[float], counts: Counts) -> dict[str, float]:
+    """Mean losses (natural logarithm) and accuracies of word targets and, where there are any, of entity targets.
 
     Args:
-        sums: the loss of words, of entities, the right words, the right entities.
+        sums: word loss, entity loss, right words, right entities.
+        counts: of the batches that the sums are over.
     """
     words, entities = max(1, counts.word_targets), max(1, counts.entity_targets)
     values = {"word_loss": sums[0] / words, "word_accuracy": sums[2] / words}

@@ -1,8 +1,8 @@
-"""Random numbers by counter: the i-th number of a key is computed by itself, on any rank, in any order.
+"""Random numbers by counter: the i-th number of a key can be computed alone, on any rank, in any order.
 
 SplitMix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014): the i-th output is a
 mix of key + (i + 1)·γ, so arrays of counters give arrays of numbers. NumPy's own streams may change with its version
-(NEP 19), and a run that is resumed after weeks would not see the same data; these cannot.
+(NEP 19), so that a run resumed after weeks would see other data; these numbers never change.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ _GAMMA = 0x9E3779B97F4A7C15
 
 @lru_cache(maxsize=4096)
 def random_key(seed: int, *purpose: str | int) -> np.uint64:
-    """The key of a stream of numbers: SHA-256 of the seed and of what the numbers are for."""
+    """The key of a stream of numbers: SHA-256 of the seed and of the purpose of the numbers."""
     digest = hashlib.sha256("/".join(map(str, (seed, *purpose))).encode()).digest()
     return np.uint64(int.from_bytes(digest[:8], "big"))
 
@@ -29,7 +29,8 @@ def random_bits(key: np.uint64 | Bits, counters: Integers) -> Bits:
     """64 random bits for each counter.
 
     Args:
-        key: one for all, or an array of one for each counter.
+        key: one key for all counters, or an array with a key for each counter.
+        counters: at least 0.
     """
     bits = counters.astype(np.uint64)
     bits += np.uint64(1)
@@ -44,7 +45,7 @@ def random_bits(key: np.uint64 | Bits, counters: Integers) -> Bits:
 
 
 def below(bits: Bits, limit: int) -> Integers:
-    """Integers from 0 to limit - 1, of the upper 32 bits (Lemire, arXiv:1805.10941); uneven by limit / 2³² at most."""
+    """Integers from 0 to limit - 1, from the upper 32 bits (Lemire, arXiv:1805.10941); bias at most limit / 2³²."""
     return ((bits >> np.uint64(32)) * np.uint64(limit) >> np.uint64(32)).astype(np.int64)
 
 

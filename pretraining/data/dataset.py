@@ -1,14 +1,14 @@
-"""Opens what `mlukit examples` wrote, and refuses what does not belong together or cannot be trained on.
+"""Opens the output of `mlukit examples`, and refuses files that do not belong together or cannot be trained on.
 
-At opening: every language's folder is finished, of a schema that we know, made with the vocabulary and the tokenizer
-that lie beside it and within the run's limits; every shard has its size and its rows. A shard's SHA-256 is compared
-when the shard is first read, once for each run, and its rows are held against the limits each time they are read: a
-damaged shard ends the run before an example of it is trained on.
+Opening checks that every language's folder is finished, has a known schema, was made with the vocabulary and the
+tokenizer of the same output folder and within the run's limits, and that every shard has its size and its rows. A
+shard's SHA-256 is compared when the shard is first read, once in a run, and its rows are compared with the limits each
+time they are read: a damaged shard ends the run before the run trains on an example of it.
 
-A folder may hold Parquet, TFRecord or both; Parquet is read where there is some. A TFRecord file is a group by itself,
-as it can be read only from its beginning. So both formats give the same batches where shards have one row group each
-(1,024 examples at most), and otherwise the same examples in another order. Opening TFRecord reads all of it, to learn
-which examples are of which split.
+A folder may hold Parquet, TFRecord or both; if it holds both, Parquet is read. A TFRecord file is one row group, since
+it can be read only from its beginning. So both formats give the same batches if each shard has one row group (1,024
+examples at most), and otherwise the same examples in another order. Opening a TFRecord file reads all of it, to count
+the examples of each split.
 """
 
 import hashlib
@@ -29,6 +29,7 @@ from mlukit.corpus.examples.tokenizer import Tokenizer, TokenizerError
 from mlukit.pretraining.config import DataConfig
 from mlukit.pretraining.data.example_rows import ExampleRows, read_parquet_rows, read_tfrecord_rows
 from mlukit.pretraining.data.row_limits import RowLimits
+from mlukit.pretraining.errors import PretrainingError
 from mlukit.schemas.arrow import EXAMPLES, SCHEMA_VERSION
 from mlukit.schemas.manifest import MANIFEST, Shard
 from mlukit.schemas.tfrecord import TFRecordError
@@ -36,61 +37,61 @@ from mlukit.schemas.tfrecord import TFRecordError
 TOKENIZER = "tokenizer/sentencepiece.bpe.model"
 VOCABULARY = "vocabulary/vocabulary.parquet"
 _PARQUET, _TFRECORD = ".parquet", ".tfrecord.gz"
-_LIMITS = {"max_tokens": "max_tokens", "max_entities": "max_entities", "max_mention_tokens": "max_mention_tokens"}
-_PARTS = ("options", "inputs", "counts", "flows")  # of a manifest that are read
+_LIMITS = ("max_tokens", "max_entities", "max_mention_tokens")  # options of the build, and settings of a run
+_PARTS = ("options", "inputs", "counts", "flows")  # the parts of a manifest that are read
 _SCHEMA = {f.name: str(f.type) for f in EXAMPLES}
 _UNREADABLE = (OSError, ValueError, OverflowError, pa.ArrowException, TFRecordError, ProtobufError)
 
 
-class ExamplesError(ValueError):
+class ExamplesError(PretrainingError):
     """The examples cannot be trained on; the text shows what was found, and what would be accepted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """What is read at once: a row group of Parquet, or a TFRecord file."""
+class RowGroup:
+    """Rows that are read together: a row group of a Parquet file, or a whole TFRecord file."""
 
     shard: Shard
     number: int  # of the row group in its shard; 0 for TFRecord
-    first_row: int  # its number among the language's rows, which a row's random numbers come from
+    first_row: int  # number of its first row among the language's rows; a row's number decides its random numbers
     rows: int
-    train: int
-    validation: int
+    train: int  # rows to train on
+    validation: int  # rows that are held out
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
-    """What an example has on average, for a batch to have room."""
+class MeanLengths:
+    """The mean size of an example, which decides how much room a batch has."""
 
     tokens: float
     entities: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Corpus:
+class ExampleDataset:
     """The examples of an output folder, ready to be read."""
 
     folder: Path
-    groups: Mapping[str, tuple[Group, ...]]  # by language, in order
-    means: Mapping[str, Means]  # by language
+    groups: Mapping[str, tuple[RowGroup, ...]]  # by language, in order
+    mean_lengths: Mapping[str, MeanLengths]  # by language
     vocabulary_size: int  # word pieces, special ones and <mask> included
     entity_vocabulary_size: int  # special ones included
     fingerprints: Mapping[str, str]  # SHA-256 of "entities", "tokenizer" and "examples"
-    _sound: set[str] = field(default_factory=set)  # shards whose SHA-256 was found right
+    _sound: set[str] = field(default_factory=set)  # paths of the shards whose SHA-256 was right
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """The languages that there are folders of, sorted."""
+        """The languages that have a folder, sorted."""
         return tuple(self.groups)
 
     @property
     def train_examples(self) -> dict[str, int]:
-        """How many examples of each language are there to train on."""
+        """The number of examples to train on, by language."""
         return {language: sum(group.train for group in groups) for language, groups in self.groups.items()}
 
     @property
     def validation_examples(self) -> dict[str, int]:
-        """How many examples of each language are held out."""
+        """The number of held-out examples, by language."""
         return {language: sum(group.validation for group in groups) for language, groups in self.groups.items()}
 
     @property
@@ -98,11 +99,11 @@ class Corpus:
         """The SentencePiece model."""
         return self.folder / TOKENIZER
 
-    def read(self, group: Group, limits: RowLimits) -> ExampleRows:
+    def read(self, group: RowGroup, limits: RowLimits) -> ExampleRows:
         """A group's rows.
 
         Raises:
-            ExamplesError: the shard is not the one that was written, or a row is not within the limits.
+            ExamplesError: the shard is not the one that was written, or a row is outside the limits.
         """
         path = self.folder / group.shard.path
         try:
@@ -119,8 +120,8 @@ class Corpus:
         return rows
 
 
-def open_corpus(folder: Path, config: DataConfig) -> Corpus:
-    """Opens an output folder of `mlukit examples`; reads its manifests, its vocabulary and which split its rows are of.
+def open_dataset(folder: Path, config: DataConfig) -> ExampleDataset:
+    """Opens an output folder of `mlukit examples`; reads its manifests, its vocabulary and the split of each row.
 
     Raises:
         ExamplesError: the folder is not finished, its parts do not belong together, a shard is missing or damaged, or
@@ -129,28 +130,29 @@ def open_corpus(folder: Path, config: DataConfig) -> Corpus:
     manifests = dict(_read_manifests(folder / "examples"))
     for language, manifest in manifests.items():
         _check_manifest(folder / "examples" / language, manifest, config)
-    made_with = _common_inputs(manifests)
-    vocabulary, tokenizer = _open_vocabulary(folder / VOCABULARY), _open_tokenizer(folder / TOKENIZER)
-    _check_belongs(folder / VOCABULARY, vocabulary.fingerprint, made_with["entities"])
-    _check_belongs(folder / TOKENIZER, tokenizer.fingerprint, made_with["tokenizer"])
+    inputs = _common_inputs(manifests)
+    vocabulary, tokenizer = open_vocabulary(folder / VOCABULARY), open_tokenizer(folder / TOKENIZER)
+    _check_belongs(folder / VOCABULARY, vocabulary.fingerprint, inputs["entities"])
+    _check_belongs(folder / TOKENIZER, tokenizer.fingerprint, inputs["tokenizer"])
     shards = {language: _shards(language, manifest) for language, manifest in manifests.items()}
     groups = {language: tuple(_groups(folder, shards[language])) for language in manifests}
-    corpus = Corpus(
+    dataset = ExampleDataset(
         folder=folder,
         groups=groups,
-        means={language: _means(manifest) for language, manifest in manifests.items()},
+        mean_lengths={language: _mean_lengths(manifest) for language, manifest in manifests.items()},
         vocabulary_size=tokenizer.size,
         entity_vocabulary_size=vocabulary.size,
-        fingerprints={**made_with, "examples": _fingerprint(shards.values())},
+        fingerprints={**inputs, "examples": _fingerprint(shards.values())},
     )
     for language, manifest in manifests.items():
         _check_splits(folder / "examples" / language, manifest, groups[language])
-    if not any(corpus.train_examples.values()):
+    if not any(dataset.train_examples.values()):
         raise ExamplesError(f"{folder} has no example of the split 'train'")
-    return corpus
+    return dataset
 
 
 def _read_manifests(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each language and its manifest, sorted by language."""
     languages = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
     if not languages:
         raise ExamplesError(f"{folder} has no folder of a language: `mlukit examples` writes them")
@@ -167,17 +169,18 @@ def _read_manifests(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _check_manifest(folder: Path, manifest: Mapping[str, Any], config: DataConfig) -> None:
+    """Refuses a manifest of another kind, language or schema, and examples that may exceed the run's limits."""
     expected = {"kind": "examples", "language": folder.name, "schema_version": SCHEMA_VERSION, "schema": _SCHEMA}
     for name, value in expected.items():
         if (found := manifest.get(name)) != value:
             raise ExamplesError(f"{folder / MANIFEST}: {name} is {found!r}; this version reads {value!r}")
     try:
-        for option, setting in _LIMITS.items():
-            made, limit = manifest["options"][option], getattr(config, setting)
+        for name in _LIMITS:
+            made, limit = manifest["options"][name], getattr(config, name)
             if made > limit:
-                flag = f"--{option.replace('_', '-')} {limit}"
+                flag = f"--{name.replace('_', '-')} {limit}"
                 raise ExamplesError(
-                    f"{folder}: its examples were made with {option} {made:,}, the run's {setting} is {limit:,}; "
+                    f"{folder}: its examples were made with {name} {made:,}, the run's {name} is {limit:,}; "
                     f"raise the one, or make them anew with `mlukit examples {flag}`"
                 )
     except (KeyError, TypeError) as error:
@@ -199,7 +202,8 @@ def _common_inputs(manifests: Mapping[str, Mapping[str, Any]]) -> dict[str, str]
     return {name: fingerprint for name, (_, fingerprint) in common.items()}
 
 
-def _open_vocabulary(path: Path) -> EntityVocabulary:
+def open_vocabulary(path: Path) -> EntityVocabulary:
+    """Opens an entity vocabulary; ExamplesError if it cannot be read."""
     try:
         with path.open("rb") as stream:
             return EntityVocabulary.open(stream)
@@ -207,7 +211,8 @@ def _open_vocabulary(path: Path) -> EntityVocabulary:
         raise ExamplesError(f"{path}: {error}") from error
 
 
-def _open_tokenizer(path: Path) -> Tokenizer:
+def open_tokenizer(path: Path) -> Tokenizer:
+    """Loads a SentencePiece model; ExamplesError if it cannot be read."""
     try:
         return Tokenizer.load(path.read_bytes())
     except (OSError, TokenizerError) as error:
@@ -220,7 +225,7 @@ def _check_belongs(path: Path, found: str, expected: str) -> None:
 
 
 def _shards(language: str, manifest: Mapping[str, Any]) -> list[Shard]:
-    """The shards to be read, in order: those of Parquet where there are any."""
+    """The shards to read, in order: the Parquet shards if there are any, else the TFRecord shards."""
     folder = f"examples/{language}"
     try:
         shards = [Shard(**shard) for shard in manifest["shards"]]
@@ -237,7 +242,8 @@ def _shards(language: str, manifest: Mapping[str, Any]) -> list[Shard]:
     return []
 
 
-def _groups(folder: Path, shards: Iterable[Shard]) -> Iterator[Group]:
+def _groups(folder: Path, shards: Iterable[Shard]) -> Iterator[RowGroup]:
+    """The row groups of a language's shards; refuses a shard whose size or number of rows is not the manifest's."""
     first_row = 0
     for shard in shards:
         path = folder / shard.path
@@ -250,12 +256,12 @@ def _groups(folder: Path, shards: Iterable[Shard]) -> Iterator[Group]:
         if (rows := sum(train + validation for train, validation in splits)) != shard.rows:
             raise ExamplesError(f"{path}: {rows:,} rows, the manifest says {shard.rows:,}")
         for number, (train, validation) in enumerate(splits):
-            yield Group(shard, number, first_row, train + validation, train, validation)
+            yield RowGroup(shard, number, first_row, train + validation, train, validation)
             first_row += train + validation
 
 
 def _parquet_splits(path: Path) -> list[tuple[int, int]]:
-    """How many rows of each row group are to train on, and how many are held out."""
+    """The number of rows to train on and of held-out rows, for each row group."""
     with pq.ParquetFile(path, read_dictionary=["split"]) as file:
         sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
         column = file.read(columns=["split"], use_threads=False).column("split")
@@ -266,6 +272,7 @@ def _parquet_splits(path: Path) -> list[tuple[int, int]]:
 
 
 def _tfrecord_splits(path: Path) -> tuple[int, int]:
+    """The number of rows to train on and of held-out rows."""
     rows = read_tfrecord_rows(path)
     train = int(rows.train.sum())
     return train, len(rows) - train
@@ -278,20 +285,23 @@ def _check_sum(path: Path, shard: Shard) -> None:
         raise ValueError(f"SHA-256 {found}, the manifest says {shard.sha256}; `mlukit verify` says how to mend it")
 
 
-def _check_splits(folder: Path, manifest: Mapping[str, Any], groups: Sequence[Group]) -> None:
-    found, said = sum(group.train for group in groups), manifest["counts"].get("examples train", 0)
-    if found != said:
-        raise ExamplesError(f"{folder}: {found:,} examples of the split 'train', the manifest says {said:,}")
+def _check_splits(folder: Path, manifest: Mapping[str, Any], groups: Sequence[RowGroup]) -> None:
+    found, expected = sum(group.train for group in groups), manifest["counts"].get("examples train", 0)
+    if found != expected:
+        raise ExamplesError(f"{folder}: {found:,} examples of the split 'train', the manifest says {expected:,}")
 
 
-def _means(manifest: Mapping[str, Any]) -> Means:
+def _mean_lengths(manifest: Mapping[str, Any]) -> MeanLengths:
     try:
         examples = max(1, manifest["counts"].get("examples", 0))
-        return Means(manifest["counts"].get("tokens", 0) / examples, manifest["flows"]["mentions"]["out"] / examples)
+        return MeanLengths(
+            manifest["counts"].get("tokens", 0) / examples, manifest["flows"]["mentions"]["out"] / examples
+        )
     except (KeyError, TypeError) as error:
         raise ExamplesError(f"the manifest of {manifest.get('language')} lacks counts: {error!r}") from error
 
 
 def _fingerprint(languages: Iterable[Iterable[Shard]]) -> str:
+    """SHA-256 of the paths and checksums of all shards."""
     lines = (f"{shard.path} {shard.sha256}\n" for shards in languages for shard in shards)
     return hashlib.sha256("".join(lines).encode()).hexdigest()

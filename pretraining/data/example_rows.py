@@ -25,7 +25,7 @@ _ROWS = 1024  # of TFRecord, whose lists of Python integers are in memory at onc
 
 
 def ranges(starts: Integers | Ids, lengths: Integers) -> Integers:
-    """range(start, start + length) of each, one after the other."""
+    """The integers of `range(start, start + length)` for each start and length, one range after the other."""
     ends = np.cumsum(lengths)
     flat = np.repeat(starts - (ends - lengths), lengths)
     flat += np.arange(len(flat))
@@ -33,13 +33,13 @@ def ranges(starts: Integers | Ids, lengths: Integers) -> Integers:
 
 
 def offsets_of(lengths: Integers) -> Integers:
-    """Where lists of these lengths begin, one after the other, and where the last one ends."""
+    """The offsets at which consecutive lists of these lengths begin, and at which the last one ends."""
     return np.concatenate([[0], np.cumsum(lengths)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExampleRows:
-    """Examples. Those of row i are `token_ids[token_offsets[i] : token_offsets[i + 1]]`, entities likewise."""
+    """Examples. Row i has the tokens `token_ids[token_offsets[i] : token_offsets[i + 1]]`; entities likewise."""
 
     token_ids: Ids
     token_offsets: Integers
@@ -47,32 +47,32 @@ class ExampleRows:
     entity_starts: Ids  # into the row's tokens
     entity_ends: Ids
     entity_offsets: Integers
-    train: Flags  # by row: its split
-    keys: Bits  # by row: of the random numbers that mask it; 0 before they are drawn
+    train: Flags  # by row: whether its split is "train"
+    keys: Bits  # by row: the key of the random numbers that mask it; 0 until a key is drawn
 
     @property
     def tokens(self) -> Integers:
-        """How many tokens each row has."""
+        """The number of tokens of each row."""
         return np.diff(self.token_offsets)
 
     @property
     def entities(self) -> Integers:
-        """How many entities each row has."""
+        """The number of entities of each row."""
         return np.diff(self.entity_offsets)
 
     def __len__(self) -> int:
         return len(self.train)
 
     def take(self, rows: Integers, keys: Bits | None = None) -> Self:
-        """These rows in this order, with other keys if there are any."""
+        """Copies the given rows, in the given order; `keys` replace their keys."""
         tokens, entities = self.tokens[rows], self.entities[rows]
-        entity_at = ranges(self.entity_offsets[rows], entities)
+        entity_indices = ranges(self.entity_offsets[rows], entities)
         return type(self)(
             token_ids=self.token_ids[ranges(self.token_offsets[rows], tokens)],
             token_offsets=offsets_of(tokens),
-            entity_ids=self.entity_ids[entity_at],
-            entity_starts=self.entity_starts[entity_at],
-            entity_ends=self.entity_ends[entity_at],
+            entity_ids=self.entity_ids[entity_indices],
+            entity_starts=self.entity_starts[entity_indices],
+            entity_ends=self.entity_ends[entity_indices],
             entity_offsets=offsets_of(entities),
             train=self.train[rows],
             keys=self.keys[rows] if keys is None else keys,
@@ -94,14 +94,14 @@ class ExampleRows:
         )
 
     def without_entities(self) -> Self:
-        """The rows as text alone."""
-        none = np.empty(0, np.int32)
-        nowhere = np.zeros_like(self.token_offsets)
-        return type(self)(self.token_ids, self.token_offsets, none, none, none, nowhere, self.train, self.keys)
+        """The rows without their entities."""
+        empty = np.empty(0, np.int32)
+        offsets = np.zeros_like(self.token_offsets)
+        return type(self)(self.token_ids, self.token_offsets, empty, empty, empty, offsets, self.train, self.keys)
 
 
 def concatenate(parts: Sequence[ExampleRows]) -> ExampleRows:
-    """The rows of several, in order."""
+    """The rows of several parts, in order."""
     flat = {
         f.name: np.concatenate([getattr(part, f.name) for part in parts])
         for f in fields(ExampleRows)
@@ -113,7 +113,11 @@ def concatenate(parts: Sequence[ExampleRows]) -> ExampleRows:
 
 
 def read_parquet_rows(path: Path, group: int) -> ExampleRows:
-    """The rows of a row group; OSError, ValueError or pyarrow.ArrowException where it cannot be read."""
+    """Reads a row group.
+
+    Raises:
+        OSError, ValueError, pyarrow.ArrowException: the row group cannot be read.
+    """
     with pq.ParquetFile(path, read_dictionary=["split"]) as file:
         table = file.read_row_group(group, columns=[*_LISTS, "split"], use_threads=False)
     for name in _LISTS:
@@ -121,29 +125,33 @@ def read_parquet_rows(path: Path, group: int) -> ExampleRows:
             raise ValueError(f"{name} is of the type {found}, expected is {expected}")
     lists = {name: _flat(table.column(name)) for name in _LISTS}
     splits = table.column("split").combine_chunks()
-    return _rows(lists, np.asarray(pc.equal(splits, "train")))
+    return _rows_from_lists(lists, np.asarray(pc.equal(splits, "train")))
 
 
 def _flat(column: pa.ChunkedArray) -> tuple[Ids, Integers]:
-    """A column of lists as values and offsets."""
+    """The values and the offsets of a column of lists."""
     lists = column.combine_chunks()
     return lists.flatten().to_numpy(), offsets_of(lists.value_lengths().to_numpy())
 
 
 def read_tfrecord_rows(path: Path) -> ExampleRows:
-    """All rows of a file; OSError, TFRecordError or ExampleError where it cannot be read."""
+    """Reads all rows of a file.
+
+    Raises:
+        OSError, TFRecordError, ExampleError: the file cannot be read.
+    """
     parts: list[ExampleRows] = []
     pending: list[Example] = []
     with path.open("rb") as stream:
         for record in read_tfrecords(stream):
             pending.append(decode_example(record))
             if len(pending) == _ROWS:
-                parts.append(_of_examples(pending))
+                parts.append(_rows_from_examples(pending))
                 pending.clear()
-    return concatenate([*parts, _of_examples(pending)])
+    return concatenate([*parts, _rows_from_examples(pending)])
 
 
-def _of_examples(examples: Sequence[Example]) -> ExampleRows:
+def _rows_from_examples(examples: Sequence[Example]) -> ExampleRows:
     if unknown := {example.split for example in examples} - set(get_args(Split)):
         raise ValueError(f"an example is of the split {min(unknown)!r}; there are {', '.join(get_args(Split))}")
     lists = {}
@@ -151,10 +159,11 @@ def _of_examples(examples: Sequence[Example]) -> ExampleRows:
         values = [np.asarray(getattr(example, name), np.int32) for example in examples]
         lengths = np.array([len(value) for value in values], np.int64)
         lists[name] = np.concatenate([np.empty(0, np.int32), *values]), offsets_of(lengths)
-    return _rows(lists, np.array([example.split == "train" for example in examples], np.bool_))
+    return _rows_from_lists(lists, np.array([example.split == "train" for example in examples], np.bool_))
 
 
-def _rows(lists: dict[str, tuple[Ids, Integers]], train: Flags) -> ExampleRows:
+def _rows_from_lists(lists: dict[str, tuple[Ids, Integers]], train: Flags) -> ExampleRows:
+    """Rows of the values and offsets of each column; ValueError if an entity lacks a start or an end."""
     offsets = lists["entity_ids"][1]
     for name in ("entity_starts", "entity_ends"):
         if not np.array_equal(offsets, lists[name][1]):

@@ -1,16 +1,16 @@
-"""Masks words and entities, each example by the random numbers of its own key: the same in any batch, on any rank.
+"""Masks words and entities. Each example has its own random key, so its masks are the same in any batch, on any rank.
 
-What is masked follows LUKE's code (studio-ousia/luke at 2516545, luke/pretraining/batch_generator.py,
+The choice of masks follows LUKE's code (studio-ousia/luke at 2516545, luke/pretraining/batch_generator.py,
 `_create_word_features` and `_create_entity_features`) with the settings of [mLUKE]:
 
-- an exact share of an example's pieces, <s> and </s> aside: max(1, round(share · pieces)), without replacement; each of
-  them becomes <mask> (0.8), a random piece (0.1) or stays (0.1), and is to be predicted;
-- an exact share of its entities, likewise at least one, each of them as [MASK];
-- with `mask_mention_words`, all pieces under a masked mention count first towards the pieces to predict, be they more,
-  and one draw decides for the whole mention what becomes of its pieces.
+- an exact share of an example's pieces, except <s> and </s>, is predicted: max(1, round(share · pieces)), without
+  replacement; each of them becomes <mask> (0.8), a random piece (0.1) or stays (0.1);
+- an exact share of its entities is predicted, likewise at least one; each becomes [MASK];
+- with `mask_mention_words`, the pieces under a masked mention are the first of the share, and are all predicted even if
+  they are more; one random number decides for the whole mention whether its pieces become <mask>, random or stay.
 
-Two things are otherwise here. A random piece is never a special one: LUKE's may be </s>, <unk> or <mask>. An unknown
-entity, [UNK], is never to be predicted: it is many entities.
+Two things differ from LUKE's code. A random piece is never a special one: LUKE's may be </s>, <unk> or <mask>. An
+unknown entity, [UNK], is never predicted: it stands for many entities.
 """
 
 from collections.abc import Sequence
@@ -26,23 +26,23 @@ from mlukit.pretraining.data.example_rows import ExampleRows, Ids, offsets_of, r
 
 ENTITY_MASK_ID = SPECIAL_ENTITIES.index("[MASK]")
 
-# What random numbers are for: an example's key gives a key for each purpose, and that a number for each place.
+# Purposes of random numbers: an example's key gives a key for each purpose, and that key a number for each place.
 _CHOOSE_WORD, _REPLACE, _RANDOM_PIECE, _CHOOSE_ENTITY = range(4)
 
-_PLACE_BITS, _SCORE_BITS, _ROW_BITS = 16, 27, 20  # of 64, with one between for what must not be chosen
+_PLACE_BITS, _SCORE_BITS, _ROW_BITS = 16, 27, 20  # of 64; one bit between marks elements that are barred
 _MOST_PLACES = 1 << _PLACE_BITS
-_ROWS_AT_ONCE = 64  # some 200 KB an array: what a processor's cache holds
+_ROWS_AT_ONCE = 64  # some 200 KB an array, which a processor's cache holds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MaskedRows:
-    """Examples, and which of their words and entities are to be predicted.
+    """Examples, and which of their words and entities the model predicts.
 
-    Row i is to predict the tokens `word_targets[word_target_offsets[i] : word_target_offsets[i + 1]]`, entities
-    likewise; targets count through the tokens, and the entities, of all rows, and ascend.
+    The word targets of row i are `word_targets[word_target_offsets[i] : word_target_offsets[i + 1]]`; entity targets
+    likewise. Targets are indices into the tokens, and the entities, of all rows, in ascending order.
     """
 
-    rows: ExampleRows  # as they were
+    rows: ExampleRows  # before masking
     token_ids: Ids  # after masking
     entity_ids: Ids
     word_targets: Integers
@@ -52,7 +52,13 @@ class MaskedRows:
 
 
 def mask_rows(rows: ExampleRows, config: DataConfig, vocabulary_size: int) -> MaskedRows:
-    """Masks examples by their keys; `vocabulary_size` is that of the pieces, <mask> its last."""
+    """Masks examples by their keys.
+
+    Args:
+        rows: with their keys.
+        config: the shares to mask.
+        vocabulary_size: number of pieces, of which <mask> is the last.
+    """
     token_ids, entity_ids = rows.token_ids.copy(), rows.entity_ids.copy()
     word_targets, word_numbers, entity_targets, entity_numbers = [], [], [], []
     for first in range(0, len(rows), _ROWS_AT_ONCE):
@@ -79,12 +85,12 @@ def mask_rows(rows: ExampleRows, config: DataConfig, vocabulary_size: int) -> Ma
 
 
 def concatenated(parts: Sequence[Integers]) -> Integers:
-    """The numbers of several arrays, of none as well."""
+    """The concatenation of arrays; an empty array if there are none."""
     return np.concatenate([np.empty(0, np.int64), *parts])
 
 
 def _choose_entities(rows: ExampleRows, share: float) -> tuple[Integers, Integers]:
-    """Which entities are to be predicted, and how many of each row."""
+    """The entities to predict, and how many each row has."""
     unknown = np.flatnonzero(rows.entity_ids == UNKNOWN_ID)
     row_of_unknown = np.searchsorted(rows.entity_offsets, unknown, side="right") - 1
     quotas = _share_of(rows.entities - np.bincount(row_of_unknown, minlength=len(rows)), share)
@@ -92,9 +98,9 @@ def _choose_entities(rows: ExampleRows, share: float) -> tuple[Integers, Integer
 
 
 def _words_under(rows: ExampleRows, entities: Integers) -> tuple[Integers, Integers]:
-    """The tokens of the mentions of entities; and for each token of the rows, whose number decides what becomes of it:
+    """The tokens of the mentions of some entities; and for each token of the rows the token whose number it uses.
 
-    its own, but under these mentions that of the mention's first.
+    That is the token itself, but under these mentions the first token of the mention.
     """
     starts = (rows.entity_starts + np.repeat(rows.token_offsets[:-1], rows.entities))[entities]
     lengths = (rows.entity_ends - rows.entity_starts)[entities].astype(np.int64)
@@ -104,7 +110,7 @@ def _words_under(rows: ExampleRows, entities: Integers) -> tuple[Integers, Integ
 
 
 def _choose_words(rows: ExampleRows, share: float, forced: Integers) -> tuple[Integers, Integers]:
-    """Which words are to be predicted, and how many of each row: those forced, and others up to the share."""
+    """The words to predict, and how many each row has: the forced ones, and others up to the share."""
     row_of_forced = np.searchsorted(rows.token_offsets, forced, side="right") - 1
     forced_numbers = np.bincount(row_of_forced, minlength=len(rows))
     quotas = np.maximum(_share_of(rows.tokens - 2, share) - forced_numbers, 0)
@@ -114,16 +120,25 @@ def _choose_words(rows: ExampleRows, share: float, forced: Integers) -> tuple[In
 
 
 def _share_of(numbers: Integers, share: float) -> Integers:
-    """max(1, round(share · number)) of each; none of none, and none where the share is 0."""
+    """max(1, round(share · number)) for each number; 0 where the number or the share is 0."""
     wanted = np.maximum(np.rint(numbers * share).astype(np.int64), 1)
     return np.where((numbers > 0) & (share > 0), wanted, 0)
 
 
 def _smallest(keys: Bits, purpose: int, offsets: Integers, barred: Integers, quotas: Integers) -> Integers:
-    """Chooses by random numbers among the elements of lists: `quotas` of each, never a barred one; ascending.
+    """Chooses elements of lists by random numbers: as many of each list as its quota, none of them barred.
 
-    One sort does it for all lists: by list, barred, the number's upper bits, place in the list. Lists have at least as
-    many elements that are not barred.
+    One sort is enough for all lists: by list, barred or not, the upper bits of the random number, place in the list.
+
+    Args:
+        keys: of each list.
+        purpose: of the random numbers.
+        offsets: where each list begins, and where the last one ends.
+        barred: elements that are never chosen.
+        quotas: how many elements of each list to choose; each list has at least so many that are not barred.
+
+    Returns:
+        The chosen elements, ascending.
     """
     lengths = np.diff(offsets)
     if (longest := int(lengths.max(initial=0))) > _MOST_PLACES:
@@ -141,6 +156,7 @@ def _smallest(keys: Bits, purpose: int, offsets: Integers, barred: Integers, quo
 
 
 def _keys_for(keys: Bits, purpose: int) -> Bits:
+    """The key of each example for one purpose."""
     return random_bits(keys, np.full(len(keys), purpose))
 
 
@@ -152,7 +168,16 @@ def _replaced(
     config: DataConfig,
     vocabulary_size: int,
 ) -> Ids:
-    """What stands at the targets after masking, of which each row has so many."""
+    """The token ids at the targets after masking.
+
+    Args:
+        rows: before masking.
+        targets: the tokens to predict.
+        numbers: how many targets each row has.
+        drawn_by: for each token of the rows, the token whose random number decides between mask, random and unchanged.
+        config: the shares of the three.
+        vocabulary_size: number of pieces.
+    """
     firsts = np.repeat(rows.token_offsets[:-1], numbers)
     drawn = random_bits(np.repeat(_keys_for(rows.keys, _REPLACE), numbers), drawn_by[targets] - firsts)
     piece_bits = random_bits(np.repeat(_keys_for(rows.keys, _RANDOM_PIECE), numbers), targets - firsts)

@@ -1,8 +1,8 @@
 """Packs examples into micro-batches of fixed capacity, and fills the tensors of a `Batch` with them.
 
-Capacities follow from the configuration and from what an example has on average by the manifests, so that all shapes
-of a run are the same. An example that does not fit into what is left of a micro-batch, in whatever respect, goes into
-another one: nothing is left out.
+Capacities follow from the configuration and from the mean size of an example by the manifests, so that all shapes of a
+run are the same. An example that does not fit into the remaining room of a micro-batch, in any respect, goes into
+another one: no example is left out.
 """
 
 import math
@@ -21,8 +21,8 @@ from mlukit.pretraining.data.counter_random import Integers
 from mlukit.pretraining.data.example_rows import offsets_of, ranges
 from mlukit.pretraining.data.masking import MaskedRows
 
-_ENTITY_ROOM = 1.25  # times what words of a micro-batch have on average: pages of lists have more
-_EXAMPLE_ROOM = 1.5  # likewise; short pages are more of them
+_ENTITY_ROOM = 1.25  # times the mean number of entities of a micro-batch's words: lists have more
+_EXAMPLE_ROOM = 1.5  # times the mean number of examples of a micro-batch's words: short pages make more
 _STEP_ROOM = 0.5  # 1.5 standard deviations of an example, each a third of the mean; over the root of the examples
 _WORD_ALIGNMENT = 128
 _MENTION_TOKENS = 4  # room for each entity: [mLUKE]'s mentions have two to three
@@ -40,25 +40,27 @@ class Capacities:
     examples: int
     word_targets: int  # PW
     entity_targets: int  # PE
-    longest: int  # places of an example
+    longest: int  # the most places of an example
 
     @property
     def limits(self) -> tuple[int, ...]:
-        """In the order of `sizes_of`."""
+        """The capacities in the order of the columns of `sizes_of`."""
         return self.words, self.entities, self.mention_tokens, self.examples, self.word_targets, self.entity_targets
 
     @property
     def sequences(self) -> int:
-        """S: the examples, and sequences for all that can be left over."""
+        """S: the examples, and the sequences that unused places can need."""
         return self.examples + -(-(self.words + self.entities) // self.longest)
 
 
 def capacities(config: DataConfig, mean_tokens: float, mean_entities: float, world: int = 1) -> Capacities:
-    """What a micro-batch has room for: an example of the largest size, and many of the average one.
+    """The sizes of micro-batches: room for one example of the largest size, and for many of mean size.
 
     Args:
-        mean_tokens, mean_entities: of an example, as they are drawn.
-        world: over how many ranks a step's examples are shared out.
+        config: the limits of an example, the tokens of a micro-batch, and what is masked.
+        mean_tokens: of an example, as examples are drawn.
+        mean_entities: of an example, as examples are drawn.
+        world: number of ranks that share a step's examples.
     """
     words = _words(config, mean_tokens, world)
     examples = words / max(mean_tokens, 3)
@@ -81,7 +83,7 @@ def capacities(config: DataConfig, mean_tokens: float, mean_entities: float, wor
 
 
 def _words(config: DataConfig, mean_tokens: float, world: int) -> int:
-    """So few that the last micro-batch of a rank's share of a step is about as full as the others."""
+    """The words of a micro-batch: so few that the last micro-batch of a step is about as full as the others."""
     examples = config.batch_size / world
     expected = examples * mean_tokens * (1 + _STEP_ROOM / math.sqrt(examples))
     number = max(1, math.ceil(expected / config.micro_batch_tokens))
@@ -90,12 +92,12 @@ def _words(config: DataConfig, mean_tokens: float, world: int) -> int:
 
 
 def _rounded(number: float) -> int:
-    """Up to a multiple of 8, which tensor cores like."""
+    """The number rounded up to a multiple of 8, which tensor cores like."""
     return 8 * math.ceil(number / 8)
 
 
 def sizes_of(masked: MaskedRows) -> Integers:
-    """What each example takes of each of a batch's capacities: a row an example, columns as `Capacities.limits`."""
+    """How much of each capacity each example needs: a row for each example, columns as `Capacities.limits`."""
     rows = masked.rows
     lengths = rows.entity_ends - rows.entity_starts
     row_of_entity = np.repeat(np.arange(len(rows)), rows.entities)
@@ -111,24 +113,29 @@ def sizes_of(masked: MaskedRows) -> Integers:
 
 
 def deal(tokens: Integers, world: int) -> list[Integers]:
-    """Shares examples out to ranks: about the same number of tokens to each, and of examples to one.
+    """Shares examples out to ranks: about equally many tokens for each, and equally many examples to within one.
 
-    Longest first, to and fro over the ranks; each rank's in ascending order.
+    The longest examples first, to the ranks forth and back (0 1 2 2 1 0 …).
+
+    Returns:
+        The examples of each rank, in ascending order.
     """
     order = np.argsort(-tokens, kind="stable")
-    turn, at = np.divmod(np.arange(len(order)), world)
-    ranks = np.where(turn % 2, world - 1 - at, at)
+    turn, position = np.divmod(np.arange(len(order)), world)
+    ranks = np.where(turn % 2, world - 1 - position, position)
     return [np.sort(order[ranks == rank]) for rank in range(world)]
 
 
 def pack(sizes: Integers, limits: Sequence[int]) -> list[Integers]:
     """Shares examples out to micro-batches.
 
-    As few as the sums allow, and one more whenever an example fits into none of them. Longest first, each into the one
-    that it leaves the least full in the respect in which that is fullest: so all have the same mixture of sizes.
+    There are as few micro-batches as the sums allow, and one more whenever an example fits into none of them. The
+    longest examples come first. Each goes to the micro-batch whose fullest capacity it leaves least full: so all have
+    the same mixture of sizes.
 
     Args:
-        sizes: a row an example, a column for each limit; none is above it.
+        sizes: a row for each example and a column for each limit, no value above its limit.
+        limits: the capacities of a micro-batch.
 
     Returns:
         The examples of each micro-batch, in ascending order.
@@ -147,26 +154,28 @@ def pack(sizes: Integers, limits: Sequence[int]) -> list[Integers]:
 
 
 def fill_batch(masked: MaskedRows, examples: Integers, room: Capacities) -> Batch:
-    """A batch of some of the examples, which fit into it."""
+    """Makes a batch of some examples, for which it must have room."""
     rows = masked.rows
     words, entities = rows.tokens[examples], rows.entities[examples]
-    token_at = ranges(rows.token_offsets[examples], words)
-    entity_at = ranges(rows.entity_offsets[examples], entities)
+    token_indices = ranges(rows.token_offsets[examples], words)
+    entity_indices = ranges(rows.entity_offsets[examples], entities)
     first_word, first_entity = offsets_of(words), offsets_of(entities)
-    word_place = ranges(np.zeros_like(words), words)
-    mention_lengths = (rows.entity_ends - rows.entity_starts)[entity_at].astype(np.int64)
-    words_at, word_numbers = _targets(masked.word_targets, masked.word_target_offsets, examples)
-    entities_at, entity_numbers = _targets(masked.entity_targets, masked.entity_target_offsets, examples)
-    masked_words = words_at + np.repeat(first_word[:-1] - rows.token_offsets[examples], word_numbers)
-    masked_entities = entities_at + np.repeat(first_entity[:-1] - rows.entity_offsets[examples], entity_numbers)
-    starts = first_word + first_entity  # of the examples in the stream, and where the last one ends
+    word_places = ranges(np.zeros_like(words), words)
+    mention_lengths = (rows.entity_ends - rows.entity_starts)[entity_indices].astype(np.int64)
+    word_targets, word_numbers = _targets(masked.word_targets, masked.word_target_offsets, examples)
+    entity_targets, entity_numbers = _targets(masked.entity_targets, masked.entity_target_offsets, examples)
+    masked_words = word_targets + np.repeat(first_word[:-1] - rows.token_offsets[examples], word_numbers)
+    masked_entities = entity_targets + np.repeat(first_entity[:-1] - rows.entity_offsets[examples], entity_numbers)
+    starts = first_word + first_entity  # of the examples in the stream, and the end of the last one
     return Batch(
-        token_ids_W=_filled(masked.token_ids[token_at], room.words, PAD_ID),
-        token_positions_W=_filled(word_place + (PAD_ID + 1), room.words, PAD_ID),
-        entity_ids_E=_filled(masked.entity_ids[entity_at], room.entities, ENTITY_PAD_ID),
-        mention_positions_M=_filled(ranges(rows.entity_starts[entity_at], mention_lengths), room.mention_tokens, 0),
+        token_ids_W=_filled(masked.token_ids[token_indices], room.words, PAD_ID),
+        token_positions_W=_filled(word_places + (PAD_ID + 1), room.words, PAD_ID),
+        entity_ids_E=_filled(masked.entity_ids[entity_indices], room.entities, ENTITY_PAD_ID),
+        mention_positions_M=_filled(
+            ranges(rows.entity_starts[entity_indices], mention_lengths), room.mention_tokens, 0
+        ),
         mention_entities_M=_filled(
-            np.repeat(np.arange(len(entity_at)), mention_lengths), room.mention_tokens, room.entities
+            np.repeat(np.arange(len(entity_indices)), mention_lengths), room.mention_tokens, room.entities
         ),
         word_slots_W=_slots(ranges(starts[:-1], words), room.words, int(starts[-1])),
         entity_slots_E=_slots(
@@ -174,37 +183,38 @@ def fill_batch(masked: MaskedRows, examples: Integers, room: Capacities) -> Batc
         ),
         sequence_starts_S1=_sequence_starts(starts, room),
         masked_words_PW=_filled(masked_words, room.word_targets, 0),
-        word_labels_PW=_filled(rows.token_ids[words_at], room.word_targets, IGNORED),
+        word_labels_PW=_filled(rows.token_ids[word_targets], room.word_targets, IGNORED),
         masked_entities_PE=_filled(masked_entities, room.entity_targets, 0),
-        entity_labels_PE=_filled(rows.entity_ids[entities_at], room.entity_targets, IGNORED),
+        entity_labels_PE=_filled(rows.entity_ids[entity_targets], room.entity_targets, IGNORED),
         longest=room.longest,
         examples=len(examples),
-        words=len(token_at),
-        entities=len(entity_at),
+        words=len(token_indices),
+        entities=len(entity_indices),
         word_targets=len(masked_words),
         entity_targets=len(masked_entities),
     )
 
 
 def _targets(targets: Integers, offsets: Integers, examples: Integers) -> tuple[Integers, Integers]:
-    """The targets of examples, and how many each has."""
+    """The targets of some examples, and how many each example has."""
     numbers = np.diff(offsets)[examples]
     return targets[ranges(offsets[examples], numbers)], numbers
 
 
 def _filled(values: npt.NDArray[np.signedinteger], size: int, filler: int) -> torch.Tensor:
+    """The values, then `filler` up to `size`."""
     whole = np.full(size, filler, np.int64)
     whole[: len(values)] = values
     return torch.from_numpy(whole)
 
 
 def _slots(used: Integers, size: int, next_unused: int) -> torch.Tensor:
-    """Places in the stream: those used, then the following ones from `next_unused` on."""
+    """Places in the stream: the used ones, then unused ones from `next_unused` on, up to `size`."""
     return torch.from_numpy(np.concatenate([used, np.arange(next_unused, next_unused + size - len(used))]))
 
 
 def _sequence_starts(starts: Integers, room: Capacities) -> torch.Tensor:
-    """Where sequences begin: the examples', then what is left over in pieces, then empty ones."""
+    """Where sequences begin: the examples, then the unused places in pieces, then empty sequences."""
     end = room.words + room.entities
     padding = np.arange(int(starts[-1]), end, room.longest)[1:]  # its first piece begins where the last example ends
     whole = np.full(room.sequences + 1, end, np.int32)

@@ -1,4 +1,4 @@
-"""What a row of examples must keep to, for a batch to have room for it and a table to have its ids."""
+"""The limits of a row of examples, so that a batch has room for the row and the tables have its ids."""
 
 from dataclasses import dataclass
 
@@ -21,13 +21,17 @@ class RowLimits:
     entity_vocabulary_size: int
 
     @classmethod
-    def of(cls, config: DataConfig, vocabulary_size: int, entity_vocabulary_size: int) -> "RowLimits":
-        """The limits of a configuration and its vocabularies."""
+    def from_config(cls, config: DataConfig, vocabulary_size: int, entity_vocabulary_size: int) -> "RowLimits":
+        """The limits of a configuration and of the vocabularies of its examples."""
         sizes = config.max_tokens, config.max_entities, config.max_mention_tokens
         return cls(*sizes, vocabulary_size, entity_vocabulary_size)
 
     def check(self, rows: ExampleRows) -> None:
-        """ValueError where a row does not keep to the limits; its text shows what was found and what is allowed."""
+        """Checks every row.
+
+        Raises:
+            ValueError: a row is outside the limits; the text shows what was found and what is allowed.
+        """
         self._check_lengths(rows)
         if not len(rows):
             return
@@ -56,10 +60,12 @@ class RowLimits:
         if not known.all():
             size = f"the vocabulary's {self.entity_vocabulary_size:,}"
             raise ValueError(f"entity id {ids[~known][0]} is special or not below {size}")
-        before = np.concatenate([[1], ends[:-1]])  # the least place at which a mention may start
+        least_starts = np.concatenate([[1], ends[:-1]])  # a mention starts after the one before it
         has_entities = rows.entities > 0
-        before[rows.entity_offsets[:-1][has_entities]] = 1  # after <s>
-        inside = (starts >= before) & (ends > starts) & (ends < np.repeat(rows.tokens, rows.entities))
+        least_starts[rows.entity_offsets[:-1][has_entities]] = 1  # after <s>
+        inside = (starts >= least_starts) & (ends > starts) & (ends < np.repeat(rows.tokens, rows.entities))
         if not inside.all():
-            at = int(np.flatnonzero(~inside)[0])
-            raise ValueError(f"a mention of tokens {starts[at]} to {ends[at]} is empty, out of place or over another")
+            number = int(np.flatnonzero(~inside)[0])
+            raise ValueError(
+                f"a mention of tokens {starts[number]} to {ends[number]} is empty, out of place or over another"
+            )

@@ -1,6 +1,6 @@
 """Reads a model folder in the layout of transformers: config.json, and tensors from safetensors or a weights-only file.
 
-Nothing in it is trusted: a pickle that is more than tensors is refused, and an index names files of the folder only.
+The folder is not trusted: a pickle with more than tensors is refused, and an index may name only files of the folder.
 """
 
 import json
@@ -15,17 +15,19 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from mlukit.pretraining.errors import PretrainingError
+
 _SAFETENSORS, _PYTORCH = "model.safetensors", "pytorch_model.bin"
-_INDEX = ".index.json"  # of weights in several files
+_INDEX = ".index.json"  # the ending of the index of weights in several files
 
 
-class CheckpointError(ValueError):
-    """A model folder cannot be read, or does not fit; its text says what was found, and what would be accepted."""
+class CheckpointError(PretrainingError):
+    """A model folder cannot be read, or does not fit; the text shows what was found, and what would be accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A model of transformers as it lies in its folder."""
+    """A model of transformers, read from its folder."""
 
     folder: Path
     config: Mapping[str, Any]
@@ -36,7 +38,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     """Reads a model folder.
 
     Raises:
-        CheckpointError: a file is missing or is not what its name says.
+        CheckpointError: a file is missing, or cannot be read as what its name says.
     """
     if not folder.is_dir():
         raise CheckpointError(f"there is no folder {folder}")
@@ -48,7 +50,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
 
 
 def read_json_object(file: Path) -> dict[str, Any]:
-    """The object of a JSON file; CheckpointError where it is missing, or is none."""
+    """The object of a JSON file; CheckpointError if the file cannot be read or holds another value."""
     try:
         value = json.loads(file.read_bytes())
     except (OSError, ValueError) as error:
@@ -59,7 +61,7 @@ def read_json_object(file: Path) -> dict[str, Any]:
 
 
 def _weight_files(folder: Path) -> Iterator[Path]:
-    """The files of the weights, safetensors before anything else."""
+    """The files of the weights: safetensors if there are any, else those that torch saved."""
     for name in (_SAFETENSORS, _PYTORCH):
         if (folder / name).is_file():
             yield folder / name
@@ -71,16 +73,18 @@ def _weight_files(folder: Path) -> Iterator[Path]:
 
 
 def _indexed(index: Path) -> Iterator[Path]:
-    places = read_json_object(index).get("weight_map")
-    if not isinstance(places, dict):
+    """The files that an index names, all of which must be in its folder."""
+    files_by_tensor = read_json_object(index).get("weight_map")
+    if not isinstance(files_by_tensor, dict):
         raise CheckpointError(f"{index} has no weight_map")
-    for name in sorted(set(map(str, places.values()))):
+    for name in sorted(set(map(str, files_by_tensor.values()))):
         if Path(name).name != name:
             raise CheckpointError(f"{index} names {name!r}, which is no file of its folder")
         yield index.with_name(name)
 
 
 def _tensors(file: Path) -> dict[str, Tensor]:
+    """Reads a file of tensors; CheckpointError if it holds anything else."""
     try:
         if file.suffix == ".safetensors":
             return load_file(file)

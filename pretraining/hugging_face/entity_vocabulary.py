@@ -1,8 +1,8 @@
-"""The entity vocabulary as transformers' `MLukeTokenizer` reads it, and its rows found in that of another model.
+"""Writes the entity vocabulary as transformers' `MLukeTokenizer` reads it, and finds its entities in another model's.
 
-`entity_vocab.json` is one object, name → id. A name is a special entity's, `lang:title` as in the published mLUKE (its
-conversion script writes them so, all titles of an entity with one id), and here the QID too. `MLukeTokenizer` looks
-names up in it and nothing else, so several may share an id.
+`entity_vocab.json` is one object, name → id. A name is the name of a special entity, `lang:title` as in the published
+mLUKE (whose conversion script gives all titles of an entity one id), or, only here, the QID. `MLukeTokenizer` does
+nothing but look names up, so several names may share an id.
 """
 
 import json
@@ -24,15 +24,15 @@ _MASK, _MASK2 = "[MASK]", "[MASK2]"
 
 @dataclass(slots=True)
 class EntityMatch:
-    """Which row of another entity table each entity of a vocabulary takes."""
+    """The row of another entity table that each entity of a vocabulary takes."""
 
-    rows: npt.NDArray[np.int64]  # by entity_id; -1 for none
-    by: Counter[str] = field(default_factory=Counter)  # found by "name", "QID" or "title"
-    titles_disagree: int = 0  # titles of one entity named several rows: the most did, or the first
+    rows: npt.NDArray[np.int64]  # by entity_id; -1 for an entity without a row
+    found_by: Counter[str] = field(default_factory=Counter)  # entities found by "name", "QID" or "title"
+    titles_disagree: int = 0  # entities whose titles named several rows, of which one was taken
 
     @property
     def found(self) -> int:
-        """Entities with a row."""
+        """The number of entities with a row."""
         return int((self.rows >= 0).sum())
 
 
@@ -40,10 +40,11 @@ def write_entity_vocabulary(vocabulary: Path, file: Path) -> int:
     """Writes entity_vocab.json, in memory that does not grow with the vocabulary.
 
     Args:
-        vocabulary: vocabulary.parquet. Within a language a title is of one entity.
+        vocabulary: vocabulary.parquet, in which a title belongs to one entity of its language.
+        file: the file to write.
 
     Returns:
-        How many names it has.
+        The number of names.
     """
     names = 0
     with file.open("w", encoding="utf-8") as out:
@@ -55,23 +56,28 @@ def write_entity_vocabulary(vocabulary: Path, file: Path) -> int:
     return names
 
 
-def match_entities(vocabulary: Path, theirs: Mapping[str, int]) -> EntityMatch:
+def match_entities(vocabulary: Path, other_rows: Mapping[str, int]) -> EntityMatch:
     """Finds the entities of vocabulary.parquet in another model's entity_vocab.json.
 
-    A special entity is found by its name ([MASK2] takes [MASK]'s row where there is none, as in transformers'
-    conversion of mLUKE), an item by its QID, else by its titles: the row that most of them name, of several the first.
+    A special entity is found by its name ([MASK2] takes the row of [MASK] if it has no row, as in transformers'
+    conversion of mLUKE). An item is found by its QID, else by its titles: the row that most titles name, and the first
+    of several such rows.
+
+    Args:
+        vocabulary: vocabulary.parquet.
+        other_rows: the other model's entity_vocab.json, name → row.
     """
     found: list[int] = []
     match = EntityMatch(np.empty(0, np.int64))
     for entity, titles, entity_id in _entities(vocabulary):
-        row, by = theirs.get(entity), "name" if entity_id < len(SPECIAL_ENTITIES) else "QID"
+        row, method = other_rows.get(entity), "name" if entity_id < len(SPECIAL_ENTITIES) else "QID"
         if row is None and entity == _MASK2:
-            row = theirs.get(_MASK)
-        if row is None and (votes := Counter(theirs[title] for title in titles if title in theirs)):
-            row, by = min(votes, key=lambda one: (-votes[one], one)), "title"
+            row = other_rows.get(_MASK)
+        if row is None and (votes := Counter(other_rows[title] for title in titles if title in other_rows)):
+            row, method = min(votes, key=lambda number: (-votes[number], number)), "title"
             match.titles_disagree += len(votes) > 1
         if row is not None:
-            match.by[by] += 1
+            match.found_by[method] += 1
         found.append(-1 if row is None else row)
     match.rows = np.array(found, np.int64)
     return match
@@ -81,10 +87,10 @@ def _entities(vocabulary: Path) -> Iterator[tuple[str, Sequence[str], int]]:
     """Name, `lang:title` of each title, and id of each entity, in the order of their ids."""
     with pq.ParquetFile(vocabulary) as file:
         for batch in file.iter_batches(ROW_GROUP_ROWS, columns=["entity_id", "name", "titles"], use_threads=False):
-            yield from _of_batch(batch)
+            yield from _batch_entities(batch)
 
 
-def _of_batch(batch: pa.RecordBatch) -> Iterator[tuple[str, Sequence[str], int]]:
+def _batch_entities(batch: pa.RecordBatch) -> Iterator[tuple[str, Sequence[str], int]]:
     columns = (batch[name].to_pylist() for name in ("entity_id", "name", "titles"))
     for entity_id, name, titles in zip(*columns, strict=True):
         yield name, [f"{title['language']}:{title['title']}" for title in titles], entity_id

@@ -1,11 +1,11 @@
 """`mlukit export`: a run's model for transformers."""
 
 import argparse
-import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from mlukit.pretraining.config import ConfigError
+from mlukit.pretraining.errors import reports_errors, say
 from mlukit.pretraining.training.run_folder import (
     CHECKPOINTS,
     IMPORTED,
@@ -25,28 +25,24 @@ then, in Python: transformers.LukeForMaskedLM.from_pretrained("DIR"). docs/check
 """
 
 
+@reports_errors("export")
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command; its exit status."""
-    asked = _parser().parse_args(arguments)
-    from mlukit.pretraining.hugging_face.checkpoint_files import CheckpointError  # torch, which takes seconds
-
-    try:
-        _export(asked.run, asked.output, asked.examples)
-    except (CheckpointError, ConfigError, RunFolderError, OSError) as error:
-        print(f"mlukit export: {error}", file=sys.stderr)
-        return 2
-    print(f"{asked.output} is a model for transformers; its README.md tells how to load it")
+    """Runs the command, and returns its exit status."""
+    options = _parser().parse_args(arguments)
+    _export(options.run, options.output, options.examples)
+    print(f"{options.output} is a model for transformers; its README.md tells how to load it")
     return 0
 
 
 def _export(run: Path, output: Path, examples: Path | None) -> None:
-    from safetensors.torch import load_file
+    """Exports the last whole checkpoint of a run, or the weights of INIT."""
+    from safetensors.torch import load_file  # imports torch, which takes seconds
 
     from mlukit.pretraining.hugging_face.exported_model import export_model
     from mlukit.pretraining.hugging_face.model_card import Training
 
     config = read_model_config(run)
-    weights = weights_file(run, say=lambda text: print(f"mlukit export: {text}", file=sys.stderr))
+    weights = weights_file(run, say=partial(say, "export"))
     examples = examples_of(run, examples)
     training = None
     if (run / CHECKPOINTS).is_dir():
@@ -58,7 +54,7 @@ def _export(run: Path, output: Path, examples: Path | None) -> None:
 
 
 def _origin(run: Path) -> str:
-    """What a run's weights came from, by the names of the folders, as far back as those are there."""
+    """The folders that a run's weights came from, by name, as far back as the folders still exist."""
     names: list[str] = []
     while (run / RUN).is_file() and (init := read_json(run / RUN)["init"]):
         run = Path(init)
@@ -69,7 +65,7 @@ def _origin(run: Path) -> str:
 
 
 def _check_belongs(run: Path, examples: Path, fingerprints: dict[str, str]) -> None:
-    """Refuses a tokenizer or an entity vocabulary that is not that of the run."""
+    """Refuses examples whose tokenizer or entity vocabulary is not the run's."""
     from mlukit.pretraining.hugging_face.model_card import examples_inputs
 
     for name, found in examples_inputs(examples).items():

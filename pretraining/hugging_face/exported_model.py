@@ -7,10 +7,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from mlukit.corpus.entities.vocabulary import EntityVocabulary, VocabularyError
-from mlukit.corpus.examples.tokenizer import Tokenizer, TokenizerError
+from mlukit.corpus.examples.tokenizer import TokenizerError
 from mlukit.pretraining.config import DataConfig, ModelConfig
-from mlukit.pretraining.data.dataset import TOKENIZER, VOCABULARY
+from mlukit.pretraining.data.dataset import TOKENIZER, VOCABULARY, open_tokenizer, open_vocabulary
 from mlukit.pretraining.hugging_face.checkpoint_files import CheckpointError
 from mlukit.pretraining.hugging_face.entity_vocabulary import ENTITY_VOCABULARY_FILE, write_entity_vocabulary
 from mlukit.pretraining.hugging_face.luke_config import luke_config
@@ -37,14 +36,17 @@ def export_model(
     """Writes a model in the layout of transformers.
 
     Args:
+        config: of the model.
         weights: the parameters, by our names.
-        examples: the folder that it was trained on: its tokenizer, its entity vocabulary and its manifests.
+        examples: the output folder of `mlukit build` that it was trained on: tokenizer, entity vocabulary, manifests.
         output: the folder to write; it must not exist, or be empty.
-        data: limits of the examples, which become the tokenizer's.
-        training: what the model card says of the run.
+        data: the limits of the examples, which become the tokenizer's; None for the default limits.
+        training: the run, for the model card; None if there was none.
 
     Raises:
-        CheckpointError: the weights and the examples do not belong together, or a parameter is missing.
+        CheckpointError: the weights and the examples do not belong together, a parameter is missing, or transformers
+            has no tokenizer for this SentencePiece model.
+        ExamplesError: the tokenizer or the entity vocabulary cannot be read.
         FileExistsError: the output is not empty.
     """
     sentencepiece = _sentencepiece(config, examples / TOKENIZER)
@@ -55,19 +57,16 @@ def export_model(
     with new_folder(output) as folder:
         write_json(folder / "config.json", luke_config(config))
         save_file(_tensors(config, weights), folder / "model.safetensors", {"format": "pt"})
-        write_tokenizer(
-            sentencepiece,
-            folder,
-            max_tokens=data.max_tokens,
-            max_entities=data.max_entities,
-            max_mention_tokens=data.max_mention_tokens,
-        )
+        try:
+            write_tokenizer(sentencepiece, folder, limits=data)
+        except TokenizerError as error:
+            raise CheckpointError(f"{examples / TOKENIZER}: {error}") from error
         write_entity_vocabulary(examples / VOCABULARY, folder / ENTITY_VOCABULARY_FILE)
         (folder / "README.md").write_text(model_card(config, examples, training), encoding="utf-8")
 
 
 def _tensors(config: ModelConfig, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What the file holds: the word decoder too, which transformers 5 does not tie; a pooler, which it misses else."""
+    """The tensors to write, with a word decoder, which transformers 5 does not tie, and a pooler, which it expects."""
     tensors = {name: tensor.float().contiguous() for name, tensor in to_hugging_face(config, weights)}
     for copy, original in TIED.items():
         if copy != _ENTITY_DECODER:
@@ -80,24 +79,13 @@ def _tensors(config: ModelConfig, weights: Mapping[str, Tensor]) -> dict[str, Te
 
 
 def _sentencepiece(config: ModelConfig, file: Path) -> bytes:
-    """The SentencePiece model, of the size that the word table is for."""
-    try:
-        model = file.read_bytes()
-        tokenizer = Tokenizer.load(model)
-    except (OSError, TokenizerError) as error:
-        raise CheckpointError(f"{file}: {error}") from error
-    if tokenizer.size != config.vocabulary_size:
-        raise CheckpointError(
-            f"{file} makes a vocabulary of {tokenizer.size:,}, the model has one of {config.vocabulary_size:,}"
-        )
-    return model
+    """The SentencePiece model; refuses one of another size than the word table."""
+    if (size := open_tokenizer(file).size) != config.vocabulary_size:
+        raise CheckpointError(f"{file} makes a vocabulary of {size:,}, the model has one of {config.vocabulary_size:,}")
+    return file.read_bytes()
 
 
 def _check_entities(config: ModelConfig, file: Path) -> None:
-    try:
-        with file.open("rb") as stream:
-            size = EntityVocabulary.open(stream).size
-    except (OSError, VocabularyError) as error:
-        raise CheckpointError(f"{file}: {error}") from error
-    if size != config.entity_vocabulary_size:
+    """Refuses an entity vocabulary of another size than the entity table."""
+    if (size := open_vocabulary(file).size) != config.entity_vocabulary_size:
         raise CheckpointError(f"{file} has {size:,} entities, the model has {config.entity_vocabulary_size:,}")

@@ -1,13 +1,13 @@
 """`mlukit import`: a model of transformers as weights to start training from."""
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlukit.pretraining.config import ConfigError, ModelConfig
+from mlukit.pretraining.config import ModelConfig
+from mlukit.pretraining.errors import reports_errors
 from mlukit.pretraining.training.run_folder import CONFIG, IMPORTED, WEIGHTS, write_json
 
 if TYPE_CHECKING:
@@ -21,30 +21,24 @@ and, for mLUKE, entity_vocab.json. docs/checkpoints.md tells the rest.
 """
 
 
+@reports_errors("import")
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command; its exit status."""
-    asked = _parser().parse_args(arguments)
-    from mlukit.pretraining.hugging_face.checkpoint_files import (  # torch, which takes seconds
-        CheckpointError,
-        read_checkpoint,
-    )
+    """Runs the command, and returns its exit status."""
+    options = _parser().parse_args(arguments)
+    from mlukit.pretraining.hugging_face.checkpoint_files import read_checkpoint  # torch, which takes seconds
     from mlukit.pretraining.hugging_face.imported_model import import_model
 
-    try:
-        if asked.output.exists():
-            raise FileExistsError(f"{asked.output} exists: name a folder that does not")
-        source = read_checkpoint(asked.folder)
-        imported = import_model(source, asked.examples, seed=asked.seed, entity_width=asked.entity_embedding_size)
-        write_imported(imported, asked.output)
-    except (CheckpointError, ConfigError, OSError) as error:
-        print(f"mlukit import: {error}", file=sys.stderr)
-        return 2
+    if options.output.exists():
+        raise FileExistsError(f"{options.output} exists: name a folder that does not")
+    source = read_checkpoint(options.folder)
+    imported = import_model(source, options.examples, seed=options.seed, entity_width=options.entity_embedding_size)
+    write_imported(imported, options.output)
     print(summary(imported.report))
     return 0
 
 
 def write_imported(imported: "Imported", output: Path) -> None:
-    """Writes INIT: the configuration, the parameters by our names, and where they came from."""
+    """Writes INIT: the configuration, the parameters under our names, and the report of the import."""
     from safetensors.torch import save_file
 
     from mlukit.pretraining.hugging_face.new_folder import new_folder
@@ -57,14 +51,14 @@ def write_imported(imported: "Imported", output: Path) -> None:
 
 
 def summary(report: Mapping[str, Any]) -> str:
-    """What import says at the end."""
+    """The lines that import prints at the end."""
     found, new, entities, words = (report[name] for name in ("found", "not_found", "entities", "words"))
-    by = ", ".join(f"{number:,} by {how}" for how, number in entities["found_by"].items())
+    found_by = ", ".join(f"{number:,} by {method}" for method, number in entities["found_by"].items())
     lines = [
         f"{report['source']}: {report['model_type']}",
         f"words: {words['rows']:,} rows, {words['dropped']:,} after <mask> left out; tokenizer: "
         f"{words['tokenizer_compared']}",
-        f"entities: {entities['found']:,} of {entities['rows']:,} found a row{f' ({by})' if by else ''}",
+        f"entities: {entities['found']:,} of {entities['rows']:,} found a row{f' ({found_by})' if found_by else ''}",
         f"parameters found: {len(found)}; new, which stage 1 trains: {len(new)}",
         *(f"  {name}" for name in new),
     ]

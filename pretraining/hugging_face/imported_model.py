@@ -1,7 +1,7 @@
-"""Makes a model of ours of one of transformers': XLM-R, or one with entities already, mLUKE.
+"""Makes one of our models from a model of transformers: XLM-R, or mLUKE, which has entities already.
 
-What XLM-R has not is random, the table of the entities' positions too: LUKE loads what RoBERTa has by name
-(`LukeBaseModel.load_bert_weights`), and all of `entity_embeddings` stays as `init_weights` made it.
+Parameters that XLM-R does not have are random, the position table of entities too: LUKE loads the parameters that
+RoBERTa has by name (`LukeBaseModel.load_bert_weights`), and leaves `entity_embeddings` as `init_weights` made it.
 """
 
 from collections.abc import Mapping
@@ -34,68 +34,72 @@ _WORD_ROWS = (_WORDS, "lm_head.bias")
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """A model, and what is known of where it came from."""
+    """A model, and a report of its origin."""
 
     config: ModelConfig
     weights: dict[str, Tensor]  # every parameter, by our names, float32
-    report: dict[str, Any]  # import.json
+    report: dict[str, Any]  # the content of import.json
 
 
 def import_model(source: Checkpoint, examples: Path | None, *, seed: int, entity_width: int) -> Imported:
-    """Makes the parameters of ours that the source has, and draws the others.
+    """Converts the parameters that the source has, and draws the others.
 
     Args:
         source: a model of transformers: XLM-R or LUKE, with heads or without.
-        examples: whose words and entities the model is to be for; None to keep the vocabularies of a LUKE.
-        seed: of what is drawn.
-        entity_width: of an entity's embedding, where the source has none.
+        examples: the output folder whose words and entities the model gets; None to keep the vocabularies of a LUKE.
+        seed: of the drawn parameters.
+        entity_width: of an entity's embedding, if the source has none.
 
     Raises:
-        CheckpointError: the source is of another kind, or does not fit the examples; the text names both.
+        CheckpointError: the source is another kind of model, or does not fit the examples; the text names both.
     """
-    theirs = _named_as_luke(source)
-    table = _words(source, theirs)
+    tensors = _named_as_luke(source)
+    table = _words(source, tensors)
     words = word_vocabulary(source, len(table), examples and examples / TOKENIZER)
-    theirs |= {name: theirs[name][: words.size] for name in _WORD_ROWS if name in theirs}
-    match = _match(source, theirs, examples)
-    config = _config(source, theirs, words, match, entity_width)
-    weights = _drawn(config, seed)
-    _check_shapes(source, theirs, dict(to_hugging_face(config, weights)))
-    fixed = {name: tensor for name, tensor in theirs.items() if name not in _ENTITY_ROWS.values()}
+    tensors |= {name: tensors[name][: words.size] for name in _WORD_ROWS if name in tensors}
+    match = _match(source, tensors, examples)
+    config = _config(source, tensors, words, match, entity_width)
+    weights = _draw(config, seed)
+    _check_shapes(source, tensors, dict(to_hugging_face(config, weights)))
+    fixed = {name: tensor for name, tensor in tensors.items() if name not in _ENTITY_ROWS.values()}
     found = {name: value.float() for name, value in from_hugging_face(config, fixed).items()}
     weights |= found
-    whole = [name for name, table in _ENTITY_ROWS.items() if _take_rows(weights[name], theirs.get(table), match)]
-    return Imported(config, weights, _report(source, config, {*found, *whole}, theirs, words, match, seed))
+    whole = [name for name, table in _ENTITY_ROWS.items() if _take_rows(weights[name], tensors.get(table), match)]
+    report = _report(source, config, {*found, *whole}, tensors, words, match)
+    return Imported(config, weights, {**report, "seed": seed})
 
 
 def _named_as_luke(source: Checkpoint) -> dict[str, Tensor]:
-    """The tensors by the names of `LukeForMaskedLM`, prefixed in the file or not; copies are compared, and left out."""
+    """The tensors under the names of `LukeForMaskedLM`, with or without a prefix in the file, less checked copies."""
     kind = str(source.config.get("model_type"))
     if kind not in _PREFIX:
         raise CheckpointError(f"{source.folder} is a model of type {kind!r}; {' and '.join(_PREFIX)} can be imported")
-    theirs = {}
+    tensors = {}
     for name, tensor in source.tensors.items():
         plain = name.removeprefix(_PREFIX[kind])
-        theirs[plain if plain.startswith(_HEADS) else f"luke.{plain}"] = tensor
-    if "lm_head.decoder.bias" in theirs:
-        theirs.setdefault("lm_head.bias", theirs["lm_head.decoder.bias"])
+        tensors[plain if plain.startswith(_HEADS) else f"luke.{plain}"] = tensor
+    if "lm_head.decoder.bias" in tensors:
+        tensors.setdefault("lm_head.bias", tensors["lm_head.decoder.bias"])
     for copy, original in TIED.items():
-        if copy in theirs and (original not in theirs or not torch.equal(theirs.pop(copy), theirs[original])):
+        if copy in tensors and (original not in tensors or not torch.equal(tensors.pop(copy), tensors[original])):
             raise CheckpointError(f"{source.folder}: {copy} is not {original}, and ours is one and the same")
-    return theirs
+    return tensors
 
 
-def _words(source: Checkpoint, theirs: Mapping[str, Tensor]) -> Tensor:
-    if _WORDS not in theirs:
+def _words(source: Checkpoint, tensors: Mapping[str, Tensor]) -> Tensor:
+    """The word table, whose rows must be as many as config.json says."""
+    if _WORDS not in tensors:
         raise CheckpointError(f"{source.folder} has no embeddings.word_embeddings.weight: it is no encoder")
-    if (rows := len(theirs[_WORDS])) != (said := source.config.get("vocab_size")):
-        raise CheckpointError(f"{source.folder}: its config.json has vocab_size {said}, its word table {rows:,} rows")
-    return theirs[_WORDS]
+    if (rows := len(tensors[_WORDS])) != (expected := source.config.get("vocab_size")):
+        raise CheckpointError(
+            f"{source.folder}: its config.json has vocab_size {expected}, its word table {rows:,} rows"
+        )
+    return tensors[_WORDS]
 
 
-def _match(source: Checkpoint, theirs: Mapping[str, Tensor], examples: Path | None) -> EntityMatch:
-    """Which of the source's entities are ours."""
-    rows = len(theirs[_ENTITIES]) if _ENTITIES in theirs else 0
+def _match(source: Checkpoint, tensors: Mapping[str, Tensor], examples: Path | None) -> EntityMatch:
+    """Finds the row of each of our entities in the source's table."""
+    rows = len(tensors[_ENTITIES]) if _ENTITIES in tensors else 0
     if examples is None:
         if not rows:
             raise CheckpointError(f"{source.folder} has no entities: name the examples that have, by --examples")
@@ -113,7 +117,7 @@ def _match(source: Checkpoint, theirs: Mapping[str, Tensor], examples: Path | No
 
 
 def _check_special_entities(source: Checkpoint) -> None:
-    """Refuses an entity table that is to stay as it is, where its first rows are not ours."""
+    """Refuses to keep an entity table whose first rows are not our special entities."""
     names = read_json_object(source.folder / ENTITY_VOCABULARY_FILE)
     for row, name in enumerate(SPECIAL_ENTITIES):
         if (found := names.get(name, row)) != row:
@@ -123,56 +127,58 @@ def _check_special_entities(source: Checkpoint) -> None:
 
 
 def _config(
-    source: Checkpoint, theirs: Mapping[str, Tensor], words: WordVocabulary, match: EntityMatch, entity_width: int
+    source: Checkpoint, tensors: Mapping[str, Tensor], words: WordVocabulary, match: EntityMatch, entity_width: int
 ) -> ModelConfig:
-    width = theirs[_ENTITIES].shape[1] if _ENTITIES in theirs else entity_width
+    """The configuration of a model with the source's shape and the vocabularies that were found."""
+    width = tensors[_ENTITIES].shape[1] if _ENTITIES in tensors else entity_width
     try:
         return model_config(
             source.config,
             words=words.size,
             entities=len(match.rows),
             entity_width=width,
-            entity_aware=bool(source.config.get("use_entity_aware_attention")) and _has_own_queries(theirs),
+            entity_aware=bool(source.config.get("use_entity_aware_attention")) and _has_own_queries(tensors),
         )
     except ConfigError as error:
         raise CheckpointError(f"{source.folder / 'config.json'}: {error}") from error
 
 
-def _has_own_queries(theirs: Mapping[str, Tensor]) -> bool:
-    """Whether the entity-aware queries are more than the copies of the first that conversion makes them."""
+def _has_own_queries(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether the entity-aware queries differ from the first query, of which a conversion makes copies."""
     return any(
-        not torch.equal(tensor, theirs[other])
-        for name, tensor in theirs.items()
+        not torch.equal(tensor, tensors[entity_name])
+        for name, tensor in tensors.items()
         if _QUERY in name
         for query in _ENTITY_AWARE_QUERIES
-        if (other := name.replace("query", query)) in theirs
+        if (entity_name := name.replace("query", query)) in tensors
     )
 
 
-def _check_shapes(source: Checkpoint, theirs: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
-    """Refuses tensors that are not of the shape that config.json says; tables of entities may have any rows."""
+def _check_shapes(source: Checkpoint, tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    """Refuses tensors of another shape than config.json says; entity tables may have any number of rows."""
     for name, tensor in wanted.items():
         rows = 1 if name in _ENTITY_ROWS.values() else 0
-        if name in theirs and theirs[name].shape[rows:] != tensor.shape[rows:]:
+        if name in tensors and tensors[name].shape[rows:] != tensor.shape[rows:]:
             raise CheckpointError(
-                f"{source.folder}: {name} has the shape {tuple(theirs[name].shape)}, its config.json makes it "
-                f"{(*theirs[name].shape[:rows], *tensor.shape[rows:])}"
+                f"{source.folder}: {name} has the shape {tuple(tensors[name].shape)}, its config.json makes it "
+                f"{(*tensors[name].shape[:rows], *tensor.shape[rows:])}"
             )
 
 
-def _drawn(config: ModelConfig, seed: int) -> dict[str, Tensor]:
+def _draw(config: ModelConfig, seed: int) -> dict[str, Tensor]:
+    """Random parameters by a seed, without touching the global generator."""
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
         return {name: value.detach() for name, value in PretrainingModel(config).state_dict().items()}
 
 
-def _take_rows(ours: Tensor, theirs: Tensor | None, match: EntityMatch) -> bool:
-    """Puts the source's rows in their places; whether all have one."""
-    if theirs is None:
+def _take_rows(target: Tensor, source: Tensor | None, match: EntityMatch) -> bool:
+    """Copies the source's rows to the entities that have one; returns whether all have one."""
+    if source is None:
         return False
     rows = torch.from_numpy(match.rows)
     places = (rows >= 0).nonzero().flatten()
-    ours[places] = theirs[rows[places]].float()
+    target[places] = source[rows[places]].float()
     return len(places) == len(rows)
 
 
@@ -180,11 +186,11 @@ def _report(
     source: Checkpoint,
     config: ModelConfig,
     found: set[str],
-    theirs: Mapping[str, Tensor],
+    tensors: Mapping[str, Tensor],
     words: WordVocabulary,
     match: EntityMatch,
-    seed: int,
 ) -> dict[str, Any]:
+    """The content of import.json, without the seed."""
     names = hugging_face_names(config)
     used = {part for parts in names.values() for part in parts}
     return {
@@ -193,13 +199,12 @@ def _report(
         "architectures": source.config.get("architectures"),
         "found": sorted(found),
         "not_found": sorted(set(names) - found),
-        "unused": sorted(set(theirs) - used),
+        "unused": sorted(set(tensors) - used),
         "words": {"rows": words.size, "dropped": words.dropped, "tokenizer_compared": words.compared},
         "entities": {
             "rows": len(match.rows),
-            "found": match.found if _ENTITIES in theirs else 0,
-            "found_by": dict(match.by),
+            "found": match.found if _ENTITIES in tensors else 0,
+            "found_by": dict(match.found_by),
             "titles_disagree": match.titles_disagree,
         },
-        "seed": seed,
     }

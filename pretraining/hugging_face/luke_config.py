@@ -10,7 +10,7 @@ JsonObject: TypeAlias = Mapping[str, Any]
 
 LUKE, XLM_ROBERTA = "luke", "xlm-roberta"  # model_type
 
-_FIELDS = {  # of both models
+_FIELDS = {  # our field -> the key in the config.json of XLM-R and LUKE
     "hidden_size": "hidden_size",
     "layers": "num_hidden_layers",
     "heads": "num_attention_heads",
@@ -19,7 +19,7 @@ _FIELDS = {  # of both models
     "token_types": "type_vocab_size",
     "layer_norm_epsilon": "layer_norm_eps",
 }
-_OPTIONAL_FIELDS = {  # our default where it is not said
+_OPTIONAL_FIELDS = {  # our defaults stand in for missing keys
     "hidden_dropout": "hidden_dropout_prob",
     "initializer_range": "initializer_range",
     "bos_id": "bos_token_id",
@@ -27,12 +27,12 @@ _OPTIONAL_FIELDS = {  # our default where it is not said
     "eos_id": "eos_token_id",
 }
 _FIXED = {"hidden_act": "gelu", "position_embedding_type": "absolute"}
-_LAYOUT = "4.57.6"  # whose layout it is; without it early versions 5 warn of a fault in Mistral's tokenizers
+_LAYOUT = "4.57.6"  # the version of the layout; without it early versions 5 warn of a fault in Mistral's tokenizers
 _SPECIAL_IDS = ("bos_id", "pad_id", "eos_id")
 
 
 def luke_config(config: ModelConfig) -> dict[str, Any]:
-    """What `LukeConfig` is to be made of."""
+    """The content of config.json, from which transformers makes a `LukeConfig`."""
     return {
         "architectures": ["LukeForMaskedLM"],
         "model_type": LUKE,
@@ -40,7 +40,7 @@ def luke_config(config: ModelConfig) -> dict[str, Any]:
         "vocab_size": config.vocabulary_size,
         "entity_vocab_size": config.entity_vocabulary_size,
         "entity_emb_size": config.entity_embedding_size,
-        **{theirs: getattr(config, ours) for ours, theirs in (_FIELDS | _OPTIONAL_FIELDS).items()},
+        **{key: getattr(config, name) for name, key in (_FIELDS | _OPTIONAL_FIELDS).items()},
         "attention_probs_dropout_prob": config.attention_dropout,
         "hidden_act": _FIXED["hidden_act"],
         "use_entity_aware_attention": config.entity_aware_attention,
@@ -52,30 +52,30 @@ def luke_config(config: ModelConfig) -> dict[str, Any]:
 
 
 def model_config(value: JsonObject, *, words: int, entities: int, entity_width: int, entity_aware: bool) -> ModelConfig:
-    """The configuration of a model with the shape of XLM-R's or LUKE's; dropout in attention stays ours.
+    """The configuration of a model with the shape of XLM-R or LUKE; dropout in attention keeps our default.
 
     Args:
-        value: what their config.json says.
-        words: rows of the table of words that are used.
-        entities: rows of the table of entities.
+        value: the content of their config.json.
+        words: used rows of the word table.
+        entities: rows of the entity table.
         entity_width: of an entity's embedding.
         entity_aware: whether the layers have LUKE's four queries.
 
     Raises:
-        ConfigError: it lacks a size, or is of a model that ours cannot be.
+        ConfigError: `value` lacks a size, or describes a model that ours cannot represent.
     """
-    for name, wanted in _FIXED.items():
-        if (found := value.get(name, wanted)) != wanted:
-            raise ConfigError(f"its {name} is {found!r}, ours is {wanted!r}")
-    sizes = {ours: _number(value, theirs) for ours, theirs in _FIELDS.items()}
-    others = {ours: _number(value, theirs) for ours, theirs in _OPTIONAL_FIELDS.items() if theirs in value}
+    for key, wanted in _FIXED.items():
+        if (found := value.get(key, wanted)) != wanted:
+            raise ConfigError(f"its {key} is {found!r}, ours is {wanted!r}")
+    sizes = {name: _number(value, key) for name, key in _FIELDS.items()}
+    optional = {name: _number(value, key) for name, key in _OPTIONAL_FIELDS.items() if key in value}
     defaults = ModelConfig()
-    for ours in _SPECIAL_IDS:
-        if (found := others.get(ours, wanted := getattr(defaults, ours))) != wanted:
-            raise ConfigError(f"its {_OPTIONAL_FIELDS[ours]} is {found}, XLM-R's is {wanted}")
+    for name in _SPECIAL_IDS:
+        if (found := optional.get(name, wanted := getattr(defaults, name))) != wanted:
+            raise ConfigError(f"its {_OPTIONAL_FIELDS[name]} is {found}, XLM-R's is {wanted}")
     return ModelConfig(
         **sizes,
-        **others,
+        **optional,
         vocabulary_size=words,
         entity_vocabulary_size=entities,
         entity_embedding_size=entity_width,
@@ -84,6 +84,7 @@ def model_config(value: JsonObject, *, words: int, entities: int, entity_width: 
 
 
 def _number(value: JsonObject, name: str) -> Any:
+    """The number under a key; ConfigError if there is none."""
     if name not in value:
         raise ConfigError(f"it has no {name}")
     found = value[name]

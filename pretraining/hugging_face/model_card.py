@@ -1,4 +1,4 @@
-"""The README.md of an exported model: what it is, what it was trained on, and how to load it."""
+"""The README.md of an exported model: its settings, its training data, and how to load it."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -39,21 +39,23 @@ leaves the normaliser out."""
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What is told of the run."""
+    """The facts of a run that the model card states."""
 
     config: RunConfig
-    steps: int  # done
-    init: str  # what it started from; "" for random parameters
+    steps: int  # steps done
+    init: str  # the names of the weights it started from; "" for random parameters
 
 
 def model_card(config: ModelConfig, examples: Path, training: Training | None) -> str:
     """The text of README.md, Markdown with the front matter of a model repository.
 
     Args:
-        examples: the folder whose manifests say what the examples were made of.
+        config: of the model.
+        examples: the output folder whose manifests describe the examples.
+        training: the run; None if the model was not trained.
 
     Raises:
-        CheckpointError: it has no finished examples.
+        CheckpointError: the folder has no finished examples.
     """
     languages = _manifests(examples / "examples")
     vocabulary = read_json_object(examples / "vocabulary" / MANIFEST)
@@ -83,6 +85,7 @@ def model_card(config: ModelConfig, examples: Path, training: Training | None) -
 
 
 def _manifests(folder: Path) -> dict[str, Manifest]:
+    """The manifest of each language; CheckpointError if there is none."""
     found: dict[str, Manifest] = {
         path.parent.name: read_json_object(path) for path in sorted(folder.glob(f"*/{MANIFEST}"))
     }
@@ -119,12 +122,12 @@ def _counts(languages: Mapping[str, Manifest]) -> str:
 
 
 def _options(languages: Mapping[str, Manifest], vocabulary: Manifest) -> dict[str, Any]:
-    """The options of the stages, those of all languages alike once."""
+    """The options of the stages; the languages share their options, so the first one's are taken."""
     return {**vocabulary["options"], **next(iter(languages.values()))["options"]}
 
 
 def examples_inputs(examples: Path) -> dict[str, str]:
-    """The fingerprints of the tokenizer and the entities that examples were made with; CheckpointError without any."""
+    """The fingerprints of the tokenizer and the entities of the examples; CheckpointError if there are no examples."""
     return _inputs(_manifests(examples / "examples"))
 
 

@@ -1,18 +1,18 @@
-"""Which tensors of `LukeForMaskedLM` a parameter of ours is, and the way between the two.
+"""The tensors of `LukeForMaskedLM` that each of our parameters corresponds to, and conversion between the two.
 
-Ours differ in three things. The query, key and value of a layer are one product, so their rows lie in one tensor. The
-tables of words and entities, and the biases of their heads, have rows up to a multiple of 128, which are never
-predicted. A decoder is the table itself. Theirs may have a pooler, which pretraining has no use for.
+Our parameters differ in three ways. The query, key and value of a layer are one product, so their rows are in one
+tensor. The tables of words and entities, and the biases of their heads, have rows up to a multiple of 128, of which the
+last are never predicted. A decoder is the table itself. LUKE may have a pooler, which pretraining does not use.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor
 
 from mlukit.pretraining.config import ModelConfig
 
-_OUTSIDE_LAYERS = {
+_OUTSIDE_LAYERS = {  # our parameter -> the tensor of LukeForMaskedLM
     "word_embeddings.words.weight": "luke.embeddings.word_embeddings.weight",
     "word_embeddings.positions.weight": "luke.embeddings.position_embeddings.weight",
     "word_embeddings.token_types.weight": "luke.embeddings.token_type_embeddings.weight",
@@ -36,7 +36,7 @@ _OUTSIDE_LAYERS = {
     "entity_head.bias": "entity_predictions.bias",
 }
 
-_OF_A_LAYER = {
+_LAYER_PARTS = {
     "attention.qkv": ("attention.self.query", "attention.self.key", "attention.self.value"),
     "attention.output": ("attention.output.dense",),
     "attention_norm": ("attention.output.LayerNorm",),
@@ -45,7 +45,7 @@ _OF_A_LAYER = {
     "feed_forward_norm": ("output.LayerNorm",),
 }
 
-_ENTITY_AWARE = {  # the queries of [LUKE] section 3.2; `query` is that of words to words
+_ENTITY_AWARE = {  # the queries of [LUKE] section 3.2; `query` is the one of words to words
     "attention.entity_aware_queries": (
         "attention.self.w2e_query",
         "attention.self.e2w_query",
@@ -53,7 +53,7 @@ _ENTITY_AWARE = {  # the queries of [LUKE] section 3.2; `query` is that of words
     )
 }
 
-TIED = {  # what their file may hold besides, and of which of their tensors it is a copy
+TIED = {  # further tensors that a file of LukeForMaskedLM may hold, and the tensors that they copy
     "lm_head.decoder.weight": "luke.embeddings.word_embeddings.weight",
     "lm_head.decoder.bias": "lm_head.bias",
     "entity_predictions.decoder.weight": "luke.entity_embeddings.entity_embeddings.weight",
@@ -64,51 +64,47 @@ _ENTITY_ROWS = ("entity_embeddings.entities.weight", "entity_head.bias")
 
 
 def hugging_face_names(config: ModelConfig) -> dict[str, tuple[str, ...]]:
-    """For every parameter of `PretrainingModel`, the tensors of `LukeForMaskedLM` whose rows one after the other it is.
+    """For every parameter of `PretrainingModel`, the tensors of `LukeForMaskedLM` that it concatenates.
 
-    As in transformers, there is no `entity_embeddings.dense` where an entity's embedding is as wide as the encoder.
+    As in transformers, there is no `entity_embeddings.dense` if an entity's embedding is as wide as the encoder.
     """
-    names: dict[str, tuple[str, ...]] = {ours: (theirs,) for ours, theirs in _OUTSIDE_LAYERS.items()}
+    names: dict[str, tuple[str, ...]] = {name: (tensor,) for name, tensor in _OUTSIDE_LAYERS.items()}
     if config.entity_embedding_size == config.hidden_size:
         del names["entity_embeddings.dense.weight"]
-    parts = _OF_A_LAYER | (_ENTITY_AWARE if config.entity_aware_attention else {})
+    layer_parts = _LAYER_PARTS | (_ENTITY_AWARE if config.entity_aware_attention else {})
     for layer in range(config.layers):
-        for ours, theirs in parts.items():
+        for name, tensors in layer_parts.items():
             for kind in ("weight", "bias"):
-                names[f"layers.{layer}.{ours}.{kind}"] = tuple(
-                    f"luke.encoder.layer.{layer}.{name}.{kind}" for name in theirs
+                names[f"layers.{layer}.{name}.{kind}"] = tuple(
+                    f"luke.encoder.layer.{layer}.{tensor}.{kind}" for tensor in tensors
                 )
     return names
 
 
-def to_hugging_face(config: ModelConfig, ours: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
-    """Our parameters (or anything of their shapes, such as gradients) under the names of `LukeForMaskedLM`.
+def to_hugging_face(config: ModelConfig, parameters: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    """Our parameters, or tensors of their shapes such as gradients, under the names of `LukeForMaskedLM`.
 
     Yields:
         Name and tensor, without the copies in `TIED`. The tensors are views of ours.
     """
-    for name, theirs in hugging_face_names(config).items():
-        yield from zip(theirs, _used(config, name, ours[name]).chunk(len(theirs)), strict=True)
+    for name, parts in hugging_face_names(config).items():
+        yield from zip(parts, _used(config, name, parameters[name]).chunk(len(parts)), strict=True)
 
 
-def from_hugging_face(config: ModelConfig, theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The parameters of ours that can be made of the tensors of a `LukeForMaskedLM`, whatever else there is.
+def from_hugging_face(config: ModelConfig, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Our parameters, made of the tensors of a `LukeForMaskedLM`; other tensors are ignored.
 
-    A parameter of which `theirs` has not every part is left out. Shapes are not compared.
+    A parameter is left out if any of its parts is missing. Shapes are not compared.
     """
     return {
-        name: _aligned(config, name, torch.cat([theirs[part] for part in parts]))
+        name: _aligned(config, name, torch.cat([tensors[part] for part in parts]))
         for name, parts in hugging_face_names(config).items()
-        if _has_all(theirs, parts)
+        if all(part in tensors for part in parts)
     }
 
 
-def _has_all(theirs: Mapping[str, Tensor], parts: Iterable[str]) -> bool:
-    return all(part in theirs for part in parts)
-
-
 def _rows(config: ModelConfig, name: str) -> tuple[int, int] | None:
-    """Rows used and rows there are, of a parameter with rows that are never predicted."""
+    """Used rows and all rows of a parameter with rows that are never predicted; None for any other parameter."""
     if name in _WORD_ROWS:
         return config.vocabulary_size, config.word_rows
     if name in _ENTITY_ROWS:

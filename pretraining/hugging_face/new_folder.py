@@ -1,4 +1,4 @@
-"""A folder that is there with all its files, or not at all."""
+"""Writing a folder that exists with all its files or not at all."""
 
 import shutil
 from collections.abc import Iterator
@@ -8,27 +8,27 @@ from pathlib import Path
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """A folder beside the one wanted, to write to; it takes its name when all went well.
+    """Makes a temporary folder to write to, which is renamed to `folder` if nothing failed.
 
     Raises:
         FileExistsError: the folder exists and is not empty.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(f"{folder} exists: name a folder that does not")
-    aside = folder.with_name(f".{folder.name}.writing")
-    shutil.rmtree(aside, ignore_errors=True)  # by a process that was killed
-    aside.mkdir(parents=True)
+    temporary = folder.with_name(f".{folder.name}.writing")
+    shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed
+    temporary.mkdir(parents=True)
     try:
-        yield aside
-        _make_readable(aside)
-        aside.replace(folder)
+        yield temporary
+        _make_readable(temporary)
+        temporary.replace(folder)
     except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
         raise
 
 
 def _make_readable(folder: Path) -> None:
-    """Gives files the permissions of any new file: safetensors keeps its own to the user alone."""
+    """Gives files the permissions of any new file: safetensors writes files that only the user can read."""
     fresh = folder / ".new"
     fresh.touch()
     mode = fresh.stat().st_mode

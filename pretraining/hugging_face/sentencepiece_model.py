@@ -1,8 +1,8 @@
-"""What a SentencePiece model file says, for those who build a tokenizer of it.
+"""Reads the pieces and the normaliser of a SentencePiece model file, to build another tokenizer with them.
 
-The sentencepiece package finds pieces, but does not tell the table of its normaliser. Its own protocol buffer classes
-need a newer protobuf than Beam allows, so the few fields that are wanted are declared here, with their numbers and
-defaults in sentencepiece_model.proto.
+The sentencepiece package does not give access to the table of its normaliser. Its protocol buffer classes need a newer
+protobuf than Beam allows, so the few fields that are needed are declared here, with the numbers and defaults of
+sentencepiece_model.proto.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _Field = descriptor_pb2.FieldDescriptorProto
 _UNIGRAM = 1
 _MODEL_TYPES = {1: "unigram", 2: "BPE", 3: "word", 4: "char"}
 _UNUSED = 5
-_SWITCHES = {  # those of XLM-R's model, which a tokenizer.json has no other way to say
+_SWITCHES = {  # the values of XLM-R's model, the only ones that a tokenizer.json can express
     "add_dummy_prefix": True,
     "remove_extra_whitespaces": True,
     "escape_whitespaces": True,
@@ -27,17 +27,17 @@ _SWITCHES = {  # those of XLM-R's model, which a tokenizer.json has no other way
 
 @dataclass(frozen=True, slots=True)
 class UnigramModel:
-    """A unigram model whose normaliser works as XLM-R's."""
+    """A unigram model whose normaliser works like XLM-R's."""
 
     pieces: tuple[tuple[str, float], ...]  # piece and its log probability, in the order of SentencePiece's ids
     charsmap: bytes  # the normaliser's table of characters, as SentencePiece compiled it; empty for none
 
 
 def read_unigram_model(model: bytes) -> UnigramModel:
-    """Reads a model file that `corpus.examples.tokenizer.Tokenizer.load` takes.
+    """Reads a model file that `corpus.examples.tokenizer.Tokenizer.load` accepts.
 
     Raises:
-        TokenizerError: it is no unigram model, or normalises whitespace in another way than XLM-R's.
+        TokenizerError: the model is not a unigram model, or normalises whitespace in another way than XLM-R's.
     """
     proto = _message_class()()
     try:
@@ -59,6 +59,7 @@ def read_unigram_model(model: bytes) -> UnigramModel:
 
 @cache
 def _message_class() -> Any:
+    """The protocol buffer class of a model file, with the needed fields alone."""
     file = descriptor_pb2.FileDescriptorProto(name="mlukit/sentencepiece.proto", package="mlukit", syntax="proto2")
     _declare(file, "Piece", piece=(1, "STRING", ""), score=(2, "FLOAT", "0"), type=(3, "INT32", "1"))
     _declare(file, "Trainer", model_type=(3, "INT32", "1"), treat_whitespace_as_suffix=(24, "BOOL", "false"))
@@ -81,6 +82,7 @@ def _message_class() -> Any:
 
 
 def _declare(file: descriptor_pb2.FileDescriptorProto, message: str, **fields: tuple[int, str, str]) -> None:
+    """Adds a message to a file; each field has a number, a type and a default."""
     declared = file.message_type.add(name=message)
     for name, (number, kind, default) in fields.items():
         declared.field.add(

@@ -1,13 +1,13 @@
-"""The tokenizer's files of an export: what `AutoTokenizer` makes an `MLukeTokenizer` of, with our ids.
+"""The tokenizer files of an export, from which `AutoTokenizer` makes an `MLukeTokenizer` with our ids.
 
-transformers 4 reads `sentencepiece.bpe.model` and puts the ids in order itself. transformers 5 needs `tokenizer.json`:
-of the SentencePiece model alone its ids are shifted. Its `MLukeTokenizer` moreover takes only the pieces from
-`tokenizer.json`, and loses the normaliser (so `（` and `…` are unknown) and the place of `<unk>`, unless its
-configuration has `trust_remote_code`: then `TokenizersBackend.convert_to_native_format` hands on the whole file. No
-code is run for it, there is none here. Seen in 5.24.
+transformers 4 reads `sentencepiece.bpe.model` and orders the ids itself. transformers 5 needs `tokenizer.json`: its ids
+are shifted if there is only the SentencePiece model. Its `MLukeTokenizer` moreover takes only the pieces from
+`tokenizer.json`, and loses the normaliser (so `（` and `…` are unknown) and the position of `<unk>`, unless its
+configuration has `trust_remote_code`: then `TokenizersBackend.convert_to_native_format` passes the whole file on. The
+setting runs no code, since the folder has none. Observed in 5.24.
 
-`<mask>` takes no space before it along (XLM-R's does): SentencePiece drops a space at the end anyway, and with it
-`MLukeTokenizer` of transformers 5 would not find `<mask>` in a text with entities.
+`<mask>` does not absorb the space before it (XLM-R's does): SentencePiece drops a space at the end anyway, and if
+`<mask>` did, `MLukeTokenizer` of transformers 5 would not find it in a text with entities.
 """
 
 import json
@@ -18,6 +18,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, normalizers, pre_
 from tokenizers.models import Unigram
 
 from mlukit.corpus.examples.tokenizer import BOS_ID, EOS_ID, MASK_PIECE, SPECIAL_PIECES, UNK_ID, WORD_START
+from mlukit.pretraining.config import DataConfig
 from mlukit.pretraining.hugging_face.sentencepiece_model import read_unigram_model
 
 SENTENCEPIECE_FILE, TOKENIZER_FILE, TOKENIZER_CONFIG_FILE = (
@@ -26,17 +27,17 @@ SENTENCEPIECE_FILE, TOKENIZER_FILE, TOKENIZER_CONFIG_FILE = (
     "tokenizer_config.json",
 )
 TOKENIZER_CLASS = "MLukeTokenizer"
-_FIRST_PIECES = 3  # <unk>, <s>, </s> of SentencePiece's ids, in whose place stand the SPECIAL_PIECES
+_FIRST_PIECES = 3  # <unk>, <s>, </s> of SentencePiece's ids, which the SPECIAL_PIECES replace
 
 
 def fast_tokenizer(model: bytes) -> Tokenizer:
     """A tokenizer of the tokenizers library with the ids of `corpus.examples.tokenizer.Tokenizer`.
 
-    Each step is one of SentencePiece's: its table of characters, blanks to one and none at the end, ▁ before the
-    first word, the best pieces by their log probabilities. Where it differs from SentencePiece: docs/checkpoints.md.
+    Each step is a step of SentencePiece: its table of characters, several blanks become one, none at the end, ▁ before
+    the first word, the best pieces by their log probabilities. docs/checkpoints.md lists the differences.
 
     Raises:
-        TokenizerError: the model cannot be said so.
+        TokenizerError: the model cannot be expressed in this form.
     """
     unigram = read_unigram_model(model)
     pieces = [(piece, 0.0) for piece in SPECIAL_PIECES] + [*unigram.pieces[_FIRST_PIECES:], (MASK_PIECE, 0.0)]
@@ -56,16 +57,21 @@ def fast_tokenizer(model: bytes) -> Tokenizer:
     return tokenizer
 
 
-def tokenizer_config(mask_id: int, *, max_tokens: int, max_entities: int, max_mention_tokens: int) -> dict[str, Any]:
-    """What goes into tokenizer_config.json; the limits are those of training."""
+def tokenizer_config(mask_id: int, limits: DataConfig) -> dict[str, Any]:
+    """The content of tokenizer_config.json.
+
+    Args:
+        mask_id: of <mask>.
+        limits: the limits of an example in training.
+    """
     bos, pad, eos, unknown = SPECIAL_PIECES
     special = {**dict(enumerate(SPECIAL_PIECES)), mask_id: MASK_PIECE}
     return {
         "tokenizer_class": TOKENIZER_CLASS,
         "trust_remote_code": True,  # the whole of tokenizer.json, see above
-        "model_max_length": max_tokens,
-        "max_entity_length": max_entities,
-        "max_mention_length": max_mention_tokens,
+        "model_max_length": limits.max_tokens,
+        "max_entity_length": limits.max_entities,
+        "max_mention_length": limits.max_mention_tokens,
         "task": None,
         "clean_up_tokenization_spaces": False,
         "bos_token": bos,
@@ -84,20 +90,23 @@ def _added_token(piece: str) -> dict[str, Any]:
     return {"content": piece, **switches, "special": True}
 
 
-def write_tokenizer(model: bytes, folder: Path, *, max_tokens: int, max_entities: int, max_mention_tokens: int) -> int:
+def write_tokenizer(model: bytes, folder: Path, limits: DataConfig) -> int:
     """Writes the tokenizer's three files.
 
+    Args:
+        model: a SentencePiece model file.
+        folder: where to write.
+        limits: the limits of an example in training.
+
     Returns:
-        Its size: ids are 0 to size - 1.
+        The number of ids, which are 0 to size - 1.
 
     Raises:
-        TokenizerError: the SentencePiece model is none that transformers' mLUKE tokenizer can be made of.
+        TokenizerError: transformers' mLUKE tokenizer cannot be made of this SentencePiece model.
     """
     tokenizer = fast_tokenizer(model)
     size: int = tokenizer.get_vocab_size()
-    config = tokenizer_config(
-        size - 1, max_tokens=max_tokens, max_entities=max_entities, max_mention_tokens=max_mention_tokens
-    )
+    config = tokenizer_config(size - 1, limits)
     (folder / SENTENCEPIECE_FILE).write_bytes(model)
     tokenizer.save(str(folder / TOKENIZER_FILE), pretty=False)
     (folder / TOKENIZER_CONFIG_FILE).write_text(json.dumps(config, ensure_ascii=False, indent=1) + "\n")

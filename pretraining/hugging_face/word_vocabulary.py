@@ -1,4 +1,4 @@
-"""Whether the word table of a model folder is for our tokenizer: ids mean nothing by themselves."""
+"""Compares the tokenizer of a model folder with ours: the ids of its word table mean nothing without it."""
 
 import json
 from collections.abc import Sequence
@@ -17,10 +17,10 @@ _ADDED_BY_CONVERSION = 2  # <ent> and <ent2>, which transformers' conversion of 
 
 @dataclass(frozen=True, slots=True)
 class WordVocabulary:
-    """The vocabulary of words of what is imported."""
+    """The word vocabulary of an imported model."""
 
-    size: int  # rows of the table that are used
-    dropped: int  # rows after <mask>, of tokens added for tasks, or of none
+    size: int  # used rows of the word table
+    dropped: int  # rows after <mask>: of tokens that were added for tasks, or of no token
     compared: str  # how the tokenizers were compared, for import.json
 
 
@@ -28,62 +28,70 @@ def word_vocabulary(source: Checkpoint, rows: int, sentencepiece: Path | None) -
     """Compares a model folder's tokenizer with that of the examples.
 
     Args:
+        source: the model folder.
         rows: of the folder's word table.
-        sentencepiece: the examples' SentencePiece model; None to keep the folder's own.
+        sentencepiece: the examples' SentencePiece model; None to keep the one of the folder.
 
     Raises:
-        CheckpointError: they are not the same, or sizes tell that they cannot be; the text names both.
+        CheckpointError: the tokenizers differ, or the sizes show that they must; the text names both.
     """
-    theirs = source.folder / SENTENCEPIECE_FILE
-    if not theirs.is_file() and (bpe := [name for name in _BPE_FILES if (source.folder / name).is_file()]):
+    folder_file = source.folder / SENTENCEPIECE_FILE
+    if not folder_file.is_file() and (bpe := [name for name in _BPE_FILES if (source.folder / name).is_file()]):
         raise CheckpointError(
             f"{source.folder} has {bpe[0]}: its vocabulary is of byte-level BPE, as that of LUKE for English; "
             "examples have the pieces of a SentencePiece model, so only XLM-R, mLUKE and their like can be imported"
         )
     if sentencepiece is None:
-        if not theirs.is_file():
+        if not folder_file.is_file():
             raise CheckpointError(f"{source.folder} has no {SENTENCEPIECE_FILE}: name the examples by --examples")
-        sentencepiece = theirs
-    ours = _load(sentencepiece)
-    compared = _compare(source.folder, sentencepiece, ours)
-    dropped = rows - ours.size
+        sentencepiece = folder_file
+    tokenizer = _load(sentencepiece)
+    compared = _compare(source.folder, sentencepiece, tokenizer)
+    dropped = rows - tokenizer.size
     if dropped < 0 or (dropped and not _may_drop(source, dropped, compared)):
         raise CheckpointError(
-            f"{source.folder} has a table of {rows:,} words, {sentencepiece} makes a vocabulary of {ours.size:,}"
+            f"{source.folder} has a table of {rows:,} words, {sentencepiece} makes a vocabulary of {tokenizer.size:,}"
         )
-    return WordVocabulary(ours.size, dropped, compared or f"not: the folder has no {SENTENCEPIECE_FILE}; same size")
+    return WordVocabulary(
+        tokenizer.size, dropped, compared or f"not: the folder has no {SENTENCEPIECE_FILE}; same size"
+    )
 
 
 def _may_drop(source: Checkpoint, rows: int, compared: str) -> bool:
-    """Rows at the end are of no piece where pieces are known to be the same, or where a conversion adds them."""
+    """Whether the last rows belong to no piece: the pieces are known to be the same, or a conversion added the rows."""
     return bool(compared) or (source.config.get("model_type") == LUKE and rows == _ADDED_BY_CONVERSION)
 
 
-def _compare(folder: Path, sentencepiece: Path, ours: Tokenizer) -> str:
-    """How the folder's tokenizer is the same; "" where it has none; CheckpointError where it is another."""
+def _compare(folder: Path, sentencepiece: Path, tokenizer: Tokenizer) -> str:
+    """Says how the folder's tokenizer is the same; "" if the folder has none; CheckpointError if it is another."""
     if (file := folder / SENTENCEPIECE_FILE).is_file():
-        theirs = _load(file)
-        if theirs.fingerprint == ours.fingerprint:
-            return f"same SentencePiece model, SHA-256 {ours.fingerprint}"
-        _check_pieces(f"{file} (SHA-256 {theirs.fingerprint})", theirs.pieces(range(theirs.size)), sentencepiece, ours)
-        return f"same pieces, of another SentencePiece model, SHA-256 {theirs.fingerprint}"
+        found = _load(file)
+        if found.fingerprint == tokenizer.fingerprint:
+            return f"same SentencePiece model, SHA-256 {tokenizer.fingerprint}"
+        pieces = found.pieces(range(found.size))
+        _check_pieces(f"{file} (SHA-256 {found.fingerprint})", pieces, sentencepiece, tokenizer)
+        return f"same pieces, of another SentencePiece model, SHA-256 {found.fingerprint}"
     if (file := folder / TOKENIZER_FILE).is_file():
-        _check_pieces(str(file), _pieces_of_json(file), sentencepiece, ours)
+        _check_pieces(str(file), _read_json_pieces(file), sentencepiece, tokenizer)
         return f"same pieces, of {TOKENIZER_FILE}"
     return ""
 
 
-def _check_pieces(name: str, theirs: Sequence[str], sentencepiece: Path, ours: Tokenizer) -> None:
-    pieces = ours.pieces(range(ours.size))
-    if theirs == pieces:
+def _check_pieces(name: str, found: Sequence[str], sentencepiece: Path, tokenizer: Tokenizer) -> None:
+    """Refuses pieces that are not the tokenizer's, in its order; the text shows the first difference."""
+    expected = tokenizer.pieces(range(tokenizer.size))
+    if found == expected:
         return
-    first = next((i for i, (a, b) in enumerate(zip(theirs, pieces, strict=False)) if a != b), None)
-    what = f"{len(theirs):,} pieces" if first is None else f"{theirs[first]!r} at id {first}"
-    other = f"{len(pieces):,}" if first is None else repr(pieces[first])
-    raise CheckpointError(f"{name} has {what}, {sentencepiece} (SHA-256 {ours.fingerprint}) has {other}")
+    first = next((i for i, (a, b) in enumerate(zip(found, expected, strict=False)) if a != b), None)
+    found_text = f"{len(found):,} pieces" if first is None else f"{found[first]!r} at id {first}"
+    expected_text = f"{len(expected):,}" if first is None else repr(expected[first])
+    raise CheckpointError(
+        f"{name} has {found_text}, {sentencepiece} (SHA-256 {tokenizer.fingerprint}) has {expected_text}"
+    )
 
 
-def _pieces_of_json(file: Path) -> list[str]:
+def _read_json_pieces(file: Path) -> list[str]:
+    """The pieces of a tokenizer.json, in the order of their ids."""
     model: Any = read_json_object(file).get("model")
     if not isinstance(model, dict) or model.get("type", "Unigram") != "Unigram":
         kind = model.get("type") if isinstance(model, dict) else json.dumps(model)

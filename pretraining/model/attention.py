@@ -1,13 +1,13 @@
-"""Attention in which every place of a packed stream sees the places of its own sequence alone.
+"""Attention in which every place of a packed stream sees only the places of its own sequence.
 
 Shape suffixes: N places of the stream, S sequences, L places of the longest, H hidden size, A attention heads, D size
-of a head. Three ways give the same numbers:
+of a head. There are three ways to compute it, which give the same numbers:
 
 - *varlen*: `torch.nn.attention.varlen`, the flash kernels of a CUDA device. It takes half precision, and no dropout.
 - *sequence by sequence*: on a CPU, PyTorch's own flash kernel for each sequence, without padding. It is one operator to
   `torch.compile`, so that the shapes it sees stay the same from batch to batch. No dropout either.
-- *grid*: the sequences side by side, padded to the longest. For all else: other devices, float32 on CUDA, dropout of
-  attention weights, and entity-aware attention [LUKE, Yamada et al. 2020, section 3.2].
+- *padded*: the sequences side by side, padded to the longest. For all other cases: other devices, float32 on CUDA,
+  dropout of attention weights, and entity-aware attention [LUKE, Yamada et al. 2020, section 3.2].
 """
 
 from itertools import pairwise
@@ -27,19 +27,19 @@ else:
     HAS_VARLEN = True
 
 
-class Grid(NamedTuple):
-    """The sequences of a stream side by side; those without a place are left out."""
+class PaddedBatch(NamedTuple):
+    """The sequences of a stream as rows of one length; empty sequences are left out."""
 
-    places_SL: Tensor  # which place of the stream; 0 beyond a sequence's end
+    places_SL: Tensor  # the place in the stream; 0 beyond a sequence's end
     used_SL: Tensor  # False beyond a sequence's end
 
-    def spread(self, stream_NAD: Tensor) -> Tensor:
-        """From the stream to S x A x L x D."""
+    def pad(self, stream_NAD: Tensor) -> Tensor:
+        """Vectors of the stream as S x A x L x D."""
         return stream_NAD[self.places_SL].transpose(1, 2)
 
-    def gather(self, grid_SALD: Tensor) -> Tensor:
-        """The inverse of `spread`: sequences follow each other, and every place is in one."""
-        return grid_SALD.transpose(1, 2)[self.used_SL]
+    def unpad(self, padded_SALD: Tensor) -> Tensor:
+        """The inverse of `pad`: the sequences one after the other again, without padding."""
+        return padded_SALD.transpose(1, 2)[self.used_SL]
 
 
 class Sequences(NamedTuple):
@@ -48,36 +48,37 @@ class Sequences(NamedTuple):
     starts_S1: Tensor  # int32, as in `Batch`
     longest: int
     is_entity_N: Tensor
-    grid: Grid | None = None  # where attention goes by it
+    padded: PaddedBatch | None = None  # only where attention is computed on padded sequences
 
 
-def sequences_of(starts_S1: Tensor, longest: int, entity_slots_E: Tensor, places: int, with_grid: bool) -> Sequences:
-    """What every layer's attention wants to know of a batch.
+def sequences_of(starts_S1: Tensor, longest: int, entity_slots_E: Tensor, places: int, with_padding: bool) -> Sequences:
+    """Describes the sequences of a batch for the attention of every layer.
 
     Args:
-        starts_S1: `Batch.sequence_starts_S1`, the last of which is `places`.
+        starts_S1: `Batch.sequence_starts_S1`, whose last element is `places`.
         longest: a bound on the length of a sequence.
         entity_slots_E: `Batch.entity_slots_E`.
         places: words and entities of the stream, unused ones counted.
-        with_grid: whether attention goes by the grid. Its size depends on the batch, and the device is waited for.
+        with_padding: whether to lay the sequences out in a `PaddedBatch`. Its size depends on the batch, so the host
+            waits for the device.
     """
     is_entity_N = torch.zeros(places, dtype=torch.bool, device=starts_S1.device).index_fill(0, entity_slots_E, True)
-    return Sequences(starts_S1, longest, is_entity_N, _grid(starts_S1) if with_grid else None)
+    return Sequences(starts_S1, longest, is_entity_N, _padded_batch(starts_S1) if with_padding else None)
 
 
-def _grid(starts_S1: Tensor) -> Grid:
+def _padded_batch(starts_S1: Tensor) -> PaddedBatch:
     starts, lengths = starts_S1[:-1].long(), starts_S1.diff()
     starts, lengths = starts[lengths > 0, None], lengths[lengths > 0, None]
     columns_L = torch.arange(int(lengths.max()), device=starts.device)
     used_SL = columns_L < lengths
-    return Grid(torch.where(used_SL, starts + columns_L, 0), used_SL)
+    return PaddedBatch(torch.where(used_SL, starts + columns_L, 0), used_SL)
 
 
-def goes_by_grid(config: ModelConfig, device: torch.device, dtype: torch.dtype, training: bool) -> bool:
-    """Whether nothing faster than the grid does what is asked for.
+def needs_padding(config: ModelConfig, device: torch.device, dtype: torch.dtype, training: bool) -> bool:
+    """Whether no faster way than padded attention supports this configuration, device and dtype.
 
     Args:
-        dtype: of queries, keys and values: under autocast, autocast's.
+        dtype: the dtype of queries, keys and values; under autocast, autocast's.
     """
     if config.entity_aware_attention or (training and config.attention_dropout > 0):
         return True
@@ -95,58 +96,59 @@ class Attention(nn.Module):
         self.heads = config.heads
         self.dropout = config.attention_dropout
         self.qkv = nn.Linear(config.hidden_size, 3 * config.hidden_size)
-        if config.entity_aware_attention:  # of words to entities, entities to words, entities to entities
+        if config.entity_aware_attention:  # queries of words to entities, entities to words, entities to entities
             self.entity_aware_queries: nn.Linear | None = nn.Linear(config.hidden_size, 3 * config.hidden_size)
         else:
             self.entity_aware_queries = None
         self.output = nn.Linear(config.hidden_size, config.hidden_size)
 
     def forward(self, stream_NH: Tensor, sequences: Sequences) -> Tensor:
-        """What every place takes from its sequence."""
-        query, key, value = self._three(self.qkv(stream_NH))
+        """The attention output of every place, N x H."""
+        query, key, value = self._split_in_three(self.qkv(stream_NH))
         p = self.dropout if self.training else 0.0
         if self.entity_aware_queries is not None:
-            queries = (query, *self._three(self.entity_aware_queries(stream_NH)))
-            taken_NAD = entity_aware_attention(queries, key, value, sequences, p)
-        elif sequences.grid is not None:
-            taken_NAD = grid_attention(query, key, value, sequences.grid, p)
+            queries = (query, *self._split_in_three(self.entity_aware_queries(stream_NH)))
+            output_NAD = entity_aware_attention(queries, key, value, sequences, p)
+        elif sequences.padded is not None:
+            output_NAD = padded_attention(query, key, value, sequences.padded, p)
         elif stream_NH.is_cuda:
             starts, longest = sequences.starts_S1, sequences.longest
-            taken_NAD = cast(Tensor, varlen_attn(query, key, value, starts, starts, longest, longest))
+            output_NAD = cast(Tensor, varlen_attn(query, key, value, starts, starts, longest, longest))
         else:
-            taken_NAD, _ = sequence_by_sequence(query, key, value, sequences.starts_S1)
-        projected: Tensor = self.output(taken_NAD.flatten(1))
+            output_NAD, _ = sequence_by_sequence(query, key, value, sequences.starts_S1)
+        projected: Tensor = self.output(output_NAD.flatten(1))
         return projected
 
-    def _three(self, rows: Tensor) -> tuple[Tensor, ...]:
+    def _split_in_three(self, rows: Tensor) -> tuple[Tensor, ...]:
+        """N x 3H as three tensors, N x A x D each."""
         return rows.view(len(rows), 3, self.heads, -1).unbind(1)
 
 
-def grid_attention(query: Tensor, key: Tensor, value: Tensor, grid: Grid, p: float = 0.0) -> Tensor:
-    """Attention over N x A x D by the grid; `p` is the dropout of its weights."""
-    q, k, v = (grid.spread(x) for x in (query, key, value))
-    return grid.gather(scaled_dot_product_attention(q, k, v, attn_mask=grid.used_SL[:, None, None], dropout_p=p))
+def padded_attention(query: Tensor, key: Tensor, value: Tensor, padded: PaddedBatch, p: float = 0.0) -> Tensor:
+    """Attention over N x A x D on padded sequences; `p` is the dropout of its weights."""
+    q, k, v = (padded.pad(x) for x in (query, key, value))
+    return padded.unpad(scaled_dot_product_attention(q, k, v, attn_mask=padded.used_SL[:, None, None], dropout_p=p))
 
 
 def entity_aware_attention(
     queries: tuple[Tensor, ...], key: Tensor, value: Tensor, sequences: Sequences, p: float = 0.0
 ) -> Tensor:
-    """Attention whose query depends on what is asked and who asks [LUKE, section 3.2].
+    """Attention whose query depends on whether a word or an entity attends, and to which of them [LUKE, section 3.2].
 
     Args:
-        queries: N x A x D each: of words to words, words to entities, entities to words, entities to entities.
+        queries: N x A x D each: words to words, words to entities, entities to words, entities to entities.
     """
-    grid, is_entity_N = sequences.grid, sequences.is_entity_N
-    assert grid is not None
+    padded, is_entity_N = sequences.padded, sequences.is_entity_N
+    assert padded is not None
     to_words, to_entities = (
-        torch.where(is_entity_N[:, None, None], of_entities, of_words)
-        for of_words, of_entities in ((queries[0], queries[2]), (queries[1], queries[3]))
+        torch.where(is_entity_N[:, None, None], entity_query, word_query)
+        for word_query, entity_query in ((queries[0], queries[2]), (queries[1], queries[3]))
     )
-    keys = grid.spread(key).transpose(2, 3) / key.shape[-1] ** 0.5
-    asks_entity = is_entity_N[grid.places_SL][:, None, None]
-    scores = torch.where(asks_entity, grid.spread(to_entities) @ keys, grid.spread(to_words) @ keys)
-    weights = scores.masked_fill(~grid.used_SL[:, None, None], -torch.inf).softmax(-1)
-    return grid.gather(dropout(weights, p) @ grid.spread(value))
+    keys = padded.pad(key).transpose(2, 3) / key.shape[-1] ** 0.5
+    key_is_entity = is_entity_N[padded.places_SL][:, None, None]
+    scores = torch.where(key_is_entity, padded.pad(to_entities) @ keys, padded.pad(to_words) @ keys)
+    weights = scores.masked_fill(~padded.used_SL[:, None, None], -torch.inf).softmax(-1)
+    return padded.unpad(dropout(weights, p) @ padded.pad(value))
 
 
 @torch.library.custom_op("mlukit::attention_sequence_by_sequence", mutates_args=())
@@ -154,25 +156,26 @@ def sequence_by_sequence(query: Tensor, key: Tensor, value: Tensor, starts: Tens
     """Attention over N x A x D on a CPU.
 
     Returns:
-        What is taken, N x A x D, and the logarithms of the softmax's sums, N x A, for the backward pass.
+        The output, N x A x D, and the logarithms of the softmax's sums, N x A, for the backward pass.
     """
-    taken = torch.empty_like(query, memory_format=torch.contiguous_format)
+    outputs = torch.empty_like(query, memory_format=torch.contiguous_format)
     log_sums = _log_sums_like(query)
     for places in _slices(starts):
         q, k, v = (_heads_first(x[places]) for x in (query, key, value))
         part, sums = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(q, k, v)
-        taken[places] = _places_first(part)
+        outputs[places] = _places_first(part)
         log_sums[places] = sums[0].T
-    return taken, log_sums
+    return outputs, log_sums
 
 
 @torch.library.custom_op("mlukit::attention_sequence_by_sequence_backward", mutates_args=())
 def _sequence_by_sequence_backward(
-    gradient: Tensor, query: Tensor, key: Tensor, value: Tensor, taken: Tensor, log_sums: Tensor, starts: Tensor
+    gradient: Tensor, query: Tensor, key: Tensor, value: Tensor, outputs: Tensor, log_sums: Tensor, starts: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients of query, key and value, sequence by sequence; 7 tensors, as the operator's signature wants."""
     gradients = tuple(torch.empty_like(x, memory_format=torch.contiguous_format) for x in (query, key, value))
     for places in _slices(starts):
-        g, q, k, v, o = (_heads_first(x[places]) for x in (gradient, query, key, value, taken))
+        g, q, k, v, o = (_heads_first(x[places]) for x in (gradient, query, key, value, outputs))
         sums = log_sums[places].T[None]
         parts = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward(g, q, k, v, o, sums, 0.0, False)
         for whole, part in zip(gradients, parts, strict=True):
@@ -210,9 +213,9 @@ def _(gradient: Tensor, query: Tensor, key: Tensor, value: Tensor, *_: Tensor) -
 
 def _keep_for_backward(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, Tensor]) -> None:
     query, key, value, starts = inputs
-    taken, log_sums = output
+    outputs, log_sums = output
     ctx.mark_non_differentiable(log_sums)
-    ctx.save_for_backward(query, key, value, taken, log_sums, starts)
+    ctx.save_for_backward(query, key, value, outputs, log_sums, starts)
 
 
 def _backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:

@@ -21,72 +21,79 @@ CHUNK_LOGITS = 2**30
 CHUNK_LOGITS_ON_CPU = 2**27
 
 
-class Prediction(NamedTuple):
-    """How well a softmax did."""
+class SoftmaxLoss(NamedTuple):
+    """The loss of a softmax, and how many of its rows were right."""
 
     loss: Tensor  # natural logarithm, summed over the rows that have a label
     correct: Tensor  # rows whose likeliest class is the label
 
 
-class _Judge(Protocol):
+class ClassTable(NamedTuple):
+    """The classes of a softmax: a row of the table and a bias each."""
+
+    table_VD: Tensor  # a row for each class, then rows for alignment, which the softmax leaves out
+    bias_V: Tensor  # added to the logits
+    classes: int  # how many of the table's rows are classes
+
+
+class _LossAndGradient(Protocol):
     def __call__(self, logits_RV: Tensor, labels_R: Tensor) -> tuple[Tensor, Tensor, Tensor]: ...
 
 
 def cross_entropy(
     vectors_PD: Tensor,
-    table_VD: Tensor,
-    bias_V: Tensor,
+    class_table: ClassTable,
     labels_P: Tensor,
-    classes: int,
     *,
     chunk_logits: int | None = None,
     compiled: bool = False,
-) -> Prediction:
-    """The loss of `softmax(vectors @ table.T + bias)` against the labels.
+) -> SoftmaxLoss:
+    """Computes the loss of `softmax(vectors @ table.T + bias)` against the labels, chunk by chunk.
 
     Args:
-        vectors_PD: what the table's rows are compared with.
-        table_VD: a row for each class, and rows for alignment, which have no part in the softmax.
-        bias_V: added to the logits.
-        labels_P: the right classes; a row labelled `IGNORED` counts for nothing.
-        classes: how many of the table's rows are classes.
+        vectors_PD: vectors to compare with the table's rows.
+        class_table: the table, the bias and the number of classes.
+        labels_P: the right classes; a row labelled `IGNORED` adds nothing to loss, hits and gradients.
         chunk_logits: how many logits may be in memory at once, at least those of one row.
-        compiled: whether to let `torch.compile` make one pass over the logits of the many there are.
+        compiled: whether `torch.compile` fuses the many passes over the logits into one.
 
     Returns:
-        Loss and hits. The loss can be differentiated once, by vectors, table and bias. Under autocast the products are
-        of its precision, the softmax in float32, and the gradients of the parameters' precision.
+        Loss and hits. The loss can be differentiated once, by vectors, table and bias. Under autocast the products have
+        its precision, the softmax is in float32, and gradients have the precision of their parameters.
     """
     device = vectors_PD.device.type
     if torch.is_autocast_enabled(device):
         vectors_PD = vectors_PD.to(torch.get_autocast_dtype(device))
     if chunk_logits is None:
         chunk_logits = CHUNK_LOGITS if device == "cuda" else CHUNK_LOGITS_ON_CPU
+    table_VD, bias_V, classes = class_table
     rows = max(1, chunk_logits // len(table_VD))
-    judge = _compiled_judge() if compiled else _judge
-    loss, correct = _ChunkedCrossEntropy.apply(vectors_PD, table_VD, bias_V, labels_P, classes, rows, judge)
-    return Prediction(loss, correct)
+    loss_and_gradient = _compiled_loss_and_gradient() if compiled else _loss_and_gradient
+    loss, correct = _ChunkedCrossEntropy.apply(vectors_PD, table_VD, bias_V, labels_P, classes, rows, loss_and_gradient)
+    return SoftmaxLoss(loss, correct)
 
 
-def _judge(logits_RV: Tensor, labels_R: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Loss, hits, and the loss's gradient by the logits."""
-    given = logits_RV.dtype
+def _loss_and_gradient(logits_RV: Tensor, labels_R: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Summed loss, number of hits, and the gradient of the loss by the logits."""
+    dtype = logits_RV.dtype
     used, labels = (labels_R != IGNORED)[:, None], labels_R.clamp(min=0)[:, None]
-    log_shares = logits_RV.log_softmax(-1, dtype=torch.float64 if given == torch.float64 else torch.float32)
-    of_labels = log_shares.gather(-1, labels)
-    loss = torch.where(used, -of_labels, 0).sum()
+    log_shares = logits_RV.log_softmax(-1, dtype=torch.float64 if dtype == torch.float64 else torch.float32)
+    label_log_shares = log_shares.gather(-1, labels)
+    loss = torch.where(used, -label_log_shares, 0).sum()
     correct = (log_shares.argmax(-1) == labels_R).sum()
-    gradient = log_shares.exp().to(given) * used
-    gradient.scatter_(-1, labels, (of_labels.expm1() * used).to(given))  # share - 1, before it is rounded
+    gradient = log_shares.exp().to(dtype) * used
+    gradient.scatter_(-1, labels, (label_log_shares.expm1() * used).to(dtype))  # share - 1, before it is rounded
     return loss, correct, gradient
 
 
 @cache
-def _compiled_judge() -> _Judge:
-    return torch.compile(_judge, dynamic=True)
+def _compiled_loss_and_gradient() -> _LossAndGradient:
+    return torch.compile(_loss_and_gradient, dynamic=True)
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
+    """Works the gradients out in the forward pass, so that the logits of one chunk at a time are in memory."""
+
     @staticmethod
     def forward(
         ctx: Any,
@@ -96,25 +103,25 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         labels_P: Tensor,
         classes: int,
         rows: int,
-        judge: _Judge,
+        loss_and_gradient: _LossAndGradient,
     ) -> tuple[Tensor, Tensor]:
         dtype = vectors_PD.dtype
-        by_vectors, by_table, by_bias = ctx.needs_input_grad[:3]
+        wants_vectors, wants_table, wants_bias = ctx.needs_input_grad[:3]
         table, bias = table_VD.to(dtype), bias_V.to(dtype, copy=True)
         bias[classes:] = -torch.inf
         losses, hits, vector_gradients = [], [], []
         table_gradient = bias_gradient = None
         for vectors, labels in zip(torch.split(vectors_PD, rows), torch.split(labels_P, rows), strict=True):
-            loss, correct, gradient = judge(torch.addmm(bias, vectors, table.T), labels)
+            loss, correct, gradient = loss_and_gradient(torch.addmm(bias, vectors, table.T), labels)
             losses.append(loss)
             hits.append(correct)
-            if by_vectors:
+            if wants_vectors:
                 vector_gradients.append(gradient @ table)
-            if by_table:
+            if wants_table:
                 table_gradient = _sum(table_gradient, (gradient.T @ vectors).to(table_VD.dtype))
-            if by_bias:
+            if wants_bias:
                 bias_gradient = _sum(bias_gradient, gradient.sum(0, dtype=bias_V.dtype))
-        vector_gradient = torch.cat(vector_gradients) if by_vectors else None
+        vector_gradient = torch.cat(vector_gradients) if wants_vectors else None
         ctx.save_for_backward(vector_gradient, table_gradient, bias_gradient)
         correct = torch.stack(hits).sum()
         ctx.mark_non_differentiable(correct)
@@ -122,10 +129,11 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, by_loss: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        gradients = (None if g is None else g * by_loss.to(g.dtype) for g in ctx.saved_tensors)
+    def backward(ctx: Any, loss_gradient: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+        gradients = (None if g is None else g * loss_gradient.to(g.dtype) for g in ctx.saved_tensors)
         return (*gradients, None, None, None, None)
 
 
 def _sum(total: Tensor | None, part: Tensor) -> Tensor:
+    """`total + part`, added in place; None stands for zero."""
     return part if total is None else total.add_(part)

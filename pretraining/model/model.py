@@ -1,12 +1,13 @@
 """The model: an XLM-R encoder over the words of an example and its entities [mLUKE, Ri et al. 2022, section 2.1].
 
-A word comes in as the sum of its embedding, its position's and its type's. An entity comes in as its own embedding,
-made as wide as the encoder, and the mean of the position embeddings of its mention's words, from a table of their own.
-All go through the same layers. What was masked is predicted by the tables that words and entities came in by.
+The input of a word is the sum of the embeddings of the word, of its position and of its type. The input of an entity is
+its own embedding, made as wide as the encoder, and the mean of the position embeddings of its mention's words, from a
+separate table. Words and entities go through the same layers. The tables of the input embeddings also predict the
+masked words and entities.
 
 The examples lie one after the other in one stream, without padding: pretraining/data/batch.py has the layout and the
-letters of the shapes; besides, N are the places of the stream, H is the hidden size, D the size of an entity's
-embedding.
+letters of the shapes. Three letters are added here: N are the places of the stream, H is the hidden size, D the size of
+an entity's embedding.
 """
 
 from typing import NamedTuple
@@ -16,14 +17,14 @@ from torch import Tensor, nn
 
 from mlukit.pretraining.config import ModelConfig
 from mlukit.pretraining.data.batch import Batch
-from mlukit.pretraining.model.attention import Attention, Sequences, goes_by_grid, sequences_of
-from mlukit.pretraining.model.losses import Prediction, cross_entropy
+from mlukit.pretraining.model.attention import Attention, Sequences, needs_padding, sequences_of
+from mlukit.pretraining.model.losses import ClassTable, SoftmaxLoss, cross_entropy
 
 
 class Losses(NamedTuple):
-    """Sums over a micro-batch: whoever sums over a step divides by the targets of the step.
+    """Sums over a micro-batch; the training loop divides them by the targets of the whole step.
 
-    A tuple, and no dataclass, since FSDP2 looks for the tensors of an output in tuples alone.
+    A tuple and not a dataclass, since FSDP2 finds the tensors of an output only in tuples.
     """
 
     words: Tensor
@@ -33,7 +34,7 @@ class Losses(NamedTuple):
 
 
 class WordEmbeddings(nn.Module):
-    """What words bring into the encoder."""
+    """The encoder's input of words."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -44,13 +45,13 @@ class WordEmbeddings(nn.Module):
         self.dropout = nn.Dropout(config.hidden_dropout)
 
     def forward(self, batch: Batch) -> Tensor:
-        """W x H."""
+        """The input of every word, W x H."""
         words_WH = self.words(batch.token_ids_W) + self.positions(batch.token_positions_W)
-        return _normal(self, words_WH + self.token_types.weight[0])
+        return _normalize(self, words_WH + self.token_types.weight[0])
 
 
 class EntityEmbeddings(nn.Module):
-    """What entities bring into the encoder."""
+    """The encoder's input of entities."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -64,15 +65,15 @@ class EntityEmbeddings(nn.Module):
         self.dropout = nn.Dropout(config.hidden_dropout)
 
     def forward(self, batch: Batch) -> Tensor:
-        """E x H."""
+        """The input of every entity, E x H."""
         entities_EH: Tensor = self.dense(self.entities(batch.entity_ids_E))
-        return _normal(self, entities_EH + self._mean_positions(batch) + self.token_types.weight[0])
+        return _normalize(self, entities_EH + self._mean_positions(batch) + self.token_types.weight[0])
 
     def _mean_positions(self, batch: Batch) -> Tensor:
-        """The mean over the tokens of each entity's mention; zero where there is none."""
+        """The mean position embedding of the tokens of each entity's mention; zero for an entity without a mention."""
         entities = len(batch.entity_ids_E)
         positions_MH: Tensor = self.positions(batch.mention_positions_M)
-        sums = positions_MH.new_zeros(entities + 1, positions_MH.shape[1])  # the last takes what is unused
+        sums = positions_MH.new_zeros(entities + 1, positions_MH.shape[1])  # the last row takes the unused tokens
         sums = sums.index_add(0, batch.mention_entities_M, positions_MH)
         tokens = sums.new_zeros(entities + 1, 1)
         tokens = tokens.index_add(0, batch.mention_entities_M, tokens.new_ones(len(positions_MH), 1))
@@ -80,13 +81,13 @@ class EntityEmbeddings(nn.Module):
         return means[:entities]
 
 
-def _normal(embeddings: WordEmbeddings | EntityEmbeddings, summed: Tensor) -> Tensor:
-    normal: Tensor = embeddings.dropout(embeddings.norm(summed))
-    return normal
+def _normalize(embeddings: WordEmbeddings | EntityEmbeddings, summed: Tensor) -> Tensor:
+    normalized: Tensor = embeddings.dropout(embeddings.norm(summed))
+    return normalized
 
 
 class Layer(nn.Module):
-    """One layer of the encoder: attention, then feed-forward, each added to what came in and normalized after."""
+    """One layer of the encoder: attention, then feed-forward, each added to its input and then normalized."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -101,14 +102,14 @@ class Layer(nn.Module):
         self.dropout = nn.Dropout(config.hidden_dropout)
 
     def forward(self, stream_NH: Tensor, sequences: Sequences) -> Tensor:
-        """N x H."""
+        """The layer's output for every place, N x H."""
         stream_NH = self.attention_norm(stream_NH + self.dropout(self.attention(stream_NH, sequences)))
         out: Tensor = self.feed_forward_norm(stream_NH + self.dropout(self.feed_forward(stream_NH)))
         return out
 
 
 class Head(nn.Module):
-    """Turns what came out of the encoder at a masked place into what a table's rows are compared with."""
+    """Turns the encoder's output at a masked place into a vector that is compared with the rows of a table."""
 
     def __init__(self, config: ModelConfig, size: int, rows: int) -> None:
         super().__init__()
@@ -117,9 +118,9 @@ class Head(nn.Module):
         self.norm = nn.LayerNorm(size, config.layer_norm_epsilon)
         self.bias = nn.Parameter(torch.zeros(rows))  # of the table's rows
 
-    def forward(self, out_PH: Tensor) -> Tensor:
-        """P x the width of the table."""
-        vectors: Tensor = self.norm(self.activation(self.dense(out_PH)))
+    def forward(self, output_PH: Tensor) -> Tensor:
+        """The vectors to compare, P x the width of the table."""
+        vectors: Tensor = self.norm(self.activation(self.dense(output_PH)))
         return vectors
 
 
@@ -138,30 +139,30 @@ class PretrainingModel(nn.Module):
         self.initialize()
 
     def forward(self, batch: Batch) -> Losses:
-        """The losses, summed over the batch's targets. That of entities is 0 for a batch without room for any."""
+        """The losses, summed over the batch's targets; the entity loss of a batch without room for entities is 0."""
         stream_NH = self.encode(batch)
         words = self._predict_words(stream_NH, batch)
         entities = self._predict_entities(stream_NH, batch)
         return Losses(words.loss, entities.loss, words.correct, entities.correct)
 
     def encode(self, batch: Batch) -> Tensor:
-        """What the last layer gives for every place of the stream, N x H."""
+        """The last layer's output for every place of the stream, N x H."""
         slots_N = torch.cat([batch.word_slots_W, batch.entity_slots_E])
-        came_in_NH = torch.cat([self.word_embeddings(batch), self.entity_embeddings(batch)])
-        stream_NH = torch.empty_like(came_in_NH).index_copy(0, slots_N, came_in_NH)
+        inputs_NH = torch.cat([self.word_embeddings(batch), self.entity_embeddings(batch)])
+        stream_NH = torch.empty_like(inputs_NH).index_copy(0, slots_N, inputs_NH)
         sequences = self._sequences(batch, stream_NH)
         for layer in self.layers:
             stream_NH = layer(stream_NH, sequences)
         return stream_NH
 
     def compile_parts(self) -> None:
-        """Has `torch.compile` make kernels of a layer and of the softmaxes, once for all batches."""
+        """Compiles the layers and the softmaxes with `torch.compile`, once for all batches."""
         for layer in self.layers:
             layer.compile()
         self.compiled = True
 
     def initialize(self) -> None:
-        """Random parameters as transformers' [RoBERTa]: normal weights, zero biases, zero for padding."""
+        """Draws random parameters as [RoBERTa] of transformers does: normal weights, zero biases, zero for padding."""
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
                 nn.init.normal_(module.weight, std=self.config.initializer_range)
@@ -174,37 +175,33 @@ class PretrainingModel(nn.Module):
             self.entity_embeddings.entities.weight[self.config.entity_vocabulary_size :] = 0
 
     def _sequences(self, batch: Batch, stream_NH: Tensor) -> Sequences:
+        """The sequences of a batch, padded where attention needs it."""
         device, dtype = stream_NH.device, stream_NH.dtype
         if torch.is_autocast_enabled(device.type):
             dtype = torch.get_autocast_dtype(device.type)
-        by_grid = goes_by_grid(self.config, device, dtype, self.training)
-        return sequences_of(batch.sequence_starts_S1, batch.longest, batch.entity_slots_E, len(stream_NH), by_grid)
+        with_padding = needs_padding(self.config, device, dtype, self.training)
+        return sequences_of(batch.sequence_starts_S1, batch.longest, batch.entity_slots_E, len(stream_NH), with_padding)
 
-    def _predict_words(self, stream_NH: Tensor, batch: Batch) -> Prediction:
-        slots_PW = batch.word_slots_W[batch.masked_words_PW]
-        table, classes = self.word_embeddings.words.weight, self.config.vocabulary_size
-        return self._predict(
-            stream_NH, slots_PW, batch.word_labels_PW, batch.word_targets, self.word_head, table, classes
-        )
+    def _predict_words(self, stream_NH: Tensor, batch: Batch) -> SoftmaxLoss:
+        """The loss of the masked words."""
+        used = _used_targets(batch.word_targets)
+        slots_P = batch.word_slots_W[batch.masked_words_PW][used]
+        vectors_PD = self.word_head(stream_NH.index_select(0, slots_P))
+        table = ClassTable(self.word_embeddings.words.weight, self.word_head.bias, self.config.vocabulary_size)
+        return cross_entropy(vectors_PD, table, batch.word_labels_PW[used], compiled=self.compiled)
 
-    def _predict_entities(self, stream_NH: Tensor, batch: Batch) -> Prediction:
+    def _predict_entities(self, stream_NH: Tensor, batch: Batch) -> SoftmaxLoss:
+        """The loss of the masked entities; zero for a batch without room for any."""
         if not len(batch.masked_entities_PE):
-            return Prediction(stream_NH.new_zeros(()), stream_NH.new_zeros((), dtype=torch.int64))
-        slots_PE = batch.entity_slots_E[batch.masked_entities_PE]
-        table, classes = self.entity_embeddings.entities.weight, self.config.entity_vocabulary_size
-        labels_PE, targets = batch.entity_labels_PE, batch.entity_targets
-        return self._predict(stream_NH, slots_PE, labels_PE, targets, self.entity_head, table, classes)
+            return SoftmaxLoss(stream_NH.new_zeros(()), stream_NH.new_zeros((), dtype=torch.int64))
+        used = _used_targets(batch.entity_targets)
+        slots_P = batch.entity_slots_E[batch.masked_entities_PE][used]
+        vectors_PD = self.entity_head(stream_NH.index_select(0, slots_P))
+        entities = self.entity_embeddings.entities.weight
+        table = ClassTable(entities, self.entity_head.bias, self.config.entity_vocabulary_size)
+        return cross_entropy(vectors_PD, table, batch.entity_labels_PE[used], compiled=self.compiled)
 
-    def _predict(
-        self,
-        stream_NH: Tensor,
-        slots_P: Tensor,
-        labels_P: Tensor,
-        targets: int,
-        head: Head,
-        table: Tensor,
-        classes: int,
-    ) -> Prediction:
-        used = slice(max(1, targets))  # at least one, so that every parameter always has a gradient, as DDP wants
-        vectors = head(stream_NH.index_select(0, slots_P[used]))
-        return cross_entropy(vectors, table, head.bias, labels_P[used], classes, compiled=self.compiled)
+
+def _used_targets(number: int) -> slice:
+    """The targets to predict: at least one place, so that every parameter always has a gradient, as DDP wants."""
+    return slice(max(1, number))

@@ -1,26 +1,28 @@
-"""Texts with mentions in brackets, whose entities are to be guessed: "Berlin is the capital of [Germany]."."""
+"""Texts with mentions in brackets, whose entities the model guesses: "Berlin is the capital of [Germany]."."""
 
 import re
 from dataclasses import dataclass
 
 from mlukit.corpus.examples.tokenizer import Tokenizer
 from mlukit.pretraining.config import ModelConfig
+from mlukit.pretraining.errors import PretrainingError
 
 _MENTION = re.compile(r"\[([^\[\]]*)\]")
 
 
-class FillError(ValueError):
-    """A text cannot be filled; the message shows it, and what would be accepted."""
+class FillError(PretrainingError):
+    """A text cannot be filled; the message shows the text, and what would be accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cloze:
-    """A text with mentions whose entities are to be guessed.
+    """A text with mentions whose entities the model guesses.
 
     Attributes:
-        token_ids: <s> and </s> included.
-        spans: tokens of each mention, end exclusive.
-        mentions: the words of each, as they were written.
+        text: with the brackets.
+        token_ids: with <s> and </s>.
+        spans: the tokens of each mention, end exclusive.
+        mentions: the words of each mention, as written.
     """
 
     text: str
@@ -30,7 +32,11 @@ class Cloze:
 
 
 def read_cloze(text: str, tokenizer: Tokenizer, config: ModelConfig) -> Cloze:
-    """Reads a text with mentions in brackets; FillError where it has none, an empty one, or more tokens than fit."""
+    """Reads a text with mentions in brackets.
+
+    Raises:
+        FillError: the text has no mention, an empty mention, or more tokens than the model takes.
+    """
     parts = _MENTION.split(text)  # text, mention, text, mention, …, text
     mentions = parts[1::2]
     if not mentions:

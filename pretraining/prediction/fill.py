@@ -1,14 +1,13 @@
 """`mlukit fill`: which entities a model thinks a text is about."""
 
 import argparse
-import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from mlukit.corpus.examples.tokenizer import TokenizerError
-from mlukit.pretraining.config import ConfigError
-from mlukit.pretraining.prediction.cloze import FillError, read_cloze
-from mlukit.pretraining.training.run_folder import RunFolderError, examples_of, read_model_config, weights_file
+from mlukit.pretraining.errors import reports_errors, say
+from mlukit.pretraining.prediction.cloze import read_cloze
+from mlukit.pretraining.training.run_folder import examples_of, read_model_config, weights_file
 
 _EPILOG = """examples:
   mlukit fill RUN --text 'Berlin is the capital of [Germany].'
@@ -17,25 +16,21 @@ Each mention in brackets is guessed, from its words and those around it; [?] mas
 """
 
 
+@reports_errors("fill")
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command; its exit status."""
-    asked = _parser().parse_args(arguments)
-    from mlukit.pretraining.data.dataset import ExamplesError  # torch, which takes seconds
-
-    try:
-        _fill(asked.run, asked.text, asked.examples, asked.number, asked.language)
-    except (ConfigError, ExamplesError, FillError, RunFolderError, TokenizerError, OSError) as error:
-        print(f"mlukit fill: {error}", file=sys.stderr)
-        return 2
+    """Runs the command, and returns its exit status."""
+    options = _parser().parse_args(arguments)
+    _fill(options.run, options.text, options.examples, options.number, options.language)
     return 0
 
 
 def _fill(run: Path, texts: Sequence[str], examples: Path | None, number: int, language: str) -> None:
-    from mlukit.pretraining.prediction.guess_entities import EntityGuesser
+    """Prints the likeliest entities of each mention of each text."""
+    from mlukit.pretraining.prediction.guess_entities import EntityGuesser  # imports torch, which takes seconds
 
     examples = examples_of(run, examples)
     config = read_model_config(run)
-    guesser = EntityGuesser.load(config, weights_file(run, say=_say), examples)
+    guesser = EntityGuesser.load(config, weights_file(run, say=partial(say, "fill")), examples)
     clozes = [read_cloze(text, guesser.tokenizer, config) for text in texts]
     for cloze in clozes:
         print(cloze.text)
@@ -43,10 +38,6 @@ def _fill(run: Path, texts: Sequence[str], examples: Path | None, number: int, l
             for rank, guess in enumerate(guesses):
                 shown = f"[{mention}]" if rank == 0 else ""
                 print(f"  {shown:<24} {guess.probability:6.1%}  {guess.label} ({guess.name})")
-
-
-def _say(text: str) -> None:
-    print(f"mlukit fill: {text}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,14 +14,14 @@ from mlukit.corpus.entities.vocabulary import SPECIAL_ENTITIES
 from mlukit.corpus.examples.tokenizer import Tokenizer
 from mlukit.pretraining.config import ModelConfig
 from mlukit.pretraining.data.batch import Batch
-from mlukit.pretraining.data.dataset import TOKENIZER, VOCABULARY
+from mlukit.pretraining.data.dataset import TOKENIZER, VOCABULARY, open_tokenizer
 from mlukit.pretraining.model.model import PretrainingModel
 from mlukit.pretraining.prediction.cloze import Cloze, FillError
 
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """An entity, and how likely the model thinks it among all of them."""
+    """An entity, and its probability among all entities."""
 
     name: str  # the QID
     label: str
@@ -30,7 +30,7 @@ class Guess:
 
 @dataclass(frozen=True, slots=True)
 class EntityGuesser:
-    """A model with the tokenizer and the labels that belong to it."""
+    """A model with its tokenizer and the vocabulary that its entities are labelled by."""
 
     model: PretrainingModel
     tokenizer: Tokenizer
@@ -38,12 +38,18 @@ class EntityGuesser:
 
     @classmethod
     def load(cls, config: ModelConfig, weights: Path, examples: Path) -> Self:
-        """Reads weights, and tokenizer and vocabulary of an output folder of `mlukit build`.
+        """Loads a model with the tokenizer and the vocabulary of its examples.
+
+        Args:
+            config: of the model.
+            weights: a safetensors file.
+            examples: an output folder of `mlukit build`.
 
         Raises:
-            FillError: the model is not for this tokenizer and this vocabulary.
+            ExamplesError: the tokenizer cannot be read.
+            FillError: the model has another number of words or entities than the examples.
         """
-        tokenizer = Tokenizer.load((examples / TOKENIZER).read_bytes())
+        tokenizer = open_tokenizer(examples / TOKENIZER)
         entities = ds.dataset(examples / VOCABULARY).count_rows()
         found = {"vocabulary_size": tokenizer.size, "entity_vocabulary_size": entities}
         for name, value in found.items():
@@ -57,7 +63,9 @@ class EntityGuesser:
         """The `number` likeliest entities of each mention, the likeliest first.
 
         Args:
-            language: of the labels; where an entity has none, its label in another language.
+            cloze: the text with its mentions.
+            number: of entities for each mention.
+            language: of the labels; an entity without a label in this language has its first label.
         """
         with torch.inference_mode():
             chances = self._logits(_batch(cloze, self.model.config)).softmax(-1)
@@ -70,7 +78,7 @@ class EntityGuesser:
         ]
 
     def _logits(self, batch: Batch) -> Tensor:
-        """For each mention those of all entities but the special ones."""
+        """The logits of all entities except the special ones, for each mention."""
         model, entities = self.model, slice(len(SPECIAL_ENTITIES), self.model.config.entity_vocabulary_size)
         vectors = model.entity_head(model.encode(batch)[batch.entity_slots_E])
         table = model.entity_embeddings.entities.weight[entities]
@@ -78,7 +86,7 @@ class EntityGuesser:
         return logits
 
     def _labels(self, ids: set[int], language: str) -> dict[int, tuple[str, str]]:
-        """QID and label of entities."""
+        """QID and label of each entity, by its id."""
         wanted = ds.field("entity_id").isin(sorted(ids))
         rows = ds.dataset(self.vocabulary).to_table(columns=["entity_id", "name", "labels"], filter=wanted).to_pylist()
         return {row["entity_id"]: (row["name"], _label(row, language)) for row in rows}
@@ -90,7 +98,7 @@ def _label(row: dict[str, Any], language: str) -> str:
 
 
 def _batch(cloze: Cloze, config: ModelConfig) -> Batch:
-    """One sequence, nothing unused: its words, then a [MASK] for each mention."""
+    """A batch of one sequence without unused places: its words, then a [MASK] for each mention."""
     words, entities = len(cloze.token_ids), len(cloze.spans)
     places = [place for start, end in cloze.spans for place in range(start, end)]
     lengths = [end - start for start, end in cloze.spans]

@@ -1,11 +1,11 @@
-"""Checkpoints: all that a run needs to go on, written aside and renamed, so that one is there or is not.
+"""Checkpoints: everything that a run needs to go on. Each is written under another name and renamed when it is whole.
 
     step-00005000/training/           parameters and optimizer, by torch.distributed.checkpoint: any number of ranks
-    step-00005000/model.safetensors   the parameters alone
+    step-00005000/model.safetensors   only the parameters
     step-00005000/manifest.json       steps done, and size and SHA-256 of each file; written last
 
-The place in the data and the states of random generators are functions of (seed, step): the number of steps done is
-all there is to keep of them.
+The position in the data and the states of random generators are functions of (seed, step), so a checkpoint keeps only
+the number of steps done.
 """
 
 import os
@@ -35,28 +35,36 @@ _TRAINING = "training"
 def save(run: Path, steps: int, model: nn.Module, optimizer: Optimizer, ranks: Ranks, kept: int) -> Path:
     """Writes a checkpoint and removes all but the last `kept`; every rank calls it.
 
+    Args:
+        run: the run's folder.
+        steps: the steps done.
+        model: as the ranks train it.
+        optimizer: with its state.
+        ranks: the processes of the run.
+        kept: how many checkpoints to keep, the new one included.
+
     Returns:
-        Its folder.
+        The folder of the checkpoint.
 
     Raises:
-        OSError: it cannot be written; the checkpoints before it are as they were.
+        OSError: the checkpoint cannot be written; the earlier checkpoints are unchanged.
     """
     folder = checkpoint_folder(run, steps)
-    aside = folder.with_name(f".writing-{folder.name}")
+    temporary = folder.with_name(f".writing-{folder.name}")
     if ranks.first:
-        for left in folder.parent.glob(".*"):  # by a process that was killed
-            shutil.rmtree(left)
-        aside.mkdir(parents=True)
+        for leftover in folder.parent.glob(".*"):  # of a process that was killed
+            shutil.rmtree(leftover)
+        temporary.mkdir(parents=True)
     ranks.wait()
-    with warnings.catch_warnings(action="ignore"):  # that there is one process only
-        state_dict_saver.save(_state(model, optimizer), checkpoint_id=aside / _TRAINING)
+    with warnings.catch_warnings(action="ignore"):  # it warns that there is only one process
+        state_dict_saver.save(_state(model, optimizer), checkpoint_id=temporary / _TRAINING)
     weights = full_weights(model)
     if ranks.first:
-        save_file(dict(weights), aside / WEIGHTS, {"format": "pt"})
-        write_manifest(aside, steps)
-        if folder.exists():  # a damaged one, which was passed over
+        save_file(dict(weights), temporary / WEIGHTS, {"format": "pt"})
+        write_manifest(temporary, steps)
+        if folder.exists():  # a damaged checkpoint, which was passed over
             shutil.rmtree(folder)
-        aside.rename(folder)
+        temporary.rename(folder)
         _sync(folder.parent)
         for _, old in [c for c in checkpoints(run) if c[0] <= steps][kept:]:
             shutil.rmtree(old)
@@ -65,7 +73,7 @@ def save(run: Path, steps: int, model: nn.Module, optimizer: Optimizer, ranks: R
 
 
 def load(folder: Path, model: nn.Module, optimizer: Optimizer) -> None:
-    """Puts a checkpoint's parameters and optimizer in place of those there are; every rank calls it."""
+    """Loads a checkpoint into a model and its optimizer; every rank calls it."""
     state = _state(model, optimizer)
     with warnings.catch_warnings(action="ignore"):
         state_dict_loader.load(state, checkpoint_id=folder / _TRAINING)
@@ -73,7 +81,7 @@ def load(folder: Path, model: nn.Module, optimizer: Optimizer) -> None:
 
 
 def full_weights(model: nn.Module) -> Mapping[str, Tensor]:
-    """The parameters by name, whole and on the CPU, on the first rank; every rank calls it."""
+    """The whole parameters by name, on the CPU of the first rank; every rank calls it."""
     values: Mapping[str, Any] = get_model_state_dict(
         model, options=StateDictOptions(full_state_dict=True, cpu_offload=True)
     )
@@ -86,7 +94,7 @@ def _state(model: nn.Module, optimizer: Optimizer) -> dict[str, Any]:
 
 
 def _sync(folder: Path) -> None:
-    """Has the names in a folder on the disk."""
+    """Flushes the names of a folder's files to disk."""
     opened = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(opened)

@@ -1,8 +1,8 @@
-"""How much arithmetic a step takes, and how much of what the device can do that is.
+"""The floating point operations of a step, and the peak of the device that they are compared with.
 
-Model FLOPs utilisation as in Chowdhery et al., "PaLM", 2022, appendix B: products and attention of the model, forward
-once and backward twice as much; what is computed again to save memory does not count. Here by what is really there: no
-padding, attention within each sequence alone, and the two softmaxes at the places to predict alone.
+Model FLOPs utilisation is defined as in Chowdhery et al., "PaLM", 2022, appendix B: products and attention of the
+model, forward once and backward twice as much, without what is computed again to save memory. Only real work counts
+here: no padding, attention only within each sequence, and the two softmaxes only at the places to predict.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from mlukit.pretraining.config import ModelConfig
 from mlukit.pretraining.data.batch_counts import Counts
 
-# dense bfloat16 of the makers' data sheets, by a part of the device's name; the first that fits
+# dense bfloat16 by the makers' data sheets, by a part of the device's name; the first match counts
 PEAK_FLOPS: Mapping[str, float] = {
     "B200": 2250e12,
     "H200": 989e12,
@@ -31,15 +31,17 @@ PEAK_FLOPS: Mapping[str, float] = {
 
 
 def peak_flops(device: str) -> float | None:
-    """What a device of this name can do a second in bfloat16; None where that is not known."""
+    """The peak of a device in bfloat16, per second; None for a device that is not in the table."""
     return next((peak for name, peak in PEAK_FLOPS.items() if name in device), None)
 
 
 def step_flops(model: ModelConfig, counts: Counts, *, frozen: bool) -> float:
-    """Floating point operations of a step.
+    """The floating point operations of a step.
 
     Args:
-        frozen: the encoder's parameters and the word head's are not trained, so have no gradients of their own.
+        model: the shape of the model.
+        counts: of the step's batches.
+        frozen: whether the parameters of the encoder and the word head are not trained, so need no gradients.
     """
     hidden, narrow = model.hidden_size, model.entity_embedding_size
     places = counts.words + counts.entities

@@ -1,4 +1,4 @@
-"""The parameters that a run starts from, and which of them it trains."""
+"""The initial parameters of a run, and the choice of those that it trains."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -10,20 +10,21 @@ from mlukit.pretraining.config import RunConfig
 from mlukit.pretraining.model.model import PretrainingModel
 from mlukit.pretraining.training.run_folder import RunFolderError, not_found, weights_file
 
-_OF_ENTITIES = ("entity_embeddings.", "entity_head.")
+_ENTITY_PARTS = ("entity_embeddings.", "entity_head.")
 
 
 def initial_model(config: RunConfig, init: Path | None) -> tuple[PretrainingModel, frozenset[str]]:
-    """A model on the CPU, its random parameters by the run's seed.
+    """Makes a model on the CPU, with random parameters by the run's seed and weights from `init`.
 
     Args:
-        init: what `mlukit import` wrote, or a run, whose weights replace random ones.
+        config: of the run.
+        init: the folder of `mlukit import` or of a run; its weights replace random ones. None: all are random.
 
     Returns:
-        The model, and the names of the parameters that are new: random all the same.
+        The model, and the names of the new parameters, which are still random.
 
     Raises:
-        RunFolderError: the weights are not of this model; the text names the parameter.
+        RunFolderError: the weights belong to another model; the text names the parameter.
     """
     torch.manual_seed(config.data.seed)
     model = PretrainingModel(config.model)
@@ -44,18 +45,20 @@ def initial_model(config: RunConfig, init: Path | None) -> tuple[PretrainingMode
 
 
 def freeze(model: PretrainingModel, config: RunConfig, new: Collection[str]) -> frozenset[str]:
-    """Takes away the gradients of what the run does not train: in stage 1 all that is not new, without entities theirs.
+    """Turns gradients off for the parameters that the run does not train.
+
+    Stage 1 trains only new parameters. A run that predicts only words does not train the parameters of entities.
 
     Returns:
-        The names of the parameters that are trained.
+        The names of the trained parameters.
 
     Raises:
-        RunFolderError: none are.
+        RunFolderError: there are no parameters to train.
     """
     trained = set()
     for name, parameter in model.named_parameters():
         wanted = config.training.stage == 2 or name in new
-        if config.data.objective == "words" and name.startswith(_OF_ENTITIES):
+        if config.data.objective == "words" and name.startswith(_ENTITY_PARTS):
             wanted = False
         parameter.requires_grad_(wanted)
         if wanted:

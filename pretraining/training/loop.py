@@ -1,8 +1,8 @@
-"""The loop: micro-batches to gradients, gradients to a step, and what is done between steps.
+"""The training loop: micro-batches to gradients, gradients to a step, validation and checkpoints between steps.
 
-A step does not depend on how its examples are dealt out: losses are sums, divided by the targets that the whole step
-has, words and entities each by their own; so a step is the same over 1 rank or 8, in few large micro-batches or many
-small ones, but for how sums are rounded and which units dropout leaves out.
+A step does not depend on how its examples are shared out: losses are sums, divided by the number of targets of the
+whole step, word losses by word targets and entity losses by entity targets. So a step is the same over 1 rank or 8, in
+few large micro-batches or many small ones, except for the rounding of sums and the units that dropout leaves out.
 """
 
 import hashlib
@@ -19,9 +19,9 @@ from torch.optim import Optimizer
 
 from mlukit.pretraining.config import RunConfig
 from mlukit.pretraining.data.batch import Batch
-from mlukit.pretraining.data.batch_counts import Counts, means
+from mlukit.pretraining.data.batch_counts import Counts, means_per_target
 from mlukit.pretraining.data.batches import BatchSource
-from mlukit.pretraining.data.dataset import Corpus
+from mlukit.pretraining.data.dataset import ExampleDataset
 from mlukit.pretraining.model.model import PretrainingModel
 from mlukit.pretraining.training import checkpoint
 from mlukit.pretraining.training.optimizer import learning_rate_at
@@ -33,22 +33,23 @@ from mlukit.pretraining.training.validation import held_out
 
 
 class NotFiniteError(ArithmeticError):
-    """A loss or a gradient is no number any more; its text says at which step and in which micro-batches."""
+    """A loss or a gradient is not finite; the text names the step, the micro-batches and their examples."""
 
 
 @dataclass(slots=True)
 class Loop:
-    """A run under way in this process.
+    """The state of a run in this process.
 
     Attributes:
-        model: whose parameters are trained, and `parallel` what is called in its place.
-        progress: of the first rank alone.
+        model: the model, whose parameters are trained.
+        parallel: the module to call instead of the model, which exchanges gradients between ranks.
+        progress: None on all ranks but the first.
         steps: done so far.
     """
 
     run: Path
     config: RunConfig
-    corpus: Corpus
+    dataset: ExampleDataset
     model: PretrainingModel
     parallel: nn.Module
     optimizer: Optimizer
@@ -57,20 +58,21 @@ class Loop:
     steps: int
 
     def train(self, prefetched: Iterable[tuple[int, list[Batch]]], stop: StopSignal) -> int:
-        """Trains until the last step is done, or a signal came.
+        """Trains until the last step is done, or until a signal comes.
 
         Args:
-            prefetched: this rank's micro-batches of each step still to do.
+            prefetched: this rank's micro-batches of each remaining step.
+            stop: the signal, which ends the loop after the current step.
 
         Returns:
-            The signal's number, on all ranks the same; 0 at the end.
+            The signal's number, the same on all ranks; 0 at the end.
 
         Raises:
-            NotFiniteError: checkpoints are as they were.
+            NotFiniteError: a loss is not finite; the checkpoints are unchanged.
         """
         training = self.config.training
         for step, batches in prefetched:
-            rows = self.ranks.gather((stop.number, len(batches), *Counts.of(batches).row()))
+            rows = self.ranks.gather((stop.number, len(batches), *Counts.from_batches(batches).row()))
             if signal := max(row[0] for row in rows):
                 self.save()
                 return signal
@@ -87,7 +89,7 @@ class Loop:
         return 0
 
     def _step(self, step: int, batches: Sequence[Batch], counts: Counts) -> dict[str, float]:
-        """Moves the parameters once; losses, accuracies and the like of all ranks."""
+        """Updates the parameters once; returns losses, accuracies, gradient norm and learning rate over all ranks."""
         _seed_dropout(self.config.data.seed, step, self.ranks.rank)
         self.parallel.train()
         sums = []
@@ -96,9 +98,9 @@ class Loop:
                 sums.append(self._add_gradients(batch, counts))
         summed = self.ranks.add(torch.stack(sums).sum(0))
         norm = _gradient_norm(self.model)
-        *total, norm_ = torch.cat([summed, norm.double()[None]]).tolist()  # waits for the device, once a step
-        if not math.isfinite(total[0] + total[1] + norm_):
-            raise NotFiniteError(self._blame(step, sums, norm_))
+        *total, norm_value = torch.cat([summed, norm.double()[None]]).tolist()  # waits for the device, once a step
+        if not math.isfinite(total[0] + total[1] + norm_value):
+            raise NotFiniteError(self._describe_failure(step, sums, norm_value))
         if limit := self.config.training.max_gradient_norm:
             nn.utils.clip_grads_with_norm_(self.model.parameters(), limit, norm)
         rate = learning_rate_at(step, self.config.training)
@@ -106,21 +108,21 @@ class Loop:
             group["lr"] = rate
         self.optimizer.step()
         self.optimizer.zero_grad()
-        return {**means(total, counts), "gradient_norm": norm_, "learning_rate": rate}
+        return {**means_per_target(total, counts), "gradient_norm": norm_value, "learning_rate": rate}
 
     def _add_gradients(self, batch: Batch, counts: Counts) -> Tensor:
-        """Forward and backward; the sums of losses and hits."""
+        """Runs forward and backward on a micro-batch; returns the sums of losses and hits."""
         half = self.config.training.precision == "bfloat16"
         with torch.autocast(self.ranks.device.type, torch.bfloat16, enabled=half):
             losses = self.parallel(batch.to(self.ranks.device))
         loss = losses.words / max(1, counts.word_targets) + losses.entities / max(1, counts.entity_targets)
-        (loss * self.ranks.world).backward()  # ranks average their gradients; what is wanted is the sum
+        (loss * self.ranks.world).backward()  # ranks average their gradients, but the step needs the sum
         return torch.stack([value.detach().double() for value in losses])
 
     def validate(self) -> None:
-        """Measures the model on pages that are never trained on."""
+        """Measures the model on held-out pages."""
         with self._paused():
-            for language, values in held_out(self.parallel, self.corpus, self.config, self.ranks):
+            for language, values in held_out(self.parallel, self.dataset, self.config, self.ranks):
                 if self.progress:
                     self.progress.validated(self.steps, language, values)
 
@@ -131,24 +133,26 @@ class Loop:
             checkpoint.save(self.run, self.steps, self.model, self.optimizer, self.ranks, kept)
 
     def _paused(self) -> AbstractContextManager[None]:
+        """Keeps the time of what happens inside out of the measured speed."""
         return self.progress.paused() if self.progress else nullcontext()
 
-    def _blame(self, step: int, sums: Sequence[Tensor], norm: float) -> str:
-        """Says which examples of a step are in micro-batches that give no number."""
-        bad = [number for number, values in enumerate(sums) if not values.isfinite().all()]
-        own = ""
-        if bad:
-            examples = BatchSource(self.corpus, self.config.data).examples(step, self.ranks.rank, self.ranks.world)
-            own = "; ".join(
-                f"rank {self.ranks.rank}, micro-batch {number}: {_named(examples[number])}" for number in bad
+    def _describe_failure(self, step: int, sums: Sequence[Tensor], norm: float) -> str:
+        """Names the micro-batches whose loss is not finite, on all ranks, and their examples."""
+        failed = [number for number, values in enumerate(sums) if not values.isfinite().all()]
+        text = ""
+        if failed:
+            examples = BatchSource(self.dataset, self.config.data).examples(step, self.ranks.rank, self.ranks.world)
+            text = "; ".join(
+                f"rank {self.ranks.rank}, micro-batch {number}: {_list_rows(examples[number])}" for number in failed
             )
-        where = "; ".join(filter(None, self.ranks.texts(own)))
-        what = f"the loss is not finite in {where}" if where else f"the gradients' norm is {norm}, though no loss is"
-        return f"step {step + 1:,}: {what}"
+        places = "; ".join(filter(None, self.ranks.texts(text)))
+        if places:
+            return f"step {step + 1:,}: the loss is not finite in {places}"
+        return f"step {step + 1:,}: the gradients' norm is {norm}, though no loss is"
 
 
-def _named(examples: Sequence[tuple[str, int]]) -> str:
-    """ "rows 3, 17 of de, 5 of en"."""
+def _list_rows(examples: Sequence[tuple[str, int]]) -> str:
+    """A text such as "rows 3, 17 of de, 5 of en"."""
     rows: dict[str, list[int]] = {}
     for language, row in examples:
         rows.setdefault(language, []).append(row)
@@ -156,10 +160,11 @@ def _named(examples: Sequence[tuple[str, int]]) -> str:
 
 
 def _seed_dropout(seed: int, step: int, rank: int) -> None:
-    """Makes dropout a function of these three, so that a run that goes on draws what it would have drawn."""
+    """Makes dropout a function of seed, step and rank, so that a resumed run draws the same as one without a stop."""
     torch.manual_seed(int.from_bytes(hashlib.sha256(f"dropout {seed} {step} {rank}".encode()).digest()[:8], "big") >> 1)
 
 
 def _gradient_norm(model: nn.Module) -> Tensor:
+    """The norm of all gradients together, over all ranks."""
     norm = nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
     return norm.full_tensor() if isinstance(norm, DTensor) else norm

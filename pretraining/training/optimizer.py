@@ -1,12 +1,12 @@
-"""AdamW as [mLUKE] has it, and the learning rate of every step.
+"""AdamW as in [mLUKE], and the learning rate of every step.
 
 Without bias correction, an update of Adam [Kingma and Ba, 2015, algorithm 1] is lr · m / (sqrt(v) + ε) in place of
 lr · m̂ / (sqrt(v̂) + ε), where m̂ = m / (1 - β1^t) and v̂ = v / (1 - β2^t). PyTorch's AdamW always corrects, and so does
-its fused kernel. But the correction fades as t grows, and once β^t is less than half the distance of 1 to the next
-smaller float64, 1 - β^t is exactly 1: both formulas are the same, ε included, to the last bit. t is nothing but a
-counter in the optimizer's state, and it is used for nothing else. So to go without bias correction is to begin counting
-there: at step 37,412 for β2 = 0.999. The moments begin at zero as ever. float32, in which PyTorch counts, holds every
-whole number up to 16.7 million.
+its fused kernel. But the correction fades as t grows, and once β^t is less than half the distance from 1 to the next
+smaller float64, 1 - β^t is exactly 1: both formulas are the same, ε included, to the last bit. The counter t in the
+optimizer's state is used only for the correction. So the optimizer goes without bias correction if t begins at such a
+step: 37,412 for β2 = 0.999. The moments begin at zero as usual. float32, in which PyTorch counts, holds every whole
+number up to 16.7 million.
 """
 
 import math
@@ -16,14 +16,14 @@ from torch import nn
 
 from mlukit.pretraining.config import TrainingConfig
 
-_NOTHING_BESIDE_1 = 2.0**-54  # 1 - this is 1 in float64: half of what lies between 1 and the float64 before it, 2^-53
+_LOST_BESIDE_ONE = 2.0**-54  # 1 - 2^-54 is 1 in float64: half the distance from 1 to the float64 before it, 2^-53
 
 
 def learning_rate_at(step: int, config: TrainingConfig) -> float:
-    """The learning rate of a step, counted from 0: up from 0 in the warm-up, then down to 0, both in a straight line.
+    """The learning rate of a step, counted from 0: it rises linearly from 0 in the warm-up, then falls linearly to 0.
 
-    As transformers' `get_linear_schedule_with_warmup`, with which LUKE was trained: the first step has 0, where there
-    is a warm-up.
+    The schedule is transformers' `get_linear_schedule_with_warmup`, with which LUKE was trained: with a warm-up, the
+    first step has the learning rate 0.
     """
     if step < config.warmup_steps:
         return config.learning_rate * step / config.warmup_steps
@@ -31,9 +31,9 @@ def learning_rate_at(step: int, config: TrainingConfig) -> float:
 
 
 def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW over the parameters that want gradients: biases and those of LayerNorm, vectors all, do not decay.
+    """Makes AdamW over the trained parameters, without decay of biases and LayerNorm parameters (all the vectors).
 
-    The state is there from the beginning, since torch.distributed.checkpoint would make it by an update that counts.
+    The state is made at once: torch.distributed.checkpoint would make it by an update, which would count as a step.
     """
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(
@@ -55,5 +55,5 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Adam
 
 
 def step_without_correction(*betas: float) -> int:
-    """The least step at and after which no moment is corrected: β^t is below what can be told from 0 beside 1."""
-    return max(math.ceil(math.log(_NOTHING_BESIDE_1) / math.log(beta)) if beta > 0 else 0 for beta in betas)
+    """The first step from which on no moment is corrected: from there 1 - β^t is 1 for every β."""
+    return max(math.ceil(math.log(_LOST_BESIDE_ONE) / math.log(beta)) if beta > 0 else 0 for beta in betas)

@@ -1,4 +1,4 @@
-"""The model over several processes: whole in each (DDP), or a part in each (FSDP2)."""
+"""The model over several processes: each has the whole model (DDP), or a part of it (FSDP2)."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,9 +17,10 @@ from mlukit.pretraining.training.ranks import Ranks
 
 
 def parallel(model: PretrainingModel, config: TrainingConfig, ranks: Ranks) -> nn.Module:
-    """What to call in place of the model, so that the gradients of all ranks are averaged.
+    """The module to call instead of the model, so that the gradients of all ranks are averaged.
 
-    With FSDP2 the model itself changes: its parameters become parts. Both want as many calls on each rank.
+    With FSDP2 the model itself changes: its parameters become parts. With DDP and FSDP2 every rank must make the same
+    number of calls.
     """
     if config.compile:
         model.compile_parts()
@@ -36,7 +37,7 @@ def parallel(model: PretrainingModel, config: TrainingConfig, ranks: Ranks) -> n
 
 @contextmanager
 def accumulating(model: nn.Module, last: bool) -> Iterator[None]:
-    """Around forward and backward of a micro-batch: ranks exchange their gradients at the last one of a step."""
+    """Surrounds forward and backward of a micro-batch: ranks exchange gradients only at the last one of a step."""
     if isinstance(model, FSDPModule):
         model.set_is_last_backward(last)
         model.set_requires_gradient_sync(last)
@@ -48,11 +49,12 @@ def accumulating(model: nn.Module, last: bool) -> Iterator[None]:
 
 
 def evened(batches: Sequence[Batch], number: int) -> list[Batch]:
-    """As many micro-batches as the rank with most of them has: what is added has nothing to predict."""
+    """Adds micro-batches without targets, up to the number of micro-batches of the rank that has most."""
     return [*batches, *[_without_targets(batches[0])] * (number - len(batches))]
 
 
 def _without_targets(batch: Batch) -> Batch:
+    """The batch with nothing to predict, and counted as empty."""
     return replace(
         batch,
         word_labels_PW=torch.full_like(batch.word_labels_PW, IGNORED),
@@ -66,7 +68,7 @@ def _without_targets(batch: Batch) -> Batch:
 
 
 def validation_share(batches: Iterator[Batch], ranks: Ranks) -> Iterator[Batch]:
-    """Every `world`-th micro-batch, and as many of them on each rank."""
+    """This rank's micro-batches, every `world`-th; each rank has the same number of them."""
     group: list[Batch] = []
     for batch in batches:
         group.append(batch)

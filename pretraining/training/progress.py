@@ -1,4 +1,4 @@
-"""What a run says of itself: a line for people, metrics.jsonl for programs, TensorBoard for curves."""
+"""The record of a run: lines for people, metrics.jsonl for programs, TensorBoard for curves."""
 
 import sys
 import time
@@ -10,16 +10,16 @@ from typing import Any, TextIO
 
 from mlukit.pretraining.config import RunConfig
 from mlukit.pretraining.data.batch_counts import Counts
-from mlukit.pretraining.training.flops import peak_flops, step_flops
+from mlukit.pretraining.training.flops import step_flops
 from mlukit.pretraining.training.run_folder import METRICS, TENSORBOARD, append_lines
 
-# tensorboard's own switch: its stand-in instead of TensorFlow, which takes ten seconds and the memory of the GPU
+# a switch of tensorboard: it uses a stand-in for TensorFlow, which would take ten seconds and the memory of the GPU
 sys.modules.setdefault("tensorboard.compat.notf", types.ModuleType("notf"))
 from torch.utils.tensorboard import SummaryWriter  # noqa: E402
 
 
 class Progress:
-    """Keeps the record of a run; the first rank has one."""
+    """Keeps the record of a run, on its first rank."""
 
     def __init__(
         self,
@@ -27,21 +27,22 @@ class Progress:
         config: RunConfig,
         done: int,
         *,
-        device: str,
-        world: int,
+        peak: float | None,
         frozen: bool,
         out: TextIO | None = None,
     ) -> None:
-        """Goes on with the record of a run.
+        """Continues the record of a run.
 
         Args:
+            run: the run's folder.
+            config: of the run.
             done: steps done before.
-            device: name of a GPU, "" for a CPU.
+            peak: floating point operations per second that the devices of all ranks can do; None if not known.
             frozen: as in `step_flops`.
+            out: where lines are printed; None for stderr.
         """
         self._run, self._config, self._frozen, self._out = run, config, frozen, out or sys.stderr
-        peak = peak_flops(device) if config.training.precision == "bfloat16" else None
-        self._peak = peak * world if peak else None
+        self._peak = peak
         self._board = SummaryWriter(str(run / TENSORBOARD), purge_step=done + 1)
         self._since = Counts()
         self._time = time.monotonic()
@@ -49,7 +50,13 @@ class Progress:
         self._width = 0
 
     def trained(self, steps: int, counts: Counts, values: Mapping[str, float]) -> None:
-        """Takes what a step gave: how many are done, what its batches held, its losses and the like."""
+        """Records a training step, and shows it if it is a multiple of the log interval or the last.
+
+        Args:
+            steps: done so far.
+            counts: of the step's batches.
+            values: losses, accuracies, gradient norm and learning rate.
+        """
         self._since = Counts.total([self._since.row(), counts.row()])
         if steps % self._config.training.log_interval and steps != self._config.training.steps:
             return
@@ -58,27 +65,28 @@ class Progress:
         self._show(steps, line)
 
     def validated(self, steps: int, language: str, values: Mapping[str, float]) -> None:
-        """Takes losses and accuracies on the validation split of a language, or of all of them."""
+        """Records losses and accuracies on the held-out pages of a language, or of "all"."""
         self._write({"step": steps, "kind": "validation", "language": language, **values})
         self.say(f"step {steps:,}, held-out {language}: {_losses(values)}")
 
     def say(self, text: str) -> None:
-        """Shows a line that stays."""
+        """Prints a line that the next line does not overwrite."""
         print(f"\r{text:<{self._width}}" if self._width else text, file=self._out, flush=True)
         self._width = 0
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Leaves what takes place within out of the speed."""
+        """Keeps the time of what happens inside out of the measured speed."""
         begin = time.monotonic()
         yield
         self._time += time.monotonic() - begin
 
     def close(self) -> None:
-        """Ends the line, and writes what TensorBoard still holds."""
+        """Writes the remaining values for TensorBoard."""
         self._board.close()
 
     def _speed(self, steps: int) -> dict[str, float]:
+        """Speed and remaining time since the last call, and starts the next measurement."""
         seconds = max(time.monotonic() - self._time, 1e-9)
         counts, passed = self._since, steps - self._steps
         speed = {"tokens_per_second": counts.words / seconds}
@@ -90,13 +98,15 @@ class Progress:
         return speed
 
     def _write(self, line: dict[str, Any]) -> None:
+        """Adds a line to metrics.jsonl, and its numbers to TensorBoard."""
         append_lines(self._run / METRICS, [line])
         for name, value in line.items():
             if isinstance(value, float):
-                where = f"validation/{line['language']}" if line["kind"] == "validation" else "train"
-                self._board.add_scalar(f"{where}/{name}", value, line["step"])
+                group = f"validation/{line['language']}" if line["kind"] == "validation" else "train"
+                self._board.add_scalar(f"{group}/{name}", value, line["step"])
 
     def _show(self, steps: int, line: Mapping[str, Any]) -> None:
+        """Prints a step; on a terminal the next step overwrites it."""
         mfu = f", MFU {line['model_flops_utilisation']:.1%}" if self._peak else ""
         parts = [
             f"step {steps:,}/{self._config.training.steps:,}: {_losses(line)}",
@@ -121,9 +131,9 @@ def _losses(values: Mapping[str, float]) -> str:
 
 
 def _duration(seconds: float) -> str:
-    minutes, seconds_ = divmod(round(seconds), 60)
+    minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
     if days:
         return f"{days} d {hours} h"
-    return f"{hours}:{minutes:02}:{seconds_:02}"
+    return f"{hours}:{minutes:02}:{rest:02}"

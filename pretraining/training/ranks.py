@@ -1,4 +1,4 @@
-"""The processes of a run: one by itself, or those that torchrun started, each with a device of its own."""
+"""The processes of a run: a single one, or those that torchrun started, each with its own device."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ class Ranks:
 
     @property
     def first(self) -> bool:
-        """Whether it is the one that writes and speaks."""
+        """Whether this is the process that writes files and prints."""
         return self.rank == 0
 
     def wait(self) -> None:
@@ -29,21 +29,21 @@ class Ranks:
             self.gather((0,))
 
     def gather(self, numbers: Sequence[int]) -> list[list[int]]:
-        """The whole numbers of each rank, without waiting for the device."""
+        """The integers of every rank, without waiting for the device."""
         if self.world == 1:
             return [list(numbers)]
-        mine = torch.tensor(numbers, dtype=torch.int64)
-        all_ = [torch.empty_like(mine) for _ in range(self.world)]
-        dist.all_gather(all_, mine)
-        return [one.tolist() for one in all_]
+        row = torch.tensor(numbers, dtype=torch.int64)
+        rows = [torch.empty_like(row) for _ in range(self.world)]
+        dist.all_gather(rows, row)
+        return [gathered.tolist() for gathered in rows]
 
     def texts(self, text: str) -> list[str]:
         """The text of each rank."""
         if self.world == 1:
             return [text]
-        all_ = [""] * self.world
-        dist.all_gather_object(all_, text)
-        return all_
+        texts = [""] * self.world
+        dist.all_gather_object(texts, text)
+        return texts
 
     def add(self, values: Tensor) -> Tensor:
         """The sums over all ranks."""
@@ -53,13 +53,13 @@ class Ranks:
 
 
 def this_rank() -> int:
-    """That of this process; 0 where it is by itself."""
+    """The rank of this process; 0 for a single process."""
     return int(os.environ.get("RANK", "0"))
 
 
 @contextmanager
 def joined() -> Iterator[Ranks]:
-    """This process among those of torchrun, which tells by RANK, WORLD_SIZE and LOCAL_RANK; by itself without them."""
+    """Joins the processes of torchrun, which sets RANK, WORLD_SIZE and LOCAL_RANK; a single process without them."""
     rank, world = this_rank(), int(os.environ.get("WORLD_SIZE", "1"))
     device = torch.device("cpu")
     if torch.cuda.is_available():
@@ -71,4 +71,4 @@ def joined() -> Iterator[Ranks]:
     # counts go over gloo, so that they do not wait for what the GPU is doing
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
     yield Ranks(rank, world, device)
-    dist.destroy_process_group()  # not after an error: it would wait for ranks that wait for this one
+    dist.destroy_process_group()  # not after an error: the other ranks may be waiting for this one

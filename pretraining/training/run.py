@@ -1,22 +1,24 @@
-"""A run from its folder's beginning to its end: what is known to be wrong is said before any work."""
+"""A training run from its settings to its end; wrong settings and files are reported before any work."""
 
 import platform
 import signal
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 
-from mlukit.pretraining.config import ConfigError, DataConfig, RunConfig, TrainingConfig, changed
+from mlukit.pretraining.config import DataConfig, RunConfig, TrainingConfig, changed
 from mlukit.pretraining.data.batches import BatchSource, prefetch
-from mlukit.pretraining.data.dataset import Corpus, ExamplesError, open_corpus
+from mlukit.pretraining.data.dataset import ExampleDataset, open_dataset
+from mlukit.pretraining.errors import REPORTED, say
 from mlukit.pretraining.model.model import PretrainingModel
 from mlukit.pretraining.settings import SettingsError, TrainSettings, data_config, model_config, training_config
 from mlukit.pretraining.training import checkpoint
+from mlukit.pretraining.training.flops import peak_flops
 from mlukit.pretraining.training.initial_weights import freeze, initial_model
 from mlukit.pretraining.training.loop import Loop, NotFiniteError
 from mlukit.pretraining.training.optimizer import make_optimizer
@@ -39,22 +41,23 @@ from mlukit.pretraining.training.run_folder import (
 from mlukit.pretraining.training.stop import StopSignal
 
 T = TypeVar("T")
-WRONG = (ConfigError, ExamplesError, RunFolderError, OSError)
+_say = partial(say, "train")
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What a run begins or goes on with, the same on all ranks.
+    """The state that a run starts from, the same on all ranks.
 
     Attributes:
-        resumed: whether it goes on from a checkpoint.
-        new: parameters that `--init` did not have.
-        facts: what run.json holds.
+        run: the run's folder.
+        resumed: whether the run continues from a checkpoint.
+        new: the parameters that `--init` did not have.
+        facts: the content of run.json.
     """
 
     run: Path
     config: RunConfig
-    corpus: Corpus
+    dataset: ExampleDataset
     model: PretrainingModel
     resumed: bool
     new: frozenset[str]
@@ -62,10 +65,10 @@ class Prepared:
 
 
 def start(settings: TrainSettings) -> int:
-    """Does a run, or goes on with one.
+    """Starts a run, or resumes one.
 
     Returns:
-        The exit status: 0 at the end, 1 where the run failed, 2 where it cannot begin, 128 + n after signal n.
+        The exit status: 0 at the end, 1 if the run failed, 2 if it cannot begin, 128 + n after signal n.
     """
     try:
         with joined() as ranks, StopSignal() as stop:
@@ -79,22 +82,22 @@ def start(settings: TrainSettings) -> int:
             _say(f"{error}; {settings.output} has the checkpoints before it")
     except torch.OutOfMemoryError as error:
         _say(f"rank {this_rank()}: {error}; a smaller --micro-batch-tokens takes less, and changes nothing else")
-    except WRONG as error:
+    except REPORTED as error:
         _say(f"rank {this_rank()}: {error}")
     return 1
 
 
 def _agreed(ranks: Ranks, prepare: Callable[[], T]) -> T | None:
-    """What all ranks have prepared; None, and one of them has said why, where one could not."""
-    prepared, wrong = None, ""
+    """The result of `prepare`, or None if any rank failed; the first failed rank prints its error."""
+    prepared, problem = None, ""
     try:
         prepared = prepare()
-    except WRONG as error:
-        wrong = str(error) or repr(error)
-    failed = [bool(text) for text in ranks.texts(wrong)]
+    except REPORTED as error:
+        problem = str(error) or repr(error)
+    failed = [bool(text) for text in ranks.texts(problem)]
     if any(failed):
         if failed.index(True) == ranks.rank:
-            _say(wrong)
+            _say(problem)
         return None
     return prepared
 
@@ -107,11 +110,12 @@ def _prepare(settings: TrainSettings, ranks: Ranks) -> Prepared:
 
 
 def _prepare_new(settings: TrainSettings) -> Prepared:
+    """Opens the examples and makes the initial model of a new run."""
     found = read_model_config(settings.init) if settings.init else None
     data = data_config(settings)
     assert settings.examples is not None
-    corpus = open_corpus(settings.examples, data)
-    model = model_config(settings, found, corpus.vocabulary_size, corpus.entity_vocabulary_size)
+    dataset = open_dataset(settings.examples, data)
+    model = model_config(settings, found, dataset.vocabulary_size, dataset.entity_vocabulary_size)
     if (room := model.max_positions - model.pad_id - 1) < data.max_tokens:
         raise SettingsError(f"--max-tokens {data.max_tokens} is more than the {room} that the model has positions for")
     training = training_config(settings, model, gpu=torch.cuda.is_available())
@@ -120,59 +124,62 @@ def _prepare_new(settings: TrainSettings) -> Prepared:
     freeze(initial, config, new)
     facts = {
         "examples": str(settings.examples.resolve()),
-        "data": dict(corpus.fingerprints),
+        "data": dict(dataset.fingerprints),
         "init": str(settings.init.resolve()) if settings.init else None,
         "new_parameters": sorted(new) if settings.init else None,  # None: all
         "starts": [],
     }
-    return Prepared(settings.output, config, corpus, initial, False, new, facts)
+    return Prepared(settings.output, config, dataset, initial, False, new, facts)
 
 
 def _prepare_resume(settings: TrainSettings) -> Prepared:
+    """Reads the configuration of a run and opens its examples; the parameters are loaded later."""
     run, facts = settings.output, read_json(settings.output / RUN)
-    config = _with(read_run_config(run), settings.chosen)
-    corpus = open_corpus(settings.examples or Path(facts["examples"]), config.data)
-    if dict(corpus.fingerprints) != facts["data"]:
+    config = _override(read_run_config(run), settings.chosen)
+    dataset = open_dataset(settings.examples or Path(facts["examples"]), config.data)
+    if dict(dataset.fingerprints) != facts["data"]:
         raise RunFolderError(
-            f"{run} was trained on examples with the fingerprints {facts['data']}, those of {corpus.folder} are "
-            f"{dict(corpus.fingerprints)}: --examples names where they lie now"
+            f"{run} was trained on examples with the fingerprints {facts['data']}, those of {dataset.folder} are "
+            f"{dict(dataset.fingerprints)}: --examples names where they lie now"
         )
     model = PretrainingModel(config.model)
     new = frozenset(name for name, _ in model.named_parameters())
     if facts["new_parameters"] is not None:
         new = frozenset(facts["new_parameters"])
     freeze(model, config, new)
-    return Prepared(run, config, corpus, model, True, new, facts)
+    return Prepared(run, config, dataset, model, True, new, facts)
 
 
 def _steps_done(settings: TrainSettings, ranks: Ranks) -> int:
-    """Those of the checkpoint to go on from, which the first rank alone looks for: it reads gigabytes."""
+    """Steps done at the checkpoint to resume from; only the first rank searches, which reads gigabytes."""
     if not settings.resume or not ranks.first:
         return 0
     return last_whole_checkpoint(settings.output, _say)[0]
 
 
-def _with(config: RunConfig, chosen: Mapping[str, Any]) -> RunConfig:
+def _override(config: RunConfig, chosen: Mapping[str, Any]) -> RunConfig:
+    """A run's configuration with the settings that the user chose on resuming."""
     data = {name: value for name, value in chosen.items() if hasattr(DataConfig, name)}
     training = {name: value for name, value in chosen.items() if hasattr(TrainingConfig, name)}
     return replace(config, data=changed(config.data, data), training=changed(config.training, training))
 
 
 def _train(prepared: Prepared, done: int, ranks: Ranks, stop: StopSignal) -> int:
+    """Trains from step `done` on; returns the exit status."""
     config, run = prepared.config, prepared.run
     if ranks.first:
         _write_facts(prepared, done, ranks)
     model = prepared.model.to(ranks.device)
-    called = parallel(model, config.training, ranks)
+    parallel_model = parallel(model, config.training, ranks)
     optimizer = make_optimizer(model, config.training)
     if prepared.resumed:
         checkpoint.load(checkpoint_folder(run, done), model, optimizer)
     progress = _progress(prepared, done, ranks) if ranks.first else None
-    loop = Loop(run, config, prepared.corpus, model, called, optimizer, ranks, progress, done)
+    loop = Loop(run, config, prepared.dataset, model, parallel_model, optimizer, ranks, progress, done)
     if not prepared.resumed:
         loop.validate()
         loop.save()
-    source = BatchSource(prepared.corpus, config.data)
+    source = BatchSource(prepared.dataset, config.data)
     number = loop.train(prefetch(source, done, config.training.steps - done, ranks.rank, ranks.world), stop)
     if progress:
         progress.say(_farewell(run, loop.steps, number))
@@ -188,19 +195,22 @@ def _farewell(run: Path, steps: int, number: int) -> str:
 
 
 def _progress(prepared: Prepared, done: int, ranks: Ranks) -> Progress:
-    device = torch.cuda.get_device_name(ranks.device) if ranks.device.type == "cuda" else ""
+    peak = None
+    if ranks.device.type == "cuda" and prepared.config.training.precision == "bfloat16":
+        peak = peak_flops(torch.cuda.get_device_name(ranks.device))
     frozen = not any(parameter.requires_grad for parameter in prepared.model.layers.parameters())
-    return Progress(prepared.run, prepared.config, done, device=device, world=ranks.world, frozen=frozen)
+    total_peak = peak * ranks.world if peak else None
+    return Progress(prepared.run, prepared.config, done, peak=total_peak, frozen=frozen)
 
 
 def _write_facts(prepared: Prepared, done: int, ranks: Ranks) -> None:
-    """Writes what decides the run and what it began with, and takes away what metrics.jsonl has beyond that."""
+    """Writes config.json and run.json, and removes the lines of metrics.jsonl after step `done`."""
     run, facts = prepared.run, prepared.facts
     run.mkdir(parents=True, exist_ok=prepared.resumed)
     write_json(run / CONFIG, prepared.config.to_json())
     device = torch.cuda.get_device_name(ranks.device) if ranks.device.type == "cuda" else "cpu"
-    start_ = {"after_step": done, "processes": ranks.world, "device": device, "versions": _versions()}
-    write_json(run / RUN, {**facts, "starts": [*facts["starts"], start_]})
+    this_start = {"after_step": done, "processes": ranks.world, "device": device, "versions": _versions()}
+    write_json(run / RUN, {**facts, "starts": [*facts["starts"], this_start]})
     cut_lines(run / METRICS, done)
 
 
@@ -216,7 +226,3 @@ def _versions() -> dict[str, str | None]:
         except PackageNotFoundError:
             versions[package] = None
     return versions
-
-
-def _say(text: str) -> None:
-    print(f"mlukit train: {text}", file=sys.stderr, flush=True)

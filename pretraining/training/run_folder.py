@@ -1,12 +1,12 @@
-"""What a run's folder holds, and reading the weights of one, or of what `mlukit import` wrote. No torch.
+"""The files of a run's folder, and of INIT, the folder that `mlukit import` writes. No torch.
 
 RUN/config.json                      RunConfig: every setting
 RUN/run.json                         versions, examples and their fingerprints, weights it started from
 RUN/metrics.jsonl, RUN/tensorboard/  losses
-RUN/checkpoints/step-00005000/       the last ones; checkpoint.py has what is in them
+RUN/checkpoints/step-00005000/       the last checkpoints; checkpoint.py describes their files
 INIT/config.json                     ModelConfig
 INIT/model.safetensors               parameters, by our names
-INIT/import.json                     what import found, and the parameters that it did not
+INIT/import.json                     the parameters that import found, and those it did not find
 """
 
 import hashlib
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mlukit.pretraining.config import ConfigError, ModelConfig, RunConfig, changed
+from mlukit.pretraining.errors import PretrainingError
 
 CONFIG, RUN, METRICS, TENSORBOARD, CHECKPOINTS = (
     "config.json",
@@ -30,32 +31,32 @@ WEIGHTS, MANIFEST, IMPORTED = "model.safetensors", "manifest.json", "import.json
 _STEP = "step-"
 
 
-class RunFolderError(ValueError):
-    """A folder is not the run, or the weights, that it was taken for; its text names it and what is missing."""
+class RunFolderError(PretrainingError):
+    """A folder is not a run, or holds no weights; the text names the folder and what is missing."""
 
 
 def checkpoint_folder(run: Path, step: int) -> Path:
-    """Where the checkpoint after so many steps lies."""
+    """The folder of the checkpoint after `step` steps."""
     return run / CHECKPOINTS / f"{_STEP}{step:08}"
 
 
 def checkpoints(run: Path) -> list[tuple[int, Path]]:
-    """The checkpoints of a run, whole or not, the last one first: steps done, folder."""
+    """Steps and folder of each checkpoint of a run, whole or damaged, the last one first."""
     folders = (run / CHECKPOINTS).glob(f"{_STEP}*")
     steps = [(folder.name.removeprefix(_STEP), folder) for folder in folders]
     return sorted(((int(step), folder) for step, folder in steps if step.isdecimal()), reverse=True)
 
 
 def write_manifest(folder: Path, steps: int) -> None:
-    """Writes, last, what the files of a checkpoint are, and has all of it on the disk."""
+    """Writes the manifest of a checkpoint's files after all of them, and flushes them to disk."""
     names = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
     with ThreadPoolExecutor() as pool:  # hashlib lets other threads run
-        files = dict(zip(names, pool.map(lambda name: _fact(folder / name, sync=True), names), strict=True))
+        files = dict(zip(names, pool.map(lambda name: _describe(folder / name, sync=True), names), strict=True))
     write_json(folder / MANIFEST, {"steps": steps, "files": files})
 
 
 def damage(folder: Path) -> str:
-    """What is wrong with a checkpoint, "" for nothing: a file that is missing, cut short, or not as it was written."""
+    """Describes the files of a checkpoint that are missing, cut short or changed; "" for a whole checkpoint."""
     try:
         files = json.loads((folder / MANIFEST).read_bytes())["files"]
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -72,10 +73,10 @@ def damage(folder: Path) -> str:
 
 
 def last_whole_checkpoint(run: Path, say: Callable[[str], None]) -> tuple[int, Path]:
-    """Steps done and folder of the last checkpoint that is as it was written; what passes over others is said.
+    """Steps and folder of the last whole checkpoint; `say` is called for each damaged one that is passed over.
 
     Raises:
-        RunFolderError: there is none.
+        RunFolderError: there is no whole checkpoint.
     """
     for steps, folder in checkpoints(run):
         if not (wrong := damage(folder)):
@@ -85,7 +86,7 @@ def last_whole_checkpoint(run: Path, say: Callable[[str], None]) -> tuple[int, P
 
 
 def weights_file(folder: Path, say: Callable[[str], None] = print) -> Path:
-    """The weights of INIT, or of a run's last whole checkpoint."""
+    """The weights file of INIT, or of a run's last whole checkpoint."""
     file = folder / WEIGHTS
     if (folder / CHECKPOINTS).is_dir():
         file = last_whole_checkpoint(folder, say)[1] / WEIGHTS
@@ -94,20 +95,28 @@ def weights_file(folder: Path, say: Callable[[str], None] = print) -> Path:
     return file
 
 
-def examples_of(folder: Path, named: Path | None) -> Path:
-    """The examples of a run: those named, or where the run found them; RunFolderError for INIT, which knows none."""
-    if named is not None:
-        return named
+def examples_of(folder: Path, chosen: Path | None) -> Path:
+    """The folder of a run's examples.
+
+    Args:
+        folder: of a run, or INIT.
+        chosen: the user's choice; None for the folder that the run was trained on.
+
+    Raises:
+        RunFolderError: nothing is chosen, and the folder is INIT, which knows no examples.
+    """
+    if chosen is not None:
+        return chosen
     if not (folder / CHECKPOINTS).is_dir():
         raise RunFolderError(f"{folder} is no run, which would know its examples: name them by --examples")
     return Path(read_json(folder / RUN)["examples"])
 
 
 def read_model_config(folder: Path) -> ModelConfig:
-    """The model of INIT, or of a run.
+    """The configuration of the model of INIT, or of a run.
 
     Raises:
-        RunFolderError: config.json is missing, or is none.
+        RunFolderError: config.json is missing, or is not a configuration.
     """
     value = _read_config(folder)
     try:
@@ -117,7 +126,7 @@ def read_model_config(folder: Path) -> ModelConfig:
 
 
 def read_run_config(run: Path) -> RunConfig:
-    """The configuration of a run; RunFolderError where it is missing, or is none."""
+    """The configuration of a run; RunFolderError if it is missing or is not a configuration."""
     try:
         return RunConfig.from_json(_read_config(run))
     except (ConfigError, KeyError, TypeError) as error:
@@ -125,7 +134,7 @@ def read_run_config(run: Path) -> RunConfig:
 
 
 def not_found(folder: Path) -> frozenset[str]:
-    """The parameters of INIT that import did not find, so new ones; none of a run's are new."""
+    """The parameters that import did not find in its source, which are new; for a run nothing."""
     file = folder / IMPORTED
     if not file.is_file():
         return frozenset()
@@ -133,7 +142,7 @@ def not_found(folder: Path) -> frozenset[str]:
 
 
 def read_json(file: Path) -> Any:
-    """The value of a JSON file; RunFolderError where it is missing, or is none."""
+    """The value of a JSON file; RunFolderError if it cannot be read."""
     try:
         return json.loads(file.read_bytes())
     except (OSError, ValueError) as error:
@@ -141,33 +150,34 @@ def read_json(file: Path) -> Any:
 
 
 def write_json(file: Path, value: Any) -> None:
-    """Writes a JSON file aside, has it on the disk, and renames it."""
-    aside = file.with_name(f".{file.name}.writing")
-    with aside.open("w", encoding="utf-8") as out:
+    """Writes a JSON file under another name, flushes it to disk, and renames it."""
+    temporary = file.with_name(f".{file.name}.writing")
+    with temporary.open("w", encoding="utf-8") as out:
         json.dump(value, out, ensure_ascii=False, indent=1)
         out.write("\n")
         out.flush()
         os.fsync(out.fileno())
-    aside.rename(file)
+    temporary.rename(file)
 
 
 def append_lines(file: Path, lines: Sequence[Mapping[str, Any]]) -> None:
-    """Adds JSON lines."""
+    """Adds JSON lines to a file."""
     with file.open("a", encoding="utf-8") as out:
         out.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
 
 
 def cut_lines(file: Path, steps: int) -> None:
-    """Keeps the JSON lines of the first steps: those after a checkpoint are written again, one may be cut short."""
+    """Keeps only the JSON lines of the first `steps` steps: the run writes later lines again, and one may be torn."""
     if not file.exists():
         return
-    aside = file.with_name(f".{file.name}.writing")
-    with file.open("rb") as old, aside.open("wb") as new:
+    temporary = file.with_name(f".{file.name}.writing")
+    with file.open("rb") as old, temporary.open("wb") as new:
         new.writelines(_lines_until(old, steps))
-    aside.rename(file)
+    temporary.rename(file)
 
 
 def _lines_until(lines: Iterator[bytes], steps: int) -> Iterator[bytes]:
+    """The whole lines of the first `steps` steps."""
     for line in lines:
         if line.endswith(b"\n") and json.loads(line)["step"] <= steps:
             yield line
@@ -183,10 +193,11 @@ def _read_config(folder: Path) -> dict[str, Any]:
 
 
 def _found(file: Path) -> dict[str, Any]:
-    return _fact(file) if file.is_file() else {"bytes": 0, "sha256": "missing"}
+    return _describe(file) if file.is_file() else {"bytes": 0, "sha256": "missing"}
 
 
-def _fact(file: Path, *, sync: bool = False) -> dict[str, Any]:
+def _describe(file: Path, *, sync: bool = False) -> dict[str, Any]:
+    """Size and SHA-256 of a file, flushed to disk before if `sync`."""
     with file.open("rb") as opened:
         if sync:
             os.fsync(opened.fileno())

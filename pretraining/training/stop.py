@@ -8,15 +8,17 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class StopSignal:
-    """While it is entered, SIGTERM and Ctrl-C only leave a note; a second one ends the process as ever."""
+    """While entered, notes the first SIGTERM or Ctrl-C instead of ending the process; a second one ends it as usual."""
 
-    number = 0  # of the signal that came
+    number = 0  # of the signal that came; 0 for none
 
     def __enter__(self) -> Self:
         self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 

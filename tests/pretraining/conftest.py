@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.pretraining.small_corpus import write_small_corpus
+from tests.pretraining.small_dataset import write_small_dataset
 
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
-    """What is small is faster so, and sums are rounded as in the processes that tests start."""
+    """Small tensors are faster on one thread, and sums are rounded as in the processes that tests start."""
     torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
-def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """OUT of two small Wikipedias."""
-    return write_small_corpus(tmp_path_factory.mktemp("small-corpus"))
+    return write_small_dataset(tmp_path_factory.mktemp("small-dataset"))

@@ -22,7 +22,7 @@ WORDS = ": did you mean words?"
 NEW = ["--examples", "OUT", "--output", "no-such-folder"]
 
 
-def asked(*flags: str) -> TrainSettings:
+def new_run(*flags: str) -> TrainSettings:
     return parse([*NEW, *flags])
 
 
@@ -30,9 +30,9 @@ def complaint(capsys: pytest.CaptureFixture[str], *flags: str) -> str:
     with pytest.raises(SystemExit) as exit_:
         parse(flags)
     assert exit_.value.code == 2
-    said = capsys.readouterr().err
-    assert said.startswith("mlukit train: ") and said.count("\n") == 1
-    return said.removeprefix("mlukit train: ").rstrip("\n")
+    output = capsys.readouterr().err
+    assert output.startswith("mlukit train: ") and output.count("\n") == 1
+    return output.removeprefix("mlukit train: ").rstrip("\n")
 
 
 def test_every_field_is_a_flag_with_help(capsys: pytest.CaptureFixture[str]) -> None:
@@ -42,10 +42,10 @@ def test_every_field_is_a_flag_with_help(capsys: pytest.CaptureFixture[str]) -> 
     with pytest.raises(SystemExit) as exit_:
         parse(["--help"])
     assert exit_.value.code == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for name in names:
-        assert f"--{name.replace('_', '-')}" in said
-    assert "torchrun --nproc-per-node 8 -m pretraining train" in said
+        assert f"--{name.replace('_', '-')}" in output
+    assert "torchrun --nproc-per-node 8 -m pretraining train" in output
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,8 @@ def test_wrong_flags(capsys: pytest.CaptureFixture[str], flags: list[str], text:
 def test_what_is_missing_or_there_already(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert complaint(capsys, "--output", "x") == "--examples is missing: the output folder of `mlukit build`"
     assert complaint(capsys, "--examples", "x") == "--output is missing: the folder to write the run to"
-    there = complaint(capsys, "--examples", "x", "--output", str(tmp_path))
-    assert there == f"--output {tmp_path} exists: go on with it by --resume {tmp_path}, or name another folder"
+    existing = complaint(capsys, "--examples", "x", "--output", str(tmp_path))
+    assert existing == f"--output {tmp_path} exists: go on with it by --resume {tmp_path}, or name another folder"
 
 
 def test_resume_takes_only_what_may_change(capsys: pytest.CaptureFixture[str]) -> None:
@@ -85,7 +85,7 @@ def test_resume_takes_only_what_may_change(capsys: pytest.CaptureFixture[str]) -
 
 def test_defaults_by_model_and_stage() -> None:
     def rate(size: str, *flags: str, gpu: bool = True) -> TrainingConfig:
-        settings = asked("--model", size, *flags)
+        settings = new_run("--model", size, *flags)
         return training_config(settings, model_config(settings, None, 100, 50), gpu=gpu)
 
     assert rate("base") == TrainingConfig()  # the paper's: stage 2 of base
@@ -97,19 +97,19 @@ def test_defaults_by_model_and_stage() -> None:
     assert rate("base", gpu=False) == changed(TrainingConfig(), {"precision": "float32", "compile": False})
     assert rate("base", "--precision", "bfloat16", gpu=False).precision == "bfloat16"
     assert rate("tiny").steps == 1_000
-    assert data_config(asked("--model", "tiny")).batch_size == 32
-    assert data_config(asked("--model", "tiny", "--batch-size", "8")).batch_size == 8
-    assert data_config(asked("--model", "base", "--objective", "words")).objective == "words"
+    assert data_config(new_run("--model", "tiny")).batch_size == 32
+    assert data_config(new_run("--model", "tiny", "--batch-size", "8")).batch_size == 8
+    assert data_config(new_run("--model", "base", "--objective", "words")).objective == "words"
     assert rate("base", "--steps", "1,000").warmup_steps == 100
 
 
 def test_model_of_the_examples_or_of_the_weights() -> None:
-    assert model_config(asked(), None, 100, 50) == changed(
+    assert model_config(new_run(), None, 100, 50) == changed(
         MODELS["base"], {"vocabulary_size": 100, "entity_vocabulary_size": 50}
     )
     found = ModelConfig(vocabulary_size=100, entity_vocabulary_size=50, hidden_size=384, heads=6, layers=3)
-    assert model_config(asked("--init", "INIT"), found, 100, 50) is not None
-    assert model_config(asked("--init", "INIT", "--hidden-dropout", "0"), found, 100, 50).hidden_dropout == 0
+    assert model_config(new_run("--init", "INIT"), found, 100, 50) is not None
+    assert model_config(new_run("--init", "INIT", "--hidden-dropout", "0"), found, 100, 50).hidden_dropout == 0
 
 
 @pytest.mark.parametrize(
@@ -124,5 +124,5 @@ def test_model_of_the_examples_or_of_the_weights() -> None:
 def test_shapes_that_do_not_fit(flags: list[str], words: int, text: str) -> None:
     found = ModelConfig(vocabulary_size=100, entity_vocabulary_size=50, hidden_size=384, heads=6, layers=3)
     with pytest.raises(SettingsError) as error:
-        model_config(asked(*flags), found, words, 50)
+        model_config(new_run(*flags), found, words, 50)
     assert str(error.value) == text

@@ -57,8 +57,8 @@ class Written:
     group_rows: int = 8
     options: Mapping[str, Any] = field(default_factory=dict)
 
-    def to(self, folder: Path) -> Path:
-        """Writes it."""
+    def write(self, folder: Path) -> Path:
+        """Writes the folder, and returns it."""
         tokenizer, entities = write_tokenizer(folder), write_vocabulary(folder)
         options = {"max_tokens": 40, "max_entities": 8, "max_mention_tokens": 30, **self.options}
         for language, examples in self.shards.items():
@@ -74,7 +74,7 @@ class Written:
 
 
 def write_tokenizer(folder: Path, pieces: Sequence[str] = PIECES) -> str:
-    """A tokenizer of these pieces; its fingerprint."""
+    """Writes a tokenizer of these pieces; returns its fingerprint."""
     (folder / "tokenizer").mkdir(parents=True, exist_ok=True)
     model = sentencepiece_model(pieces)
     (folder / "tokenizer/sentencepiece.bpe.model").write_bytes(model)
@@ -82,7 +82,7 @@ def write_tokenizer(folder: Path, pieces: Sequence[str] = PIECES) -> str:
 
 
 def write_vocabulary(folder: Path, size: int = ENTITIES) -> str:
-    """An entity vocabulary of this size; its fingerprint."""
+    """Writes an entity vocabulary of this size; returns its fingerprint."""
     (folder / "vocabulary").mkdir(parents=True, exist_ok=True)
     special = [Entity(i, name, None, 0, (), (), ()) for i, name in enumerate(SPECIAL_ENTITIES)]
     items = [Entity(i, f"Q{i}", i, 1, (), (), ()) for i in range(len(special), size)]
@@ -94,7 +94,7 @@ def write_vocabulary(folder: Path, size: int = ENTITIES) -> str:
 
 
 def write_shard(folder: Path, name: str, kind: str, examples: Sequence[Example], group_rows: int) -> Shard:
-    """A shard in a format."""
+    """Writes a shard in a format."""
     path = f"{name}.{'parquet' if kind == 'parquet' else 'tfrecord.gz'}"
     if kind == "parquet":
         with pq.ParquetWriter(folder / path, EXAMPLES, compression="zstd") as file:
@@ -116,7 +116,7 @@ def write_manifest(
     options: Mapping[str, Any],
     inputs: Mapping[str, str],
 ) -> None:
-    """The manifest of a language's examples."""
+    """Writes the manifest of a language's examples."""
     counts = {
         "examples": len(examples),
         "examples train": sum(example.split == "train" for example in examples),
@@ -180,19 +180,21 @@ def taken_apart(batch: Batch) -> list[Seen]:
     starts = batch.sequence_starts_S1.tolist()
     seen = []
     for start, end in pairwise(starts[: batch.examples + 1]):
-        own = [i for i, slot in enumerate(word_slots) if start <= slot < end]
-        own_entities = [i for i, slot in enumerate(entity_slots) if start <= slot < end]
-        assert [word_slots[i] for i in own] + [entity_slots[i] for i in own_entities] == list(range(start, end))
-        assert batch.token_positions_W[own].tolist() == [2 + place for place in range(len(own))]
+        word_indices = [i for i, slot in enumerate(word_slots) if start <= slot < end]
+        entity_indices = [i for i, slot in enumerate(entity_slots) if start <= slot < end]
+        assert [word_slots[i] for i in word_indices] + [entity_slots[i] for i in entity_indices] == list(
+            range(start, end)
+        )
+        assert batch.token_positions_W[word_indices].tolist() == [2 + place for place in range(len(word_indices))]
         seen.append(
             Seen(
-                token_ids=tuple(word_labels.get(i, words[i]) for i in own),
-                masked_ids=tuple(words[i] for i in own),
-                word_targets=tuple(place for place, i in enumerate(own) if i in word_labels),
-                entity_ids=tuple(entity_labels.get(i, entities[i]) for i in own_entities),
-                masked_entities=tuple(entities[i] for i in own_entities),
-                entity_targets=tuple(place for place, i in enumerate(own_entities) if i in entity_labels),
-                mentions=tuple(tuple(mentions[i]) for i in own_entities),
+                token_ids=tuple(word_labels.get(i, words[i]) for i in word_indices),
+                masked_ids=tuple(words[i] for i in word_indices),
+                word_targets=tuple(place for place, i in enumerate(word_indices) if i in word_labels),
+                entity_ids=tuple(entity_labels.get(i, entities[i]) for i in entity_indices),
+                masked_entities=tuple(entities[i] for i in entity_indices),
+                entity_targets=tuple(place for place, i in enumerate(entity_indices) if i in entity_labels),
+                mentions=tuple(tuple(mentions[i]) for i in entity_indices),
             )
         )
     return seen

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlukit.pretraining.config import ConfigError, DataConfig
-from mlukit.pretraining.data import dataset as examples
+from mlukit.pretraining.data import dataset as dataset_module
 from mlukit.pretraining.data.batch import Batch
 from mlukit.pretraining.data.batches import BatchSource, prefetch, validation_batches
-from mlukit.pretraining.data.dataset import Corpus, ExamplesError, open_corpus
+from mlukit.pretraining.data.dataset import ExampleDataset, ExamplesError, open_dataset
 from mlukit.schemas.manifest import Shard
 from tests.pretraining.written_examples import Seen, Written, invented_example, invented_shards, taken_apart
 
@@ -28,47 +28,47 @@ WORD_TARGETS = ("token_ids", "masked_ids", "word_targets")
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    return open_corpus(Written(SHARDS).to(tmp_path_factory.mktemp("examples")), CONFIG)
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> ExampleDataset:
+    return open_dataset(Written(SHARDS).write(tmp_path_factory.mktemp("examples")), CONFIG)
 
 
 def seen(batches: list[Batch]) -> list[Seen]:
-    return sorted(one for batch in batches for one in taken_apart(batch))
+    return sorted(example for batch in batches for example in taken_apart(batch))
 
 
-def equal(these: list[Batch], those: list[Batch]) -> bool:
+def equal(first: list[Batch], second: list[Batch]) -> bool:
     """Whether batches are the same, bit for bit."""
-    return len(these) == len(those) and all(
-        torch.equal(a, b) if torch.is_tensor(a := getattr(this, name)) else a == getattr(that, name)
-        for this, that in zip(these, those, strict=True)
+    return len(first) == len(second) and all(
+        torch.equal(a, b) if torch.is_tensor(a := getattr(batch, name)) else a == getattr(expected, name)
+        for batch, expected in zip(first, second, strict=True)
         for name in Batch.__dataclass_fields__
-        if (b := getattr(that, name)) is not None
+        if (b := getattr(expected, name)) is not None
     )
 
 
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 2**63), st.integers(0, 10**6), st.integers(1, 5), st.booleans())
-def test_ranks_share_the_step(corpus: Corpus, seed: int, step: int, world: int, mention_words: bool) -> None:
-    source = BatchSource(corpus, replace(CONFIG, seed=seed, mask_mention_words=mention_words))
+def test_ranks_share_the_step(dataset: ExampleDataset, seed: int, step: int, world: int, mention_words: bool) -> None:
+    source = BatchSource(dataset, replace(CONFIG, seed=seed, mask_mention_words=mention_words))
     whole = seen(source.step(step))
     shares = [seen(source.step(step, rank, world)) for rank in range(world)]
-    assert sorted(one for share in shares for one in share) == whole
+    assert sorted(example for share in shares for example in share) == whole
     assert len(whole) == 24 and {len(share) for share in shares} <= {24 // world, 24 // world + 1}
 
 
-def test_a_step_does_not_depend_on_those_before(corpus: Corpus) -> None:
-    forwards, source = BatchSource(corpus, CONFIG), BatchSource(corpus, CONFIG)
+def test_a_step_does_not_depend_on_those_before(dataset: ExampleDataset) -> None:
+    forwards, source = BatchSource(dataset, CONFIG), BatchSource(dataset, CONFIG)
     steps = [forwards.step(step) for step in range(30)]
     for step in (29, 3, 17, 3, 0):
         assert equal(source.step(step), steps[step])
-        assert equal(BatchSource(corpus, CONFIG).step(step), steps[step])
+        assert equal(BatchSource(dataset, CONFIG).step(step), steps[step])
     assert not equal(steps[0], steps[1])
 
 
-def test_every_train_example_once_an_epoch_and_none_that_is_held_out(corpus: Corpus) -> None:
-    source, counts = BatchSource(corpus, CONFIG), Counter[tuple[int, ...]]()
+def test_every_train_example_once_an_epoch_and_none_that_is_held_out(dataset: ExampleDataset) -> None:
+    source, counts = BatchSource(dataset, CONFIG), Counter[tuple[int, ...]]()
     for step in range(60):
-        counts.update(one.token_ids for one in seen(source.step(step)))
+        counts.update(example.token_ids for example in seen(source.step(step)))
     expected = {e.token_ids for shards in SHARDS.values() for shard in shards for e in shard if e.split == "train"}
     assert set(counts) == expected
     by_language = {
@@ -77,50 +77,49 @@ def test_every_train_example_once_an_epoch_and_none_that_is_held_out(corpus: Cor
     }
     for passes in by_language.values():
         assert max(passes) - min(passes) <= 1
-    assert corpus.train_examples == {"de": 41, "en": 72, "th": 3}
+    assert dataset.train_examples == {"de": 41, "en": 72, "th": 3}
 
 
-def test_languages_are_drawn_by_their_examples_to_a_power(corpus: Corpus) -> None:
+def test_languages_are_drawn_by_their_examples_to_a_power(dataset: ExampleDataset) -> None:
     drawn = Counter[str]()
     languages = {e.token_ids: e.language for shards in SHARDS.values() for shard in shards for e in shard}
     for step in range(2):
-        batches = BatchSource(corpus, replace(CONFIG, batch_size=1024, language_exponent=0.5)).step(step)
-        drawn.update(languages[one.token_ids] for one in seen(batches))
+        batches = BatchSource(dataset, replace(CONFIG, batch_size=1024, language_exponent=0.5)).step(step)
+        drawn.update(languages[example.token_ids] for example in seen(batches))
     weights = {"de": 41**0.5, "en": 72**0.5, "th": 3**0.5}
     for language, weight in weights.items():
         assert drawn[language] / 2048 == pytest.approx(weight / sum(weights.values()), abs=0.03)
 
 
-def test_masks_are_drawn_anew_at_each_pass(corpus: Corpus) -> None:
-    source = BatchSource(corpus, replace(CONFIG, batch_size=512))
+def test_every_pass_draws_other_masks(dataset: ExampleDataset) -> None:
+    source = BatchSource(dataset, replace(CONFIG, batch_size=512))
     masks: dict[tuple[int, ...], set[tuple[int, ...]]] = {}
-    for one in seen(source.step(0)):
-        masks.setdefault(one.token_ids, set()).add(one.word_targets)
-    example = invented_example("th", 0).token_ids
-    assert len(masks[example]) > 5
+    for example in seen(source.step(0)):
+        masks.setdefault(example.token_ids, set()).add(example.word_targets)
+    assert len(masks[invented_example("th", 0).token_ids]) > 5
 
 
-def test_another_seed_gives_other_examples_and_other_masks(corpus: Corpus) -> None:
-    one, other = (seen(BatchSource(corpus, replace(CONFIG, seed=seed)).step(0)) for seed in (1, 2))
-    assert {e.token_ids for e in one} != {e.token_ids for e in other}
-    masks = {e.token_ids: e.word_targets for e in other}
-    both = [e for e in one if e.token_ids in masks]
+def test_another_seed_gives_other_examples_and_other_masks(dataset: ExampleDataset) -> None:
+    first, second = (seen(BatchSource(dataset, replace(CONFIG, seed=seed)).step(0)) for seed in (1, 2))
+    assert {e.token_ids for e in first} != {e.token_ids for e in second}
+    masks = {e.token_ids: e.word_targets for e in second}
+    both = [e for e in first if e.token_ids in masks]
     assert len(both) > 3 and any(e.word_targets != masks[e.token_ids] for e in both)
 
 
-def test_a_step_says_which_examples_it_has(corpus: Corpus) -> None:
-    source = BatchSource(corpus, CONFIG)
+def test_a_step_says_which_examples_it_has(dataset: ExampleDataset) -> None:
+    source = BatchSource(dataset, CONFIG)
     rows = {language: [example for shard in shards for example in shard] for language, shards in SHARDS.items()}
     for rank in range(2):
         named = source.examples(3, rank, 2)
-        taken = [taken_apart(batch) for batch in source.step(3, rank, 2)]
+        step = [taken_apart(batch) for batch in source.step(3, rank, 2)]
         assert [[rows[language][number].token_ids for language, number in batch] for batch in named] == [
-            [one.token_ids for one in batch] for batch in taken
+            [example.token_ids for example in batch] for batch in step
         ]
 
 
-def test_shapes_stay_the_same(corpus: Corpus) -> None:
-    source = BatchSource(corpus, CONFIG)
+def test_shapes_stay_the_same(dataset: ExampleDataset) -> None:
+    source = BatchSource(dataset, CONFIG)
     shapes = {
         tuple(len(value) for name in Batch.__dataclass_fields__ if torch.is_tensor(value := getattr(batch, name)))
         for step in range(20)
@@ -134,16 +133,16 @@ def test_parquet_and_tfrecord_give_the_same_batches(tmp_path: Path) -> None:
     shards = {"de": invented_shards("de", 30, 21), "en": invented_shards("en", 40, 40)}
     sources = []
     for formats in (["parquet"], ["tfrecord"], ["parquet", "tfrecord"]):
-        folder = Written(shards, formats, group_rows=64).to(tmp_path / "-".join(formats))
-        sources.append(BatchSource(open_corpus(folder, CONFIG), CONFIG))
+        folder = Written(shards, formats, group_rows=64).write(tmp_path / "-".join(formats))
+        sources.append(BatchSource(open_dataset(folder, CONFIG), CONFIG))
     for step in range(12):
         parquet, tfrecord, both = (source.step(step) for source in sources)
         assert equal(parquet, tfrecord) and equal(parquet, both)
 
 
-def test_text_alone_has_the_same_examples_and_words_masked(corpus: Corpus) -> None:
+def test_text_alone_has_the_same_examples_and_words_masked(dataset: ExampleDataset) -> None:
     config = replace(CONFIG, objective="words")
-    alone, whole = BatchSource(corpus, config).step(5), BatchSource(corpus, CONFIG).step(5)
+    alone, whole = BatchSource(dataset, config).step(5), BatchSource(dataset, CONFIG).step(5)
     assert [[getattr(e, name) for name in WORD_TARGETS] for e in seen(alone)] == [
         [getattr(e, name) for name in WORD_TARGETS] for e in seen(whole)
     ]
@@ -152,49 +151,49 @@ def test_text_alone_has_the_same_examples_and_words_masked(corpus: Corpus) -> No
         assert [len(batch.entity_ids_E), len(batch.mention_positions_M), len(batch.masked_entities_PE)] == [0, 0, 0]
 
 
-def test_memory_holds_a_window_of_each_language(corpus: Corpus) -> None:
-    source = BatchSource(corpus, CONFIG)
+def test_memory_holds_a_window_of_each_language(dataset: ExampleDataset) -> None:
+    source = BatchSource(dataset, CONFIG)
     for step in range(50):
         source.step(step)
     assert {language: len(kept) for language, kept in source._kept.items()} == {"de": 2, "en": 2, "th": 1}
 
 
-def test_a_group_is_read_once_a_pass(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_group_is_read_once_a_pass(dataset: ExampleDataset, monkeypatch: pytest.MonkeyPatch) -> None:
     read: Counter[str] = Counter()
-    before = Corpus.read
+    before = ExampleDataset.read
 
-    def counting(self: Corpus, group: object, limits: object) -> object:
+    def counting(self: ExampleDataset, group: object, limits: object) -> object:
         read[f"{group}"] += 1
         return before(self, group, limits)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Corpus, "read", counting)
-    english = replace(corpus, groups={"en": corpus.groups["en"]}, means={"en": corpus.means["en"]})
+    monkeypatch.setattr(ExampleDataset, "read", counting)
+    english = replace(dataset, groups={"en": dataset.groups["en"]}, mean_lengths={"en": dataset.mean_lengths["en"]})
     source = BatchSource(english, CONFIG)
     for step in range(6):  # 144 draws: two epochs of 72
         source.step(step)
     assert len(read) == 12 and set(read.values()) == {2}
 
 
-def test_fewer_examples_than_ranks(corpus: Corpus) -> None:
+def test_fewer_examples_than_ranks(dataset: ExampleDataset) -> None:
     with pytest.raises(ConfigError, match="batch_size 24 is less than the 25 ranks"):
-        BatchSource(corpus, CONFIG).step(0, 0, 25)
+        BatchSource(dataset, CONFIG).step(0, 0, 25)
 
 
-def test_held_out_examples(corpus: Corpus) -> None:
-    first = list(validation_batches(corpus, CONFIG, "en", 100))
-    assert equal(first, list(validation_batches(corpus, CONFIG, "en", 100)))
+def test_held_out_examples(dataset: ExampleDataset) -> None:
+    first = list(validation_batches(dataset, CONFIG, "en", 100))
+    assert equal(first, list(validation_batches(dataset, CONFIG, "en", 100)))
     held_out = [e.token_ids for shard in SHARDS["en"] for e in shard if e.split == "validation"]
-    assert sorted(one.token_ids for one in seen(first)) == sorted(held_out)
+    assert sorted(example.token_ids for example in seen(first)) == sorted(held_out)
     assert sum(batch.entity_targets for batch in first) > 10
-    some = seen(list(validation_batches(corpus, CONFIG, "en", 7)))
+    some = seen(list(validation_batches(dataset, CONFIG, "en", 7)))
     assert len(some) == 7 and set(some) <= set(seen(first))
-    assert list(validation_batches(corpus, CONFIG, "th", 7)) == []
-    assert list(validation_batches(corpus, CONFIG, "en", 0)) == []
+    assert list(validation_batches(dataset, CONFIG, "th", 7)) == []
+    assert list(validation_batches(dataset, CONFIG, "en", 0)) == []
 
 
-def test_read_ahead(corpus: Corpus) -> None:
-    source = BatchSource(corpus, CONFIG)
-    ahead = list(prefetch(BatchSource(corpus, CONFIG), 7, 5, 1, 2))
+def test_read_ahead(dataset: ExampleDataset) -> None:
+    source = BatchSource(dataset, CONFIG)
+    ahead = list(prefetch(BatchSource(dataset, CONFIG), 7, 5, 1, 2))
     assert [step for step, _ in ahead] == [7, 8, 9, 10, 11]
     assert all(equal(batches, source.step(step, 1, 2)) for step, batches in ahead)
     assert threads() == []
@@ -205,15 +204,15 @@ def threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "batches"]
 
 
-def test_reading_ahead_stops_when_it_is_closed(corpus: Corpus) -> None:
-    ahead = prefetch(BatchSource(corpus, CONFIG), 0, 10**9)
+def test_reading_ahead_stops_when_it_is_closed(dataset: ExampleDataset) -> None:
+    ahead = prefetch(BatchSource(dataset, CONFIG), 0, 10**9)
     assert next(ahead)[0] == 0
     assert len(threads()) == 1
     ahead.close()  # type: ignore[attr-defined]
     assert threads() == []
 
 
-def test_no_more_than_some_steps_are_read_ahead(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_than_some_steps_are_read_ahead(dataset: ExampleDataset, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
 
     def step(self: BatchSource, number: int, rank: int, world: int) -> list[Batch]:
@@ -221,7 +220,7 @@ def test_no_more_than_some_steps_are_read_ahead(corpus: Corpus, monkeypatch: pyt
         return []
 
     monkeypatch.setattr(BatchSource, "step", step)
-    ahead = prefetch(BatchSource(corpus, CONFIG), 0, 10**9)
+    ahead = prefetch(BatchSource(dataset, CONFIG), 0, 10**9)
     next(ahead)
     time.sleep(0.3)
     assert made == [0, 1, 2, 3]  # taken, two that wait, and one in the hand
@@ -229,14 +228,14 @@ def test_no_more_than_some_steps_are_read_ahead(corpus: Corpus, monkeypatch: pyt
 
 
 def test_an_error_in_the_thread_is_raised_where_batches_are_taken(tmp_path: Path) -> None:
-    folder = Written({"en": invented_shards("en", 40, 40)}).to(tmp_path)
-    corpus = open_corpus(folder, CONFIG)
-    shard = folder / corpus.groups["en"][-1].shard.path
+    folder = Written({"en": invented_shards("en", 40, 40)}).write(tmp_path)
+    dataset = open_dataset(folder, CONFIG)
+    shard = folder / dataset.groups["en"][-1].shard.path
     data = bytearray(shard.read_bytes())
     data[100] ^= 1
     shard.write_bytes(data)
     with pytest.raises(ExamplesError, match=r"examples-00001\.parquet, rows from .*: SHA-256 .*, the manifest says"):
-        consume(prefetch(BatchSource(corpus, CONFIG), 0, 100))
+        consume(prefetch(BatchSource(dataset, CONFIG), 0, 100))
     assert threads() == []
 
 
@@ -246,17 +245,17 @@ def consume(ahead: Iterator[tuple[int, list[Batch]]]) -> None:
 
 
 def test_a_shard_s_checksum_is_compared_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    corpus = open_corpus(Written({"en": invented_shards("en", 40)}).to(tmp_path), CONFIG)
+    dataset = open_dataset(Written({"en": invented_shards("en", 40)}).write(tmp_path), CONFIG)
     compared: list[Path] = []
-    check = examples._check_sum
+    check = dataset_module._check_sum
 
     def checking(path: Path, shard: Shard) -> None:
         compared.append(path)
         check(path, shard)
 
-    monkeypatch.setattr(examples, "_check_sum", checking)
+    monkeypatch.setattr(dataset_module, "_check_sum", checking)
     for _ in range(2):
-        source = BatchSource(corpus, CONFIG)
+        source = BatchSource(dataset, CONFIG)
         for step in range(9):
             source.step(step)
     assert compared == [tmp_path / "examples/en/examples-00000.parquet"]

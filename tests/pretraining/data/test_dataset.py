@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlukit.pretraining.config import DataConfig, changed
-from mlukit.pretraining.data.dataset import ExamplesError, Means, open_corpus
+from mlukit.pretraining.data.dataset import ExamplesError, MeanLengths, open_dataset
 from mlukit.pretraining.data.example_rows import ExampleRows, concatenate, read_parquet_rows
 from mlukit.pretraining.data.row_limits import RowLimits
 from mlukit.schemas.manifest import dump_json
@@ -36,7 +36,7 @@ SHARDS = {"de": invented_shards("de", 20, 13), "en": invented_shards("en", 10)}
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return Written(SHARDS).to(tmp_path)
+    return Written(SHARDS).write(tmp_path)
 
 
 def change_manifest(folder: Path, change: Callable[[dict[str, Any]], object], language: str = "de") -> None:
@@ -48,22 +48,22 @@ def change_manifest(folder: Path, change: Callable[[dict[str, Any]], object], la
 
 def refusal(folder: Path, config: DataConfig = CONFIG) -> str:
     with pytest.raises(ExamplesError) as caught:
-        open_corpus(folder, config)
+        open_dataset(folder, config)
     return str(caught.value).replace(f"{folder}/", "")
 
 
 def test_a_sound_folder(folder: Path) -> None:
-    corpus = open_corpus(folder, CONFIG)
-    assert corpus.languages == ("de", "en")
-    assert corpus.train_examples == {"de": 27, "en": 8}
-    assert corpus.validation_examples == {"de": 6, "en": 2}
-    assert (corpus.vocabulary_size, corpus.entity_vocabulary_size) == (1000, 54)
-    assert corpus.tokenizer == folder / "tokenizer/sentencepiece.bpe.model"
-    assert corpus.fingerprints.keys() == {"entities", "tokenizer", "examples"}
+    dataset = open_dataset(folder, CONFIG)
+    assert dataset.languages == ("de", "en")
+    assert dataset.train_examples == {"de": 27, "en": 8}
+    assert dataset.validation_examples == {"de": 6, "en": 2}
+    assert (dataset.vocabulary_size, dataset.entity_vocabulary_size) == (1000, 54)
+    assert dataset.tokenizer == folder / "tokenizer/sentencepiece.bpe.model"
+    assert dataset.fingerprints.keys() == {"entities", "tokenizer", "examples"}
     tokens = [len(example.token_ids) for example in SHARDS["en"][0]]
     entities = [len(example.entity_ids) for example in SHARDS["en"][0]]
-    assert corpus.means["en"] == Means(sum(tokens) / 10, sum(entities) / 10)
-    groups = corpus.groups["de"]
+    assert dataset.mean_lengths["en"] == MeanLengths(sum(tokens) / 10, sum(entities) / 10)
+    groups = dataset.groups["de"]
     assert [(g.shard.path[-10:], g.number, g.first_row, g.rows) for g in groups] == [
         ("00.parquet", 0, 0, 8),
         ("00.parquet", 1, 8, 8),
@@ -74,15 +74,15 @@ def test_a_sound_folder(folder: Path) -> None:
     assert [(g.train, g.validation) for g in groups] == [(7, 1), (6, 2), (3, 1), (7, 1), (4, 1)]
 
 
-def same(these: ExampleRows, those: ExampleRows) -> bool:
+def same(first: ExampleRows, second: ExampleRows) -> bool:
     names = [name for name in ExampleRows.__dataclass_fields__ if name != "keys"]
-    return all(getattr(these, name).tolist() == getattr(those, name).tolist() for name in names)
+    return all(getattr(first, name).tolist() == getattr(second, name).tolist() for name in names)
 
 
 @pytest.mark.parametrize("kind", ["parquet", "tfrecord"])
 def test_rows_are_those_written(tmp_path: Path, kind: str) -> None:
-    corpus = open_corpus(Written(SHARDS, [kind]).to(tmp_path), CONFIG)
-    read = concatenate([corpus.read(group, LIMITS) for group in corpus.groups["de"]])
+    dataset = open_dataset(Written(SHARDS, [kind]).write(tmp_path), CONFIG)
+    read = concatenate([dataset.read(group, LIMITS) for group in dataset.groups["de"]])
     assert same(read, rows_of([example for shard in SHARDS["de"] for example in shard]))
 
 
@@ -97,11 +97,11 @@ def test_rows_are_taken_and_cut() -> None:
 
 
 def test_the_fingerprint_is_that_of_the_shards(tmp_path: Path) -> None:
-    one, same_again, other = (
-        open_corpus(Written(shards).to(tmp_path / name), CONFIG).fingerprints["examples"]
+    first, same_again, different = (
+        open_dataset(Written(shards).write(tmp_path / name), CONFIG).fingerprints["examples"]
         for name, shards in (("a", SHARDS), ("b", SHARDS), ("c", {"de": SHARDS["de"]}))
     )
-    assert one == same_again != other
+    assert first == same_again != different
 
 
 def test_no_examples(tmp_path: Path) -> None:
@@ -133,24 +133,17 @@ def test_a_manifest_of_something_else(folder: Path, name: str, value: object, te
     assert refusal(folder).startswith(f"examples/de/_manifest.json: {text}")
 
 
-@pytest.mark.parametrize(
-    ("option", "setting", "limit"),
-    [
-        ("max_tokens", "max_tokens", 39),
-        ("max_entities", "max_entities", 7),
-        ("max_mention_tokens", "max_mention_tokens", 29),
-    ],
-)
-def test_examples_larger_than_the_run_s(folder: Path, option: str, setting: str, limit: int) -> None:
-    assert refusal(folder, changed(CONFIG, {setting: limit})) == (
-        f"examples/de: its examples were made with {option} {limit + 1}, the run's {setting} is {limit}; "
-        f"raise the one, or make them anew with `mlukit examples --{option.replace('_', '-')} {limit}`"
+@pytest.mark.parametrize(("name", "limit"), [("max_tokens", 39), ("max_entities", 7), ("max_mention_tokens", 29)])
+def test_examples_larger_than_the_run_s(folder: Path, name: str, limit: int) -> None:
+    assert refusal(folder, changed(CONFIG, {name: limit})) == (
+        f"examples/de: its examples were made with {name} {limit + 1}, the run's {name} is {limit}; "
+        f"raise the one, or make them anew with `mlukit examples --{name.replace('_', '-')} {limit}`"
     )
 
 
 @pytest.mark.parametrize("name", ["entities", "tokenizer"])
 def test_languages_that_do_not_belong_together(folder: Path, name: str) -> None:
-    made = open_corpus(folder, CONFIG).fingerprints[name]
+    made = open_dataset(folder, CONFIG).fingerprints[name]
     change_manifest(folder, lambda manifest: manifest["inputs"].update({name: "f00"}), "en")
     assert refusal(folder) == (
         f"the examples of de were made with the {name} {made}, those of en with f00: "
@@ -159,7 +152,7 @@ def test_languages_that_do_not_belong_together(folder: Path, name: str) -> None:
 
 
 def test_a_vocabulary_that_is_another(folder: Path) -> None:
-    made = open_corpus(folder, CONFIG).fingerprints["entities"]
+    made = open_dataset(folder, CONFIG).fingerprints["entities"]
     found = write_vocabulary(folder, ENTITIES + 1)
     assert refusal(folder) == (
         f"vocabulary/vocabulary.parquet has the fingerprint {found}, the examples were made with {made}"
@@ -167,7 +160,7 @@ def test_a_vocabulary_that_is_another(folder: Path) -> None:
 
 
 def test_a_tokenizer_that_is_another(folder: Path) -> None:
-    made = open_corpus(folder, CONFIG).fingerprints["tokenizer"]
+    made = open_dataset(folder, CONFIG).fingerprints["tokenizer"]
     found = write_tokenizer(folder, PIECES[1:])
     assert refusal(folder) == (
         f"tokenizer/sentencepiece.bpe.model has the fingerprint {found}, the examples were made with {made}"
@@ -200,17 +193,17 @@ def test_a_shard_that_is_damaged_at_its_end(folder: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["parquet", "tfrecord"])
 def test_a_shard_that_is_damaged_is_not_trained_on(tmp_path: Path, kind: str) -> None:
-    folder = Written(SHARDS, [kind]).to(tmp_path)
-    corpus = open_corpus(folder, CONFIG)
-    first, last = corpus.groups["de"][0], corpus.groups["de"][-1]
+    folder = Written(SHARDS, [kind]).write(tmp_path)
+    dataset = open_dataset(folder, CONFIG)
+    first, last = dataset.groups["de"][0], dataset.groups["de"][-1]
     data = bytearray((folder / first.shard.path).read_bytes())
     data[-len(data) // 2] ^= 1
     (folder / first.shard.path).write_bytes(data)
-    assert len(corpus.read(last, LIMITS)) == last.rows
+    assert len(dataset.read(last, LIMITS)) == last.rows
     with pytest.raises(
         ExamplesError, match=r"rows from 0 on: SHA-256 \w{64}, the manifest says \w{64}; `mlukit verify`"
     ):
-        corpus.read(first, LIMITS)
+        dataset.read(first, LIMITS)
 
 
 def shard(**changes: object) -> Callable[[dict[str, Any]], None]:
@@ -241,13 +234,13 @@ def test_manifests_that_are_wrong(folder: Path, change: Callable[[dict[str, Any]
 
 def test_nothing_to_train_on(tmp_path: Path) -> None:
     held_out = [example for example in SHARDS["de"][0] if example.split == "validation"]
-    folder = Written({"de": [held_out], "en": [[]]}).to(tmp_path)
+    folder = Written({"de": [held_out], "en": [[]]}).write(tmp_path)
     assert refusal(folder).endswith("has no example of the split 'train'")
 
 
 def test_a_language_without_examples(tmp_path: Path) -> None:
-    corpus = open_corpus(Written({**SHARDS, "th": [], "tr": [[]]}).to(tmp_path), CONFIG)
-    assert corpus.train_examples == {"de": 27, "en": 8, "th": 0, "tr": 0}
+    dataset = open_dataset(Written({**SHARDS, "th": [], "tr": [[]]}).write(tmp_path), CONFIG)
+    assert dataset.train_examples == {"de": 27, "en": 8, "th": 0, "tr": 0}
 
 
 GOOD = Example("en", 1, 0, "train", (0, 5, 6, 7, 2), (7,), (1,), (3,), (), ())
@@ -285,7 +278,7 @@ def test_a_mention_of_too_many_tokens() -> None:
 
 @pytest.mark.parametrize("kind", ["parquet", "tfrecord"])
 def test_a_split_that_is_none(tmp_path: Path, kind: str) -> None:
-    folder = Written({"de": [[GOOD, replace(GOOD, split="test")]]}, [kind]).to(tmp_path)  # type: ignore[arg-type]
+    folder = Written({"de": [[GOOD, replace(GOOD, split="test")]]}, [kind]).write(tmp_path)  # type: ignore[arg-type]
     assert refusal(folder).startswith("examples/de/examples-00000.")
 
 
@@ -305,7 +298,7 @@ def test_rows_within_the_limits() -> None:
 
 
 def test_rows_beyond_the_limits_are_not_trained_on(tmp_path: Path) -> None:
-    folder = Written({"de": [[GOOD, replace(GOOD, token_ids=(0, 5, 6, 7, 1_000, 2))]]}).to(tmp_path)
-    corpus = open_corpus(folder, CONFIG)
+    folder = Written({"de": [[GOOD, replace(GOOD, token_ids=(0, 5, 6, 7, 1_000, 2))]]}).write(tmp_path)
+    dataset = open_dataset(folder, CONFIG)
     with pytest.raises(ExamplesError, match=r"examples-00000.parquet, rows from 0 on: token id 1000 is not below"):
-        corpus.read(corpus.groups["de"][0], LIMITS)
+        dataset.read(dataset.groups["de"][0], LIMITS)

@@ -57,8 +57,8 @@ def test_nothing_where_the_shares_are_0() -> None:
 
 @settings(deadline=None)
 @given(NUMBERS, st.integers(0, 2**63), st.booleans())
-def test_labels_put_back_give_what_was_there(of: list[int], key: int, mention_words: bool) -> None:
-    examples = [invented_example("en", number) for number in of]
+def test_labels_put_back_give_what_was_there(page_ids: list[int], key: int, mention_words: bool) -> None:
+    examples = [invented_example("en", number) for number in page_ids]
     found = masked(examples, replace(CONFIG, mask_mention_words=mention_words), key)
     rows = found.rows
     token_ids, entity_ids = found.token_ids.copy(), found.entity_ids.copy()
@@ -80,8 +80,8 @@ def test_labels_put_back_give_what_was_there(of: list[int], key: int, mention_wo
 
 @settings(deadline=None)
 @given(NUMBERS)
-def test_an_example_is_masked_the_same_in_any_company(of: list[int]) -> None:
-    examples = {number: invented_example("en", number) for number in of}
+def test_an_example_is_masked_the_same_in_any_company(page_ids: list[int]) -> None:
+    examples = {number: invented_example("en", number) for number in page_ids}
     config = replace(CONFIG, mask_mention_words=True)
 
     def by_number(order: list[int]) -> dict[int, tuple[list[int], list[int]]]:
@@ -95,17 +95,17 @@ def test_an_example_is_masked_the_same_in_any_company(of: list[int]) -> None:
             for i, number in enumerate(order)
         }
 
-    shuffled = sorted(of, key=lambda number: (number * 7919) % 503)
-    alone = {number: by_number([number])[number] for number in of[:5]}
-    assert by_number(of) == by_number(shuffled)
-    assert alone.items() <= by_number(of).items()
+    shuffled = sorted(page_ids, key=lambda number: (number * 7919) % 503)
+    alone = {number: by_number([number])[number] for number in page_ids[:5]}
+    assert by_number(page_ids) == by_number(shuffled)
+    assert alone.items() <= by_number(page_ids).items()
 
 
 def test_other_keys_mask_otherwise() -> None:
     examples = [example(100, [5] * 20)]
-    one, other = masked(examples, key=1), masked(examples, key=2)
-    assert one.word_targets.tolist() != other.word_targets.tolist()
-    assert one.entity_targets.tolist() != other.entity_targets.tolist()
+    first, second = masked(examples, key=1), masked(examples, key=2)
+    assert first.word_targets.tolist() != second.word_targets.tolist()
+    assert first.entity_targets.tolist() != second.entity_targets.tolist()
 
 
 def test_masks_never_change() -> None:

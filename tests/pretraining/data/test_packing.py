@@ -69,7 +69,9 @@ def test_pack_leaves_nothing_out_and_nothing_over(sizes: list[tuple[int, int, in
     array, limits = np.array(sizes, np.int64).reshape(-1, 3), (100, 20, 12)
     packed = pack(array, limits)
     assert sorted(np.concatenate([np.empty(0, np.int64), *packed]).tolist()) == list(range(len(sizes)))
-    assert all(len(one) and (array[one].sum(axis=0) <= limits).all() and (np.diff(one) > 0).all() for one in packed)
+    assert all(
+        len(group) and (array[group].sum(axis=0) <= limits).all() and (np.diff(group) > 0).all() for group in packed
+    )
     assert len(packed) <= 2 * np.ceil((array.sum(axis=0) / limits).max(initial=0))
 
 
@@ -85,11 +87,11 @@ def test_pack_leaves_nothing_out_and_nothing_over(sizes: list[tuple[int, int, in
     ],
 )
 def test_pack(sizes: list[tuple[int, int]], expected: list[list[int]]) -> None:
-    assert [one.tolist() for one in pack(np.array(sizes, np.int64).reshape(-1, 2), (100, 8))] == expected
+    assert [group.tolist() for group in pack(np.array(sizes, np.int64).reshape(-1, 2), (100, 8))] == expected
 
 
 def test_a_limit_of_0() -> None:
-    assert [one.tolist() for one in pack(np.array([(10, 0), (10, 0)]), (10, 0))] == [[0], [1]]
+    assert [group.tolist() for group in pack(np.array([(10, 0), (10, 0)]), (10, 0))] == [[0], [1]]
 
 
 def test_little_is_wasted_on_a_step_of_real_sizes() -> None:
@@ -111,7 +113,7 @@ def test_a_batch_holds_its_examples(numbers: list[int], mention_words: bool) -> 
     for batch in batches(examples, config, room):
         check_shapes(batch, room)
         seen += taken_apart(batch)
-    assert sorted((one.token_ids, one.entity_ids, one.mentions) for one in seen) == sorted(
+    assert sorted((example.token_ids, example.entity_ids, example.mentions) for example in seen) == sorted(
         (
             example.token_ids,
             example.entity_ids,
@@ -119,15 +121,16 @@ def test_a_batch_holds_its_examples(numbers: list[int], mention_words: bool) -> 
         )
         for example in examples
     )
-    for one in seen:
-        assert all(one.masked_entities[i] == 2 for i in one.entity_targets)
+    for example in seen:
+        assert all(example.masked_entities[i] == 2 for i in example.entity_targets)
         assert all(
-            one.masked_entities[i] == one.entity_ids[i] for i in {*range(len(one.entity_ids))} - {*one.entity_targets}
+            example.masked_entities[i] == example.entity_ids[i]
+            for i in {*range(len(example.entity_ids))} - {*example.entity_targets}
         )
         assert all(
             m == t
-            for i, (m, t) in enumerate(zip(one.masked_ids, one.token_ids, strict=True))
-            if i not in one.word_targets
+            for i, (m, t) in enumerate(zip(example.masked_ids, example.token_ids, strict=True))
+            if i not in example.word_targets
         )
 
 

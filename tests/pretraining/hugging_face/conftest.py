@@ -16,5 +16,5 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tokenizer(output: Path) -> Tokenizer:
-    """That of the folder."""
+    """The tokenizer of the folder."""
     return Tokenizer.load((output / "tokenizer/sentencepiece.bpe.model").read_bytes())

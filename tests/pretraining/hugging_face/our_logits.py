@@ -25,8 +25,8 @@ def our_hidden_states(model: PretrainingModel, inputs: Mapping[str, Any]) -> tup
     Args:
         inputs: of `MLukeTokenizer`, lists without padding but for that of `entity_position_ids`, which is -1.
     """
-    places = [[place for place in of if place >= 0] for of in inputs.get("entity_position_ids", [])]
-    mentions = [(of[0], of[-1] + 1) for of in places]
+    places = [[place for place in positions if place >= 0] for positions in inputs.get("entity_position_ids", [])]
+    mentions = [(mention[0], mention[-1] + 1) for mention in places]
     example = MaskedExample(inputs["input_ids"], mentions, inputs.get("entity_ids", []), {0: 0}, {})
     batch = packed([example], model.config)
     stream = model.encode(batch)

@@ -49,9 +49,9 @@ def write_run(folder: Path, config: ModelConfig, examples: Path, init: Path | No
 def test_export_of_a_run(config: ModelConfig, output: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = write_run(tmp_path / "RUN", config, output)
     assert export.main([str(run), "--output", str(tmp_path / "DIR")]) == 0
-    said = capsys.readouterr()
-    assert "is a model for transformers" in said.out
-    assert "passing over" in said.err
+    printed = capsys.readouterr()
+    assert "is a model for transformers" in printed.out
+    assert "passing over" in printed.err
     assert sorted(path.name for path in (tmp_path / "DIR").iterdir()) == [
         "README.md",
         "config.json",
@@ -99,8 +99,8 @@ def test_import_writes_what_training_starts_from(
     shutil.copy(output / "tokenizer/sentencepiece.bpe.model", tmp_path / "XLM-R")
     arguments = [str(tmp_path / "XLM-R"), "--output", str(tmp_path / "INIT"), "--examples", str(output)]
     assert import_checkpoint.main([*arguments, "--entity-embedding-size", "12", "--seed", "4"]) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert said[2:4] == ["entities: 0 of 8 found a row", "parameters found: 17; new, which stage 1 trains: 16"]
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[2:4] == ["entities: 0 of 8 found a row", "parameters found: 17; new, which stage 1 trains: 16"]
 
     config = read_model_config(tmp_path / "INIT")
     assert (config.layers, config.entity_embedding_size) == (1, 12)

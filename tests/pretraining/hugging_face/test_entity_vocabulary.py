@@ -38,7 +38,7 @@ def test_names(vocabulary: Path, tmp_path: Path) -> None:
 def test_a_qid_goes_before_titles(vocabulary: Path) -> None:
     match = match_entities(vocabulary, {"Q64": 9, "de:Berlin": 3, "en:Berlin": 3})
     assert match.rows.tolist() == [-1, -1, -1, -1, 9, -1, -1, -1]
-    assert (match.by, match.titles_disagree, match.found) == ({"QID": 1}, 0, 1)
+    assert (match.found_by, match.titles_disagree, match.found) == ({"QID": 1}, 0, 1)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_titles_vote(names: dict[str, int], row: int, disagree: int, vocabulary:
 
 
 def test_special_entities_go_by_name(vocabulary: Path) -> None:
-    theirs = {"[MASK2]": 0, "[MASK]": 1, "[UNK]": 2, "[PAD]": 3}
-    assert match_entities(vocabulary, theirs).rows.tolist()[:4] == [3, 2, 1, 0]
-    del theirs["[MASK2]"]
-    assert match_entities(vocabulary, theirs).rows.tolist()[:4] == [3, 2, 1, 1]
+    other_rows = {"[MASK2]": 0, "[MASK]": 1, "[UNK]": 2, "[PAD]": 3}
+    assert match_entities(vocabulary, other_rows).rows.tolist()[:4] == [3, 2, 1, 0]
+    del other_rows["[MASK2]"]
+    assert match_entities(vocabulary, other_rows).rows.tolist()[:4] == [3, 2, 1, 1]

@@ -1,13 +1,16 @@
 """What was exported, loaded by transformers: the installed version, and an old one, MLUKIT_OLD_TRANSFORMERS."""
 
+import io
 import json
 import os
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sentencepiece
 import torch
 from safetensors.torch import load_file
 
@@ -177,6 +180,21 @@ def test_what_does_not_fit_is_refused(config: ModelConfig, output: Path, tmp_pat
     with pytest.raises(CheckpointError, match=r"lack 1 parameters of the model, such as entity_head\.bias"):
         export_model(config, weights, output, tmp_path / "DIR")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_tokenizer_that_transformers_does_not_have_is_refused(
+    config: ModelConfig, output: Path, tmp_path: Path
+) -> None:
+    examples = shutil.copytree(output, tmp_path / "OUT")
+    pieces, model = iter([*SENTENCES.values()] * 4), io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=pieces, model_writer=model, vocab_size=210, model_type="bpe", minloglevel=2
+    )
+    (examples / "tokenizer/sentencepiece.bpe.model").write_bytes(model.getvalue())
+    fitting = replace(config, vocabulary_size=Tokenizer.load(model.getvalue()).size)
+    with pytest.raises(CheckpointError, match=r"sentencepiece\.bpe\.model: the model is BPE"):
+        export_model(fitting, PretrainingModel(fitting).state_dict(), examples, tmp_path / "DIR")
+    assert not (tmp_path / "DIR").exists()
 
 
 def test_a_folder_that_has_something_is_left_alone(config: ModelConfig, output: Path, tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from mlukit.pretraining.model.attention import (
     Attention,
     Sequences,
     entity_aware_attention,
-    goes_by_grid,
-    grid_attention,
+    needs_padding,
+    padded_attention,
     sequence_by_sequence,
     sequences_of,
 )
@@ -34,7 +34,7 @@ BOUNDS = {
 
 def sequences(bounds: list[int]) -> Sequences:
     starts = torch.tensor(bounds, dtype=torch.int32)
-    return sequences_of(starts, max(bounds), torch.arange(0, bounds[-1], 3), bounds[-1], with_grid=True)
+    return sequences_of(starts, max(bounds), torch.arange(0, bounds[-1], 3), bounds[-1], with_padding=True)
 
 
 def qkv(places: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor, ...]:
@@ -60,7 +60,7 @@ def test_all_ways_give_the_same_numbers_and_gradients(bounds: list[int]) -> None
     for way in (
         lambda q, k, v: one_mask_over_all(q, k, v, bounds),
         lambda q, k, v: sequence_by_sequence(q, k, v, torch.tensor(bounds, dtype=torch.int32))[0],
-        lambda q, k, v: grid_attention(q, k, v, sequences(bounds).grid),
+        lambda q, k, v: padded_attention(q, k, v, sequences(bounds).padded),
         lambda q, k, v: entity_aware_attention((q, q, q, q), k, v, sequences(bounds)),
     ):
         query, key, value = qkv(places)
@@ -103,10 +103,10 @@ def test_operator_is_what_torch_wants_of_one() -> None:
         (SMALL, torch.device("mps"), torch.float32, True, True),
     ],
 )
-def test_when_attention_goes_by_the_grid(
+def test_when_attention_needs_padding(
     config: ModelConfig, device: torch.device, dtype: torch.dtype, training: bool, expected: bool
 ) -> None:
-    assert goes_by_grid(config, device, dtype, training) is expected
+    assert needs_padding(config, device, dtype, training) is expected
 
 
 def test_dropout_of_weights() -> None:
@@ -114,7 +114,7 @@ def test_dropout_of_weights() -> None:
     attention = Attention(config).double()
     batch = packed(masked_examples([(20, 3), (8, 1)]))
     stream = torch.randn(32, config.hidden_size, dtype=torch.float64)
-    found = sequences_of(batch.sequence_starts_S1, batch.longest, batch.entity_slots_E, 32, with_grid=True)
+    found = sequences_of(batch.sequence_starts_S1, batch.longest, batch.entity_slots_E, 32, with_padding=True)
     assert not torch.equal(attention(stream, found), attention(stream, found))
     attention.eval()
     assert torch.equal(attention(stream, found), attention(stream, found))
@@ -129,7 +129,7 @@ def test_a_layer_compiles_without_breaks_and_once_for_all_batches() -> None:
         for shapes in ([(20, 3), (8, 1)], [(26, 6)], [(10, 2), (10, 2), (6, 2)]):  # 32 places each
             batch = packed(masked_examples(shapes))
             starts = torch.nn.functional.pad(batch.sequence_starts_S1, (0, 4 - len(shapes)), value=32)
-            found = sequences_of(starts, 32, batch.entity_slots_E, 32, with_grid=False)
+            found = sequences_of(starts, 32, batch.entity_slots_E, 32, with_padding=False)
             stream = torch.randn(32, SMALL.hidden_size)
             plain, fused = layer(stream, found), compiled(stream, found)
             torch.testing.assert_close(fused, plain)

@@ -11,19 +11,19 @@ from mlukit.pretraining.data.dataset import TOKENIZER, VOCABULARY
 from mlukit.pretraining.prediction.cloze import FillError, read_cloze
 from mlukit.pretraining.prediction.guess_entities import EntityGuesser
 from mlukit.pretraining.training.run_folder import checkpoints, read_model_config
-from tests.pretraining.small_corpus import SMALL_RUN
+from tests.pretraining.small_dataset import SMALL_RUN
 from tests.small_dumps import Ran, complaint, run
 
 
 @pytest.fixture(scope="module")
-def tokenizer(small_corpus: Path) -> Tokenizer:
-    return Tokenizer.load((small_corpus / TOKENIZER).read_bytes())
+def tokenizer(small_dataset: Path) -> Tokenizer:
+    return Tokenizer.load((small_dataset / TOKENIZER).read_bytes())
 
 
 @pytest.fixture(scope="module")
-def trained(small_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(small_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "trained"
-    assert run("train", "--examples", small_corpus, "--output", folder, *SMALL_RUN, "--steps", 4).status == 0
+    assert run("train", "--examples", small_dataset, "--output", folder, *SMALL_RUN, "--steps", 4).status == 0
     return folder
 
 
@@ -62,9 +62,9 @@ def test_guesses_are_shown_with_label_and_item(trained: Path) -> None:
         assert found and found[1] == mention and int(found[3]) + 1 == int(found[4]), line
 
 
-def test_chances_are_those_of_all_entities(trained: Path, small_corpus: Path) -> None:
+def test_chances_are_those_of_all_entities(trained: Path, small_dataset: Path) -> None:
     guesser = EntityGuesser.load(
-        read_model_config(trained), checkpoints(trained)[0][1] / "model.safetensors", small_corpus
+        read_model_config(trained), checkpoints(trained)[0][1] / "model.safetensors", small_dataset
     )
     (guesses,) = guesser.guess(read_cloze("The [?] likes", guesser.tokenizer, ModelConfig()), 1000, "de")
     assert len(guesses) == 40
@@ -72,15 +72,15 @@ def test_chances_are_those_of_all_entities(trained: Path, small_corpus: Path) ->
     assert [g.probability for g in guesses] == sorted((g.probability for g in guesses), reverse=True)
 
 
-def test_what_cannot_be_filled(trained: Path, small_corpus: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_filled(trained: Path, small_dataset: Path, tmp_path: Path) -> None:
     assert "has no mention in brackets" in complaint(fill(trained, "--text", "The Thing01."))
-    assert "there is no folder" in complaint(fill(tmp_path / "none", "--examples", small_corpus, "--text", "[?]"))
+    assert "there is no folder" in complaint(fill(tmp_path / "none", "--examples", small_dataset, "--text", "[?]"))
     assert "is no run, which would know its examples" in complaint(fill(tmp_path, "--text", "[?]"))
     long = "The Thing01 " * 300 + "[?]"
     assert "has 603 tokens; the model takes 512" in complaint(fill(trained, "--text", long))
 
 
-def test_a_vocabulary_of_another_size(trained: Path, small_corpus: Path) -> None:
-    assert (small_corpus / VOCABULARY).is_file()
+def test_a_vocabulary_of_another_size(trained: Path, small_dataset: Path) -> None:
+    assert (small_dataset / VOCABULARY).is_file()
     with pytest.raises(FillError, match=r"the model has vocabulary_size 250002, that of .* is 53"):
-        EntityGuesser.load(ModelConfig(), checkpoints(trained)[0][1] / "model.safetensors", small_corpus)
+        EntityGuesser.load(ModelConfig(), checkpoints(trained)[0][1] / "model.safetensors", small_dataset)

@@ -19,7 +19,7 @@ from mlukit.pretraining.training.run_folder import (
     last_whole_checkpoint,
     write_manifest,
 )
-from tests.pretraining.small_corpus import ROOT, SMALL_RUN, command, environment, metrics
+from tests.pretraining.small_dataset import ROOT, SMALL_RUN, command, environment, metrics
 
 SLOW_RUN = [*SMALL_RUN, "--steps", "100", "--checkpoint-interval", "7", "--validation-interval", "50"]
 
@@ -48,20 +48,20 @@ def broken_off(run: Path, words: list[str], after: int, number: signal.Signals) 
     return process.returncode, out
 
 
-def test_signals_and_kills_leave_no_trace_in_the_losses(small_corpus: Path, tmp_path: Path) -> None:
+def test_signals_and_kills_leave_no_trace_in_the_losses(small_dataset: Path, tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    assert main(["--examples", str(small_corpus), "--output", str(whole), *SLOW_RUN]) == 0
+    assert main(["--examples", str(small_dataset), "--output", str(whole), *SLOW_RUN]) == 0
 
-    begin = ["--examples", str(small_corpus), "--output", str(broken), *SLOW_RUN]
-    status, said = broken_off(broken, begin, 10, signal.SIGTERM)
-    assert status == 128 + signal.SIGTERM, said
+    begin = ["--examples", str(small_dataset), "--output", str(broken), *SLOW_RUN]
+    status, output = broken_off(broken, begin, 10, signal.SIGTERM)
+    assert status == 128 + signal.SIGTERM, output
     done = checkpoints(broken)[0][0]
     assert 10 <= done < 100 and steps_done(broken) == done
-    assert f"SIGTERM: saved after step {done}; go on with: mlukit train --resume {broken}" in said
+    assert f"SIGTERM: saved after step {done}; go on with: mlukit train --resume {broken}" in output
 
     for after in (3, 17):
-        status, said = broken_off(broken, ["--resume", str(broken)], after, signal.SIGKILL)
-        assert status == -signal.SIGKILL, said
+        status, output = broken_off(broken, ["--resume", str(broken)], after, signal.SIGKILL)
+        assert status == -signal.SIGKILL, output
     assert 0 < steps_done(broken) < 100
     assert main(["--resume", str(broken)]) == 0
     assert metrics(broken) == metrics(whole)
@@ -70,9 +70,9 @@ def test_signals_and_kills_leave_no_trace_in_the_losses(small_corpus: Path, tmp_
 
 
 @pytest.fixture(scope="module")
-def finished(small_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(small_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("runs") / "finished"
-    assert main(["--examples", str(small_corpus), "--output", str(run), *SMALL_RUN]) == 0
+    assert main(["--examples", str(small_dataset), "--output", str(run), *SMALL_RUN]) == 0
     return run
 
 
@@ -89,8 +89,8 @@ def test_a_damaged_checkpoint_is_passed_over(
     else:
         os.truncate(last / file, size)
     assert main(["--resume", str(run)]) == 0
-    said = capsys.readouterr().err
-    assert f"passing over {last}: " in said and file in said
+    output = capsys.readouterr().err
+    assert f"passing over {last}: " in output and file in output
     assert metrics(run) == metrics(finished)
     assert [steps for steps, _ in checkpoints(run)] == [12, 8, 4]
     assert damage(last) == ""

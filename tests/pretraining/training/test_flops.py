@@ -6,7 +6,7 @@ import pytest
 from torch.utils.flop_counter import FlopCounterMode
 
 from mlukit.pretraining.config import MODELS
-from mlukit.pretraining.data.batch_counts import Counts, means
+from mlukit.pretraining.data.batch_counts import Counts, means_per_target
 from mlukit.pretraining.model.model import PretrainingModel
 from mlukit.pretraining.training.flops import peak_flops, step_flops
 from tests.pretraining.packed_examples import SMALL, masked_examples, packed
@@ -16,7 +16,7 @@ def test_products_are_those_that_torch_counts() -> None:
     """Attention by sequence is an operator of ours, which torch's counter does not know: it is left out."""
     config = replace(SMALL, vocabulary_size=128, entity_vocabulary_size=128)  # whole tables, without rows of alignment
     batch = packed(masked_examples([(20, 3), (14, 2)], config), config)
-    counts = replace(Counts.of([batch]), pairs=0)
+    counts = replace(Counts.from_batches([batch]), pairs=0)
     model = PretrainingModel(config)
     with FlopCounterMode(display=False) as counter:
         losses = model(batch)
@@ -26,7 +26,7 @@ def test_products_are_those_that_torch_counts() -> None:
 
 def test_counts_of_a_batch() -> None:
     batch = packed(masked_examples([(20, 3), (14, 2)]), spare=6)
-    counts = Counts.of([batch, batch])
+    counts = Counts.from_batches([batch, batch])
     assert (counts.examples, counts.words, counts.entities) == (4, 68, 10)
     assert counts.pairs == 2 * (23**2 + 16**2)
     assert (counts.word_targets, counts.entity_targets) == (2 * batch.word_targets, 4)
@@ -53,6 +53,6 @@ def test_peaks_by_name() -> None:
 
 
 def test_means_without_entities() -> None:
-    assert means([6.0, 0.0, 1.0, 0.0], Counts(word_targets=4)) == {"word_loss": 1.5, "word_accuracy": 0.25}
-    both = means([6.0, 3.0, 1.0, 2.0], Counts(word_targets=4, entity_targets=2))
+    assert means_per_target([6.0, 0.0, 1.0, 0.0], Counts(word_targets=4)) == {"word_loss": 1.5, "word_accuracy": 0.25}
+    both = means_per_target([6.0, 3.0, 1.0, 2.0], Counts(word_targets=4, entity_targets=2))
     assert both["entity_loss"] == 1.5 and both["entity_accuracy"] == 1

@@ -37,14 +37,16 @@ def test_updates_are_those_of_the_formula(corrected: bool, beta2: float) -> None
     before = [p.detach().clone() for p in model.parameters()]
     gradients = [[torch.randn_like(p) for p in before] for _ in range(config.steps)]
     optimizer = make_optimizer(model, config)
-    for step, of_step in enumerate(gradients):
-        for p, gradient in zip(model.parameters(), of_step, strict=True):
+    for step, step_gradients in enumerate(gradients):
+        for p, gradient in zip(model.parameters(), step_gradients, strict=True):
             p.grad = gradient
         for group in optimizer.param_groups:
             group["lr"] = learning_rate_at(step, config)
         optimizer.step()
-    for p, start, of_p, decay in zip(model.parameters(), before, zip(*gradients, strict=True), (0.1, 0.0), strict=True):
-        expected = plain_adamw(start, list(of_p), config, decay, corrected=corrected)
+    for p, start, parameter_gradients, decay in zip(
+        model.parameters(), before, zip(*gradients, strict=True), (0.1, 0.0), strict=True
+    ):
+        expected = plain_adamw(start, list(parameter_gradients), config, decay, corrected=corrected)
         torch.testing.assert_close(p.detach(), expected, rtol=1e-13, atol=1e-15)
 
 

@@ -13,14 +13,14 @@ from mlukit.pretraining.config import RunConfig
 from mlukit.pretraining.train import main
 from mlukit.pretraining.training.initial_weights import initial_model
 from mlukit.pretraining.training.run_folder import checkpoints
-from tests.pretraining.small_corpus import SMALL_RUN, flags, metrics
+from tests.pretraining.small_dataset import SMALL_RUN, flags, metrics
 
 
 @pytest.fixture(scope="module")
-def finished(small_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(small_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of twelve steps."""
     run = tmp_path_factory.mktemp("runs") / "finished"
-    assert main(["--examples", str(small_corpus), "--output", str(run), *SMALL_RUN]) == 0
+    assert main(["--examples", str(small_dataset), "--output", str(run), *SMALL_RUN]) == 0
     return run
 
 
@@ -28,7 +28,7 @@ def train(output: Path, *words: object) -> int:
     return main(["--output", str(output), *map(str, words)])
 
 
-def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
+def error_lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return capsys.readouterr().err.splitlines()
 
 
@@ -47,21 +47,21 @@ def test_metrics_of_every_step_and_of_held_out_pages(finished: Path) -> None:
     assert held_out[0]["word_loss"] == pytest.approx(math.log(53), abs=0.1)  # a random model guesses among all pieces
 
 
-def test_what_the_folder_holds(finished: Path, small_corpus: Path) -> None:
+def test_what_the_folder_holds(finished: Path, small_dataset: Path) -> None:
     assert [steps for steps, _ in checkpoints(finished)] == [12, 8, 4]  # of 0, 4, 8, 12 the last three
     config = RunConfig.from_json(json.loads((finished / "config.json").read_text()))
     assert (config.model.hidden_size, config.model.vocabulary_size, config.training.steps) == (32, 53, 12)
     facts = json.loads((finished / "run.json").read_text())
-    assert facts["examples"] == str(small_corpus.resolve())
+    assert facts["examples"] == str(small_dataset.resolve())
     assert sorted(facts["data"]) == ["entities", "examples", "tokenizer"]
     assert facts["starts"][0]["versions"]["torch"] == torch.__version__
     assert any((finished / "tensorboard").iterdir())
     assert not list((finished / "checkpoints").glob(".*"))
 
 
-def test_progress_lines(small_corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert train(tmp_path / "run", "--examples", small_corpus, *SMALL_RUN, "--steps", 2, "--warmup-steps", 0) == 0
-    lines = said(capsys)
+def test_progress_lines(small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train(tmp_path / "run", "--examples", small_dataset, *SMALL_RUN, "--steps", 2, "--warmup-steps", 0) == 0
+    lines = error_lines(capsys)
     line = (
         r"step 1/2: word loss \d\.\d{4} \(\d+\.\d% right\), entity loss \d\.\d{4} \(\d+\.\d% right\), [\d,]+ tokens/s, "
         r"learning rate 2\.00e-03, 0:00:\d\d left"
@@ -74,7 +74,7 @@ def test_going_on_after_the_end_does_nothing(finished: Path, capsys: pytest.Capt
     before = metrics(finished)
     assert main(["--resume", str(finished)]) == 0
     assert metrics(finished) == before
-    assert said(capsys)[-1].startswith("done after step 12")
+    assert error_lines(capsys)[-1].startswith("done after step 12")
 
 
 def test_other_examples_are_refused(finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -84,7 +84,7 @@ def test_other_examples_are_refused(finished: Path, tmp_path: Path, capsys: pyte
     (run / "config.json").write_bytes((finished / "config.json").read_bytes())
     (run / "run.json").write_text(json.dumps({**facts, "data": {**facts["data"], "examples": "0123"}}))
     assert main(["--resume", str(run)]) == 2
-    (line,) = said(capsys)
+    (line,) = error_lines(capsys)
     assert "'examples': '0123'" in line and facts["data"]["examples"] in line
 
 
@@ -97,41 +97,41 @@ def test_other_examples_are_refused(finished: Path, tmp_path: Path, capsys: pyte
         ("", ["--heads", "5"], "hidden_size 32 is no multiple of heads 5"),
     ],
 )
-def test_said_before_any_work(
-    small_corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], examples: str, words: list[str], text: str
+def test_wrong_settings_are_reported_before_any_work(
+    small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], examples: str, words: list[str], text: str
 ) -> None:
     run = tmp_path / "run"
-    assert train(run, "--examples", examples or small_corpus, *SMALL_RUN, *words) == 2
-    (line,) = said(capsys)
+    assert train(run, "--examples", examples or small_dataset, *SMALL_RUN, *words) == 2
+    (line,) = error_lines(capsys)
     assert line.startswith("mlukit train: ") and text in line
     assert not run.exists()
 
 
 def test_a_loss_that_is_no_number_ends_the_run(
-    small_corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = tmp_path / "run"
     wild = flags(learning_rate="1e38", warmup_steps=0, max_gradient_norm=0)
-    assert train(run, "--examples", small_corpus, *SMALL_RUN, *wild) == 1
-    line = said(capsys)[-1]
-    where = r"rank 0, micro-batch 0: rows \d+(, \d+)* of (de|en)(, \d+)*( of (de|en))?"
-    assert re.match(r"mlukit train: step \d: the loss is not finite in " + where, line), line
+    assert train(run, "--examples", small_dataset, *SMALL_RUN, *wild) == 1
+    line = error_lines(capsys)[-1]
+    examples = r"rank 0, micro-batch 0: rows \d+(, \d+)* of (de|en)(, \d+)*( of (de|en))?"
+    assert re.match(r"mlukit train: step \d: the loss is not finite in " + examples, line), line
     assert line.endswith(f"; {run} has the checkpoints before it")
     assert [steps for steps, _ in checkpoints(run)] == [0]
     assert [line["step"] for line in metrics(run, "train")] == [1]
 
 
-def test_stage_1_trains_new_parameters_alone_and_stage_2_all(small_corpus: Path, tmp_path: Path) -> None:
+def test_stage_1_trains_new_parameters_alone_and_stage_2_all(small_dataset: Path, tmp_path: Path) -> None:
     init, first, second = tmp_path / "init", tmp_path / "first", tmp_path / "second"
-    assert train(tmp_path / "seed", "--examples", small_corpus, *SMALL_RUN, "--steps", 2) == 0
+    assert train(tmp_path / "seed", "--examples", small_dataset, *SMALL_RUN, "--steps", 2) == 0
     write_init(tmp_path / "seed", init)
     few = flags(steps=4, hidden_dropout=0)
-    assert train(first, "--examples", small_corpus, "--init", init, "--stage", 1, *SMALL_RUN, *few) == 0
+    assert train(first, "--examples", small_dataset, "--init", init, "--stage", 1, *SMALL_RUN, *few) == 0
     before, after = load_file(init / "model.safetensors"), load_file(checkpoints(first)[0][1] / "model.safetensors")
     changed = {name for name in after if name not in before or not torch.equal(before[name], after[name])}
     assert changed <= {name for name in after if name.startswith("entity_")}
     assert {"entity_head.dense.weight", "entity_embeddings.entities.weight"} <= changed
-    assert train(second, "--examples", small_corpus, "--init", first, "--stage", 2, *SMALL_RUN, *few) == 0
+    assert train(second, "--examples", small_dataset, "--init", first, "--stage", 2, *SMALL_RUN, *few) == 0
     last = load_file(checkpoints(second)[0][1] / "model.safetensors")
     assert all(not torch.equal(after[name], last[name]) for name in after if name.endswith("qkv.weight"))
     assert metrics(second)[2]["entity_loss"] == metrics(first)[-1]["entity_loss"]  # held out: where stage 1 ended
@@ -149,19 +149,19 @@ def write_init(run: Path, init: Path) -> None:
 
 
 def test_weights_of_another_model_are_refused(
-    finished: Path, small_corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    finished: Path, small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     init = tmp_path / "init"
     write_init(finished, init)
     (init / "import.json").unlink()
-    run = flags(model="tiny", examples=small_corpus, init=init)[2:]
+    run = flags(model="tiny", examples=small_dataset, init=init)[2:]
     assert train(tmp_path / "run", *run) == 2
-    assert "entity_embeddings" in said(capsys)[-1] and "is missing" not in capsys.readouterr().out
+    assert "entity_embeddings" in error_lines(capsys)[-1] and "is missing" not in capsys.readouterr().out
 
 
-def test_words_alone(small_corpus: Path, tmp_path: Path) -> None:
+def test_words_alone(small_dataset: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    assert train(run, "--examples", small_corpus, *SMALL_RUN, "--steps", 3, "--objective", "words") == 0
+    assert train(run, "--examples", small_dataset, *SMALL_RUN, "--steps", 3, "--objective", "words") == 0
     assert all("entity_loss" not in line for line in metrics(run))
     config = RunConfig.from_json(json.loads((run / "config.json").read_text()))
     begun, _ = initial_model(config, None)

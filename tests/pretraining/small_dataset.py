@@ -38,7 +38,7 @@ SMALL_RUN = flags(  # seconds; two micro-batches a step or more, so that a step 
 )
 
 
-def write_small_corpus(folder: Path) -> Path:
+def write_small_dataset(folder: Path) -> Path:
     """Pages that say of a thing whom it follows, meets, …; the same things in both languages. OUT."""
     dumps = folder / "dumps"
     dumps.mkdir()
