@@ -38,8 +38,8 @@ sys.path.insert(0, str(ROOT))
 from mlukit.corpus.audit.link_audit import MISSED, RECORDED, SET_ASIDE, WRONG, LinkTally  # noqa: E402
 from mlukit.corpus.audit.residue import find_residue, residue_classes  # noqa: E402
 from mlukit.corpus.audit.residue_tally import LEFT, SIDES, UNTOLD, ResidueTally  # noqa: E402
-from mlukit.corpus.languages.wiki_names import language_of  # noqa: E402
 from mlukit.corpus.languages.load import any_language  # noqa: E402
+from mlukit.corpus.languages.wiki_names import language_of  # noqa: E402
 
 BEGIN, END = "<!-- tables: written by benchmarks/accuracy.py -->", "<!-- end of tables -->"
 SCORES = ("precision", "recall", "anchors", "paragraphs", "extra")

@@ -70,16 +70,14 @@ def measure(asked: argparse.Namespace) -> None:
 
 def most_frequent(dataset: "ExampleDataset", data: "DataConfig", examples: int) -> Rows:
     """How often the masked entity is the one that the language's train examples mention most; the same masks."""
-    import numpy as np
-
     from mlukit.pretraining.data.batches import read_rows, validation_batches
 
     rows: dict[str, dict[str, float]] = {}
     for language in dataset.languages:
         mentions: Counter[int] = Counter()
         for group in dataset.groups[language]:
-            group_rows = read_rows(dataset, group, data)
-            mentions.update(group_rows.entity_ids[np.repeat(group_rows.train, group_rows.entities)].tolist())
+            if group.split == "train":
+                mentions.update(read_rows(dataset, group, data).entity_ids.tolist())
         guess, _ = mentions.most_common(1)[0]
         labels = [
             label

@@ -207,7 +207,6 @@ def random_rows(
         entity_starts=starts.astype(np.int32),
         entity_ends=(starts + lengths).astype(np.int32),
         entity_offsets=offsets_of(entities),
-        train=np.ones(count, np.bool_),
         keys=random_bits(np.uint64(1), np.arange(count)),
     )
 

@@ -47,7 +47,10 @@ class BatchSource:
 
     def __init__(self, dataset: ExampleDataset, config: DataConfig) -> None:
         self._dataset, self._config = dataset, config
-        rows = {language: [group.train for group in groups] for language, groups in dataset.groups.items()}
+        rows = {
+            language: [group.rows if group.split == "train" else 0 for group in groups]
+            for language, groups in dataset.groups.items()
+        }
         self._order = SamplingOrder(config.seed, rows, config.language_exponent, config.shuffled_groups)
         self._kept: dict[str, OrderedDict[RowGroup, ExampleRows]] = {
             name: OrderedDict() for name in self._order.languages
@@ -99,7 +102,7 @@ class BatchSource:
         key = random_key(self._config.seed, "masks", drawn.language, drawn.epoch)
         for number in np.unique(drawn.groups).tolist():
             rows = self._read(drawn.language, groups[number])
-            indices = np.flatnonzero(rows.train)[drawn.rows[drawn.groups == number]]
+            indices = drawn.rows[drawn.groups == number]
             numbers = groups[number].first_row + indices
             yield _GroupDraws(drawn.language, rows, indices, numbers, random_bits(key, numbers))
 
@@ -148,9 +151,9 @@ def validation_batches(
     key = random_key(config.seed, "validation masks", language)
     remaining, parts = examples, []
     for number in permutation(random_key(config.seed, "validation", language), len(groups)).tolist():
-        if remaining and groups[number].validation:
+        if remaining and groups[number].split == "validation":
             rows = read_rows(dataset, groups[number], config)
-            indices = np.flatnonzero(~rows.train)[:remaining]
+            indices = np.arange(min(len(rows), remaining))
             parts.append(rows.take(indices, random_bits(key, groups[number].first_row + indices)))
             remaining -= len(indices)
     if parts:

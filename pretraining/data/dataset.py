@@ -5,10 +5,10 @@ tokenizer of the same output folder and within the run's limits, and that every 
 shard's SHA-256 is compared when the shard is first read, once in a run, and its rows are compared with the limits each
 time they are read: a damaged shard ends the run before the run trains on an example of it.
 
-A folder may hold Parquet, TFRecord or both; if it holds both, Parquet is read. A TFRecord file is one row group, since
-it can be read only from its beginning. So both formats give the same batches if each shard has one row group (1,024
-examples at most), and otherwise the same examples in another order. Opening a TFRecord file reads all of it, to count
-the examples of each split.
+A folder may hold several formats; the first of `schemas.formats.FORMATS` that it holds is read. A file that can be read
+only from its beginning (TFRecord, JSON lines) is one row group. So all formats give the same batches if each shard has
+one row group (1,024 examples at most), and otherwise the same examples in another order. Opening such a file reads all
+of it, to count its examples.
 """
 
 import hashlib
@@ -18,29 +18,24 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-from google.protobuf.message import Error as ProtobufError
-
 from mlukit.corpus.entities.vocabulary import EntityVocabulary, VocabularyError
 from mlukit.corpus.examples.tokenizer import Tokenizer, TokenizerError
 from mlukit.pretraining.config import DataConfig
-from mlukit.pretraining.data.example_rows import ExampleRows, read_parquet_rows, read_tfrecord_rows
+from mlukit.pretraining.data.example_rows import LISTS, ExampleRows, rows_from_table
 from mlukit.pretraining.data.row_limits import RowLimits
 from mlukit.pretraining.errors import PretrainingError
 from mlukit.schemas.arrow import EXAMPLES, SCHEMA_VERSION
+from mlukit.schemas.formats import FORMATS, READ_ERRORS, Format, format_of
+from mlukit.schemas.layout import EXAMPLES as EXAMPLES_FOLDER
+from mlukit.schemas.layout import TOKENIZER, VOCABULARY_PARQUET, split_of
+from mlukit.schemas.layout import folder as data_folder
 from mlukit.schemas.manifest import MANIFEST, Shard
-from mlukit.schemas.tfrecord import TFRecordError
+from mlukit.schemas.records import SPLITS, Split
 
-TOKENIZER = "tokenizer/sentencepiece.bpe.model"
-VOCABULARY = "vocabulary/vocabulary.parquet"
-_PARQUET, _TFRECORD = ".parquet", ".tfrecord.gz"
 _LIMITS = ("max_tokens", "max_entities", "max_mention_tokens")  # options of the build, and settings of a run
 _PARTS = ("options", "inputs", "counts", "flows")  # the parts of a manifest that are read
 _SCHEMA = {f.name: str(f.type) for f in EXAMPLES}
-_UNREADABLE = (OSError, ValueError, OverflowError, pa.ArrowException, TFRecordError, ProtobufError)
+_UNREADABLE = (*READ_ERRORS, ValueError)
 
 
 class ExamplesError(PretrainingError):
@@ -49,14 +44,13 @@ class ExamplesError(PretrainingError):
 
 @dataclass(frozen=True, slots=True)
 class RowGroup:
-    """Rows that are read together: a row group of a Parquet file, or a whole TFRecord file."""
+    """Rows of one split that are read together: a row group of a Parquet file, or a whole file of another format."""
 
     shard: Shard
-    number: int  # of the row group in its shard; 0 for TFRecord
+    split: Split
+    number: int  # of the row group in its shard
     first_row: int  # number of its first row among the language's rows; a row's number decides its random numbers
     rows: int
-    train: int  # rows to train on
-    validation: int  # rows that are held out
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +81,18 @@ class ExampleDataset:
     @property
     def train_examples(self) -> dict[str, int]:
         """The number of examples to train on, by language."""
-        return {language: sum(group.train for group in groups) for language, groups in self.groups.items()}
+        return self._examples("train")
 
     @property
     def validation_examples(self) -> dict[str, int]:
         """The number of held-out examples, by language."""
-        return {language: sum(group.validation for group in groups) for language, groups in self.groups.items()}
+        return self._examples("validation")
+
+    def _examples(self, split: Split) -> dict[str, int]:
+        return {
+            language: sum(group.rows for group in groups if group.split == split)
+            for language, groups in self.groups.items()
+        }
 
     @property
     def tokenizer(self) -> Path:
@@ -110,10 +110,11 @@ class ExampleDataset:
             if group.shard.path not in self._sound:
                 _check_sum(path, group.shard)
                 self._sound.add(group.shard.path)
-            rows = read_parquet_rows(path, group.number) if path.name.endswith(_PARQUET) else read_tfrecord_rows(path)
-            found = len(rows), int(rows.train.sum())
-            if found != (group.rows, group.train):
-                raise ValueError(f"{found} rows and train rows, {(group.rows, group.train)} when it was opened")
+            with path.open("rb") as stream:
+                table = _format_of(path).read_group(stream, EXAMPLES, group.number, [*LISTS, "split"])
+            if table.num_rows != group.rows:
+                raise ValueError(f"{table.num_rows:,} rows, {group.rows:,} when it was opened")
+            rows = rows_from_table(table, group.split)
             limits.check(rows)
         except _UNREADABLE as error:
             raise ExamplesError(f"{path}, rows from {group.first_row:,} on: {error}") from error
@@ -121,18 +122,18 @@ class ExampleDataset:
 
 
 def open_dataset(folder: Path, config: DataConfig) -> ExampleDataset:
-    """Opens an output folder of `mlukit examples`; reads its manifests, its vocabulary and the split of each row.
+    """Opens an output folder of `mlukit examples`; reads its manifests, its vocabulary and the sizes of row groups.
 
     Raises:
         ExamplesError: the folder is not finished, its parts do not belong together, a shard is missing or damaged, or
             examples are larger than the configuration allows.
     """
-    manifests = dict(_read_manifests(folder / "examples"))
+    manifests = dict(_read_manifests(folder / EXAMPLES_FOLDER))
     for language, manifest in manifests.items():
-        _check_manifest(folder / "examples" / language, manifest, config)
+        _check_manifest(folder / EXAMPLES_FOLDER / language, manifest, config)
     inputs = _common_inputs(manifests)
-    vocabulary, tokenizer = open_vocabulary(folder / VOCABULARY), open_tokenizer(folder / TOKENIZER)
-    _check_belongs(folder / VOCABULARY, vocabulary.fingerprint, inputs["entities"])
+    vocabulary, tokenizer = open_vocabulary(folder / VOCABULARY_PARQUET), open_tokenizer(folder / TOKENIZER)
+    _check_belongs(folder / VOCABULARY_PARQUET, vocabulary.fingerprint, inputs["entities"])
     _check_belongs(folder / TOKENIZER, tokenizer.fingerprint, inputs["tokenizer"])
     shards = {language: _shards(language, manifest) for language, manifest in manifests.items()}
     groups = {language: tuple(_groups(folder, shards[language])) for language in manifests}
@@ -145,7 +146,7 @@ def open_dataset(folder: Path, config: DataConfig) -> ExampleDataset:
         fingerprints={**inputs, "examples": _fingerprint(shards.values())},
     )
     for language, manifest in manifests.items():
-        _check_splits(folder / "examples" / language, manifest, groups[language])
+        _check_splits(folder / EXAMPLES_FOLDER / language, manifest, groups[language])
     if not any(dataset.train_examples.values()):
         raise ExamplesError(f"{folder} has no example of the split 'train'")
     return dataset
@@ -170,7 +171,7 @@ def _read_manifests(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _check_manifest(folder: Path, manifest: Mapping[str, Any], config: DataConfig) -> None:
     """Refuses a manifest of another kind, language or schema, and examples that may exceed the run's limits."""
-    expected = {"kind": "examples", "language": folder.name, "schema_version": SCHEMA_VERSION, "schema": _SCHEMA}
+    expected = {"kind": EXAMPLES_FOLDER, "language": folder.name, "schema_version": SCHEMA_VERSION, "schema": _SCHEMA}
     for name, value in expected.items():
         if (found := manifest.get(name)) != value:
             raise ExamplesError(f"{folder / MANIFEST}: {name} is {found!r}; this version reads {value!r}")
@@ -225,8 +226,8 @@ def _check_belongs(path: Path, found: str, expected: str) -> None:
 
 
 def _shards(language: str, manifest: Mapping[str, Any]) -> list[Shard]:
-    """The shards to read, in order: the Parquet shards if there are any, else the TFRecord shards."""
-    folder = f"examples/{language}"
+    """The shards to read, in order: those of the first format that the folder holds."""
+    folder = data_folder(EXAMPLES_FOLDER, language)
     try:
         shards = [Shard(**shard) for shard in manifest["shards"]]
         for shard in shards:
@@ -234,11 +235,12 @@ def _shards(language: str, manifest: Mapping[str, Any]) -> list[Shard]:
                 raise ValueError(f"{shard.path!r} does not lie in {folder}")
     except (KeyError, TypeError, ValueError) as error:
         raise ExamplesError(f"{folder}/{MANIFEST}: its shards are wrong: {error!r}") from error
-    for ending in (_PARQUET, _TFRECORD):
-        if chosen := [shard for shard in shards if shard.path.endswith(ending)]:
+    for one in FORMATS.values():
+        if chosen := [shard for shard in shards if format_of(shard.path) is one]:
             return sorted(chosen, key=lambda shard: shard.path)
     if shards:
-        raise ExamplesError(f"{folder} has {shards[0].path}; what can be read ends in {_PARQUET} or {_TFRECORD}")
+        endings = ", ".join(f".{one.ending}" for one in FORMATS.values())
+        raise ExamplesError(f"{folder} has {shards[0].path}; what can be read ends in {endings}")
     return []
 
 
@@ -246,36 +248,29 @@ def _groups(folder: Path, shards: Iterable[Shard]) -> Iterator[RowGroup]:
     """The row groups of a language's shards; refuses a shard whose size or number of rows is not the manifest's."""
     first_row = 0
     for shard in shards:
-        path = folder / shard.path
+        path, split = folder / shard.path, split_of(shard.path)
+        if split is None:
+            names = " or ".join(f"{name}-" for name in SPLITS)
+            raise ExamplesError(f"{path} tells no split: names begin with {names}; make it anew with `mlukit examples`")
         try:
             if (size := path.stat().st_size) != shard.bytes:
                 raise ValueError(f"{size:,} bytes, the manifest says {shard.bytes:,}")
-            splits = _parquet_splits(path) if path.name.endswith(_PARQUET) else [_tfrecord_splits(path)]
+            with path.open("rb") as stream:
+                sizes = _format_of(path).row_groups(stream)
         except _UNREADABLE as error:
             raise ExamplesError(f"{path}: {error}") from error
-        if (rows := sum(train + validation for train, validation in splits)) != shard.rows:
-            raise ExamplesError(f"{path}: {rows:,} rows, the manifest says {shard.rows:,}")
-        for number, (train, validation) in enumerate(splits):
-            yield RowGroup(shard, number, first_row, train + validation, train, validation)
-            first_row += train + validation
+        if sum(sizes) != shard.rows:
+            raise ExamplesError(f"{path}: {sum(sizes):,} rows, the manifest says {shard.rows:,}")
+        for number, rows in enumerate(sizes):
+            yield RowGroup(shard, split, number, first_row, rows)
+            first_row += rows
 
 
-def _parquet_splits(path: Path) -> list[tuple[int, int]]:
-    """The number of rows to train on and of held-out rows, for each row group."""
-    with pq.ParquetFile(path, read_dictionary=["split"]) as file:
-        sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
-        column = file.read(columns=["split"], use_threads=False).column("split")
-    train, validation = (
-        np.split(np.asarray(pc.equal(column, split)), np.cumsum(sizes)[:-1]) for split in ("train", "validation")
-    )
-    return [(int(t.sum()), int(v.sum())) for t, v in zip(train, validation, strict=True) if sizes]
-
-
-def _tfrecord_splits(path: Path) -> tuple[int, int]:
-    """The number of rows to train on and of held-out rows."""
-    rows = read_tfrecord_rows(path)
-    train = int(rows.train.sum())
-    return train, len(rows) - train
+def _format_of(path: Path) -> Format:
+    """The format of a file; ValueError for a file of none."""
+    if (found := format_of(path.name)) is None:
+        raise ValueError(f"no format has names such as {path.name}")
+    return found
 
 
 def _check_sum(path: Path, shard: Shard) -> None:
@@ -286,7 +281,8 @@ def _check_sum(path: Path, shard: Shard) -> None:
 
 
 def _check_splits(folder: Path, manifest: Mapping[str, Any], groups: Sequence[RowGroup]) -> None:
-    found, expected = sum(group.train for group in groups), manifest["counts"].get("examples train", 0)
+    found = sum(group.rows for group in groups if group.split == "train")
+    expected = manifest["counts"].get("examples train", 0)
     if found != expected:
         raise ExamplesError(f"{folder}: {found:,} examples of the split 'train', the manifest says {expected:,}")
 

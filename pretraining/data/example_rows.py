@@ -2,26 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Self, TypeAlias, get_args
+from typing import Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from mlukit.pretraining.data.counter_random import Bits, Integers
 from mlukit.schemas.arrow import EXAMPLES
-from mlukit.schemas.records import Example, Split
-from mlukit.schemas.tf_example import decode_example
-from mlukit.schemas.tfrecord import read_tfrecords
+from mlukit.schemas.records import Split
 
 Ids: TypeAlias = npt.NDArray[np.int32]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
-_LISTS = ("token_ids", "entity_ids", "entity_starts", "entity_ends")
-_ROWS = 1024  # of TFRecord, whose lists of Python integers are in memory at once
+LISTS = ("token_ids", "entity_ids", "entity_starts", "entity_ends")
 
 
 def ranges(starts: Integers | Ids, lengths: Integers) -> Integers:
@@ -47,7 +42,6 @@ class ExampleRows:
     entity_starts: Ids  # into the row's tokens
     entity_ends: Ids
     entity_offsets: Integers
-    train: Flags  # by row: whether its split is "train"
     keys: Bits  # by row: the key of the random numbers that mask it; 0 until a key is drawn
 
     @property
@@ -61,7 +55,7 @@ class ExampleRows:
         return np.diff(self.entity_offsets)
 
     def __len__(self) -> int:
-        return len(self.train)
+        return len(self.keys)
 
     def take(self, rows: Integers, keys: Bits | None = None) -> Self:
         """Copies the given rows, in the given order; `keys` replace their keys."""
@@ -74,7 +68,6 @@ class ExampleRows:
             entity_starts=self.entity_starts[entity_indices],
             entity_ends=self.entity_ends[entity_indices],
             entity_offsets=offsets_of(entities),
-            train=self.train[rows],
             keys=self.keys[rows] if keys is None else keys,
         )
 
@@ -89,7 +82,6 @@ class ExampleRows:
             entity_starts=self.entity_starts[inside],
             entity_ends=self.entity_ends[inside],
             entity_offsets=entities - entities[0],
-            train=self.train[first:end],
             keys=self.keys[first:end],
         )
 
@@ -97,7 +89,7 @@ class ExampleRows:
         """The rows without their entities."""
         empty = np.empty(0, np.int32)
         offsets = np.zeros_like(self.token_offsets)
-        return type(self)(self.token_ids, self.token_offsets, empty, empty, empty, offsets, self.train, self.keys)
+        return type(self)(self.token_ids, self.token_offsets, empty, empty, empty, offsets, self.keys)
 
 
 def concatenate(parts: Sequence[ExampleRows]) -> ExampleRows:
@@ -112,20 +104,22 @@ def concatenate(parts: Sequence[ExampleRows]) -> ExampleRows:
     return ExampleRows(**flat, token_offsets=tokens, entity_offsets=entities)
 
 
-def read_parquet_rows(path: Path, group: int) -> ExampleRows:
-    """Reads a row group.
+def rows_from_table(table: pa.Table, split: Split) -> ExampleRows:
+    """Rows of a table that has the columns of `LISTS`, and the column `split`.
+
+    Args:
+        split: of all rows.
 
     Raises:
-        OSError, ValueError, pyarrow.ArrowException: the row group cannot be read.
+        ValueError: a column has another type, or a row is of another split.
     """
-    with pq.ParquetFile(path, read_dictionary=["split"]) as file:
-        table = file.read_row_group(group, columns=[*_LISTS, "split"], use_threads=False)
-    for name in _LISTS:
+    for name in LISTS:
         if (found := table.schema.field(name).type) != (expected := EXAMPLES.field(name).type):
             raise ValueError(f"{name} is of the type {found}, expected is {expected}")
-    lists = {name: _flat(table.column(name)) for name in _LISTS}
-    splits = table.column("split").combine_chunks()
-    return _rows_from_lists(lists, np.asarray(pc.equal(splits, "train")))
+    splits = pc.unique(table.column("split")).to_pylist()
+    if others := [repr(other) for other in splits if other != split]:
+        raise ValueError(f"an example is of the split {others[0]}, the file's name says {split!r}")
+    return _rows_from_lists({name: _flat(table.column(name)) for name in LISTS})
 
 
 def _flat(column: pa.ChunkedArray) -> tuple[Ids, Integers]:
@@ -134,35 +128,7 @@ def _flat(column: pa.ChunkedArray) -> tuple[Ids, Integers]:
     return lists.flatten().to_numpy(), offsets_of(lists.value_lengths().to_numpy())
 
 
-def read_tfrecord_rows(path: Path) -> ExampleRows:
-    """Reads all rows of a file.
-
-    Raises:
-        OSError, TFRecordError, ExampleError: the file cannot be read.
-    """
-    parts: list[ExampleRows] = []
-    pending: list[Example] = []
-    with path.open("rb") as stream:
-        for record in read_tfrecords(stream):
-            pending.append(decode_example(record))
-            if len(pending) == _ROWS:
-                parts.append(_rows_from_examples(pending))
-                pending.clear()
-    return concatenate([*parts, _rows_from_examples(pending)])
-
-
-def _rows_from_examples(examples: Sequence[Example]) -> ExampleRows:
-    if unknown := {example.split for example in examples} - set(get_args(Split)):
-        raise ValueError(f"an example is of the split {min(unknown)!r}; there are {', '.join(get_args(Split))}")
-    lists = {}
-    for name in _LISTS:
-        values = [np.asarray(getattr(example, name), np.int32) for example in examples]
-        lengths = np.array([len(value) for value in values], np.int64)
-        lists[name] = np.concatenate([np.empty(0, np.int32), *values]), offsets_of(lengths)
-    return _rows_from_lists(lists, np.array([example.split == "train" for example in examples], np.bool_))
-
-
-def _rows_from_lists(lists: dict[str, tuple[Ids, Integers]], train: Flags) -> ExampleRows:
+def _rows_from_lists(lists: dict[str, tuple[Ids, Integers]]) -> ExampleRows:
     """Rows of the values and offsets of each column; ValueError if an entity lacks a start or an end."""
     offsets = lists["entity_ids"][1]
     for name in ("entity_starts", "entity_ends"):
@@ -175,6 +141,5 @@ def _rows_from_lists(lists: dict[str, tuple[Ids, Integers]], train: Flags) -> Ex
         entity_starts=lists["entity_starts"][0],
         entity_ends=lists["entity_ends"][0],
         entity_offsets=offsets,
-        train=train,
-        keys=np.zeros(len(train), np.uint64),
+        keys=np.zeros(len(offsets) - 1, np.uint64),
     )

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mlukit.corpus.examples.tokenizer import TokenizerError
 from mlukit.pretraining.config import DataConfig, ModelConfig
-from mlukit.pretraining.data.dataset import TOKENIZER, VOCABULARY, open_tokenizer, open_vocabulary
+from mlukit.pretraining.data.dataset import open_tokenizer, open_vocabulary
 from mlukit.pretraining.hugging_face.checkpoint_files import CheckpointError
 from mlukit.pretraining.hugging_face.entity_vocabulary import ENTITY_VOCABULARY_FILE, write_entity_vocabulary
 from mlukit.pretraining.hugging_face.luke_config import luke_config
@@ -18,6 +18,7 @@ from mlukit.pretraining.hugging_face.names import TIED, hugging_face_names, to_h
 from mlukit.pretraining.hugging_face.new_folder import new_folder
 from mlukit.pretraining.hugging_face.tokenizer_files import write_tokenizer
 from mlukit.pretraining.training.run_folder import write_json
+from mlukit.schemas.layout import TOKENIZER, VOCABULARY_PARQUET
 
 _ENTITY_DECODER = "entity_predictions.decoder.weight"  # tied by every version; the largest tensor there is
 _POOLER = "luke.pooler.dense"
@@ -50,7 +51,7 @@ def export_model(
         FileExistsError: the output is not empty.
     """
     sentencepiece = _sentencepiece(config, examples / TOKENIZER)
-    _check_entities(config, examples / VOCABULARY)
+    _check_entities(config, examples / VOCABULARY_PARQUET)
     if missing := sorted(set(hugging_face_names(config)) - set(weights)):
         raise CheckpointError(f"the weights lack {len(missing)} parameters of the model, such as {missing[0]}")
     data = data or DataConfig()
@@ -61,7 +62,7 @@ def export_model(
             write_tokenizer(sentencepiece, folder, limits=data)
         except TokenizerError as error:
             raise CheckpointError(f"{examples / TOKENIZER}: {error}") from error
-        write_entity_vocabulary(examples / VOCABULARY, folder / ENTITY_VOCABULARY_FILE)
+        write_entity_vocabulary(examples / VOCABULARY_PARQUET, folder / ENTITY_VOCABULARY_FILE)
         (folder / "README.md").write_text(model_card(config, examples, training), encoding="utf-8")
 
 

@@ -14,13 +14,13 @@ from torch import Tensor
 
 from mlukit.corpus.entities.vocabulary import SPECIAL_ENTITIES
 from mlukit.pretraining.config import ConfigError, ModelConfig
-from mlukit.pretraining.data.dataset import TOKENIZER, VOCABULARY
 from mlukit.pretraining.hugging_face.checkpoint_files import Checkpoint, CheckpointError, read_json_object
 from mlukit.pretraining.hugging_face.entity_vocabulary import ENTITY_VOCABULARY_FILE, EntityMatch, match_entities
 from mlukit.pretraining.hugging_face.luke_config import LUKE, XLM_ROBERTA, model_config
 from mlukit.pretraining.hugging_face.names import TIED, from_hugging_face, hugging_face_names, to_hugging_face
 from mlukit.pretraining.hugging_face.word_vocabulary import WordVocabulary, word_vocabulary
 from mlukit.pretraining.model.model import PretrainingModel
+from mlukit.schemas.layout import TOKENIZER, VOCABULARY_PARQUET
 
 _WORDS = "luke.embeddings.word_embeddings.weight"
 _ENTITIES = "luke.entity_embeddings.entity_embeddings.weight"
@@ -113,7 +113,7 @@ def _match(source: Checkpoint, tensors: Mapping[str, Tensor], examples: Path | N
                 raise CheckpointError(
                     f"{source.folder / ENTITY_VOCABULARY_FILE}: {name!r} is {row!r}, the table has {rows:,} rows"
                 )
-    return match_entities(examples / VOCABULARY, names)
+    return match_entities(examples / VOCABULARY_PARQUET, names)
 
 
 def _check_special_entities(source: Checkpoint) -> None:

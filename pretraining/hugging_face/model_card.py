@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from mlukit.pretraining.config import ModelConfig, RunConfig
 from mlukit.pretraining.hugging_face.checkpoint_files import CheckpointError, read_json_object
+from mlukit.schemas import layout
 from mlukit.schemas.manifest import MANIFEST
 
 Manifest: TypeAlias = Mapping[str, Any]
@@ -57,8 +58,8 @@ def model_card(config: ModelConfig, examples: Path, training: Training | None) -
     Raises:
         CheckpointError: the folder has no finished examples.
     """
-    languages = _manifests(examples / "examples")
-    vocabulary = read_json_object(examples / "vocabulary" / MANIFEST)
+    languages = _manifests(examples / layout.EXAMPLES)
+    vocabulary = read_json_object(examples / layout.manifest(layout.VOCABULARY))
     parts = [
         _front_matter(languages),
         "# mLUKE, trained by mlukit",
@@ -128,7 +129,7 @@ def _options(languages: Mapping[str, Manifest], vocabulary: Manifest) -> dict[st
 
 def examples_inputs(examples: Path) -> dict[str, str]:
     """The fingerprints of the tokenizer and the entities of the examples; CheckpointError if there are no examples."""
-    return _inputs(_manifests(examples / "examples"))
+    return _inputs(_manifests(examples / layout.EXAMPLES))
 
 
 def _inputs(languages: Mapping[str, Manifest]) -> dict[str, str]:

@@ -14,9 +14,10 @@ from mlukit.corpus.entities.vocabulary import SPECIAL_ENTITIES
 from mlukit.corpus.examples.tokenizer import Tokenizer
 from mlukit.pretraining.config import ModelConfig
 from mlukit.pretraining.data.batch import Batch
-from mlukit.pretraining.data.dataset import TOKENIZER, VOCABULARY, open_tokenizer
+from mlukit.pretraining.data.dataset import open_tokenizer
 from mlukit.pretraining.model.model import PretrainingModel
 from mlukit.pretraining.prediction.cloze import Cloze, FillError
+from mlukit.schemas.layout import TOKENIZER, VOCABULARY_PARQUET
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +51,14 @@ class EntityGuesser:
             FillError: the model has another number of words or entities than the examples.
         """
         tokenizer = open_tokenizer(examples / TOKENIZER)
-        entities = ds.dataset(examples / VOCABULARY).count_rows()
+        entities = ds.dataset(examples / VOCABULARY_PARQUET).count_rows()
         found = {"vocabulary_size": tokenizer.size, "entity_vocabulary_size": entities}
         for name, value in found.items():
             if getattr(config, name) != value:
                 raise FillError(f"the model has {name} {getattr(config, name)}, that of {examples} is {value}")
         model = PretrainingModel(config)
         model.load_state_dict(load_file(weights))
-        return cls(model.eval(), tokenizer, examples / VOCABULARY)
+        return cls(model.eval(), tokenizer, examples / VOCABULARY_PARQUET)
 
     def guess(self, cloze: Cloze, number: int, language: str) -> list[list[Guess]]:
         """The `number` likeliest entities of each mention, the likeliest first.

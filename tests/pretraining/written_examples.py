@@ -16,10 +16,10 @@ from mlukit.pretraining.data.batch import IGNORED, Batch
 from mlukit.pretraining.data.counter_random import random_bits
 from mlukit.pretraining.data.example_rows import ExampleRows, offsets_of
 from mlukit.schemas.arrow import EXAMPLE_ROWS, EXAMPLES, VOCABULARY_ROWS
+from mlukit.schemas.formats import FORMATS
 from mlukit.schemas.manifest import MANIFEST, Flow, Shard, dump_json, folder_manifest
-from mlukit.schemas.records import Entity, Example, Split
-from mlukit.schemas.tf_example import encode_examples
-from mlukit.schemas.tfrecord import TFRecordWriter
+from mlukit.schemas.parquet import ParquetWriter
+from mlukit.schemas.records import SPLITS, Entity, Example, Split
 from tests.small_dumps import sentencepiece_model
 
 PIECES = [f"▁w{number}" for number in range(995)]
@@ -64,13 +64,26 @@ class Written:
         for language, examples in self.shards.items():
             (folder / "examples" / language).mkdir(parents=True)
             shards = [
-                write_shard(folder, f"examples/{language}/examples-{number:05}", kind, shard, self.group_rows)
+                write_shard(folder, f"examples/{language}/{split}-{number:05}", kind, some, self.group_rows)
                 for number, shard in enumerate(examples)
+                for split, some in by_split(shard)
                 for kind in self.formats
             ]
             inputs = {"entities": entities, "tokenizer": tokenizer}
             write_manifest(folder, language, [e for shard in examples for e in shard], shards, options, inputs)
         return folder
+
+
+def by_split(examples: Sequence[Example]) -> list[tuple[str, list[Example]]]:
+    """The examples of each split; of train always, of validation where there are any."""
+    parts = {split: [example for example in examples if example.split == split] for split in SPLITS}
+    return [(split, part) for split, part in parts.items() if part or split == "train"]
+
+
+def in_order(shards: Sequence[Sequence[Example]]) -> list[Example]:
+    """The examples of a language as they are numbered: those to train on of all shards, then those held out."""
+    parts = [dict(by_split(shard)) for shard in shards]
+    return [example for split in SPLITS for part in parts for example in part.get(split, [])]
 
 
 def write_tokenizer(folder: Path, pieces: Sequence[str] = PIECES) -> str:
@@ -95,15 +108,14 @@ def write_vocabulary(folder: Path, size: int = ENTITIES) -> str:
 
 def write_shard(folder: Path, name: str, kind: str, examples: Sequence[Example], group_rows: int) -> Shard:
     """Writes a shard in a format."""
-    path = f"{name}.{'parquet' if kind == 'parquet' else 'tfrecord.gz'}"
-    if kind == "parquet":
-        with pq.ParquetWriter(folder / path, EXAMPLES, compression="zstd") as file:
-            for first in range(0, len(examples), group_rows):
-                file.write_batch(EXAMPLE_ROWS.to_batch(examples[first : first + group_rows]))
-    else:
-        with (folder / path).open("wb") as stream, TFRecordWriter(cast(BinaryIO, stream)) as writer:
-            for record in encode_examples(EXAMPLE_ROWS.to_batch(examples)):
-                writer.write(record)
+    path, batch = f"{name}.{FORMATS[kind].ending}", EXAMPLE_ROWS.to_batch(examples)
+    with (folder / path).open("wb") as file:
+        stream = cast(BinaryIO, file)
+        parquet = kind == "parquet"
+        with (
+            ParquetWriter(stream, EXAMPLES, group_rows) if parquet else FORMATS[kind].writer(stream, EXAMPLES) as writer
+        ):
+            writer.write(batch)
     data = (folder / path).read_bytes()
     return Shard(path, len(examples), len(data), hashlib.sha256(data).hexdigest())
 
@@ -150,7 +162,6 @@ def rows_of(examples: Sequence[Example], key: int = 1) -> ExampleRows:
         entity_starts=flat("entity_starts"),
         entity_ends=flat("entity_ends"),
         entity_offsets=offsets_of(np.array([len(example.entity_ids) for example in examples], np.int64)),
-        train=np.array([example.split == "train" for example in examples], np.bool_),
         keys=random_bits(np.uint64(key), np.array([example.page_id for example in examples], np.int64)),
     )
 

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from mlukit.pretraining.config import DataConfig, changed
 from mlukit.pretraining.data.dataset import ExamplesError, MeanLengths, open_dataset
-from mlukit.pretraining.data.example_rows import ExampleRows, concatenate, read_parquet_rows
+from mlukit.pretraining.data.example_rows import ExampleRows, concatenate, rows_from_table
 from mlukit.pretraining.data.row_limits import RowLimits
 from mlukit.schemas.manifest import dump_json
 from mlukit.schemas.records import Example
@@ -22,9 +21,11 @@ from tests.pretraining.written_examples import (
     PIECES,
     VOCABULARY,
     Written,
+    in_order,
     invented_example,
     invented_shards,
     rows_of,
+    write_shard,
     write_tokenizer,
     write_vocabulary,
 )
@@ -67,11 +68,12 @@ def test_a_sound_folder(folder: Path) -> None:
     assert [(g.shard.path[-10:], g.number, g.first_row, g.rows) for g in groups] == [
         ("00.parquet", 0, 0, 8),
         ("00.parquet", 1, 8, 8),
-        ("00.parquet", 2, 16, 4),
-        ("01.parquet", 0, 20, 8),
-        ("01.parquet", 1, 28, 5),
+        ("01.parquet", 0, 16, 8),
+        ("01.parquet", 1, 24, 3),
+        ("00.parquet", 0, 27, 4),
+        ("01.parquet", 0, 31, 2),
     ]
-    assert [(g.train, g.validation) for g in groups] == [(7, 1), (6, 2), (3, 1), (7, 1), (4, 1)]
+    assert [g.split for g in groups] == ["train"] * 4 + ["validation"] * 2
 
 
 def same(first: ExampleRows, second: ExampleRows) -> bool:
@@ -79,11 +81,11 @@ def same(first: ExampleRows, second: ExampleRows) -> bool:
     return all(getattr(first, name).tolist() == getattr(second, name).tolist() for name in names)
 
 
-@pytest.mark.parametrize("kind", ["parquet", "tfrecord"])
+@pytest.mark.parametrize("kind", ["parquet", "tfrecord", "jsonl"])
 def test_rows_are_those_written(tmp_path: Path, kind: str) -> None:
     dataset = open_dataset(Written(SHARDS, [kind]).write(tmp_path), CONFIG)
     read = concatenate([dataset.read(group, LIMITS) for group in dataset.groups["de"]])
-    assert same(read, rows_of([example for shard in SHARDS["de"] for example in shard]))
+    assert same(read, rows_of(in_order(SHARDS["de"])))
 
 
 def test_rows_are_taken_and_cut() -> None:
@@ -176,22 +178,22 @@ def test_no_vocabulary_or_tokenizer(folder: Path, path: str) -> None:
 
 
 def test_a_shard_of_another_size(folder: Path) -> None:
-    path = folder / "examples/de/examples-00001.parquet"
+    path = folder / "examples/de/train-00001.parquet"
     size = path.stat().st_size
     path.write_bytes(path.read_bytes()[:-1])
-    text = f"examples/de/examples-00001.parquet: {size - 1:,} bytes, the manifest says {size:,}"
+    text = f"examples/de/train-00001.parquet: {size - 1:,} bytes, the manifest says {size:,}"
     assert refusal(folder) == text
     path.unlink()
-    assert refusal(folder).startswith("examples/de/examples-00001.parquet: [Errno 2] No such file")
+    assert refusal(folder).startswith("examples/de/train-00001.parquet: [Errno 2] No such file")
 
 
 def test_a_shard_that_is_damaged_at_its_end(folder: Path) -> None:
-    path = folder / "examples/de/examples-00001.parquet"
+    path = folder / "examples/de/train-00001.parquet"
     path.write_bytes(path.read_bytes()[:-4] + b"junk")
-    assert refusal(folder).startswith("examples/de/examples-00001.parquet: ")
+    assert refusal(folder).startswith("examples/de/train-00001.parquet: ")
 
 
-@pytest.mark.parametrize("kind", ["parquet", "tfrecord"])
+@pytest.mark.parametrize("kind", ["parquet", "tfrecord", "jsonl"])
 def test_a_shard_that_is_damaged_is_not_trained_on(tmp_path: Path, kind: str) -> None:
     folder = Written(SHARDS, [kind]).write(tmp_path)
     dataset = open_dataset(folder, CONFIG)
@@ -213,7 +215,7 @@ def shard(**changes: object) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (shard(rows=21), "examples/de/examples-00000.parquet: 20 rows, the manifest says 21"),
+        (shard(rows=21), "examples/de/train-00000.parquet: 16 rows, the manifest says 21"),
         (shard(path="examples/de/../../x.parquet"), "does not lie in examples/de"),
         (shard(path="/etc/passwd"), "does not lie in examples/de"),
         (shard(path="examples/de/x.arrow"), "11 examples of the split 'train', the manifest says 27"),
@@ -276,20 +278,27 @@ def test_a_mention_of_too_many_tokens() -> None:
         replace(LIMITS, max_mention_tokens=1).check(rows_of([GOOD]))
 
 
-@pytest.mark.parametrize("kind", ["parquet", "tfrecord"])
-def test_a_split_that_is_none(tmp_path: Path, kind: str) -> None:
-    folder = Written({"de": [[GOOD, replace(GOOD, split="test")]]}, [kind]).write(tmp_path)  # type: ignore[arg-type]
-    assert refusal(folder).startswith("examples/de/examples-00000.")
+@pytest.mark.parametrize("kind", ["parquet", "tfrecord", "jsonl"])
+def test_a_row_of_another_split_than_the_file_s_is_not_trained_on(tmp_path: Path, kind: str) -> None:
+    folder = Written({"de": [[GOOD]]}, [kind]).write(tmp_path)
+    held_out = write_shard(folder, "examples/de/train-00000", kind, [replace(GOOD, split="validation")], 8)
+    change_manifest(folder, lambda manifest: manifest.update(shards=[held_out.to_json()]))
+    dataset = open_dataset(folder, CONFIG)
+    with pytest.raises(ExamplesError, match="of the split 'validation', the file's name says 'train'"):
+        dataset.read(dataset.groups["de"][0], LIMITS)
 
 
-def test_a_parquet_file_of_other_types(tmp_path: Path) -> None:
-    path = tmp_path / "x.parquet"
+def test_a_file_whose_name_tells_no_split(tmp_path: Path) -> None:
+    folder = Written({"de": [[GOOD]]}).write(tmp_path)
+    shard = write_shard(folder, "examples/de/examples-00000", "parquet", [GOOD], 8)
+    change_manifest(folder, lambda manifest: manifest.update(shards=[shard.to_json()]))
+    assert "examples-00000.parquet tells no split: names begin with train- or validation-" in refusal(folder)
+
+
+def test_a_parquet_file_of_other_types() -> None:
     columns = {name: [[1]] for name in ("token_ids", "entity_ids", "entity_starts", "entity_ends")}
-    pq.write_table(pa.table({**columns, "split": ["train"]}), path)
-    with pytest.raises(
-        ValueError, match="token_ids is of the type list<element: int64>, expected is list<element: int32"
-    ):
-        read_parquet_rows(path, 0)
+    with pytest.raises(ValueError, match="token_ids is of the type list<item: int64>, expected is list<element: int32"):
+        rows_from_table(pa.table({**columns, "split": ["train"]}), "train")
 
 
 def test_rows_within_the_limits() -> None:
@@ -300,5 +309,5 @@ def test_rows_within_the_limits() -> None:
 def test_rows_beyond_the_limits_are_not_trained_on(tmp_path: Path) -> None:
     folder = Written({"de": [[GOOD, replace(GOOD, token_ids=(0, 5, 6, 7, 1_000, 2))]]}).write(tmp_path)
     dataset = open_dataset(folder, CONFIG)
-    with pytest.raises(ExamplesError, match=r"examples-00000.parquet, rows from 0 on: token id 1000 is not below"):
+    with pytest.raises(ExamplesError, match=r"train-00000.parquet, rows from 0 on: token id 1000 is not below"):
         dataset.read(dataset.groups["de"][0], LIMITS)
