@@ -6,6 +6,7 @@ The programs of docs/data.md run here, each in a process of its own, on a small 
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,7 +20,9 @@ import pytest
 from mlukit.corpus.entities.count_links import DEFAULT_KINDS, count_shard
 from mlukit.corpus.entities.mention_dictionary import merge_mentions
 from mlukit.corpus.entities.vocabulary import merge_entities, order_vocabulary
-from mlukit.schemas import arrow
+from mlukit.engine.split_shards import SplitShards
+from mlukit.engine.storage import Storage
+from mlukit.schemas import arrow, layout
 from mlukit.schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS, FAILURE_ROWS
 from mlukit.schemas.manifest import MANIFEST
 from mlukit.schemas.records import (
@@ -34,8 +37,8 @@ from mlukit.schemas.records import (
     Span,
     Split,
 )
-from mlukit.schemas.tf_example import decode_example, encode_examples
-from mlukit.schemas.tfrecord import TFRecordWriter, read_tfrecords
+from mlukit.schemas.tf_example import decode_example
+from mlukit.schemas.tfrecord import read_tfrecords
 
 DOCS = (Path(__file__).parents[2] / "docs/data.md").read_text()
 PROGRAMS = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", DOCS, re.DOTALL)
@@ -139,14 +142,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     top = tmp_path_factory.mktemp("readers")
     out = top / "OUT"
     for language in ARTICLES:
-        write_table(out / f"articles/{language}/train-00000.parquet", ARTICLE_ROWS.to_batch(ARTICLES[language]))
-        write_table(out / f"examples/{language}/train-00000.parquet", EXAMPLE_ROWS.to_batch(EXAMPLES[language]))
-        with (
-            (out / f"examples/{language}/train-00000.tfrecord.gz").open("wb") as file,
-            TFRecordWriter(file) as writer,
+        for name, table, batch, formats in (
+            ("OUT", layout.ARTICLES, ARTICLE_ROWS.to_batch(ARTICLES[language]), ["parquet"]),
+            ("OUT", layout.EXAMPLES, EXAMPLE_ROWS.to_batch(EXAMPLES[language]), ["parquet", "tfrecord"]),
+            ("LINES", layout.ARTICLES, ARTICLE_ROWS.to_batch(ARTICLES[language]), ["jsonl"]),
+            ("LINES", layout.EXAMPLES, EXAMPLE_ROWS.to_batch(EXAMPLES[language]), ["jsonl"]),
         ):
-            for data in encode_examples(EXAMPLE_ROWS.to_batch(EXAMPLES[language])):
-                writer.write(data)
+            with SplitShards(Storage(str(top / name)), table, batch.schema, language, 0, formats) as shards:
+                shards.write(batch)
+    shutil.rmtree(out / layout.WORK)
     write_table(out / "failures/de/link-00000.parquet", FAILURE_ROWS.to_batch([FAILED]))
     write_counted(out)
     for held in {path.parent for path in out.rglob("*.parquet")}:
@@ -174,6 +178,30 @@ def test_the_page_has_a_program_for_each_reader() -> None:
 @pytest.mark.parametrize(("program", "output"), PROGRAMS)
 def test_the_programs_of_the_page_print_what_it_says(program: str, output: str, folder: Path) -> None:
     assert [line.rstrip() for line in run(program, folder).splitlines()] == output.splitlines()
+
+
+@pytest.mark.parametrize(("out", "kind", "ending"), [("OUT", "parquet", "parquet"), ("LINES", "json", "jsonl.gz")])
+@pytest.mark.parametrize("table", ["articles", "examples"])
+def test_datasets_loads_the_splits_by_a_pattern(folder: Path, table: str, out: str, kind: str, ending: str) -> None:
+    program = f"""
+from datasets import load_dataset
+splits = load_dataset({kind!r}, data_files={{s: f"{out}/{table}/*/{{s}}-*.{ending}" for s in ("train", "validation")}})
+print([(split, sorted(set(rows["split"])), len(rows)) for split, rows in splits.items()])
+"""
+    rows = [row.split for some in (ARTICLES if table == "articles" else EXAMPLES).values() for row in some]
+    expected = [(split, [split], rows.count(split)) for split in ("train", "validation")]
+    assert run(program, folder) == f"{expected}\n"
+
+
+def test_datasets_finds_the_splits_of_a_language_by_itself(folder: Path) -> None:
+    program = 'from datasets import load_dataset\nprint(list(load_dataset("OUT/articles/{code}")))'
+    languages = {code: {row.split for row in some} for code, some in ARTICLES.items()}
+    assert {frozenset(splits) for splits in languages.values()} == {
+        frozenset({"train"}),
+        frozenset({"train", "validation"}),
+    }
+    for code, splits in languages.items():
+        assert run(program.format(code=code), folder) == f"{sorted(splits)}\n"
 
 
 def documented(heading: str) -> list[tuple[str, str]]:
@@ -240,8 +268,10 @@ with tf.io.TFRecordWriter("written.tfrecord.gz", "GZIP") as writer:
 
 def test_our_own_reader(folder: Path) -> None:
     for language, examples in EXAMPLES.items():
-        with (folder / f"OUT/examples/{language}/train-00000.tfrecord.gz").open("rb") as file:
-            assert [decode_example(record) for record in read_tfrecords(file)] == examples
+        for split in {example.split for example in examples}:
+            with (folder / f"OUT/examples/{language}/{split}-00000.tfrecord.gz").open("rb") as file:
+                found = [decode_example(record) for record in read_tfrecords(file)]
+            assert found == [example for example in examples if example.split == split]
 
 
 @pytest.mark.parametrize("name", ["articles", "mentions", "failures"])
@@ -254,12 +284,11 @@ def test_pyarrow_reads_a_folder_of_all_languages(name: str, folder: Path) -> Non
     assert dataset.count_rows() == {"articles": 4, "mentions": 4, "failures": 1}[name]
 
 
-def test_datasets_finds_the_parquet_of_a_folder_by_itself(folder: Path) -> None:
+def test_datasets_reads_only_the_parquet_of_a_folder(folder: Path) -> None:
     program = """
 from datasets import load_dataset
 print(load_dataset("OUT/articles/de")["train"]["title"][:])
 print(load_dataset("parquet", data_files="OUT/articles/*/*.parquet", split="train", streaming=True).column_names[:3])
 """
-    assert run(program, folder) == (
-        "['Spree', 'Bremen', 'Berlin (Begriffsklärung)']\n['language', 'page_id', 'revision_id']\n"
-    )
+    titles = [article.title for article in ARTICLES["de"] if article.split == "train"]
+    assert run(program, folder) == f"{titles}\n['language', 'page_id', 'revision_id']\n"

@@ -7,10 +7,10 @@ import pytest
 
 from mlukit.corpus.examples.tokenizer import Tokenizer
 from mlukit.pretraining.config import ModelConfig
-from mlukit.pretraining.data.dataset import TOKENIZER, VOCABULARY
 from mlukit.pretraining.prediction.cloze import FillError, read_cloze
 from mlukit.pretraining.prediction.guess_entities import EntityGuesser
 from mlukit.pretraining.training.run_folder import checkpoints, read_model_config
+from mlukit.schemas.layout import TOKENIZER, VOCABULARY_PARQUET
 from tests.pretraining.small_dataset import SMALL_RUN
 from tests.small_dumps import Ran, complaint, run
 
@@ -81,6 +81,6 @@ def test_what_cannot_be_filled(trained: Path, small_dataset: Path, tmp_path: Pat
 
 
 def test_a_vocabulary_of_another_size(trained: Path, small_dataset: Path) -> None:
-    assert (small_dataset / VOCABULARY).is_file()
+    assert (small_dataset / VOCABULARY_PARQUET).is_file()
     with pytest.raises(FillError, match=r"the model has vocabulary_size 250002, that of .* is 53"):
         EntityGuesser.load(ModelConfig(), checkpoints(trained)[0][1] / "model.safetensors", small_dataset)
