@@ -52,29 +52,29 @@ class Format:
 
 
 PARQUET = Format(
-    "parquet",
-    "parquet",
-    frozenset({ARTICLES, EXAMPLES}),
-    ParquetWriter,
-    read_parquet,
-    parquet_row_groups,
-    read_parquet_row_group,
+    name="parquet",
+    ending="parquet",
+    tables=frozenset({ARTICLES, EXAMPLES}),
+    writer=ParquetWriter,
+    read=read_parquet,
+    row_groups=parquet_row_groups,
+    group_reader=read_parquet_row_group,
 )
 TFRECORD = Format(
-    "tfrecord",
-    "tfrecord.gz",
-    frozenset({EXAMPLES}),
-    TFExampleWriter,
-    read_tf_examples,
-    lambda stream: [count_tf_examples(stream)],
+    name="tfrecord",
+    ending="tfrecord.gz",
+    tables=frozenset({EXAMPLES}),
+    writer=TFExampleWriter,
+    read=read_tf_examples,
+    row_groups=lambda stream: [count_tf_examples(stream)],
 )
 JSON_LINES = Format(
-    "jsonl",
-    "jsonl.gz",
-    frozenset({ARTICLES, EXAMPLES}),
-    JsonLinesWriter,
-    read_json_lines,
-    lambda stream: [count_json_lines(stream)],
+    name="jsonl",
+    ending="jsonl.gz",
+    tables=frozenset({ARTICLES, EXAMPLES}),
+    writer=JsonLinesWriter,
+    read=read_json_lines,
+    row_groups=lambda stream: [count_json_lines(stream)],
 )
 
 FORMATS = {one.name: one for one in (PARQUET, TFRECORD, JSON_LINES)}  # readers that have a choice take the first
