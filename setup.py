@@ -39,6 +39,7 @@ EXTRAS_REQUIRE = {
         *GCP,
         *AWS,
         *TRAIN,
+        "basedpyright",  # pyright with a Node.js of its own: it asks no network for one
         "datasets",
         "duckdb",
         "hypothesis",
