@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 BASH = shutil.which("bash") or "/bin/bash"
-REAL = ("bash", "cat", "dirname", "env", "find", "grep", "id", "rm", "sha256sum")  # used as they are
+REAL = ("bash", "cat", "dirname", "env", "find", "grep", "id", "nproc", "rm", "sha256sum")  # used as they are
 SYSTEM = ("apt-get", "g++", "java", "mvn", "pkg-config", "python3", "sudo")
 # Also in .venv/bin, which `python3 -m venv` makes. Training and export leave folders, by which the script goes.
 STAND_IN = """#!{bash}
