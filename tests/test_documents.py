@@ -19,12 +19,11 @@ from mlukit.command_line import COMMANDS, main, usage
 from mlukit.pipelines.settings import STAGES, command_parser, read_settings
 from mlukit.pipelines.settings import _beam_parser as beam_parser
 from mlukit.pretraining import settings as training
-from tests.documents import ALL, COMMANDS_OF_USERS, ROOT, Code, CommandLine, code_of, command_lines
+from tests.documents import DOCUMENTS, ROOT, Code, CommandLine, code_of, command_lines
 from tests.small_dumps import run
 
-CODE = [code for document in ALL for code in code_of(document)]
-USERS_CODE = [code for document in COMMANDS_OF_USERS for code in code_of(document)]
-LINES = [line for code in USERS_CODE for line in command_lines(code)]
+CODE = [code for document in DOCUMENTS for code in code_of(document)]
+LINES = [line for code in CODE for line in command_lines(code)]
 BUILDS = ("build", *STAGES)
 ROOMS = ("corpus", "engine", "schemas", "transforms", "pipelines", "pretraining", "configs")
 FOLDERS = (*ROOMS, "mlukit", "tests", "tools", "benchmarks", "docs", "sample", ".ci")  # of the repository
@@ -91,14 +90,15 @@ def read_others(command: str, arguments: Sequence[str]) -> None:
 def check(line: CommandLine) -> None:
     """Whether a line can be typed; nothing where its program is none of ours."""
     words = list(line.words)
-    if words[0].rpartition("/")[2] == "torchrun":
+    words[0] = words[0] if words[0] == "./run" else words[0].rpartition("/")[2]
+    if words[0] == "torchrun":
         asked = get_args_parser().parse_args(words[1:])
         assert asked.module and asked.training_script == "mlukit.pretraining", "not -m mlukit.pretraining"
         assert asked.training_script_args[:1] == ["train"]
         words = ["mlukit", *asked.training_script_args]
-    if words[:3] == ["python", "-m", "mlukit"]:
+    if words[:2] == ["python", "-m"] and words[2] in ("mlukit", "mlukit.pretraining"):
         words[:3] = ["mlukit"]
-    if words[0] == "mlukit" and len(words) > 1:
+    if words[0] == "mlukit" and len(words) > 1 and words[1:] not in (["--help"], ["--version"]):
         assert words[1] in COMMANDS, f"{words[1]} is no command of mlukit"
         if line.whole:
             read_arguments(words[1], words[2:])
@@ -187,6 +187,8 @@ def test_command_lines_are_found() -> None:
         ("torchrun --nproc-per-node 8 -m pretraining train --resume RUN", "not -m mlukit.pretraining"),
         ("torchrun --procs-per-node 8 -m mlukit.pretraining train --resume RUN", "--procs-per-node"),
         ("torchrun --nproc-per-node 8 -m mlukit.pretraining train --resume", "--resume"),
+        ("python -m mlukit.pretraining train --resume", "--resume"),
+        (".venv/bin/mlukit inspekt OUT", "inspekt is no command"),
         ("python -m tools.flonk", "no module tools.flonk"),
         ("python benchmarks/steps.py --sped", "has no --sped"),
     ],
@@ -206,6 +208,8 @@ def test_a_wrong_command_line_is_named(text: str, said: str) -> None:
         "a='--number 3'\nmlukit inspect OUT $a | head",
         "X=1 python -m mlukit verify OUT",
         "mlukit fill RUN --text 'In [Berlin].'",
+        ".venv/bin/mlukit --version",
+        "python -m mlukit.pretraining train --resume RUN",
         "docker run --net=host IMAGE --worker_pool",
     ],
 )
@@ -297,7 +301,7 @@ def _find(name: str) -> Any:
         return getattr(_find(module), last)
 
 
-@pytest.mark.parametrize("document", ALL, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_every_path_and_module_that_is_named_is_there(document: Path) -> None:
     wrong = []
     for code in code_of(document):
@@ -307,7 +311,7 @@ def test_every_path_and_module_that_is_named_is_there(document: Path) -> None:
     assert [line for line in wrong if line.rpartition(" ")[2] not in FOREIGN] == []
 
 
-@pytest.mark.parametrize("document", ALL, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_every_link_leads_somewhere(document: Path) -> None:
     wrong = []
     for path, anchor in _LINK.findall(document.read_text(encoding="utf-8")):
