@@ -178,7 +178,6 @@ def main():
 """
 
 
-@pytest.mark.xdist_group("processes")
 def test_records_keep_their_class_and_their_tuples_through_a_shuffle(installed: str, folder_of_others: Path) -> None:
     seen = folder_of_others / "seen"
     seen.mkdir()

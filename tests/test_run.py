@@ -8,10 +8,13 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import CROWDED
 
 ROOT = Path(__file__).resolve().parents[1]
 BASH = shutil.which("bash") or "/bin/bash"
@@ -214,3 +217,34 @@ def test_clean_removes_what_other_commands_made(copy: Copy) -> None:
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in copy.folder.iterdir()) == sorted([*before, "corpus"])
     assert list((copy.folder / "corpus").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", CROWDED)
+def test_tests_that_run_one_after_the_other_are_there(name: str) -> None:
+    path, _, function = name.partition("::")
+    assert f"def {function}(" in (ROOT / path).read_text() if function else (ROOT / path).exists()
+
+
+def test_tests_are_shared_by_module_but_for_those_that_run_one_after_the_other(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(
+        f"import os, sys\nsys.path.insert(0, {str(ROOT)!r})\nimport tests.conftest as ours\n"
+        "ours.CROWDED = ('test_a.py', 'test_b.py::test_alone')\n"
+        "from tests.conftest import pytest_collection_modifyitems, pytest_xdist_make_scheduler\n"
+        "def see(test):\n    with open('seen', 'a') as file:\n"
+        "        print(test, os.environ['PYTEST_XDIST_WORKER'], file=file)\n"
+    )
+    tests = {"a": ("one", "two"), "b": ("one", "two", "alone"), "c": ("one", "two"), "d": ("one", "two")}
+    for name, functions in tests.items():
+        body = "import time\nfrom conftest import see\n" + "".join(
+            f"def test_{function}():\n    time.sleep(0.3)\n    see('{name}.{function}')\n" for function in functions
+        )
+        (tmp_path / f"test_{name}.py").write_text(body)
+    flags = ("--numprocesses", "2", "--dist", "loadscope", "--no-loadscope-reorder")  # as in the script
+    command = [sys.executable, "-m", "pytest", *flags]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stdout
+    seen = dict(line.split() for line in (tmp_path / "seen").read_text().splitlines())
+    assert len(seen) == 9
+    assert seen["a.one"] == seen["a.two"] == seen["b.alone"] != seen["b.one"]
+    for name in "bcd":
+        assert seen[f"{name}.one"] == seen[f"{name}.two"]

@@ -10,7 +10,6 @@ import pyarrow.dataset as ds
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-pytestmark = pytest.mark.xdist_group("processes")
 LANGUAGES = ["ar", "de", "en", "es", "hi", "ja", "ko", "ru", "th", "zh"]
 
 

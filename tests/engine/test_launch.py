@@ -12,7 +12,6 @@ import psutil
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.xdist_group("processes")
 
 UNITS = """
 import os, signal, sys, time

@@ -15,8 +15,6 @@ from mlukit.engine.storage import Storage
 from mlukit.engine.task import Task
 from mlukit.schemas.manifest import TaskResult
 
-pytestmark = pytest.mark.xdist_group("processes")
-
 
 @dataclass(frozen=True)
 class Work(Task):

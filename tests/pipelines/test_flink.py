@@ -22,7 +22,7 @@ from tools.flink.fetch_jars import FetchError, fetch_jars
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = 24
 LIMIT = 400  # seconds for a build: a dozen jobs of a few seconds on a machine that may have other work
-pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("processes")]
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")

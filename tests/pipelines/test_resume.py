@@ -352,7 +352,6 @@ def test_a_launcher_that_is_killed_again_and_again(built: Path, dumps: Path, tmp
     assert checksums(output) == checksums(built)
 
 
-@pytest.mark.xdist_group("processes")
 def test_a_worker_that_is_killed_is_named_and_the_run_goes_on(tmp_path: Path) -> None:
     text = "".join(f"* [[Target {i}|number {i}]] in a line of its own\n" for i in range(300))
     write_dump(tmp_path, "en", [SmallPage(i + 1, f"Page {i}", text) for i in range(200)])

@@ -245,7 +245,6 @@ def worker_that_fetches(process: subprocess.Popen[str]) -> psutil.Process:
     raise AssertionError("no worker fetches an index")
 
 
-@pytest.mark.xdist_group("processes")
 def test_two_workers_fetch_the_indexes_once_also_after_one_was_killed_meanwhile(
     server: S3Server, built: Path, tmp_path: Path
 ) -> None:

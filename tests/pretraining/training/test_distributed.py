@@ -14,7 +14,6 @@ from mlukit.pretraining.training.ranks import Ranks
 from mlukit.pretraining.training.run_folder import checkpoints
 from tests.pretraining.small_corpus import SMALL_RUN, do, flags, metrics
 
-pytestmark = pytest.mark.xdist_group("processes")
 ALIKE = [*SMALL_RUN, *flags(hidden_dropout=0, steps=8, checkpoint_interval=4)]  # each rank has a dropout of its own
 
 
