@@ -16,8 +16,8 @@ from apache_beam.io.filesystems import FileSystems
 from torch.distributed.run import get_args_parser
 
 from mlukit.command_line import COMMANDS, main, usage
-from mlukit.pipelines.settings import command_parser, read_settings
 from mlukit.pipelines.settings import _beam_parser as beam_parser
+from mlukit.pipelines.settings import command_parser, read_settings
 from mlukit.pretraining import settings as training
 from tests.documents import DOCUMENTS, ROOT, Code, CommandLine, code_of, command_lines
 from tests.small_dumps import run
