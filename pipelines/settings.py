@@ -4,12 +4,15 @@ import argparse
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, NoReturn
 
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
+import mlukit
 from mlukit.pipelines.option_values import among, at_least, language_path, nearest, plain_path, share, size, some_words
 from mlukit.schemas.formats import PARQUET, format_names
 from mlukit.schemas.layout import ARTICLES, EXAMPLES
@@ -50,7 +53,7 @@ class Settings:
     config: str = _option(
         "",
         "link vocabulary examples",
-        "TOML file of these options; flags override it",
+        "TOML file of these options, or the name of one that comes with mlukit, such as wikipedia24; flags override it",
         plain_path,
         metavar="FILE",
         affects_output=False,
@@ -288,9 +291,16 @@ def read_config(path: str, parser: argparse.ArgumentParser) -> dict[str, Any]:
     """The options of a TOML file, whose keys are the flags' names with underscores, and its [patterns] of file names.
 
     Options of other stages than the command's are passed over, so that one file serves all commands.
+
+    Args:
+        path: the file, or the name of a configuration that comes with mlukit. A file of that name goes first.
     """
     try:
-        table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        table = tomllib.loads(_config_file(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        names = list(bundled_configs())
+        hint = nearest(Path(path).stem, names)
+        raise SettingsError(f"--config {path}: {error}; by name there is {', '.join(names)}{hint}") from error
     except (OSError, ValueError) as error:  # no TOML, or no UTF-8
         raise SettingsError(f"--config {path}: {error}") from error
     options = {f.name: f.metadata for f in fields(Settings) if f.metadata and f.name != "config"}
@@ -307,6 +317,16 @@ def read_config(path: str, parser: argparse.ArgumentParser) -> dict[str, Any]:
         **{key: _config_value(path, key, value, options[key]) for key, value in wanted.items()},
         "patterns": patterns,
     }
+
+
+def _config_file(path: str) -> Traversable:
+    return Path(path) if Path(path).is_file() else bundled_configs().get(path, Path(path))
+
+
+def bundled_configs() -> dict[str, Traversable]:
+    """The configuration files that come with mlukit, by name; installed or in a checkout."""
+    found = sorted((resources.files(mlukit) / "configs").iterdir(), key=lambda file: file.name)
+    return {file.name.removesuffix(".toml"): file for file in found if file.name.endswith(".toml")}
 
 
 def _config_value(path: str, key: str, value: Any, option: Mapping[str, Any]) -> Any:

@@ -2,16 +2,55 @@
 
 import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.small_dumps import Ran
 from tests.small_wikis import build, write_small_wikis
 
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadScopeScheduling
+
+# Tests that start many processes, kill some, or wait for what others do: they run one after the other.
+CROWDED = (
+    "tests/engine/test_launch.py",
+    "tests/engine/test_local_task_queue.py",
+    "tests/pipelines/test_flink.py",
+    "tests/pipelines/test_kill_and_resume.py",
+    "tests/pipelines/test_resume.py::test_a_worker_that_is_killed_is_named_and_the_run_goes_on",
+    "tests/pipelines/test_s3.py::test_two_workers_fetch_the_indexes_once_also_after_one_was_killed_meanwhile",
+    "tests/pretraining/training/test_distributed.py",
+    "tests/test_package.py::test_records_keep_their_class_and_their_tuples_through_a_shuffle",
+    "tests/test_sample_build.py",
+)
+
 
 def pytest_configure() -> None:
     """Has programs that tests start hear Ctrl-C, where a shell runs the tests in the background and ignores it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "LoadScopeScheduling":
+    """Deals tests out by module, so that what a module builds is built once, and CROWDED to one process.
+
+    The mark xdist_group would say the latter, but it does nothing with pytest 9.2 (pytest-xdist's issue 1386).
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class LoadModules(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "crowded" if nodeid.startswith(CROWDED) else nodeid.partition("::")[0]
+
+    return LoadModules(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Has CROWDED begin first where several processes share the tests: together they take the longest."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not item.nodeid.startswith(CROWDED))
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,8 @@ import pytest
 from tests.small_dumps import IN_MEMORY
 from tools.kill_and_resume import differences, kill_and_resume
 
+pytestmark = pytest.mark.timeout(900)
+
 
 def test_a_build_that_is_killed_three_times_ends_as_an_undisturbed_one(
     dumps: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

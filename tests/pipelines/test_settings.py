@@ -2,7 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from mlukit.pipelines.settings import Settings, SettingsError, command_parser, read_settings
+from mlukit.pipelines.settings import Settings, SettingsError, bundled_configs, command_parser, read_settings
+
+CONFIG = Path(__file__).resolve().parents[2] / "configs/wikipedia24.toml"
 
 
 def read(command: str, *arguments: str) -> tuple[Settings, list[str]]:
@@ -91,6 +93,40 @@ def test_a_wrong_configuration_is_shown(tmp_path: Path, text: str, said: str) ->
     with pytest.raises(SettingsError) as error:
         read("build", "--output", "O", "--config", str(config))
     assert said in str(error.value)
+
+
+def test_a_configuration_that_comes_with_mlukit_has_a_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert list(bundled_configs()) == ["wikipedia24"]
+    (tmp_path / "wikipedia24").mkdir()  # an output folder may be called so
+    settings, _ = read("build", "--output", "O", "--config", "wikipedia24", "--min-count", "7")
+    assert (len(settings.languages), settings.vocabulary_size, settings.min_count) == (24, 1_200_000, 7)
+    assert settings.config == "wikipedia24"
+    assert read("build", "--output", "O", "--config", str(CONFIG))[0].languages == settings.languages
+
+
+def test_a_file_goes_before_a_configuration_of_that_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "wikipedia24").write_text("min_count = 9")
+    assert read("build", "--output", "O", "--config", "wikipedia24")[0].min_count == 9
+
+
+@pytest.mark.parametrize(
+    ("config", "hint"),
+    [
+        ("wikipedia42", "; did you mean 'wikipedia24'?"),
+        ("configs/wikipedia24.toml", "; did you mean 'wikipedia24'?"),
+        ("mine", ""),
+    ],
+)
+def test_what_is_neither_a_file_nor_a_name_is_shown_with_the_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, config: str, hint: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsError) as error:
+        read("build", "--output", "O", "--config", config)
+    reason = f"[Errno 2] No such file or directory: '{config}'; by name there is wikipedia24"
+    assert str(error.value) == f"--config {config}: {reason}{hint}"
 
 
 def test_only_options_that_decide_bytes_are_compared() -> None:
