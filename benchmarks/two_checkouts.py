@@ -1,9 +1,10 @@
 """The whole build by two checkouts of mlukit in turns: whether a change made it slower or larger.
 
-The dump is made as benchmarks/dump_to_examples.py makes it. The checkouts take turns, so that what else the machine does
-falls on both; the least CPU time of the rounds counts, as it is the least disturbed.
+The dump is made as benchmarks/dump_to_examples.py makes it. The checkouts take turns, so that what else the machine
+does falls on both; the least CPU time of the rounds counts, as it is the least disturbed.
 
-usage: python benchmarks/two_checkouts.py DUMP.xml.bz2 OLD NEW --model sentencepiece.bpe.model [--size 0.125] [--rounds 3]
+usage: python benchmarks/two_checkouts.py DUMP.xml.bz2 OLD NEW --model sentencepiece.bpe.model
+           [--size 0.125] [--rounds 3]
 
 Both run with this Python and its packages. CPU is that of all processes of a build, peak MB of its largest one (RSS).
 """

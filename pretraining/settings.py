@@ -47,8 +47,8 @@ _EPILOG = """examples:
   mlukit train --examples OUT --init INIT --stage 1 --output RUN1      from XLM-R: first the new parameters alone,
   mlukit train --examples OUT --init RUN1 --stage 2 --output RUN2      then all of them
   mlukit train --resume RUN2                                           go on after a kill, a crash, a reboot
-  torchrun --nproc-per-node 8 -m pretraining train --examples OUT --init RUN1 --stage 2 --output RUN2
-  torchrun --nproc-per-node 8 -m pretraining train --resume RUN2
+  torchrun --nproc-per-node 8 -m mlukit.pretraining train --examples OUT --init RUN1 --stage 2 --output RUN2
+  torchrun --nproc-per-node 8 -m mlukit.pretraining train --resume RUN2
 INIT is made by `mlukit import`. docs/pretraining.md tells the rest.
 """
 

@@ -36,7 +36,9 @@ def test_flags_are_read_and_beam_gets_the_rest() -> None:
             ["--kinds", "artcle"],
             "'artcle' is not one of article, list, disambiguation, date, other; did you mean 'article'?",
         ),
-        (["--format", "tfrecrod"], "'tfrecrod' is not one of parquet, tfrecord; did you mean 'tfrecord'?"),
+        (["--format", "tfrecrod"], "'tfrecrod' is not one of parquet, tfrecord, jsonl; did you mean 'tfrecord'?"),
+        (["--articles-format", "jsonl"], "'jsonl' lacks parquet, which later stages read; accepted: parquet,jsonl"),
+        (["--articles-format", "tfrecord"], "'tfrecord' is not one of parquet, jsonl"),
         (["--vocabulary-size", "-3"], "--vocabulary-size"),
         (["--range-size", "many"], "'many' is not a size such as 32MiB"),
         (["--validation-share", "1"], "'1' is not a number from 0 up to, not including, 1"),
@@ -136,4 +138,5 @@ def test_only_options_that_decide_bytes_are_compared() -> None:
         "wikidata_api": False,
         "allow_unresolved": False,
         "validation_share": 0.01,
+        "articles_format": ["parquet"],
     }

@@ -45,7 +45,7 @@ def test_every_field_is_a_flag_with_help(capsys: pytest.CaptureFixture[str]) -> 
     output = capsys.readouterr().out
     for name in names:
         assert f"--{name.replace('_', '-')}" in output
-    assert "torchrun --nproc-per-node 8 -m pretraining train" in output
+    assert "torchrun --nproc-per-node 8 -m mlukit.pretraining train" in output
 
 
 @pytest.mark.parametrize(

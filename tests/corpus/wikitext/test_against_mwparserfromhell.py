@@ -1,6 +1,6 @@
 """Our reading of real pages beside mwparserfromhell's: where they differ, one of MediaWiki's rules says why.
 
-    python -m tests.corpus.test_against_mwparserfromhell
+    python -m tests.corpus.wikitext.test_against_mwparserfromhell
 
 reads every page of the dumps instead of a sample, in some minutes, and writes the tables of docs/mwparserfromhell.md.
 """
