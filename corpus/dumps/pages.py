@@ -81,21 +81,28 @@ class PageReader:
 
     It is iterated once.
 
-    :param keep_namespaces: pages of others are skipped before they are parsed
-    :param namespace_of_title: tells the namespace in dumps without <ns> (before export-0.6); without it, all are kept
-    :param max_page_bytes: a page with more XML is a failure; the memory held is some times that
+    Args:
+        open_file: opens the file of the range.
+        dump_range: which pages to read.
+        stage: the stage of the build that reads the pages: `Failure.stage` of every failure.
+        keep_namespaces: pages in other namespaces are skipped before they are parsed.
+        namespace_of_title: gives the namespace of a title in dumps without <ns> (before export-0.6). Without this
+            function, all pages of such dumps are kept.
+        max_page_bytes: a page with more XML is a failure; the memory held is a small multiple of this limit.
     """
 
     def __init__(
         self,
         open_file: OpenFile,
         dump_range: DumpRange,
+        stage: str,
         *,
         keep_namespaces: frozenset[int] = ARTICLES,
         namespace_of_title: NamespaceOfTitle | None = None,
         max_page_bytes: int = MAX_PAGE_BYTES,
     ) -> None:
         self._range = dump_range
+        self._stage = stage
         self._keep = keep_namespaces
         self._namespace_of_title = namespace_of_title
         self._chunks = read_chunks(open_file, dump_range)
@@ -135,19 +142,12 @@ class PageReader:
         return self._namespace_of_title(title) if self._namespace_of_title and title is not None else None
 
     def _failure(self, reason: str, detail: str, data: bytes) -> Failure:
-        return Failure("link", reason, self._range.language, _page_id(data), _title(data), detail)
+        return Failure(self._stage, reason, self._range.language, _page_id(data), _title(data), detail)
 
     def _describe(self, element: PageBytes) -> str:
         file = self._range.path.rsplit("/", 1)[-1]
         detail = f" ({element.detail[:200]})" if element.detail else ""
         return f"{_PROBLEMS[element.problem]}{detail}: {file}, byte {element.position}"
-
-
-def read_pages(
-    open_file: OpenFile, dump_range: DumpRange, keep_namespaces: frozenset[int] = ARTICLES
-) -> Iterator[Page | SkippedPage | Failure]:
-    """What became of each page of a range; PageReader counts besides."""
-    yield from PageReader(open_file, dump_range, keep_namespaces=keep_namespaces)
 
 
 def _stated_namespace(data: bytes) -> int | None:

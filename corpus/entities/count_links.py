@@ -19,7 +19,6 @@ import pyarrow.parquet as pq
 from mlukit.schemas.manifest import Flow
 
 PARTS = 64
-DEFAULT_KINDS = frozenset({"article", "list"})  # the pages that examples are made of
 
 ENTITY_COUNTS = pa.schema([pa.field("qid", pa.int64(), nullable=False), pa.field("count", pa.int64(), nullable=False)])
 MENTION_COUNTS = pa.schema(

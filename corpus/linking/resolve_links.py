@@ -1,6 +1,6 @@
 """Looks up what articles' links denote, a batch of articles at a time and column by column."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import numpy as np
@@ -9,8 +9,7 @@ import pyarrow.compute as pc
 
 from mlukit.corpus.linking.splits import VALIDATION_SHARE, split_of
 from mlukit.corpus.linking.title_index import FOUND, Alternatives, TitleIndex
-from mlukit.schemas.arrow import ARTICLE_ROWS, ARTICLES, PARSED_ARTICLE_ROWS
-from mlukit.schemas.records import Article, LinkedArticle
+from mlukit.schemas.arrow import ARTICLES
 
 _UNKNOWN_WIKI = pa.record_batch([[None], [None], ["unknown_wiki"], [False]], FOUND)
 
@@ -49,17 +48,6 @@ def resolve_batch(
     }
     columns = [made.get(name, parsed[name] if name in parsed.schema.names else None) for name in ARTICLES.names]
     return pa.RecordBatch.from_arrays(columns, schema=ARTICLES)
-
-
-def resolve_articles(
-    articles: Sequence[Article],
-    indexes: Mapping[str, TitleIndex],
-    validation_share: float = VALIDATION_SHARE,
-    alternatives: _AlternativesOf | None = None,
-) -> list[LinkedArticle]:
-    """`resolve_batch` for records."""
-    batch = resolve_batch(PARSED_ARTICLE_ROWS.to_batch(articles), indexes, validation_share, alternatives)
-    return ARTICLE_ROWS.to_records(batch)
 
 
 def _resolve_links(

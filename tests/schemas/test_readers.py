@@ -16,7 +16,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from mlukit.corpus.entities.count_links import DEFAULT_KINDS, count_shard
+from mlukit.corpus.entities.count_links import count_shard
 from mlukit.corpus.entities.mention_dictionary import merge_mentions
 from mlukit.corpus.entities.vocabulary import merge_entities, order_vocabulary
 from mlukit.schemas import arrow
@@ -109,7 +109,7 @@ def write_counted(out: Path) -> None:
     entities = []
     for language, articles in ARTICLES.items():
         counts = io.BytesIO(), io.BytesIO()
-        count_shard([ARTICLE_ROWS.to_batch(articles)], DEFAULT_KINDS, 1, *counts)
+        count_shard([ARTICLE_ROWS.to_batch(articles)], frozenset({"article", "list"}), 1, *counts)
         entities.append((language, counts[0]))
         mentions = io.BytesIO()
         merge_mentions([counts[1]], 0, mentions)
