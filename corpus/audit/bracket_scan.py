@@ -39,21 +39,21 @@ def read_tokens(text: str) -> list[Token]:
 
 
 def _tokens(text: str) -> Iterator[Token]:
-    at = 0
+    position = 0
     unclosed: set[str] = set()  # closing tags that do not come any more
-    while token := _TOKEN.search(text, at):
-        at = token.end()
+    while token := _TOKEN.search(text, position):
+        position = token.end()
         if not token["unread"]:
-            yield Token(token.start(), at, str(token.lastgroup), token[0])
+            yield Token(token.start(), position, str(token.lastgroup), token[0])
             continue
         name = _NAME.match(token[0])
         close = "-->" if token[0] == "<!--" or name is None else f"</{name[1].lower()}"
         if close in unclosed:
             continue
-        end = re.compile(re.escape(close) + (r"\s*>" if close != "-->" else ""), re.IGNORECASE).search(text, at)
+        end = re.compile(re.escape(close) + (r"\s*>" if close != "-->" else ""), re.IGNORECASE).search(text, position)
         if end:
-            at = end.end()
-            yield Token(token.start(), at, "unread", token[0].lower())
+            position = end.end()
+            yield Token(token.start(), position, "unread", token[0].lower())
         else:
             unclosed.add(close)
 

@@ -55,7 +55,7 @@ SET_ASIDE = {
     "page without rows": "extracted from a page that pagelinks has no row of: saved or deleted since",
     "links by number": "rows whose targets have no name, since linktarget is missing",
 }
-_ASIDE_BY_PLACE: dict[Place, str] = {
+_REASON_BY_PLACE: dict[Place, str] = {
     "template": "in a template",
     "table": "in a table",
     "note": "in a note",
@@ -275,7 +275,7 @@ def _why_wrong(
 
 def _note_missed(page: SeenPage, target: str, place: Place, extracted: Mapping[str, str], tally: LinkTally) -> None:
     if place != "text":
-        tally.note(_ASIDE_BY_PLACE[place], page, target)
+        tally.note(_REASON_BY_PLACE[place], page, target)
     elif _fold(target) in extracted:
         tally.note("missed spelling", page, target, extracted[_fold(target)])
     else:

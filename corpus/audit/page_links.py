@@ -123,10 +123,10 @@ def _join(links: pa.Table, targets: pa.Table, missing: bool, counts: Counter[str
     else:
         targets = targets.sort_by("target_id")
         known, wanted = targets["target_id"].to_numpy(), links["target_id"].to_numpy()
-        at = np.minimum(np.searchsorted(known, wanted), max(len(known) - 1, 0))
-        found = known[at] == wanted if len(known) else np.zeros(len(wanted), bool)
+        positions = np.minimum(np.searchsorted(known, wanted), max(len(known) - 1, 0))
+        found = known[positions] == wanted if len(known) else np.zeros(len(wanted), bool)
         counts["links without linktarget"] += int(len(wanted) - found.sum())
-        named = targets.take(pa.array(at[found]))
+        named = targets.take(pa.array(positions[found]))
         table = pa.table(
             [links["page_id"].filter(pa.array(found)), named["namespace"], named["title"]], schema=PAGE_LINKS
         )

@@ -91,7 +91,8 @@ def residue_classes(code: str) -> tuple[ResidueClass, ...]:
 def find_residue(text: str, classes: tuple[ResidueClass, ...]) -> Iterator[Residue]:
     """The remains of markup in a page's text, class by class."""
     return chain.from_iterable(
-        (Residue(of.name, match.start(), match.end()) for match in of.pattern.finditer(text)) for of in classes
+        (Residue(residue_class.name, match.start(), match.end()) for match in residue_class.pattern.finditer(text))
+        for residue_class in classes
     )
 
 

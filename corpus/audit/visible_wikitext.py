@@ -16,7 +16,7 @@ CUT = "\x1e"  # a template, a formula: what it shows is not known. White space t
 NOTE = "\uffff"  # a note or a picture: a reader sees a number or the picture, and no text
 _BLANK = " \t"
 
-_ASIDE = (6, 14)  # File, Category
+_HIDDEN_NAMESPACES = (6, 14)  # File, Category
 _KEPT_MARK, _KEPT_END, _TAG, _BLOCK, _COMMENT = "\ue000\ue001\ue002\ue003\ue004"  # what is left until the end
 _EDGE_OF: dict[Place, str] = {"template": CUT, "table": _BLOCK, "note": NOTE, "picture": _BLOCK, "text": ""}
 _TARGET = re.compile(r"[^\[\]|{}\n]{1,300}")
@@ -64,20 +64,20 @@ def _running(text: str, language: Language, kept: list[str]) -> Iterator[str]:
     """The pieces of the running text, and a mark for each cut."""
     tokens = read_tokens(text)
     edges = pair_edges(tokens)
-    asides = _asides(text, tokens, language)
-    at = depth = 0
+    hidden_links = _hidden_links(text, tokens, language)
+    position = depth = 0
     for number, token in enumerate(tokens):
-        place, step = edges.get(number, asides.get(number, ("text", 0)))
+        place, step = edges.get(number, hidden_links.get(number, ("text", 0)))
         if step > 0 or (token.kind == "unread" and not depth):
             if not depth:
-                yield text[at : token.start]
+                yield text[position : token.start]
                 yield _kept(text, token, kept) if token.kind == "unread" else _EDGE_OF[place]
-            at = token.end
+            position = token.end
             depth += step
         elif step < 0:
             depth += step
-            at = token.end
-    yield text[at:] if not depth else ""
+            position = token.end
+    yield text[position:] if not depth else ""
 
 
 def _kept(text: str, token: Token, kept: list[str]) -> str:
@@ -90,7 +90,7 @@ def _kept(text: str, token: Token, kept: list[str]) -> str:
     return _COMMENT if token.mark.startswith(("<!--", "<includeonly", "<templatedata")) else CUT
 
 
-def _asides(text: str, tokens: list[Token], language: Language) -> dict[int, tuple[Place, int]]:
+def _hidden_links(text: str, tokens: list[Token], language: Language) -> dict[int, tuple[Place, int]]:
     """Links that show no text: pictures, categories, other languages; by the numbers of their brackets."""
     found: dict[int, tuple[Place, int]] = {}
     opened: list[tuple[int, bool]] = []
@@ -98,11 +98,15 @@ def _asides(text: str, tokens: list[Token], language: Language) -> dict[int, tup
         if token.kind == "link":
             target = _TARGET.match(text, token.end)
             title = normalise_title(target[0], language) if target and ":" in target[0] else None
-            shown = title is None or title.leading_colon or not (title.interlanguage or title.namespace in _ASIDE)
+            shown = (
+                title is None
+                or title.leading_colon
+                or not (title.interlanguage or title.namespace in _HIDDEN_NAMESPACES)
+            )
             opened.append((number, not shown))
         elif token.kind == "end" and opened:
-            start, aside = opened.pop()
-            if aside:
+            start, is_hidden = opened.pop()
+            if is_hidden:
                 found[start], found[number] = ("note", 1), ("note", -1)
     return found
 

@@ -46,12 +46,12 @@ def _find_magic(magic: int, data: bytes | bytearray, start: int = 0) -> list[int
     for shift in range(8):
         padded = magic << (8 - shift)  # as it lies in seven bytes
         core = padded.to_bytes(_MAGIC_SPAN, "big")[1:6]
-        at = data.find(core, start + 1)
-        while at != -1:
-            around = int.from_bytes(data[at - 1 : at + 6].ljust(_MAGIC_SPAN, b"\0"), "big")
-            if around >> (8 - shift) & ((1 << MAGIC_BITS) - 1) == magic:
-                found.append((at - 1) * 8 + shift)
-            at = data.find(core, at + 1)
+        offset = data.find(core, start + 1)
+        while offset != -1:
+            window = int.from_bytes(data[offset - 1 : offset + 6].ljust(_MAGIC_SPAN, b"\0"), "big")
+            if window >> (8 - shift) & ((1 << MAGIC_BITS) - 1) == magic:
+                found.append((offset - 1) * 8 + shift)
+            offset = data.find(core, offset + 1)
     return sorted(found)
 
 

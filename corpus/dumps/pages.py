@@ -157,9 +157,9 @@ def _stated_namespace(data: bytes) -> int | None:
     found = _NAMESPACE.search(data, 0, end)
     if found:
         return int(found[1])
-    at = data.find(b"<ns", 0, end)
-    if at >= 0:
-        raise _PageError("bad_value", f"namespace {data[at : at + 40]!r}")
+    start = data.find(b"<ns", 0, end)
+    if start >= 0:
+        raise _PageError("bad_value", f"namespace {data[start : start + 40]!r}")
     return None
 
 

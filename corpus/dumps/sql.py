@@ -157,22 +157,22 @@ class _SqlText:
         self._must_complete = False
         self._completed = False
         self.window = b""
-        self.at = 0  # the next byte to look at, in the window
+        self.offset = 0  # the next byte to look at, in the window
 
     @property
     def position(self) -> int:
         """Bytes of SQL text before the next one."""
-        return self._start + self.at
+        return self._start + self.offset
 
     def fill(self, limit: int) -> bool:
         """Reads on, doubling what is not consumed yet, so that a long value costs linear time; False at the end."""
-        rest = self.window[self.at :]
+        rest = self.window[self.offset :]
         if len(rest) > limit:
             raise SqlDumpError(f"malformed SQL at byte {self.position}: {rest[:80]!r} has no end in {limit} bytes")
         chunk = b"" if self._ended else self._read(max(CHUNK_BYTES, len(rest)))
         if not chunk and not self._ended:
             self._ended, chunk = True, b"\n"  # so that a comment in the last line ends like any other
-        self._start, self.at, self.window = self.position, 0, rest + chunk
+        self._start, self.offset, self.window = self.position, 0, rest + chunk
         return bool(chunk)
 
     def _read(self, size: int) -> bytes:
@@ -184,31 +184,31 @@ class _SqlText:
     def next_statement(self) -> bool:
         """Moves to the next statement, past comments; False at the end of a whole dump."""
         while True:
-            start, self.at = self.at, cast("re.Match[bytes]", _IGNORED.match(self.window, self.at)).end()
-            passed = self.window[start : self.at]
+            start, self.offset = self.offset, cast("re.Match[bytes]", _IGNORED.match(self.window, self.offset)).end()
+            passed = self.window[start : self.offset]
             self._must_complete |= b"-- MySQL dump" in passed or b"-- MariaDB dump" in passed
             self._completed |= b"-- Dump completed" in passed
-            cut = len(self.window) - self.at < LOOKAHEAD_BYTES and not self._ended
-            if not cut and not _CUT_COMMENT.match(self.window, self.at):
+            cut = len(self.window) - self.offset < LOOKAHEAD_BYTES and not self._ended
+            if not cut and not _CUT_COMMENT.match(self.window, self.offset):
                 break
             if not self.fill(MAX_STATEMENT_BYTES):
                 break
-        if self.at == len(self.window) and self._must_complete and not self._completed:
+        if self.offset == len(self.window) and self._must_complete and not self._completed:
             raise SqlDumpError(f"cut off: the dump ends after {self.position} bytes without '-- Dump completed'")
-        return self.at < len(self.window)
+        return self.offset < len(self.window)
 
     def take(self, pattern: re.Pattern[bytes]) -> "re.Match[bytes] | None":
         """The match at the next byte, which it moves past."""
-        match = pattern.match(self.window, self.at)
-        self.at = match.end() if match else self.at
+        match = pattern.match(self.window, self.offset)
+        self.offset = match.end() if match else self.offset
         return match
 
     def take_statement(self) -> bytes:
         """What is left of a statement of bounded length, without its semicolon."""
         while True:
-            end = cast("re.Match[bytes]", _STATEMENT_PART.match(self.window, self.at)).end()
+            end = cast("re.Match[bytes]", _STATEMENT_PART.match(self.window, self.offset)).end()
             if self.window[end : end + 1] == b";":
-                statement, self.at = self.window[self.at : end], end + 1
+                statement, self.offset = self.window[self.offset : end], end + 1
                 return statement
             if not self.fill(MAX_STATEMENT_BYTES):
                 raise self.cut_off()
@@ -216,15 +216,15 @@ class _SqlText:
     def skip_statement(self) -> None:
         """Moves past a statement of any length."""
         while True:
-            self.at = cast("re.Match[bytes]", _STATEMENT_PART.match(self.window, self.at)).end()
-            if self.window[self.at : self.at + 1] == b";":
-                self.at += 1
+            self.offset = cast("re.Match[bytes]", _STATEMENT_PART.match(self.window, self.offset)).end()
+            if self.window[self.offset : self.offset + 1] == b";":
+                self.offset += 1
                 return
             if not self.fill(MAX_TUPLE_BYTES):
                 raise self.cut_off()
 
     def cut_off(self) -> SqlDumpError:
-        rest = self.window[self.at : self.at + 80]
+        rest = self.window[self.offset : self.offset + 80]
         return SqlDumpError(f"cut off: the dump ends within a statement, after byte {self.position}: {rest!r}")
 
 
@@ -281,28 +281,28 @@ def _rows(text: _SqlText, pattern: _RowPattern) -> Iterator[list[Sequence[Value]
     """The rows of one INSERT and of those with the same head that follow it, by columns."""
     span = CHUNK_BYTES  # looked at in one go: what is left over is copied, so never the whole of a large window
     while True:
-        stop = min(text.at + span, len(text.window))
-        rows, end = pattern.split(text.window, text.at, stop)
+        stop = min(text.offset + span, len(text.window))
+        rows, end = pattern.split(text.window, text.offset, stop)
         if rows:
             yield pattern.values(rows)
-            text.at, span = end, CHUNK_BYTES
+            text.offset, span = end, CHUNK_BYTES
             if text.window[end - 1 : end] == b";":
                 return
         elif stop < len(text.window):
             span *= 2
-        elif bad := _malformed(text.window, text.at, pattern.width):
+        elif bad := _malformed(text.window, text.offset, pattern.width):
             raise SqlDumpError(f"malformed SQL at byte {text.position}: {bad}")
         elif not text.fill(MAX_TUPLE_BYTES):
             raise text.cut_off()
 
 
-def _malformed(window: bytes, at: int, width: int) -> str | None:
+def _malformed(window: bytes, offset: int, width: int) -> str | None:
     """What is wrong with the rest of an INSERT; None where it may just go on after the window."""
-    if window[at : at + 80].lstrip()[:1] not in (b"(", b""):
-        return f"{window[at : at + 80]!r} where a tuple was expected"
-    whole = _TUPLE.match(window, at)
+    if window[offset : offset + 80].lstrip()[:1] not in (b"(", b""):
+        return f"{window[offset : offset + 80]!r} where a tuple was expected"
+    whole = _TUPLE.match(window, offset)
     if whole and whole.end() < len(window):
-        tuple_ = window[at : whole.end() + 1][:200]
+        tuple_ = window[offset : whole.end() + 1][:200]
         return f"{tuple_!r} is no tuple of {width} values of the declared types followed by , or ;"
     return None
 
@@ -348,16 +348,16 @@ def _other_literal(literal: bytes) -> bytes | None:
 def _column_types(body: bytes) -> dict[str, bytes]:
     """The columns of a CREATE TABLE, in their order: name -> type, in small letters."""
     types: dict[str, bytes] = {}
-    at = 0
-    while definition := _DEFINITION.match(body, at):
+    offset = 0
+    while definition := _DEFINITION.match(body, offset):
         name, kind, end = definition.groups()
         if name.lower() not in _NO_COLUMN:
             types[_decoded(name.strip(b"`"))] = kind.lower()
         if end == b")":
             return types
-        at = definition.end()
+        offset = definition.end()
     raise SqlDumpError(
-        f"CREATE TABLE is not understood from {body[at : at + 80]!r} on; accepted: name type …, and keys"
+        f"CREATE TABLE is not understood from {body[offset : offset + 80]!r} on; accepted: name type …, and keys"
     )
 
 

@@ -154,10 +154,10 @@ def _anchors(links: pa.Table, pages: pa.RecordBatch) -> pa.Array:
 
 
 def _slices(links: pa.Table, pages: pa.RecordBatch) -> Iterator[str]:
-    texts, at, text = pages["text"], -1, ""
+    texts, current_row, text = pages["text"], -1, ""
     for row, start, end in zip(*(links[name].to_pylist() for name in ("row", "start", "end")), strict=True):
-        if row != at:
-            at, text = row, texts[row].as_py()
+        if row != current_row:
+            current_row, text = row, texts[row].as_py()
         yield text[start:end]
 
 

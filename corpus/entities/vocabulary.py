@@ -176,14 +176,14 @@ def order_vocabulary(
     total = sum(file.metadata.num_rows for file in files)
     kept = min(total, size - len(SPECIAL_ENTITIES))
     special = [Entity(i, name, None, 0, (), (), ()) for i, name in enumerate(SPECIAL_ENTITIES)]
-    with pq.ParquetWriter(parquet, VOCABULARY, compression="zstd") as writer, ThreadPoolExecutor(1) as beside:
-        writing = beside.submit(_write_entities, VOCABULARY_ROWS.to_batch(special), writer, jsonl)
+    with pq.ParquetWriter(parquet, VOCABULARY, compression="zstd") as writer, ThreadPoolExecutor(1) as executor:
+        writing = executor.submit(_write_entities, VOCABULARY_ROWS.to_batch(special), writer, jsonl)
         written = len(special)
         for rows in _row_groups(_in_order(files), kept):
             named = _with_names(rows, written, sorted(languages), titles_of, labels_of)
             written += len(rows)
             writing.result()  # one batch is written while the next is named
-            writing = beside.submit(_write_entities, named, writer, jsonl)
+            writing = executor.submit(_write_entities, named, writer, jsonl)
         writing.result()
     skipped = Counter({"beyond the vocabulary's size": total - kept} if total > kept else {})
     return Flow(entered=total, out=kept, skipped=skipped)
@@ -248,11 +248,11 @@ def _with_names(
 def _by_language(column: str, languages: Sequence[str], texts: pa.StringArray, entities: int) -> pa.ListArray:
     """A list of (language, text) for each entity, out of the texts of all entities in one language after the other."""
     kind = VOCABULARY.field(column).type
-    there = texts.is_valid().to_numpy(zero_copy_only=False).reshape(len(languages), entities)
-    of_entity, of_language = np.nonzero(there.T)
+    known = texts.is_valid().to_numpy(zero_copy_only=False).reshape(len(languages), entities)
+    of_entity, of_language = np.nonzero(known.T)
     parts = [pa.array(languages, pa.string()).take(of_language), texts.take(of_language * entities + of_entity)]
     pairs = pa.StructArray.from_arrays(parts, fields=list(kind.value_type))
-    offsets = np.append(0, np.cumsum(np.count_nonzero(there, axis=0)))
+    offsets = np.append(0, np.cumsum(np.count_nonzero(known, axis=0)))
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pairs, type=kind)
 
 
@@ -340,8 +340,8 @@ class EntityVocabulary:
         wanted = np.asarray(qids, np.int64)
         if not len(self._qids):
             return np.full(len(wanted), -1, np.int32)
-        at = np.minimum(np.searchsorted(self._qids, wanted), len(self._qids) - 1)
-        return np.where(self._qids[at] == wanted, self._ids[at], np.int32(-1))
+        positions = np.minimum(np.searchsorted(self._qids, wanted), len(self._qids) - 1)
+        return np.where(self._qids[positions] == wanted, self._ids[positions], np.int32(-1))
 
 
 def _qids_of(names: list[str], first_id: int) -> npt.NDArray[np.int64]:

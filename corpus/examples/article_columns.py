@@ -34,7 +34,7 @@ class Spans(NamedTuple):
     start: Integers
     end: Integers
 
-    def around(self, places: Integers) -> Flags:
+    def contain(self, places: Integers) -> Flags:
         """Whether each place lies in one."""
         before = np.searchsorted(self.start, places, "right") - 1
         return (before >= 0) & (places < np.append(self.end, 0)[before])
@@ -52,7 +52,7 @@ class ArticleColumns:
     _continuations: Integers  # for each byte within a character the number of characters begun before it
 
     @classmethod
-    def of(cls, articles: pa.RecordBatch) -> Self:
+    def from_batch(cls, articles: pa.RecordBatch) -> Self:
         """Args:
         articles: with the columns text, sections (start, heading) and links (start, end, qid) of `schemas.arrow`.
         """
@@ -83,7 +83,7 @@ class ArticleColumns:
         """Where places lie in `data`."""
         return places + np.searchsorted(self._continuations, places, "right")
 
-    def article_of(self, places: Integers) -> Integers:
+    def articles_of(self, places: Integers) -> Integers:
         """In which article each place lies; empty articles hold none."""
         return np.searchsorted(self.bases, places, "right") - 1
 

@@ -33,9 +33,9 @@ class Mentions(NamedTuple):
 
     def rows(self, first: int, last: int, base: int) -> list[EntityMention]:
         """Those from `first` to before `last`, their places counted from `base`."""
-        own = slice(first, last)
-        places = (self.start[own] - base).tolist(), (self.end[own] - base).tolist()
-        return list(zip(*places, self.entity_id[own].tolist(), strict=True))
+        chosen = slice(first, last)
+        places = (self.start[chosen] - base).tolist(), (self.end[chosen] - base).tolist()
+        return list(zip(*places, self.entity_id[chosen].tolist(), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class EncodedSentences:
     entity_id: Integers
 
     @classmethod
-    def of(cls, articles: ArticleColumns, sentences: Sequence[Sequence[Sentence]]) -> Self:
+    def from_sentences(cls, articles: ArticleColumns, sentences: Sequence[Sequence[Sentence]]) -> Self:
         """Those of each article."""
         rows = list(chain.from_iterable(sentences))
         spans = articles.spans([[(start, end) for start, end, _, _ in of_one] for of_one in sentences])
@@ -138,7 +138,7 @@ def encode_batch(
         encode_sentences(text, ranges, tokenizer, options, flows) if ranges else []
         for text, ranges in zip(articles.texts, alone, strict=True)
     ]
-    return encoded.select(fits).merge(EncodedSentences.of(articles, by_article))
+    return encoded.select(fits).merge(EncodedSentences.from_sentences(articles, by_article))
 
 
 def _cut_cleanly(articles: ArticleColumns, sentences: Spans, mentions: Mentions, of_mention: Integers) -> Flags:
@@ -156,13 +156,13 @@ def _encode_together(
     articles: ArticleColumns, sentences: Spans, mentions: Mentions, of_mention: Integers, words: PieceCache | None
 ) -> EncodedSentences:
     if words is None or not len(sentences.start):
-        return EncodedSentences.of(articles, [[] for _ in articles.texts])
+        return EncodedSentences.from_sentences(articles, [[] for _ in articles.texts])
     start, end, cut, cut_end = map(articles.bytes_before, (*sentences, mentions.start, mentions.end))
     begins, pieces = _encode_words(articles.data, Spans(start, end), np.concatenate((cut, cut_end)), words)
     until = np.cumsum(pieces.number, dtype=np.int64)  # pieces up to each word's end
     ids = gather(pieces.ids, pieces.first, pieces.number)
     before = np.append(0, until)
-    first, last, of_cut, of_cut_end = (before[np.searchsorted(begins, at)] for at in (start, end, cut, cut_end))
+    first, last, of_cut, of_cut_end = (before[np.searchsorted(begins, places)] for places in (start, end, cut, cut_end))
     return EncodedSentences(
         *sentences,
         first,
@@ -223,7 +223,7 @@ def _alone(
     """The chosen sentences of each article, in its own places."""
     ranges: list[list[SentenceRange]] = [[] for _ in articles.texts]
     rows = np.flatnonzero(chosen)
-    article = articles.article_of(sentences.start[rows])
+    article = articles.articles_of(sentences.start[rows])
     base = articles.bases[article]
     first, last = np.searchsorted(of_mention, rows), np.searchsorted(of_mention, rows, "right")
     columns = (article, base, sentences.start[rows] - base, sentences.end[rows] - base, first, last)

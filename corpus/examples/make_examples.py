@@ -56,7 +56,7 @@ def make_examples(
         entity_ids: entity ids of QIDs, -1 for those that the vocabulary has not: `EntityVocabulary.ids_of`.
     """
     flows = Flows()
-    columns = ArticleColumns.of(articles)
+    columns = ArticleColumns.from_batch(articles)
     mentions = _choose_mentions(columns, entity_ids, options, flows)
     if options.mluke_exact:
         sentences = _mluke_sentences(articles, columns, mentions, splitter, tokenizer, options, flows)
@@ -65,7 +65,7 @@ def make_examples(
             columns, _sentences(columns, splitter, options, flows), mentions, tokenizer, options, flows
         )
     sentences = _long_enough(sentences, options, flows)
-    article = columns.article_of(sentences.start)
+    article = columns.articles_of(sentences.start)
     example = _pack(sentences.pieces, article, options.max_pieces)
     if not options.keep_without_entities:
         kept = np.isin(example, example[sentences.sentence])
@@ -86,7 +86,7 @@ def _choose_mentions(
     entities = np.where(qid == NO_ITEM, -1, entity_ids(qid)).astype(np.int64)
     kept = np.ones(len(start), np.bool_)
     reasons = [
-        ("in a heading", articles.headings.around(start) & (not options.include_headings)),
+        ("in a heading", articles.headings.contain(start) & (not options.include_headings)),
         ("over a paragraph's end", over_feed),
     ]
     if options.include_unknown_entities:
@@ -106,7 +106,7 @@ def _sentences(articles: ArticleColumns, splitter: SentenceSplitter, options: Ex
     flows.sentences.entered = len(sentences.start)
     if options.include_headings:
         return sentences
-    heading = articles.headings.around(sentences.start)
+    heading = articles.headings.contain(sentences.start)
     if left_out := int(heading.sum()):
         flows.skip("heading", left_out)
     return Spans(*(column[~heading] for column in sentences))
@@ -141,7 +141,7 @@ def _mluke_sentences(
     for number, text in enumerate(columns.texts):
         base = int(columns.bases[number])
         spans = np.array([(p["start"], p["end"]) for p in paragraphs[number]], np.int64).reshape(-1, 2)
-        heading = columns.headings.around(spans[:, 0] + base) & (spans[:, 0] < spans[:, 1])
+        heading = columns.headings.contain(spans[:, 0] + base) & (spans[:, 0] < spans[:, 1])
         heading &= not options.include_headings
         if left_out := int(heading.sum()):
             flows.sentences.entered += left_out
@@ -149,7 +149,7 @@ def _mluke_sentences(
         inside = mentions.rows(borders[number], borders[number + 1], base)
         kept = spans[~heading].tolist()
         sentences.append(mluke_sentences(text, kept, inside, splitter, tokenizer, options, flows))
-    return EncodedSentences.of(columns, sentences)
+    return EncodedSentences.from_sentences(columns, sentences)
 
 
 def _long_enough(sentences: EncodedSentences, options: ExampleOptions, flows: Flows) -> EncodedSentences:
@@ -166,12 +166,12 @@ def _pack(pieces: Integers, article: Integers, max_pieces: int) -> Integers:
     ends = np.cumsum(pieces).tolist()
     last_of_article = np.searchsorted(article, article, "right").tolist()
     sentences: list[int] = []  # of each example
-    at = 0
-    while at < len(ends):
-        before = ends[at - 1] if at else 0
-        end = min(last_of_article[at], bisect_right(ends, before + max_pieces, at))
-        sentences.append(end - at)
-        at = end
+    first = 0
+    while first < len(ends):
+        before = ends[first - 1] if first else 0
+        end = min(last_of_article[first], bisect_right(ends, before + max_pieces, first))
+        sentences.append(end - first)
+        first = end
     return np.repeat(np.arange(len(sentences)), sentences)
 
 

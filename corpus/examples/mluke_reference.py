@@ -71,18 +71,18 @@ def _split(
     splitter: SentenceSplitter,
     flows: Flows,
 ) -> Iterator[_Split]:
-    at = 0
+    number = 0
     for offset, paragraph_end in paragraphs:
         paragraph = text[offset:paragraph_end].rstrip()
         start = 0
         for end in splitter.breaks(_ASTRAL.sub(" ", paragraph)):
             inside = []
-            while at < len(mentions) and mentions[at][0] < offset + end:
-                if mentions[at][1] <= offset + end:
-                    inside.append(mentions[at])
+            while number < len(mentions) and mentions[number][0] < offset + end:
+                if mentions[number][1] <= offset + end:
+                    inside.append(mentions[number])
                 else:
                     flows.mentions.skipped["over a sentence's end"] += 1
-                at += 1
+                number += 1
             links = [(first - offset, last - offset) for first, last, _ in inside]
             for bare_start, bare_end in trimmed_spans(paragraph, (start, end)):
                 segments = _segments(paragraph, start, end, links)

@@ -161,12 +161,12 @@ class Tokenizer:
         """
         normalised, offsets = self._normalizer.normalize(text, with_offsets=True)
         segments = _cut(normalised, self._places(text, normalised, cuts))
-        borders, at = [], 0
+        borders, position = [], 0
         for pieces in self._processor.encode(segments, return_type=str, num_threads=1):
             for piece in pieces:
-                if at and offsets[at] > offsets[at - 1] and normalised[at - 1] != WORD_START:
-                    borders.append((offsets[at], normalised[at] == WORD_START))
-                at += len(piece)
+                if position and offsets[position] > offsets[position - 1] and normalised[position - 1] != WORD_START:
+                    borders.append((offsets[position], normalised[position] == WORD_START))
+                position += len(piece)
         return borders
 
 
@@ -222,17 +222,17 @@ def _check_layout(model: bytes) -> int:
 
 def _piece_messages(model: bytes) -> Iterator[bytes]:
     """The serialised pieces: they stand first in a model file, in the order of their ids."""
-    at = 0
-    while at < len(model) and model[at] == _PIECE_TAG:
-        length, shift, at = 0, 0, at + 1
+    position = 0
+    while position < len(model) and model[position] == _PIECE_TAG:
+        length, shift, position = 0, 0, position + 1
         while True:
-            byte, at = model[at], at + 1
+            byte, position = model[position], position + 1
             length |= (byte & 0x7F) << shift
             shift += 7
             if byte < 0x80:
                 break
-        yield model[at : at + length]
-        at += length
+        yield model[position : position + length]
+        position += length
 
 
 def _in_written_order(model: bytes) -> bytes:

@@ -209,11 +209,11 @@ class _IndexBuild:
         order = np.argsort(page_ids)
         lacking, page_ids = lacking[order], page_ids[order]
         wanted = links["page_id"].to_numpy()
-        at = np.minimum(np.searchsorted(page_ids, wanted), len(page_ids) - 1)
-        kept = np.flatnonzero(page_ids[at] == wanted) if len(page_ids) else np.empty(0, np.int64)
+        positions = np.minimum(np.searchsorted(page_ids, wanted), len(page_ids) - 1)
+        kept = np.flatnonzero(page_ids[positions] == wanted) if len(page_ids) else np.empty(0, np.int64)
         if not len(kept):
             return
-        numbers = (lacking[at[kept]] + row_0).astype(np.uint32)
+        numbers = (lacking[positions[kept]] + row_0).astype(np.uint32)
         links = links.take(pa.array(kept))
         table = pa.table([numbers, links["language"], links["title"]], schema=ROW_LINKS)
         table = table.group_by(ROW_LINKS.names, use_threads=False).aggregate([])
@@ -233,11 +233,11 @@ class _IndexBuild:
                 continue
             redirects = self._redirects.read(part).combine_chunks()
             titles = self._writer.read_titles(ends[part], ends[part + 1])
-            at = pc.index_in(redirects["target"], value_set=titles, skip_nulls=True)
-            found = at.is_valid().to_numpy()
+            positions = pc.index_in(redirects["target"], value_set=titles, skip_nulls=True)
+            found = positions.is_valid().to_numpy()
             rows = redirects["row"].to_numpy()
             targets[rows] = NOWHERE
-            targets[rows[found]] = at.drop_null().to_numpy() + ends[part]
+            targets[rows[found]] = positions.drop_null().to_numpy() + ends[part]
         flags = self._writer.map("flags")
         follow_redirects(targets, self._writer.map("qids"), flags)
         for start in range(0, len(flags), _CHUNK_ROWS):

@@ -57,10 +57,10 @@ class PartitionedRows:
 
     def read(self, part: int) -> pa.Table:
         """All rows of a part."""
-        return pa.Table.from_batches([self._read_block(at, size) for at, size in self._blocks[part]], self.schema)
+        return pa.Table.from_batches([self._read_block(start, size) for start, size in self._blocks[part]], self.schema)
 
-    def _read_block(self, at: int, size: int) -> pa.RecordBatch:
-        self._file.seek(at)
+    def _read_block(self, start: int, size: int) -> pa.RecordBatch:
+        self._file.seek(start)
         return pa.ipc.read_record_batch(pa.py_buffer(self._file.read(size)), self.schema)
 
     def close(self) -> None:
@@ -72,6 +72,6 @@ class PartitionedRows:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()

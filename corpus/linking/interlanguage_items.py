@@ -49,14 +49,14 @@ def carry_items(language: str, directories: Mapping[str, Path]) -> dict[str, int
     """
     directory = directories[language]
     others = {code: TitleIndex.open(path, with_layers=False) for code, path in directories.items() if code != language}
-    own = TitleIndex.open(directory, with_layers=False)
+    index = TitleIndex.open(directory, with_layers=False)
     counts: Counter[str] = Counter()
     with (
         scratch_folder(directory / "carrying") as folder,
         PartitionedRows(folder / "candidates", _CANDIDATES) as candidates,
     ):
         _find_candidates(directory / INTERLANGUAGE, others, candidates, counts)
-        write_layer(directory, CARRIED, _one_page_per_item(candidates, own, counts))
+        write_layer(directory, CARRIED, _one_page_per_item(candidates, index, counts))
     return dict(+counts)
 
 
@@ -83,7 +83,7 @@ def _items_of_links(links: pa.Table, others: Mapping[str, TitleIndex]) -> tuple[
     found_rows, found_codes, found_qids = [], [], []
     for code in codes.tolist():
         index = others[languages.dictionary[code].as_py()]
-        for places in np.array_split(here := np.flatnonzero(numbers == code), len(here) // _BATCH_ROWS + 1):
+        for places in np.array_split(link_rows := np.flatnonzero(numbers == code), len(link_rows) // _BATCH_ROWS + 1):
             found = index.find(links["title"].take(pa.array(places)).to_pylist())
             found_rows.append(rows[places])
             found_codes.append(np.full(len(places), code, np.uint32))
@@ -105,13 +105,15 @@ def _majority_item(rows: _Uints, codes: _Uints, qids: _Uints) -> tuple[_Uints, _
     return rows[first], qids[first], votes[first]
 
 
-def _one_page_per_item(candidates: PartitionedRows, own: TitleIndex, counts: Counter[str]) -> Iterator[tuple[str, int]]:
+def _one_page_per_item(
+    candidates: PartitionedRows, index: TitleIndex, counts: Counter[str]
+) -> Iterator[tuple[str, int]]:
     """The titles and items that are carried: an item to one page only."""
     order = [("qid", "ascending"), ("votes", "descending"), ("row", "ascending")]
     for part in range(PARTS):
         table = candidates.read(part).sort_by(order)
         rows, qids, votes = (table[name].to_numpy() for name in ("row", "qid", "votes"))
-        taken = own.has_items(qids)
+        taken = index.has_items(qids)
         first = np.append(True, qids[1:] != qids[:-1])[: len(qids)]
         best = votes[np.maximum.accumulate(np.where(first, np.arange(len(qids)), 0))] == votes
         tied = first & np.append((qids[1:] == qids[:-1]) & (votes[1:] == votes[:-1]), False)[: len(qids)]
@@ -120,4 +122,4 @@ def _one_page_per_item(candidates: PartitionedRows, own: TitleIndex, counts: Cou
         counts["item_outvoted"] += int(np.count_nonzero(~taken & ~best))
         counts["item_disputed"] += int(np.count_nonzero(~taken & best & ~carried))
         counts["carried"] += int(np.count_nonzero(carried))
-        yield from zip(own.titles_at(rows[carried]), qids[carried].tolist(), strict=True)
+        yield from zip(index.titles_at(rows[carried]), qids[carried].tolist(), strict=True)

@@ -82,8 +82,7 @@ class TitleJoin:
     def add_redirects(self, redirects: Iterable[RedirectRow]) -> None:
         """Adds rows of redirect.sql."""
         for batch in _batches(redirects):
-            here = [row.namespace == 0 and not row.interwiki for row in batch]
-            targets = [row.title.encode() if is_here else None for row, is_here in zip(batch, here, strict=True)]
+            targets = [row.title.encode() if row.namespace == 0 and not row.interwiki else None for row in batch]
             page_ids = _page_ids(batch)
             self._redirects.add(_rows(_REDIRECTS, page_ids, self._hash_some(targets), targets), page_ids % PARTS)
 
@@ -123,8 +122,8 @@ class TitleJoin:
             pages = self._pages.read(part).combine_chunks().sort_by("page_id")
             page_ids = pages["page_id"].to_numpy()
             items = self._known(self._items, part, page_ids, "page_props")
-            at = _places(items["page_id"].to_numpy(), page_ids)
-            qids = np.where(at >= 0, np.append(items["qid"].to_numpy(), np.uint32(0))[at], np.uint32(0))
+            positions = _places(items["page_id"].to_numpy(), page_ids)
+            qids = np.where(positions >= 0, np.append(items["qid"].to_numpy(), np.uint32(0))[positions], np.uint32(0))
             disambiguations = self._known(self._disambiguations, part, page_ids, "disambiguation")
             disambiguation = _places(disambiguations["page_id"].to_numpy(), page_ids) >= 0
             pages = self._with_redirects(part, pages, page_ids)
@@ -139,10 +138,10 @@ class TitleJoin:
     def _with_redirects(self, part: int, pages: pa.Table, page_ids: npt.NDArray[np.int64]) -> pa.Table:
         """Pages with the redirects of the table in place of their own."""
         redirects = self._known(self._redirects, part, page_ids, "redirect").combine_chunks()
-        at = _places(redirects["page_id"].to_numpy(), page_ids)
-        matched = pa.array(at >= 0)
+        positions = _places(redirects["page_id"].to_numpy(), page_ids)
+        matched = pa.array(positions >= 0)
         self._counts["redirects_elsewhere"] += redirects["target"].null_count
-        places = pa.array(at, mask=at < 0)
+        places = pa.array(positions, mask=positions < 0)
         for name in ("target_hash", "target"):
             column = pc.if_else(matched, redirects[name].take(places), pages[name])
             pages = pages.set_column(pages.schema.get_field_index(name), name, column)
@@ -154,9 +153,9 @@ class TitleJoin:
     ) -> None:
         """Partitions the interlanguage links of pages without an item by the title of the page."""
         links = self._known(self._page_links, part, page_ids, "interlanguage")
-        at = np.searchsorted(page_ids, links["page_id"].to_numpy())
-        wanted = np.flatnonzero(qids[at] == 0)
-        hashes = pages["hash"].to_numpy()[at[wanted]]
+        positions = np.searchsorted(page_ids, links["page_id"].to_numpy())
+        wanted = np.flatnonzero(qids[positions] == 0)
+        hashes = pages["hash"].to_numpy()[positions[wanted]]
         for batch in links.take(pa.array(wanted)).combine_chunks().to_batches():
             self.links.add(batch, part_of_hashes(hashes))
 
@@ -205,8 +204,8 @@ def _places(keys: npt.NDArray[np.int64], wanted: npt.NDArray[np.int64]) -> npt.N
     """Where in `keys`, which ascend, each value first stands; -1 where it does not."""
     if not len(keys):
         return np.full(len(wanted), -1)
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[at] == wanted, at, -1)
+    positions = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[positions] == wanted, positions, -1)
 
 
 def _page_ids(rows: list[Any]) -> npt.NDArray[np.int64]:

@@ -76,9 +76,9 @@ class LabelIndex:
     def labels_of(self, qids: Sequence[int]) -> list[str | None]:
         """The label of each item, None where there is none."""
         wanted = np.asarray(qids, np.int64)
-        at = np.searchsorted(self.qids, wanted)
+        positions = np.searchsorted(self.qids, wanted)
         labels: list[str | None] = [None] * len(wanted)
-        for i, row in enumerate(at.tolist()):
+        for i, row in enumerate(positions.tolist()):
             if row < len(self.qids) and self.qids[row] == wanted[i]:
                 labels[i] = self.heap[self.offsets[row] : self.offsets[row + 1]].tobytes().decode()
         return labels

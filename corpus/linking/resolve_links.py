@@ -37,12 +37,12 @@ def resolve_batch(
         A batch of `schemas.arrow.ARTICLES`.
     """
     known = alternatives or {}
-    own = _look_up(parsed["language"], parsed["title"], indexes, known)
-    qids = pc.if_else(pc.equal(own["status"], "resolved"), own["qid"], None)  # redirect.sql may call one a redirect
+    found = _look_up(parsed["language"], parsed["title"], indexes, known)
+    qids = pc.if_else(pc.equal(found["status"], "resolved"), found["qid"], None)  # redirect.sql may call one a redirect
     keys = zip(*(column.to_pylist() for column in (parsed["language"], parsed["page_id"], qids)), strict=True)
     made = {
         "qid": _names(qids),
-        "kind": pc.if_else(own["disambiguation"], "disambiguation", parsed["kind"]),
+        "kind": pc.if_else(found["disambiguation"], "disambiguation", parsed["kind"]),
         "split": pa.array([split_of(code, page, qid, validation_share) for code, page, qid in keys], pa.string()),
         "links": _resolve_links(parsed["links"], indexes, known),
     }
@@ -76,10 +76,10 @@ def _look_up(
     answers = [_UNKNOWN_WIKI]
     places = np.zeros(len(titles), np.int64)
     for language, index in indexes.items():
-        here = np.flatnonzero(pc.equal(languages, language))
-        asked = titles.take(here).dictionary_encode()
-        places[here] = asked.indices.to_numpy() + sum(map(len, answers))
-        answers.append(index.find_columns(asked.dictionary.cast(pa.binary()), alternatives.get(language)))
+        rows = np.flatnonzero(pc.equal(languages, language))
+        distinct = titles.take(rows).dictionary_encode()
+        places[rows] = distinct.indices.to_numpy() + sum(map(len, answers))
+        answers.append(index.find_columns(distinct.dictionary.cast(pa.binary()), alternatives.get(language)))
     return pa.concat_batches(answers).take(pa.array(places))
 
 

@@ -210,20 +210,20 @@ class TitleIndex:
         """The row of each title; -1 where there is none. The titles themselves are compared, not their hashes alone."""
         wanted = self.hash_titles(titles.to_pylist())
         rows = np.full(len(titles), -1)
-        at = np.empty(len(titles), np.int64)
+        positions = np.empty(len(titles), np.int64)
         order = np.argsort(wanted)  # four times as fast to search for, since neighbours lie on the same pages
-        at[order] = np.searchsorted(self.hashes, wanted[order])
+        positions[order] = np.searchsorted(self.hashes, wanted[order])
         candidates = np.arange(len(titles))
         while True:
-            candidates = candidates[at[candidates] < len(self)]
-            candidates = candidates[self.hashes[at[candidates]] == wanted[candidates]]
+            candidates = candidates[positions[candidates] < len(self)]
+            candidates = candidates[self.hashes[positions[candidates]] == wanted[candidates]]
             if not len(candidates):
                 return rows
-            equal = pc.equal(self._titles_at(at[candidates]), titles.take(pa.array(candidates)))
+            equal = pc.equal(self._titles_at(positions[candidates]), titles.take(pa.array(candidates)))
             same = equal.to_numpy(zero_copy_only=False)
-            rows[candidates[same]] = at[candidates[same]]
+            rows[candidates[same]] = positions[candidates[same]]
             candidates = candidates[~same]  # another title of the same hash
-            at[candidates] += 1
+            positions[candidates] += 1
 
     def _titles_at(self, rows: npt.NDArray[np.integer]) -> pa.BinaryArray:
         return self.titles.take(pa.array(rows)).cast(pa.binary())
@@ -235,9 +235,9 @@ class TitleIndex:
 
     def has_items(self, qids: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool]:
         """Whether each item has a page here, layers not counted."""
-        at = np.searchsorted(self.item_qids, qids)
-        has = at < len(self.item_qids)
-        has[has] = self.item_qids[at[has]] == qids[has]
+        positions = np.searchsorted(self.item_qids, qids)
+        has = positions < len(self.item_qids)
+        has[has] = self.item_qids[positions[has]] == qids[has]
         return has
 
     def titles_of(self, qids: npt.ArrayLike) -> list[str | None]:
@@ -245,9 +245,9 @@ class TitleIndex:
         wanted = np.asarray(qids, np.int64)
         items = np.where((wanted > 0) & (wanted <= MAX_QID), wanted, 0).astype(np.uint32)
         known = np.flatnonzero(self.has_items(items))
-        at = np.searchsorted(self.item_qids, items[known])
+        positions = np.searchsorted(self.item_qids, items[known])
         titles: list[str | None] = [None] * len(wanted)
-        for i, known_title in zip(known.tolist(), self.titles_at(self.item_rows[at]), strict=True):
+        for i, known_title in zip(known.tolist(), self.titles_at(self.item_rows[positions]), strict=True):
             titles[i] = known_title
         for layer in self.layers:
             lacking = [i for i, title in enumerate(titles) if title is None]

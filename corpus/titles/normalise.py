@@ -218,10 +218,10 @@ def _split_elsewhere(prefix: str, text: str, colon: bool, language: Language, wi
         if _is_illegal(name):
             return None
         return Title(code, 0, name.strip(" "), fragment or None, colon, sidebar)
-    there = _split(text, any_language(code), wikis_left - 1)
-    if there is None:
+    title = _split(text, any_language(code), wikis_left - 1)
+    if title is None:
         return None
-    return Title(there.language, there.namespace, there.title, there.fragment, colon, sidebar)
+    return Title(title.language, title.namespace, title.title, title.fragment, colon, sidebar)
 
 
 def _finish(text: str, namespace: int, colon: bool, language: Language) -> Title | None:

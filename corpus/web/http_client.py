@@ -205,23 +205,26 @@ class Client:
 
     def _append(self, file: RemoteFile, part: Path, report: Callable[[str, int], None]) -> None:
         """Gets what is not there yet."""
-        there = part.stat().st_size if part.exists() else 0
-        at = there if there <= file.size and file.checksum else 0  # nothing else tells whether the parts fit
-        if at == file.size > 0:
+        existing = part.stat().st_size if part.exists() else 0
+        usable = existing <= file.size and file.checksum  # only a checksum can show that the two parts fit
+        position = existing if usable else 0
+        if position == file.size > 0:
             return
-        with self._open("GET", file.url, at) as response, part.open("ab") as out:
+        with self._open("GET", file.url, position) as response, part.open("ab") as out:
             if response.status_code != 206:
-                at = 0
-            _check_answer(response, at, file.size)
-            out.truncate(at)
-            for chunk in self._chunks(response, at):
-                if at + len(chunk) > file.size:
+                position = 0
+            _check_answer(response, position, file.size)
+            out.truncate(position)
+            for chunk in self._chunks(response, position):
+                if position + len(chunk) > file.size:
                     raise _OtherFileError(f"it has more than the {file.size:,} bytes of the list")
                 out.write(chunk)
-                at += len(chunk)
-                report(file.path, at)
-            if at < file.size:
-                raise _TryAgainError(f"the connection ended after {at:,} of {file.size:,} bytes", reached=at)
+                position += len(chunk)
+                report(file.path, position)
+            if position < file.size:
+                raise _TryAgainError(
+                    f"the connection ended after {position:,} of {file.size:,} bytes", reached=position
+                )
             out.flush()
             os.fsync(out.fileno())
 
@@ -274,7 +277,7 @@ class Client:
         except (requests.RequestException, UnicodeError) as error:
             raise DownloadError(f"{url}: {error}") from error
 
-    def _chunks(self, response: requests.Response, at: int = 0) -> Iterator[bytes]:
+    def _chunks(self, response: requests.Response, position: int = 0) -> Iterator[bytes]:
         """The bytes of a body as they are sent: requests itself would decompress what is labelled as compressed."""
         start, got = time.monotonic(), 0
         while True:
@@ -283,15 +286,15 @@ class Client:
                 chunk = response.raw.read1(_CHUNK, decode_content=False)
             except (urllib3.exceptions.HTTPError, OSError) as error:
                 raise _TryAgainError(
-                    f"the connection broke: {type(error).__name__}: {error!s:.200}", reached=at
+                    f"the connection broke: {type(error).__name__}: {error!s:.200}", reached=position
                 ) from error
             if not chunk:
                 return
             yield chunk
-            at, got = at + len(chunk), got + len(chunk)
+            position, got = position + len(chunk), got + len(chunk)
             if (now := time.monotonic()) - start > _SLOW[0]:
                 if got < _SLOW[1]:
-                    raise _TryAgainError(f"only {got:,} bytes came in {now - start:.0f} s", reached=at)
+                    raise _TryAgainError(f"only {got:,} bytes came in {now - start:.0f} s", reached=position)
                 start, got = now, 0
 
 
@@ -312,14 +315,14 @@ def _check_status(url: str, response: requests.Response) -> None:
         raise DownloadError(f"{url}: the server answers {status} {response.reason}")
 
 
-def _check_answer(response: requests.Response, at: int, size: int) -> None:
+def _check_answer(response: requests.Response, position: int, size: int) -> None:
     """Refuses an answer that does not go on at a byte, or is of a file of another size than the list's."""
     if response.status_code == 416:
-        raise _OtherFileError(f"the server has no byte {at:,} of it, the list says {size:,} bytes")
+        raise _OtherFileError(f"the server has no byte {position:,} of it, the list says {size:,} bytes")
     if response.status_code == 206:
         span = re.fullmatch(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)", response.headers.get("Content-Range", ""))
-        if not span or int(span[1]) != at:
-            raise _OtherFileError(f"asked for what follows byte {at:,}, the server sent something else")
+        if not span or int(span[1]) != position:
+            raise _OtherFileError(f"asked for what follows byte {position:,}, the server sent something else")
         length = span[2]
     else:
         length = response.headers.get("Content-Length", "*")

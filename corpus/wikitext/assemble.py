@@ -43,13 +43,13 @@ def assemble(paragraphs: list[str], kept: list[str], targets: list[tuple[str, st
     del pieces[1::3]
     result.text = "".join(pieces)
     headings: list[tuple[int, int, str]] = []
-    at = 0
+    position = 0
     for number, line in enumerate(result.text.split("\n") if result.text else ()):
         if number in levels:
-            headings.append((at, levels[number], line))
-        end = at + len(line)
-        result.paragraphs.append(Span(at, end))
-        at = end + 1
+            headings.append((position, levels[number], line))
+        end = position + len(line)
+        result.paragraphs.append(Span(position, end))
+        position = end + 1
     result.sections = _sections(headings, len(result.text))
     return result
 

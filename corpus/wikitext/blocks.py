@@ -84,9 +84,9 @@ class Paragraphs:
     def _item(self, line: str) -> None:
         self.end()
         prefix = _ITEM.match(line)
-        at = prefix.end() if prefix else 0
-        item = line[at:]
-        if line[at - 1] == ";":
+        start = prefix.end() if prefix else 0
+        item = line[start:]
+        if line[start - 1] == ";":
             colon = _colon_after_term(item)
             if colon >= 0:
                 self._add_blocks(strip_quotes(item[:colon]))

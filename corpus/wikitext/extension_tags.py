@@ -45,7 +45,7 @@ def strip_extension_tags(text: str, stripped: Stripped) -> str:
     if "<" not in text:
         return text
     out: list[str] = []
-    at = 0
+    position = 0
     unclosed: set[str] = set()  # names that have no closing tag from here on: looked for once
     tag = _OPEN.search(text)
     while tag:
@@ -56,10 +56,10 @@ def strip_extension_tags(text: str, stripped: Stripped) -> str:
         else:
             start = tag.start()
             end, shown = _element(text, tag, name.lower(), unclosed, stripped)
-        out += (text[at : max(at, start)], shown)
-        at = end
-        tag = _OPEN.search(text, at)
-    out.append(text[at:])
+        out += (text[position : max(position, start)], shown)
+        position = end
+        tag = _OPEN.search(text, position)
+    out.append(text[position:])
     return "".join(out)
 
 
@@ -83,9 +83,9 @@ def _comment(text: str, start: int) -> tuple[int, int]:
     return (line, line_end + 1) if text.startswith("\n", line_end) else (start, end)
 
 
-def _after_blank(text: str, at: int) -> int:
-    blank = _BLANK.match(text, at)
-    return blank.end() if blank else at
+def _after_blank(text: str, position: int) -> int:
+    blank = _BLANK.match(text, position)
+    return blank.end() if blank else position
 
 
 def _element(text: str, tag: re.Match[str], name: str, unclosed: set[str], stripped: Stripped) -> tuple[int, str]:

@@ -37,18 +37,18 @@ def strip_html_tags(text: str, dropped: list[str]) -> str:
     tags = [tag for tag in _TAG.finditer(text) if tag[2].lower() in _SHOWN]
     ends: dict[int, int] | None = None
     out: list[str] = []
-    at = 0
+    position = 0
     for tag in tags:
-        if tag.start() < at:
+        if tag.start() < position:
             continue
         name = tag[2].lower()
-        out += (text[at : tag.start()], _mark(tag, name))
-        at = tag.end()
+        out += (text[position : tag.start()], _mark(tag, name))
+        position = tag.end()
         if _goes_whole(tag, name):
             ends = _ends_of_elements(tags) if ends is None else ends
-            at = ends.get(at) or _end_of_unclosed(text, name, at)
-            dropped.append(text[tag.end() : at])
-    out.append(text[at:])
+            position = ends.get(position) or _end_of_unclosed(text, name, position)
+            dropped.append(text[tag.end() : position])
+    out.append(text[position:])
     return "".join(out)
 
 
@@ -103,7 +103,7 @@ def _ends_of_elements(tags: list[re.Match[str]]) -> dict[int, int]:
     return ends
 
 
-def _end_of_unclosed(text: str, name: str, at: int) -> int:
+def _end_of_unclosed(text: str, name: str, position: int) -> int:
     """Where an element without a closing tag ends: with the line, or with the page if it is a block."""
-    end = text.find("\n", at) if _SHOWN[name] == TAG else -1
+    end = text.find("\n", position) if _SHOWN[name] == TAG else -1
     return len(text) if end < 0 else end

@@ -29,9 +29,9 @@ def _strip_one_by_one(line: str) -> str:
         bold += len(parts[i]) != 2
         italic += len(parts[i]) != 3
     if bold % 2 and italic % 2:
-        at = _apostrophe_before_italics(parts)
-        if at:
-            parts[at - 1] += "'"
+        number = _apostrophe_before_italics(parts)
+        if number:
+            parts[number - 1] += "'"
     return "".join(parts[::2])
 
 

@@ -14,24 +14,24 @@ def strip_tables(text: str, dropped: list[str]) -> str:
         return text
     text = "\n" + text
     out: list[str] = []
-    at = depth = start = 0
+    position = depth = start = 0
     for edge in _EDGE.finditer(text):
         if edge[1]:
             if not depth:
                 start = edge.start() + 1
-                out.append(text[at:start])
+                out.append(text[position:start])
             depth += 1
         elif depth:
             depth -= 1
             if not depth:
-                at = edge.end()
-                dropped.append(text[start:at])
+                position = edge.end()
+                dropped.append(text[start:position])
                 out.append(BLOCK)
     if depth:
-        at = _end_of_unclosed(text, start)
-        dropped.append(text[start:at])
+        position = _end_of_unclosed(text, start)
+        dropped.append(text[start:position])
         out.append(BLOCK)
-    out.append(text[at:])
+    out.append(text[position:])
     return "".join(out)[1:]
 
 

@@ -181,15 +181,15 @@ def split_arguments(text: str) -> dict[str, str]:
     if not text:
         return given
     parts: list[str] = []
-    depth = at = 0
+    depth = start = 0
     for mark in _SPLIT.finditer(text):
         if mark[0] == "|":
             if not depth:
-                parts.append(text[at : mark.start()])
-                at = mark.end()
+                parts.append(text[start : mark.start()])
+                start = mark.end()
         else:
             depth = max(0, depth + (1 if mark[0] in ("[[", "-{") else -1))
-    parts.append(text[at:])
+    parts.append(text[start:])
     number = 0
     for part in parts[1:]:
         name, equals, value = part.partition("=")

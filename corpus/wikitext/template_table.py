@@ -75,9 +75,9 @@ def template_name(name: str) -> str:
 @cache
 def load_template_table(code: str) -> TemplateTable:
     """The table of a Wikipedia; without one of its own, the templates that most have, and MediaWiki's own words."""
-    common, own = _read_toml("common"), _read_toml(code)
+    common, local = _read_toml("common"), _read_toml(code)
     patterns: dict[str, Pattern] = {}
-    for table in (common, own):
+    for table in (common, local):
         for written, names in table.get("templates", {}).items():
             compiled = compile_pattern(written)
             for name in names:
@@ -90,8 +90,8 @@ def load_template_table(code: str) -> TemplateTable:
     return TemplateTable(
         patterns,
         {name.lower(): pattern for name, pattern in patterns.items()},
-        frozenset(fold_name(name) for table in (common, own) for name in table.get("notes", ())),
-        _conventions(code, common, own, messages),
+        frozenset(fold_name(name) for table in (common, local) for name in table.get("notes", ())),
+        _conventions(code, common, local, messages),
         messages.get("functions", {}),
         frozenset(places),
     )
@@ -103,13 +103,15 @@ def _forget(patterns: dict[str, Pattern], name: str) -> None:
         patterns.pop(spelling, None)
 
 
-def _conventions(code: str, common: dict[str, Any], own: dict[str, Any], messages: dict[str, Any]) -> Conventions:
+def _conventions(code: str, common: dict[str, Any], local: dict[str, Any], messages: dict[str, Any]) -> Conventions:
     numbers = dict(messages.get("numbers", {}))
     numbers["digits"] = {ord(str(i)): digit for i, digit in enumerate(numbers.get("digits", ""))}
-    names = {unit: (one, several) for unit, (one, several) in own.get("unit_names", {}).items()}
-    symbols = common["unit_symbols"] | own.get("unit_symbols", {})
-    units = Units(symbols, names, own.get("words_between_numbers", {}))
-    return Conventions(code, NumberFormat(**numbers), units, tuple(own.get("months", ())), own.get("first_day", "1"))
+    names = {unit: (one, several) for unit, (one, several) in local.get("unit_names", {}).items()}
+    symbols = common["unit_symbols"] | local.get("unit_symbols", {})
+    units = Units(symbols, names, local.get("words_between_numbers", {}))
+    return Conventions(
+        code, NumberFormat(**numbers), units, tuple(local.get("months", ())), local.get("first_day", "1")
+    )
 
 
 @cache

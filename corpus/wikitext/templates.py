@@ -43,21 +43,21 @@ class TemplateReader:
 
     def expand(self, text: str) -> str:
         """`text` with every template replaced by what a reader sees, or by a gap."""
-        at = text.find("{{")
-        if at < 0:
+        position = text.find("{{")
+        if position < 0:
             return text
         edits: list[tuple[int, int, str]] = []
-        while at >= 0:
-            at = self._expand_from(text, at, edits)
-            at = text.find("{{", at)
+        while position >= 0:
+            position = self._expand_from(text, position, edits)
+            position = text.find("{{", position)
         self.dropped += (text[start:end] for start, end in self._dropped)
         self._dropped.clear()
         return _edited(text, 0, len(text), edits)
 
-    def _expand_from(self, text: str, at: int, edits: list[tuple[int, int, str]]) -> int:
+    def _expand_from(self, text: str, position: int, edits: list[tuple[int, int, str]]) -> int:
         """Reads the template that opens at `at`; (where to go on, with its edit added)."""
         stack: list[_Piece] = []
-        edge = _EDGE.search(text, at)
+        edge = _EDGE.search(text, position)
         while edge:
             mark = edge[0]
             end = edge.end()
@@ -78,19 +78,19 @@ class TemplateReader:
             edits += piece.edits
         return len(text)
 
-    def _close(self, text: str, at: int, closing: int, stack: list[_Piece], edits: list[tuple[int, int, str]]) -> int:
+    def _close(self, text: str, end: int, closing: int, stack: list[_Piece], edits: list[tuple[int, int, str]]) -> int:
         """Closes the innermost piece with two or three of the braces at `at`; where to go on."""
         piece = stack[-1]
         braces = min(closing, piece.braces, 3)
-        shown = self._parameter(text, piece, at) if braces == 3 else self._template(text, piece, at, len(stack))
-        edit = (piece.start - braces, at + braces, shown)
+        shown = self._parameter(text, piece, end) if braces == 3 else self._template(text, piece, end, len(stack))
+        edit = (piece.start - braces, end + braces, shown)
         piece.braces -= braces
         piece.start -= braces
         piece.edits = [edit]
         if piece.braces < 2:
             stack.pop()
             (stack[-1].edits if stack else edits).append(edit)
-        return at + braces
+        return end + braces
 
     def _parameter(self, text: str, piece: _Piece, end: int) -> str:
         """What {{{name|default}}} shows on a page that nothing includes."""
@@ -131,11 +131,11 @@ class TemplateReader:
         self._dropped.append((start, end))
         return GAP
 
-    def _list(self, text: str, piece: _Piece, at: int, end: int) -> str:
+    def _list(self, text: str, piece: _Piece, start: int, end: int) -> str:
         """The list that an unknown template has as its only argument but settings: it makes columns or a look."""
-        if text.find("\n*", at, end) < 0 and text.find("\n#", at, end) < 0:
+        if text.find("\n*", start, end) < 0 and text.find("\n#", start, end) < 0:
             return ""
-        given = split_arguments(_edited(text, at, end, [(s, e, r.replace("|", PIPE)) for s, e, r in piece.edits]))
+        given = split_arguments(_edited(text, start, end, [(s, e, r.replace("|", PIPE)) for s, e, r in piece.edits]))
         lists = [value for name, value in given.items() if name.isdecimal() and value.startswith(("\n*", "\n#"))]
         if len(lists) != 1 or any(len(value) > _LONGEST_SETTING for value in given.values() if value != lists[0]):
             return ""
@@ -154,11 +154,11 @@ def _edited(text: str, start: int, end: int, edits: list[tuple[int, int, str]]) 
     if not edits:
         return text[start:end]
     out: list[str] = []
-    at = start
+    position = start
     for edit_start, edit_end, shown in edits:
         if edit_start < start:
             continue
-        out += (text[at:edit_start], shown)
-        at = edit_end
-    out.append(text[at:end])
+        out += (text[position:edit_start], shown)
+        position = edit_end
+    out.append(text[position:end])
     return "".join(out)

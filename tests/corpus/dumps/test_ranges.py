@@ -148,7 +148,7 @@ def test_every_split_of_real_xml() -> None:
 
 def test_every_split_of_small_bzip2_streams() -> None:
     """Streams of 100 bytes, so that every tag is cut by their borders somewhere."""
-    data = b"".join(bz2.compress(XML[at : at + 100]) for at in range(0, 2000, 100)) + bz2.compress(XML[2000:])
+    data = b"".join(bz2.compress(XML[i : i + 100]) for i in range(0, 2000, 100)) + bz2.compress(XML[2000:])
     whole = read(data, "d.xml.bz2", [])
     assert whole == read(XML, "d.xml", [])
     for cut in range(1, len(data)):
@@ -172,14 +172,14 @@ def test_tags_across_blocks(inside: int) -> None:
     assert [record.page_id for record in whole] == [1, 2]
     for cut in [chunk.position + delta for chunk in chunks[1:] for delta in (-1, 0, 1)]:
         assert read(data, "d.xml.bz2", [cut]) == whole
-    own = DumpRange("en", "d.xml.bz2", len(data), 0, chunks[1].position, 0)
-    assert [record.page_id for record in PageReader(in_memory(data), own, "link")] == [1]
+    first_range = DumpRange("en", "d.xml.bz2", len(data), 0, chunks[1].position, 0)
+    assert [record.page_id for record in PageReader(in_memory(data), first_range, "link")] == [1]
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, len(XML) + 10), st.sampled_from(["d.xml", "d.xml.bz2"]))
 def test_any_range_size(size: int, name: str) -> None:
-    data = XML if name == "d.xml" else b"".join(bz2.compress(XML[at : at + 777]) for at in range(0, len(XML), 777))
+    data = XML if name == "d.xml" else b"".join(bz2.compress(XML[i : i + 777]) for i in range(0, len(XML), 777))
     records = []
     for dump_range in plan_ranges("en", [FileInfo(name, len(data))], max(size, 50)):
         records.extend(PageReader(in_memory(data), dump_range, "link", keep_namespaces=EVERY_NAMESPACE))

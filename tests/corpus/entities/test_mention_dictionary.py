@@ -19,10 +19,10 @@ Rows = list[tuple[str, str, int, float]]  # (anchor, item, linked, prior)
 
 def shard(links: Pairs, parts: int) -> io.BytesIO:
     """The counts of one article whose text is its links' anchors."""
-    mentions, at = [], 0
+    mentions, offset = [], 0
     for anchor, qid in links:
-        mentions.append(Mention(at, at + len(anchor), "de", "X", "X", qid, "resolved"))
-        at += len(anchor)
+        mentions.append(Mention(offset, offset + len(anchor), "de", "X", "X", qid, "resolved"))
+        offset += len(anchor)
     text = "".join(anchor for anchor, _ in links)
     page = LinkedArticle("de", 1, 1, "T", None, "article", "train", text, (), (), tuple(mentions))
     counts = io.BytesIO()

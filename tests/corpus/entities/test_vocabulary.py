@@ -49,7 +49,7 @@ def no_titles(language: str, qids: Sequence[int]) -> list[None]:
 def merged(
     counts: list[Counts], parts: int, min_languages: int, min_count: int
 ) -> tuple[list[io.BytesIO], Flow, Counter[str]]:
-    shards = [(language, shard(of, parts)) for one in counts for language, of in one.items()]
+    shards = [(language, shard(items, parts)) for one in counts for language, items in one.items()]
     files, total, spread = [], Flow(), Counter[str]()
     for part in range(parts):
         files.append(io.BytesIO())
@@ -240,16 +240,17 @@ def test_the_vocabulary_is_that_of_plain_python(
 ) -> None:
     totals: dict[int, Counter[str]] = {}
     for one in counts:
-        for language, of in one.items():
-            for qid, count in of.items():
+        for language, items in one.items():
+            for qid, count in items.items():
                 totals.setdefault(qid, Counter())[language] += count
     kept = [
-        (-by.total(), qid, tuple(sorted(by.items())))
-        for qid, by in totals.items()
-        if len(by) >= min_languages and by.total() >= min_count
+        (-languages.total(), qid, tuple(sorted(languages.items())))
+        for qid, languages in totals.items()
+        if len(languages) >= min_languages and languages.total() >= min_count
     ]
     expected = [
-        Entity(4 + i, f"Q{qid}", qid, -minus, by, (), ()) for i, (minus, qid, by) in enumerate(sorted(kept)[: size - 4])
+        Entity(4 + i, f"Q{qid}", qid, -minus, by_language, (), ())
+        for i, (minus, qid, by_language) in enumerate(sorted(kept)[: size - 4])
     ]
     files, flow, _ = merged(counts, parts, min_languages, min_count)
     with pytest.MonkeyPatch.context() as patch:
