@@ -1,4 +1,4 @@
-"""The wikitext table of a language: what templates show, how numbers are written, words for pictures' places.
+"""The wikitext table of a language: texts of templates, format of numbers, words for the places of pictures.
 
 Templates stand in `corpus/languages/wikitext/{code}.toml`, with `common.toml` below it, in the patterns of
 `corpus.wikitext.template_pattern`; the rest in `messages.json` beside them, which `tools/make_wikitext_messages.py`
@@ -17,7 +17,8 @@ from typing import Any
 from mlukit.corpus.languages.fold_name import fold_name
 from mlukit.corpus.wikitext.number_format import NumberFormat
 from mlukit.corpus.wikitext.quantities import Units
-from mlukit.corpus.wikitext.template_pattern import Conventions, Pattern, compile_pattern
+from mlukit.corpus.wikitext.template_fields import Conventions
+from mlukit.corpus.wikitext.template_pattern import Pattern, compile_pattern
 
 _NUMBERED = re.compile(r"(\d+)([^\d\W]+)")
 _TABLES = files("mlukit.corpus.languages") / "wikitext"
@@ -29,7 +30,7 @@ ENGLISH_PLACES = frozenset(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TemplateTable:
-    """One language's table; names are kept as `template_name` has them."""
+    """One language's table; names of templates are in the form of `template_name`."""
 
     patterns: Mapping[str, Pattern]
     folded: Mapping[str, Pattern]  # the same by names in small letters
@@ -39,10 +40,11 @@ class TemplateTable:
     picture_places: frozenset[str]  # "thumb", "right", …: options of a picture that stands beside the text
 
     def pattern(self, name: str) -> Pattern | None:
-        """What the template `name` shows; None for one that is not in the table.
+        """The pattern of the template `name`; None for a template that is not in the table.
 
-        MediaWiki tells small letters from capitals but for the first. Wikipedias have redirects for other spellings
-        of the usual names, so these are found, too; a name all in capitals ({{ESP}}, a flag) is what it says.
+        MediaWiki distinguishes capitals from small letters except in the first place. Wikipedias have redirects for
+        other spellings of usual names, so other spellings are found too; a name all in capitals ({{ESP}}, a flag) is
+        looked up as it is.
         """
         exact = template_name(name)
         found = self.patterns.get(exact)
@@ -66,7 +68,7 @@ class TemplateTable:
 
 
 def template_name(name: str) -> str:
-    """A template's name as MediaWiki knows it, the first letter small: single spaces, none at the ends."""
+    """A template's name in MediaWiki's form, but with a small first letter: single spaces, no spaces at the ends."""
     if "_" in name or "  " in name:
         name = " ".join(part for part in name.replace("_", " ").split(" ") if part)
     return name[:1].lower() + name[1:]
@@ -74,7 +76,7 @@ def template_name(name: str) -> str:
 
 @cache
 def load_template_table(code: str) -> TemplateTable:
-    """The table of a Wikipedia; without one of its own, the templates that most have, and MediaWiki's own words."""
+    """The table of a Wikipedia. Without a file for its language: the common templates and MediaWiki's own words."""
     common, local = _read_toml("common"), _read_toml(code)
     patterns: dict[str, Pattern] = {}
     for table in (common, local):
@@ -98,7 +100,7 @@ def load_template_table(code: str) -> TemplateTable:
 
 
 def _forget(patterns: dict[str, Pattern], name: str) -> None:
-    """Takes the template out in the spelling of a table that goes before."""
+    """Removes a template that an earlier table has in the same or in another spelling."""
     for spelling in {template_name(name), fold_name(name)}:
         patterns.pop(spelling, None)
 
