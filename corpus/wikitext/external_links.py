@@ -19,7 +19,7 @@ STARTS_WITH_PROTOCOL = re.compile("|".join(map(re.escape, PROTOCOLS)), re.IGNORE
 
 
 def strip_external_links(text: str) -> str:
-    """`text` with each link to the web replaced by its label; one without a label, shown as [1], leaves a gap."""
+    """`text` with each link to the web replaced by its label, or by a gap without a label (MediaWiki shows [1])."""
     out: list[str] = []
     position = search_start = 0
     while link := _OPEN.search(text, search_start):

@@ -9,7 +9,7 @@ _CODE = re.compile(r"^[ \t]*(?::*[ \t]*(\{\|)|(\|-)|[|!]).*", re.MULTILINE)
 
 
 def strip_tables(text: str, dropped: list[str]) -> str:
-    """`text` without its tables, nested ones included; one that is never closed runs to the end, as in MediaWiki."""
+    """`text` without its tables, nested tables included; an unclosed table runs to the end, as in MediaWiki."""
     if "{|" not in text:
         return text
     text = "\n" + text
@@ -36,9 +36,9 @@ def strip_tables(text: str, dropped: list[str]) -> str:
 
 
 def _end_of_unclosed(text: str, start: int) -> int:
-    """Where a table without an end stops hiding text: where a row begins that has no cell, else with the page.
+    """Where an unclosed table stops hiding text: at a last row that has no cell, else at the end of the page.
 
-    What stands in a row but in no cell is shown before the table, as HTML has it.
+    As in HTML, text in a row but in no cell is shown before the table.
     """
     last = None
     for code in _CODE.finditer(text, start):
