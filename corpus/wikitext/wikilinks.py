@@ -190,7 +190,7 @@ class LinkReader:
         return True
 
     def _picture(self, options: str, rest: str, out: list[str]) -> None:
-        """Leaves out a picture and brackets around it. A picture beside the text ends the paragraph, as in MediaWiki."""
+        """Leaves out a picture and brackets around it; as in MediaWiki, a picture beside the text ends a paragraph."""
         if "[[" in options:
             self.dropped.append(options)
         places = self.picture_places

@@ -18,7 +18,7 @@ import pytest
 
 from mlukit.corpus.entities.count_links import count_shard
 from mlukit.corpus.entities.mention_dictionary import merge_mentions
-from mlukit.corpus.entities.vocabulary import merge_entities, order_vocabulary
+from mlukit.corpus.entities.vocabulary import EntityNames, merge_entities, order_vocabulary
 from mlukit.schemas import arrow
 from mlukit.schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS, FAILURE_ROWS
 from mlukit.schemas.manifest import MANIFEST
@@ -122,15 +122,8 @@ def write_counted(out: Path) -> None:
         (out / "vocabulary/vocabulary.parquet").open("wb") as parquet,
         (out / "vocabulary/vocabulary.jsonl").open("wb") as jsonl,
     ):
-        order_vocabulary(
-            [merged],
-            languages=list(ARTICLES),
-            size=100,
-            titles_of=lambda language, qids: [TITLES.get((language, qid)) for qid in qids],
-            labels_of=None,
-            parquet=parquet,
-            jsonl=jsonl,
-        )
+        names = EntityNames(list(ARTICLES), lambda language, qids: [TITLES.get((language, qid)) for qid in qids])
+        order_vocabulary([merged], names, 100, parquet, jsonl)
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from mlukit.corpus.entities import vocabulary
 from mlukit.corpus.entities.count_links import ENTITY_COUNTS, count_shard
 from mlukit.corpus.entities.vocabulary import (
     SPECIAL_ENTITIES,
+    EntityNames,
     EntityVocabulary,
     TextsOf,
     VocabularyError,
@@ -67,9 +68,7 @@ def ordered(
     labels_of: TextsOf | None = None,
 ) -> tuple[list[Entity], list[dict[str, object]], Flow]:
     parquet, jsonl = io.BytesIO(), io.BytesIO()
-    flow = order_vocabulary(
-        files, languages=languages, size=size, titles_of=titles_of, labels_of=labels_of, parquet=parquet, jsonl=jsonl
-    )
+    flow = order_vocabulary(files, EntityNames(languages, titles_of, labels_of), size, parquet, jsonl)
     table = pq.read_table(parquet)
     assert table.schema.equals(VOCABULARY)
     rows = [row for batch in table.to_batches() for row in VOCABULARY_ROWS.to_records(batch)]
@@ -146,15 +145,9 @@ def test_titles_and_labels() -> None:
 def test_json_lines_are_those_of_json(titles: list[str]) -> None:
     files, _, _ = merged([{"de": {1: 3, 2: 2, 3: 1}}], 1, min_languages=1, min_count=1)
     jsonl, names = io.BytesIO(), ['"', "\\ \n\x00\x7f\u2028", *titles]
-    order_vocabulary(
-        files,
-        languages=[f"l{i}" for i in range(len(names))],
-        size=100,
-        titles_of=lambda language, qids: [None, names[int(language[1:])], None],
-        labels_of=None,
-        parquet=io.BytesIO(),
-        jsonl=jsonl,
-    )
+    languages = [f"l{i}" for i in range(len(names))]
+    titles = EntityNames(languages, lambda language, qids: [None, names[int(language[1:])], None])
+    order_vocabulary(files, titles, 100, io.BytesIO(), jsonl)
     lines = jsonl.getvalue().decode().split("\n")
     assert json.loads(lines[5])["titles"] == {f"l{i}": name for i, name in enumerate(names)}
     assert lines == [*(json.dumps(json.loads(line), ensure_ascii=False) for line in lines[:-1]), ""]
@@ -287,8 +280,7 @@ def test_the_fingerprint_is_the_digest_of_the_names_in_order() -> None:
 def test_what_was_written_opens() -> None:
     parquet = io.BytesIO()
     files, _, _ = merged(COUNTS, 2, min_languages=1, min_count=1)
-    options = {"languages": ["de"], "size": 100, "titles_of": no_titles, "labels_of": None}
-    order_vocabulary(files, **options, parquet=parquet, jsonl=io.BytesIO())
+    order_vocabulary(files, EntityNames(["de"], no_titles), 100, parquet, io.BytesIO())
     assert EntityVocabulary.open(parquet).ids_of([7, 64, 183, 5]).tolist() == [4, 5, 6, 7]
 
 
