@@ -1,7 +1,7 @@
 """The pages of a range of a dump: XML to records, from export-0.3 to export-0.11.
 
 The format: https://www.mediawiki.org/wiki/Help:Export#Export_format. Each page is parsed by itself, so that a broken
-one costs no other; a document type, and with it entity expansion, has no place in a page.
+page does not affect others; a page cannot have a document type, and so no entities that expand.
 """
 
 import re
@@ -23,7 +23,7 @@ ARTICLES = frozenset({0})
 MAX_PAGE_BYTES = 32 << 20  # of XML; MediaWiki's own limit is 2 MiB of text
 MAX_TITLE_BYTES = 1024  # MediaWiki's own limit is 255 and the namespace
 
-# Why a page was left out though nothing is wrong with it. "namespace 10" and its like stand beside them.
+# Why a page was left out although nothing is wrong with it; reasons such as "namespace 10" come in addition.
 SKIP_REASONS = {
     "deleted_text": "the text was hidden by an administrator",
     "empty_text": "the text is empty or blank",
@@ -39,7 +39,7 @@ PAGE_FAILURES = {
     "cut_page": "the dump is damaged or ends inside the page",
     "page_too_large": "the page is larger than the limit",
 }
-# What is wrong with a dump; no page.
+# Damage of a dump, which concerns no single page.
 DUMP_FAILURES = {
     "corrupt_block": "a part of the compressed file does not decode; the pages in it are lost",
     "truncated": "the dump ends before its root element does",
@@ -47,7 +47,7 @@ DUMP_FAILURES = {
 
 _PROBLEMS = PAGE_FAILURES | DUMP_FAILURES
 _HEAD_BYTES = 4096  # of a page's XML, where its title and id stand
-# A parser holds all attributes of a tag, and all names it ever saw: a page may not have them by the million.
+# A parser keeps all attributes of a tag and all names that it has met: a page must not have millions of them.
 _CROWDED_TAG = re.compile(rb"""<[^\s<>]+(?:\s+[^\s=<>]+\s*=\s*(?:"[^"<]*"|'[^'<]*')){32}""")
 _MAX_ELEMENTS = 100_000
 _NAMESPACE = re.compile(rb"<ns>\s*(-?\d{1,4})\s*</ns>")
@@ -68,7 +68,7 @@ class SkippedPage:
 
 
 class _PageError(Exception):
-    """A page that cannot be read: the reason's name and what was seen."""
+    """A page that cannot be read: the name of the reason, and the text that caused it."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(reason, detail)
@@ -77,9 +77,9 @@ class _PageError(Exception):
 
 
 class PageReader:
-    """Iterates over what became of each page of a range: a Page, a SkippedPage or a Failure; and over damage.
+    """Iterates over the results of a range: a Page, a SkippedPage or a Failure for each page, a Failure for damage.
 
-    It is iterated once.
+    A reader can be iterated once.
 
     Args:
         open_file: opens the file of the range.
@@ -103,22 +103,22 @@ class PageReader:
     ) -> None:
         self._range = dump_range
         self._stage = stage
-        self._keep = keep_namespaces
+        self._kept_namespaces = keep_namespaces
         self._namespace_of_title = namespace_of_title
         self._chunks = read_chunks(open_file, dump_range)
-        self._cutter = PageSplitter(self._chunks, dump_range.end, dump_range.size, max_page_bytes)
-        self.counts: Counter[str] = Counter()  # "pages" read whole, and each reason
-        self.shard = dump_range.shard  # of the record that came last
-        self.position = dump_range.start  # the byte of the file where the piece begins that holds its first byte
+        self._splitter = PageSplitter(self._chunks, dump_range.end, dump_range.size, max_page_bytes)
+        self.counts: Counter[str] = Counter()  # "pages" that were read, and each reason
+        self.shard = dump_range.shard  # of the latest record
+        self.position = dump_range.start  # of the chunk that holds the first byte of the latest record
 
     @property
     def xml_bytes(self) -> int:
         """The XML decoded so far, in bytes."""
-        return self._cutter.xml_bytes
+        return self._splitter.xml_bytes
 
     def __iter__(self) -> Iterator[Page | SkippedPage | Failure]:
         with closing(self._chunks):
-            for element in self._cutter:
+            for element in self._splitter:
                 self.position = element.position
                 self.shard = self._range.shard_at(element.position)
                 record = self._read(element)
@@ -130,14 +130,15 @@ class PageReader:
             return self._failure(element.problem, self._describe(element), element.data)
         try:
             stated = _stated_namespace(element.data)
-            namespace = self._told_namespace(element.data) if stated is None else stated
-            if namespace is not None and namespace not in self._keep:
+            namespace = self._namespace_by_title(element.data) if stated is None else stated
+            if namespace is not None and namespace not in self._kept_namespaces:
                 return SkippedPage(f"namespace {namespace}", _page_id(element.data), _title(element.data))
             return _parse_page(element.data, stated)
         except _PageError as error:
             return self._failure(error.reason, error.detail, element.data)
 
-    def _told_namespace(self, data: bytes) -> int | None:
+    def _namespace_by_title(self, data: bytes) -> int | None:
+        """The namespace of a page without <ns>, by its title."""
         title = _title(data)
         return self._namespace_of_title(title) if self._namespace_of_title and title is not None else None
 
@@ -164,7 +165,7 @@ def _stated_namespace(data: bytes) -> int | None:
 
 
 def _title(data: bytes) -> str | None:
-    """The title in a page's bytes as far as it can be told, cut to a length that a failure may have."""
+    """The title in a page's bytes if it can be found, cut to the length that a failure may have."""
     found = _TITLE.search(data[:_HEAD_BYTES])
     return unescape(found[1].decode("utf-8", "replace"), {"&quot;": '"'})[:MAX_TITLE_BYTES] if found else None
 
@@ -175,7 +176,7 @@ def _page_id(data: bytes) -> int | None:
 
 
 class _PageElement:
-    """Takes in one page's XML: the texts of the wanted elements, those of the last revision where there are several."""
+    """Parses one page's XML: the texts of the wanted elements, taken from the last revision."""
 
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
@@ -218,7 +219,7 @@ class _PageElement:
         self._path.pop()
 
     def _wanted(self) -> str:
-        """The name of the innermost element, below <page> or <revision>, if its text is wanted."""
+        """The path of the innermost element, such as "page/title", if its text is wanted, else ""."""
         if not 2 <= len(self._path) <= 3:
             return ""
         key = f"{self._path[-2]}/{self._path[-1]}"
@@ -231,9 +232,10 @@ class _PageElement:
 
 
 def _parse_page(data: bytes, namespace: int | None) -> Page | SkippedPage:
-    """The record of a whole page element.
+    """The record of a complete page element.
 
-    :raises _PageError: it cannot be read
+    Raises:
+        _PageError: the page cannot be read.
     """
     if _CROWDED_TAG.search(data):
         raise _PageError("malformed_xml", "a tag with 32 attributes or more")
@@ -257,6 +259,7 @@ def _parse_page(data: bytes, namespace: int | None) -> Page | SkippedPage:
 
 
 def _skip_reason(element: _PageElement) -> str | None:
+    """Why a page is left out, in SKIP_REASONS; None for a page that is not."""
     if not element.revisions:
         return "no_revision"
     if element.values.get("revision/model", "wikitext") != "wikitext":
