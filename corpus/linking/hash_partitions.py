@@ -16,7 +16,7 @@ PARTS = 128
 
 @contextmanager
 def scratch_folder(path: Path) -> Iterator[Path]:
-    """An empty folder that is removed at the end, and with it what an earlier attempt left there."""
+    """An empty folder, removed at the end; files of an earlier attempt are removed first."""
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
     try:
@@ -28,8 +28,8 @@ def scratch_folder(path: Path) -> Iterator[Path]:
 class PartitionedRows:
     """A temporary file of rows in `PARTS` parts; removed when it is closed.
 
-    Within a part, rows keep the order in which they were added. Memory: the batch that is added, the part that is read,
-    and 16 bytes a part and batch.
+    In a part, rows keep the order in which they were added. Memory: the batch that is added, the part that is read, and
+    16 bytes for each part and batch.
     """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:

@@ -1,7 +1,7 @@
-"""Carries items across languages: a page without one that links to a page with one takes that page's.
+"""Carries items across languages: a page without an item takes the item of a page in another language that it links to.
 
-Only items that an index has from its own sources are carried, one step far: so wikis can be done in any order, at once,
-and again.
+Only items that an index has from its own sources are carried, and only by one link. So wikis can be processed in any
+order, at the same time, and repeatedly.
 """
 
 from collections import Counter
@@ -20,11 +20,11 @@ from mlukit.corpus.linking.title_index import INTERLANGUAGE, TitleIndex
 
 CARRY_COUNTS = {
     "pages": "pages without an item that have an interlanguage link to a language built",
-    "carried": "those that took an item",
-    "no_item": "those whose links lead to no item",
-    "item_taken": "those whose item another page of this wiki has",
-    "item_disputed": "those that took the same item as another page, which as many of its links name",
-    "item_outvoted": "those that took the same item as another page, which more of its links name",
+    "carried": "pages that took an item",
+    "no_item": "pages whose links lead to no item",
+    "item_taken": "pages whose item another page of this wiki has",
+    "item_disputed": "pages that chose the same item as another page, with as many votes",
+    "item_outvoted": "pages that chose the same item as another page, which has more votes",
 }
 CARRIED = "carried"
 _CANDIDATES = pa.schema([pa.field("qid", pa.uint32()), pa.field("votes", pa.uint32()), pa.field("row", pa.uint32())])
@@ -34,18 +34,18 @@ _Uints: TypeAlias = npt.NDArray[np.uint32]
 
 
 def carry_items(language: str, directories: Mapping[str, Path]) -> dict[str, int]:
-    """Writes the layer `carried` of a wiki's index, anew if there was one; the same bytes for the same indexes.
+    """Writes the layer `carried` of a wiki's index, in place of an older one; the same indexes give the same bytes.
 
-    A page takes the item that most of its languages name, of several the smallest QID. It does not take an item that
-    another page of this wiki has; of several pages that would take the same item, the one takes it that more languages
-    name it for, and none where that is a tie.
+    A page chooses the item that most of its languages vote for; of several such items the smallest QID. It does not
+    get an item that another page of this wiki has. Of several pages that choose the same item, the page with the most
+    votes gets it; if two pages have as many votes, no page gets it.
 
     Args:
         language: of the wiki.
         directories: the indexes of all wikis built, by language.
 
     Returns:
-        What CARRY_COUNTS explains, where it is not 0.
+        Counts under the names in CARRY_COUNTS, without zeros.
     """
     directory = directories[language]
     others = {code: TitleIndex.open(path, with_layers=False) for code, path in directories.items() if code != language}
@@ -63,7 +63,7 @@ def carry_items(language: str, directories: Mapping[str, Path]) -> dict[str, int
 def _find_candidates(
     path: Path, others: Mapping[str, TitleIndex], candidates: PartitionedRows, counts: Counter[str]
 ) -> None:
-    """Adds each page's item, and how many languages name it."""
+    """Adds the item that each page chooses, and the number of its votes."""
     with pq.ParquetFile(path) as file:
         for group in range(file.num_row_groups):
             rows, codes, qids = _items_of_links(file.read_row_group(group, use_threads=False), others)
@@ -76,7 +76,7 @@ def _find_candidates(
 
 
 def _items_of_links(links: pa.Table, others: Mapping[str, TitleIndex]) -> tuple[_Uints, _Uints, _Uints]:
-    """Of the links into languages built: the row of the page, a number for the language, the item or 0."""
+    """For each link into a language built: the row of the page, a number for the language, the item or 0."""
     languages = links["language"].combine_chunks().dictionary_encode()
     numbers, rows = languages.indices.to_numpy(), links["row"].to_numpy()
     codes = np.flatnonzero([name in others for name in languages.dictionary.to_pylist()])
@@ -95,7 +95,7 @@ def _items_of_links(links: pa.Table, others: Mapping[str, TitleIndex]) -> tuple[
 
 
 def _majority_item(rows: _Uints, codes: _Uints, qids: _Uints) -> tuple[_Uints, _Uints, _Uints]:
-    """For each row with an item: the row, the item that most languages name, the smallest of several, and how many."""
+    """(row, item, votes) for each row with an item: the item with the most languages, the smallest of several."""
     with_item = qids > 0
     named = np.unique(np.stack([rows, qids, codes])[:, with_item], axis=1)
     (rows, qids), votes = np.unique(named[:2], axis=1, return_counts=True)
@@ -108,7 +108,7 @@ def _majority_item(rows: _Uints, codes: _Uints, qids: _Uints) -> tuple[_Uints, _
 def _one_page_per_item(
     candidates: PartitionedRows, index: TitleIndex, counts: Counter[str]
 ) -> Iterator[tuple[str, int]]:
-    """The titles and items that are carried: an item to one page only."""
+    """The (title, item) pairs that are carried: each item to one page only."""
     order = [("qid", "ascending"), ("votes", "descending"), ("row", "ascending")]
     for part in range(PARTS):
         table = candidates.read(part).sort_by(order)

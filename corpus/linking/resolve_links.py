@@ -1,4 +1,4 @@
-"""Looks up what articles' links denote, a batch of articles at a time and column by column."""
+"""Looks up the pages and items that links lead to, for a batch of articles at a time and column by column."""
 
 from collections.abc import Mapping
 from typing import TypeAlias
@@ -24,8 +24,8 @@ def resolve_batch(
 ) -> pa.RecordBatch:
     """Gives articles and their links the items that the indexes know.
 
-    An article that page_props calls a disambiguation page becomes one. Links into a Wikipedia without an index are
-    `unknown_wiki`. An index is at its best with some 10,000 links in a batch.
+    An article that is a disambiguation page by page_props gets this kind. Links into a Wikipedia without an index are
+    `unknown_wiki`. An index is fastest with some 10,000 links in a batch.
 
     Args:
         parsed: of `schemas.arrow.PARSED_ARTICLES`.
@@ -38,7 +38,9 @@ def resolve_batch(
     """
     known = alternatives or {}
     found = _look_up(parsed["language"], parsed["title"], indexes, known)
-    qids = pc.if_else(pc.equal(found["status"], "resolved"), found["qid"], None)  # redirect.sql may call one a redirect
+    qids = pc.if_else(
+        pc.equal(found["status"], "resolved"), found["qid"], None
+    )  # redirect.sql may say that an article is a redirect
     keys = zip(*(column.to_pylist() for column in (parsed["language"], parsed["page_id"], qids)), strict=True)
     made = {
         "qid": _names(qids),
@@ -72,7 +74,7 @@ def _look_up(
     indexes: Mapping[str, TitleIndex],
     alternatives: _AlternativesOf,
 ) -> pa.RecordBatch:
-    """What is known of titles of these languages, in their order; each is asked for once."""
+    """What the indexes know of the titles, in the order of the titles; each different title is looked up once."""
     answers = [_UNKNOWN_WIKI]
     places = np.zeros(len(titles), np.int64)
     for language, index in indexes.items():
