@@ -39,6 +39,7 @@ def read_tokens(text: str) -> list[Token]:
 
 
 def _tokens(text: str) -> Iterator[Token]:
+    """The tokens of `read_tokens`."""
     position = 0
     unclosed: set[str] = set()  # closing tags that do not occur in the rest of the text
     while token := _TOKEN.search(text, position):
@@ -75,6 +76,7 @@ def pair_edges(tokens: Sequence[Token]) -> dict[int, tuple[Place, int]]:
 
 
 def _place_of(mark: str) -> Place:
+    """The place that a bracket or tag opens or closes."""
     if mark.startswith(("{{", "}}")):
         return "template"
     if "ref" in mark:

@@ -44,11 +44,11 @@ class LiteralMarkup:
             ):
                 continue
             number = bisect_left(notes, place.start + (place.name != _AT_START))
-            around = number < len(notes) and notes[number] < place.end
+            has_note = number < len(notes) and notes[number] < place.end
             for side, context in zip("<>", _contexts(text, place), strict=True):
                 key = (place.name, text[place.start : place.end], side, context)
                 self._known.setdefault(key, []).append(len(self._places))
-            self._places.append("around a note" if around else "written")
+            self._places.append("around a note" if has_note else "written")
 
     def claim(self, text: str, place: Residue) -> Authorship | None:
         """How the author wrote this place of the extracted text; or None. Each place in the wikitext is used once."""

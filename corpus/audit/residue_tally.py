@@ -150,6 +150,7 @@ class ResidueTally:
 
 
 def _example(page_id: int, title: str, text: str, place: Residue) -> dict[str, Any]:
+    """A place with the text around it, for the report."""
     before, after = text[max(0, place.start - CONTEXT) : place.start], text[place.end : place.end + CONTEXT]
     shown = f"{before}⟦{text[place.start : place.end]}⟧{after}".replace("\n", "⏎")
     return {"page_id": page_id, "title": title, "start": place.start, "text": shown}

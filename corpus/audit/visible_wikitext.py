@@ -119,6 +119,7 @@ def _label(link: re.Match[str], language: Language) -> str:
 
 
 def _character(entity: re.Match[str]) -> str:
+    """The character of an entity; an entity without a character stays."""
     character = decode_entities(entity[0])
     return entity[0] if character == "\ufffd" else character
 

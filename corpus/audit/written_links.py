@@ -28,6 +28,7 @@ def written_links(text: str, language: Language) -> dict[str, Place]:
 
 
 def _links(text: str, language: Language) -> Iterator[tuple[str, Place]]:
+    """(title, place) of each link to an article of the same wiki."""
     tokens = read_tokens(text)
     depth: dict[Place, int] = dict.fromkeys(PLACES, 0)
     edges = pair_edges(tokens)
@@ -50,4 +51,5 @@ def _links(text: str, language: Language) -> Iterator[tuple[str, Place]]:
 
 
 def _place(depth: dict[Place, int]) -> Place:
+    """The first place after "text" in PLACES that is open; "text" if no place is open."""
     return next((place for place in PLACES[1:] if depth[place] > 0), "text")

@@ -88,6 +88,7 @@ SHARED_TABLES = ("wb_items_per_site", "wikidata_json")
 
 
 def _is_pattern(value: object) -> bool:
+    """Whether a value is a text that has nothing but {wiki} and {date} in braces."""
     return isinstance(value, str) and not set("{}") & set(value.replace("{wiki}", "").replace("{date}", ""))
 
 
@@ -215,6 +216,7 @@ def _dump_parts(files: list[FileInfo], language: str, patterns: FilePatterns, da
 
 
 def _ambiguous(what: str, files: list[FileInfo]) -> DumpError:
+    """The error for several files of which only one can be meant."""
     return DumpError(
         f"{len(files)} {what}: {', '.join(file.path for file in files)}; take one away, or choose one by --date, "
         "or name one by --dump"

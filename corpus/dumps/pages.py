@@ -126,6 +126,7 @@ class PageReader:
                 yield record
 
     def _read(self, element: PageBytes) -> Page | SkippedPage | Failure:
+        """The record of a page element, or of damage."""
         if element.problem:
             return self._failure(element.problem, self._describe(element), element.data)
         try:
@@ -171,6 +172,7 @@ def _title(data: bytes) -> str | None:
 
 
 def _page_id(data: bytes) -> int | None:
+    """The id in a page's bytes if it can be found."""
     found = _PAGE_ID.search(data[:_HEAD_BYTES].partition(b"<revision")[0])  # a revision has an id, too
     return int(found[1]) if found else None
 
@@ -226,6 +228,7 @@ class _PageElement:
         return key if key in _WANTED else ""
 
     def _new_revision(self) -> None:
+        """Forgets the texts of the revision before."""
         self.revisions += 1
         self.deleted = False
         self.values = {key: value for key, value in self.values.items() if key.startswith("page/")}
@@ -271,6 +274,7 @@ def _skip_reason(element: _PageElement) -> str | None:
 
 
 def _checked_title(values: dict[str, str]) -> str:
+    """The title of a page; _PageError for a title that is missing or not valid."""
     title = values.get("page/title")
     if title is None:
         raise _PageError("missing_element", "no <title>")
@@ -280,6 +284,7 @@ def _checked_title(values: dict[str, str]) -> str:
 
 
 def _checked_id(values: dict[str, str], key: str) -> int:
+    """The id under a key of `_PageElement.values`; _PageError for an id that is missing or not valid."""
     value = values.get(key)
     if value is None:
         raise _PageError("missing_element", f"no <id> in <{key.split('/')[0]}>")

@@ -134,6 +134,8 @@ def _read_plain(file: BinaryIO, dump_range: DumpRange) -> Iterator[Chunk]:
 
 
 class _Decoder(Protocol):
+    """A reader of the content of a compressed file."""
+
     def read(self, size: int, /) -> bytes:
         """At most `size` bytes of content; b"" at its end."""
 
@@ -199,6 +201,7 @@ class _SevenZipReader:
 
 
 def _decoder(path: str, source: BinaryIO) -> _Decoder:
+    """A reader of a compressed file's content, by the end of the file's name."""
     if path.endswith(".gz"):
         return gzip.GzipFile(fileobj=source)
     if path.endswith(".xz"):

@@ -55,6 +55,7 @@ def check_dump(open_file: OpenFile, path: str, size: int) -> bytes:
 
 
 def _read_head(open_file: OpenFile, path: str, size: int) -> bytes:
+    """The XML before the first page, at most _HEAD_BYTES."""
     head = b""
     for chunk in read_chunks(open_file, DumpRange("", path, size, 0, size, 0)):
         if chunk.problem and not head:

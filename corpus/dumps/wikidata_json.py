@@ -106,6 +106,7 @@ def lines_of(chunks: Iterable[bytes], limit: int = MAX_LINE_BYTES) -> Iterator[b
 
 
 def _entity(text: bytes, number: int, wikis: Mapping[str, str], skipped: Counter[str]) -> WikidataItem | BadLine | None:
+    """The item of a line; None for an entity that is left out, which is counted."""
     try:
         entity: Any = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -127,6 +128,7 @@ def _entity(text: bytes, number: int, wikis: Mapping[str, str], skipped: Counter
 
 
 def _sitelinks(written: Any, wikis: Mapping[str, str], skipped: Counter[str]) -> dict[str, str]:
+    """Titles by language, for the wikis asked for."""
     titles = {}
     for wiki in written.keys() & wikis.keys() if isinstance(written, dict) else ():
         title = written[wiki].get("title") if isinstance(written[wiki], dict) else None

@@ -208,7 +208,8 @@ def order_vocabulary(
 def _in_order(files: Sequence[pq.ParquetFile]) -> Iterator[pa.Table]:
     """The rows of all files by (-count, QID), as the files themselves have theirs.
 
-    More of a file is read when less than a batch of it is left. Rows are returned up to the first last row of any file.
+    More of a file is read when less than a batch of it is left. Rows are returned up to the
+    earliest of the last rows that were read of each file.
     """
     readers = {n: file.iter_batches(_BATCH_ROWS, use_threads=False) for n, file in enumerate(files)}
     held, left = _OF_FILES.empty_table(), np.zeros(len(files), np.int64)
@@ -312,6 +313,7 @@ def _json_objects(column: pa.ListArray) -> pa.StringArray:
 
 
 def _json_values(values: pa.Array) -> pa.StringArray:
+    """Each value as JSON writes it."""
     if pa.types.is_integer(values.type):
         return values.cast(pa.string())
     escaped = pc.fill_null(pc.match_substring_regex(values, _ESCAPED), False)

@@ -24,7 +24,7 @@ class Links(NamedTuple):
 
     start: Integers
     end: Integers
-    qid: Integers  # NO_ITEM where there is none
+    qid: Integers  # NO_ITEM for a link without an item
     over_feed: Flags  # whether a line feed, the border of paragraphs, lies in the link
 
 

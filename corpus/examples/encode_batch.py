@@ -171,8 +171,10 @@ def _encode_together(
     begins, pieces = _encode_words(articles.data, Spans(start, end), np.concatenate((cut, cut_end)), words)
     until = np.cumsum(pieces.number, dtype=np.int64)  # number of pieces up to each word's end
     ids = gather(pieces.ids, pieces.first, pieces.number)
-    before = np.append(0, until)
-    first, last, of_cut, of_cut_end = (before[np.searchsorted(begins, places)] for places in (start, end, cut, cut_end))
+    pieces_before = np.append(0, until)
+    first, last, of_cut, of_cut_end = (
+        pieces_before[np.searchsorted(begins, places)] for places in (start, end, cut, cut_end)
+    )
     return EncodedSentences(
         *sentences,
         first,

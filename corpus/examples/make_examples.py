@@ -233,7 +233,7 @@ def _limit_mentions(example: Integers, examples: int, options: ExampleOptions, f
         flows: counts the mentions.
 
     Returns:
-        Which mentions are kept, and where those of each example begin among the kept ones.
+        Whether each mention is kept, and the index of each example's first kept mention among the kept mentions.
     """
     offsets = np.searchsorted(example, np.arange(examples + 1))
     kept = np.arange(len(example)) - offsets[example] < options.max_entities

@@ -133,6 +133,7 @@ class _IndexBuild:
         self._items = stack.enter_context(PartitionedRows(folder / "row_items", _ITEMS))
 
     def build(self, rows: TitleJoin, sources: Sequence[str]) -> None:
+        """Writes all files but the header."""
         ends = [0]
         with pq.ParquetWriter(self._writer.directory / INTERLANGUAGE, ROW_LINKS, compression="zstd") as links:
             for part in range(PARTS):
@@ -178,6 +179,7 @@ class _IndexBuild:
         self._counts["items"] += int(np.count_nonzero(source_of_item != 255))
 
     def _flags(self, rows: pa.Table) -> npt.NDArray[np.uint8]:
+        """The flags of titles that are known before redirects are followed."""
         in_dump = rows["source"].to_numpy() == 0
         redirect, disambiguation = rows["redirect"].to_numpy(), rows["disambiguation"].to_numpy()
         self._counts["sitelink_only"] += int(np.count_nonzero(~in_dump))
@@ -188,6 +190,7 @@ class _IndexBuild:
         return flags.astype(np.uint8)
 
     def _add_redirects(self, rows: pa.Table, row_0: int) -> None:
+        """Partitions redirects by the hash of the title that they lead to."""
         numbers = np.arange(row_0, row_0 + len(rows), dtype=np.uint32)
         table = pa.table([numbers, rows["target"]], schema=_REDIRECTS)
         parts = part_of_hashes(rows["target_hash"].to_numpy())

@@ -278,6 +278,7 @@ def _chosen(batches: Sequence[pa.RecordBatch], places: npt.NDArray[np.int64]) ->
 def _status_codes(
     known: npt.NDArray[np.bool], flags: npt.NDArray[np.uint8], has_item: npt.NDArray[np.bool]
 ) -> npt.NDArray[np.integer]:
+    """The index in _STATUSES of each title's status."""
     redirect, loop, broken = ((flags & flag) != 0 for flag in (REDIRECT, LOOP, BROKEN))
     conditions = [~known, has_item & redirect, has_item, loop, broken]
     return np.select(conditions, [_RED, _REDIRECTED, _RESOLVED, _LOOP, _BROKEN], _NO_ITEM)
@@ -302,6 +303,7 @@ def _read_header(directory: Path) -> tuple[dict[str, int], dict[str, tuple[str, 
 
 
 def _map_file(path: Path, dtype: str, count: int) -> npt.NDArray[Any]:
+    """Maps a file; TitleIndexError if its size or type does not fit the header."""
     if dtype not in DTYPES[path.name]:
         raise TitleIndexError(f"{path}: type {dtype!r}; accepted: {', '.join(DTYPES[path.name])}")
     size = path.stat().st_size if path.is_file() else None

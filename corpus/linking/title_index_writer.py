@@ -65,6 +65,7 @@ class TitleIndexWriter:
         return pa.Array.from_buffers(pa.binary(), stop - start, [None, pa.py_buffer(offsets), pa.py_buffer(heap)])
 
     def _read(self, name: str, start: int, stop: int) -> npt.NDArray[Any]:
+        """Reads values of a file back."""
         file, dtype = self._files[name], np.dtype(self._dtypes[name])
         file.seek(start * dtype.itemsize)
         values = np.frombuffer(file.read((stop - start) * dtype.itemsize), dtype)

@@ -50,6 +50,7 @@ class NumberFormat:
         return self._join(number[1] or "", number[2], number[3] or "")
 
     def _formatted(self, number: re.Match[str]) -> str:
+        """A number as the language writes it; a number that may be formatted already stays."""
         decimals = number[3] or ""
         if len(decimals) == _AMBIGUOUS and self.decimal != ".":
             return number[0]

@@ -74,10 +74,12 @@ def _required(name: str, given: Given, conventions: Conventions) -> str | None:
 
 
 def _all_unnamed(separator: str, given: Given, conventions: Conventions) -> str | None:
+    """All arguments without a name, with a separator between them."""
     return separator.join(value for key, value in given.items() if key.isdigit() and value) or None
 
 
 def _wikipedia_code(name: str, given: Given, conventions: Conventions) -> str | None:
+    """The argument if it is the code of a Wikipedia."""
     code = given.get(name)
     return code if code in wikipedia_codes() else None
 
@@ -88,6 +90,7 @@ def _number(name: str, given: Given, conventions: Conventions) -> str | None:
 
 
 def _day(name: str, given: Given, conventions: Conventions) -> str | None:
+    """The day, the first one in the language's special form."""
     day = given.get(name, "")
     return conventions.first_day + day[1:] if day == "1" or day.startswith("1 ") else day or None
 
@@ -101,11 +104,13 @@ def _month(name: str, given: Given, conventions: Conventions) -> str | None:
 
 
 def _word(name: str, given: Given, conventions: Conventions) -> str | None:
+    """The argument unless it is in capitals."""
     word = given.get(name, "")
     return None if word.isupper() else word or None
 
 
 def _language(name: str, given: Given, conventions: Conventions) -> str | None:
+    """The name of the language whose code is given; a region behind the code is ignored."""
     code = given.get(name, "").partition("-")[0]
     return language_name(code, conventions.language) if _LANGUAGE.fullmatch(code) else None
 

@@ -140,6 +140,7 @@ def compile_pattern(written: str) -> Pattern:
 
 
 def _compile(written: str) -> tuple[Piece, ...]:
+    """The pieces of one alternative; parts in ⟦ ⟧ are optional."""
     pieces = []
     for i, part in enumerate(_GROUP.split(written)):
         if part:

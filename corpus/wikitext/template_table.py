@@ -106,6 +106,7 @@ def _forget(patterns: dict[str, Pattern], name: str) -> None:
 
 
 def _conventions(code: str, common: dict[str, Any], local: dict[str, Any], messages: dict[str, Any]) -> Conventions:
+    """The conventions of a language, out of the common table, its own table and MediaWiki's messages."""
     numbers = dict(messages.get("numbers", {}))
     numbers["digits"] = {ord(str(i)): digit for i, digit in enumerate(numbers.get("digits", ""))}
     names = {unit: (one, several) for unit, (one, several) in local.get("unit_names", {}).items()}

@@ -129,6 +129,7 @@ class TemplateReader:
         return self._drop(start, end)
 
     def _pattern(self, name: str) -> Pattern | None:
+        """The pattern of a template, looked up once for each name on a page."""
         if name not in self.names:
             self.names[name] = self.table.pattern(name)
         return self.names[name]

@@ -28,6 +28,7 @@ class _Patterns:
 
 @cache
 def _patterns(language: Language) -> _Patterns:
+    """The expressions for a language."""
     trail = language.link_trail or "(?!)"
     label = rf"(?! )[^\[\]|\n\t{BREAK}{BLOCK}]++(?<! )"
     return _Patterns(
