@@ -42,7 +42,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mlukit.corpus.dumps.files import FileInfo
-from mlukit.corpus.dumps.pages import read_pages
+from mlukit.corpus.dumps.pages import PageReader
 from mlukit.corpus.dumps.ranges import plan_ranges
 from mlukit.corpus.examples.make_examples import make_examples, sentence_splitter
 from mlukit.corpus.examples.options import ExampleOptions
@@ -86,7 +86,7 @@ def read_articles(dump: Path, code: str) -> Iterator[LinkedArticle]:
     """The dump's articles, with invented items."""
     language = load_language(code)
     for part in plan_ranges(code, [FileInfo(str(dump), dump.stat().st_size)]):
-        for page in read_pages(lambda path: Path(path).open("rb"), part):  # noqa: SIM115
+        for page in PageReader(lambda path: Path(path).open("rb"), part, "link"):  # noqa: SIM115
             if isinstance(page, Page) and page.redirect is None:
                 parsed = parse_wikitext(page.text, page.title, language)
                 links = tuple(

@@ -23,7 +23,7 @@ from typing import Any, BinaryIO, TypeAlias
 from unittest import mock
 
 from mlukit.corpus.dumps.files import FileInfo
-from mlukit.corpus.dumps.pages import read_pages
+from mlukit.corpus.dumps.pages import PageReader
 from mlukit.corpus.dumps.ranges import plan_ranges
 from mlukit.corpus.languages.load import any_language
 from mlukit.corpus.titles.normalise import namespace_of
@@ -51,7 +51,7 @@ def pages_of(language: str, dump: Path, limit: int) -> Pages:
     own = any_language(language)
     redirect = tuple(word.lower() for word in own.redirect_words)
     for part in plan_ranges(language, [FileInfo(str(dump), dump.stat().st_size)]):
-        for page in read_pages(_open, part):
+        for page in PageReader(_open, part, "link"):
             if len(found) == limit:
                 return found
             if not isinstance(page, Page) or page.redirect or page.text.lstrip().lower().startswith(redirect):

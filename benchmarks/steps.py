@@ -21,7 +21,7 @@ import pyarrow as pa
 from examples import entity_ids, in_batches, item
 
 from mlukit.corpus.dumps.files import FileInfo
-from mlukit.corpus.dumps.pages import read_pages
+from mlukit.corpus.dumps.pages import PageReader
 from mlukit.corpus.dumps.ranges import plan_ranges
 from mlukit.corpus.examples.make_examples import make_examples, sentence_splitter
 from mlukit.corpus.examples.options import ExampleOptions
@@ -88,7 +88,7 @@ def decoded_bytes(dump: Path) -> int:
 def pages_of(dump: Path, language: Language) -> list[Page]:
     """The articles, redirects left out."""
     ranges = plan_ranges(language.code, [FileInfo(str(dump), dump.stat().st_size)])
-    found = (page for part in ranges for page in read_pages(lambda path: Path(path).open("rb"), part))  # noqa: SIM115
+    found = (page for part in ranges for page in PageReader(lambda path: Path(path).open("rb"), part, "link"))  # noqa: SIM115
     return [page for page in found if isinstance(page, Page) and page.redirect is None]
 
 

@@ -21,7 +21,6 @@ from mlukit.schemas.records import (
     Link,
     LinkedArticle,
     Mention,
-    MentionCount,
     PageTitle,
     Section,
     Span,
@@ -118,8 +117,8 @@ MENTIONS = pa.schema(
     [
         _required("anchor", pa.string()),
         _required("qid", pa.string()),
-        _required("linked", pa.int64()),
-        _required("prior", pa.float64()),
+        _required("linked", pa.int64()),  # links with this anchor to this item, on pages of the train split
+        _required("prior", pa.float64()),  # share of the anchor's links that go to this item
     ]
 )
 
@@ -219,6 +218,5 @@ PARSED_ARTICLE_ROWS = RecordCodec(Article, PARSED_ARTICLES, {**_ARTICLE_PARTS, "
 PAGE_TITLE_ROWS = RecordCodec(PageTitle, PAGE_TITLES, {"interlanguage": tuple})
 ARTICLE_ROWS = RecordCodec(LinkedArticle, ARTICLES, {**_ARTICLE_PARTS, "links": Mention})
 VOCABULARY_ROWS = RecordCodec(Entity, VOCABULARY, {"counts": tuple, "titles": tuple, "labels": tuple})
-MENTION_ROWS = RecordCodec(MentionCount, MENTIONS, {})
 EXAMPLE_ROWS = RecordCodec(Example, EXAMPLES, {})
 FAILURE_ROWS = RecordCodec(Failure, FAILURES, {})

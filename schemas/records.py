@@ -138,16 +138,6 @@ class Entity:
 
 
 @dataclass(frozen=True, slots=True)
-class MentionCount:
-    """How often an anchor of a language links to an item, on pages of the train split."""
-
-    anchor: str
-    qid: int
-    linked: int
-    prior: float  # share of the anchor's links that go to this item
-
-
-@dataclass(frozen=True, slots=True)
 class Example:
     """A training example: the sentences of one page packed to at most 512 tokens."""
 

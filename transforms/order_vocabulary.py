@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import BinaryIO, ClassVar, cast
 
-from mlukit.corpus.entities.vocabulary import SPECIAL_ENTITIES, order_vocabulary
+from mlukit.corpus.entities.vocabulary import SPECIAL_ENTITIES, EntityNames, order_vocabulary
 from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.storage import Storage
 from mlukit.engine.task import Task
@@ -28,15 +28,8 @@ class OrderVocabulary(Task):
             parts = [open_files.enter_context(storage.open(path)) for path in self.parts]
             parquet = open_files.enter_context(storage.write(VOCABULARY_PARQUET))
             jsonl = open_files.enter_context(storage.write(VOCABULARY_JSONL))
-            flow = order_vocabulary(
-                parts,
-                languages=self.languages,
-                size=self.size,
-                titles_of=titles_in(storage, self.languages),
-                labels_of=labels_in(storage, self.languages),
-                parquet=cast(BinaryIO, parquet),
-                jsonl=cast(BinaryIO, jsonl),
-            )
+            names = EntityNames(self.languages, titles_in(storage, self.languages), labels_in(storage, self.languages))
+            flow = order_vocabulary(parts, names, self.size, cast(BinaryIO, parquet), cast(BinaryIO, jsonl))
             parquet.rows = jsonl.rows = flow.out + len(SPECIAL_ENTITIES)
         shards = (storage.shard(VOCABULARY_PARQUET, parquet), storage.shard(VOCABULARY_JSONL, jsonl))
         return TaskResult(self.name, shards, {"entities kept": flow})

@@ -52,7 +52,9 @@ class ParseArticles(Task):
     def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """Writes articles, titles and failures, a file of each for every shard of the range."""
         language = with_namespaces(any_language(self.language), dict(self.header_namespaces))
-        reader = PageReader(open_file, self.dump_range, namespace_of_title=lambda title: namespace_of(title, language))
+        reader = PageReader(
+            open_file, self.dump_range, STAGE, namespace_of_title=lambda title: namespace_of(title, language)
+        )
         tally, shards = _Tally(), list[Shard]()
         records = iter(reader)
         waiting = next(records, None)

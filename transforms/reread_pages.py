@@ -33,7 +33,9 @@ class DumpPages:
 
     def __init__(self, dump_range: DumpRange, header: tuple[tuple[int, str], ...], heartbeat: Heartbeat) -> None:
         self.language: Language = with_namespaces(any_language(dump_range.language), dict(header))
-        self._reader = PageReader(open_file, dump_range, namespace_of_title=lambda t: namespace_of(t, self.language))
+        self._reader = PageReader(
+            open_file, dump_range, "audit", namespace_of_title=lambda title: namespace_of(title, self.language)
+        )
         self._heartbeat = heartbeat
         self._records = iter(self._reader)
         self._waiting = next(self._records, None)

@@ -1,7 +1,7 @@
-"""Brackets and tags of wikitext that keep something out of the running text, told by one scan without parsing.
+"""Finds brackets and tags of wikitext that keep text out of the running text, by one scan without parsing.
 
-It knows nothing of what templates make of their arguments, nor of markup that is broken: what reads pages by it is a
-judge that is simpler than what it judges.
+The scan ignores what templates do with their arguments, and broken markup. So checks that use it are simpler than the
+extractor that they check.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 Place: TypeAlias = Literal["text", "template", "table", "note", "picture"]
-PLACES: tuple[Place, ...] = ("text", "template", "table", "note", "picture")  # the best one first
+PLACES: tuple[Place, ...] = ("text", "template", "table", "note", "picture")  # the best place of a link first
 
 _UNREAD = (
     r"nowiki|pre|math|chem|ce|syntaxhighlight|source|score|timeline|graph|templatedata|includeonly|mapframe|maplink"
@@ -25,48 +25,49 @@ _NAME = re.compile(r"<(!--|\w+)")
 
 
 class Token(NamedTuple):
-    """A bracket or tag; an unread element is one token, from its opening to its closing tag."""
+    """A bracket or tag. An element whose content is not wikitext is one token, from its opening to its closing tag."""
 
     start: int
     end: int
-    kind: str  # unread, open, close, link ("[["), end ("]]")
-    mark: str  # as written; of an unread element the opening tag, in small letters
+    role: str  # unread, open, close, link ("[["), end ("]]")
+    mark: str  # as written; for an unread element its opening tag in small letters
 
 
 def read_tokens(text: str) -> list[Token]:
-    """The brackets and tags of a page outside of what is not read as wikitext. Time is linear."""
+    """The brackets and tags of a page, except those in elements that are not read as wikitext. Time is linear."""
     return list(_tokens(text))
 
 
 def _tokens(text: str) -> Iterator[Token]:
-    at = 0
-    unclosed: set[str] = set()  # closing tags that do not come any more
-    while token := _TOKEN.search(text, at):
-        at = token.end()
+    """The tokens of `read_tokens`."""
+    position = 0
+    unclosed: set[str] = set()  # closing tags that do not occur in the rest of the text
+    while token := _TOKEN.search(text, position):
+        position = token.end()
         if not token["unread"]:
-            yield Token(token.start(), at, str(token.lastgroup), token[0])
+            yield Token(token.start(), position, str(token.lastgroup), token[0])
             continue
         name = _NAME.match(token[0])
         close = "-->" if token[0] == "<!--" or name is None else f"</{name[1].lower()}"
         if close in unclosed:
             continue
-        end = re.compile(re.escape(close) + (r"\s*>" if close != "-->" else ""), re.IGNORECASE).search(text, at)
+        end = re.compile(re.escape(close) + (r"\s*>" if close != "-->" else ""), re.IGNORECASE).search(text, position)
         if end:
-            at = end.end()
-            yield Token(token.start(), at, "unread", token[0].lower())
+            position = end.end()
+            yield Token(token.start(), position, "unread", token[0].lower())
         else:
             unclosed.add(close)
 
 
 def pair_edges(tokens: Sequence[Token]) -> dict[int, tuple[Place, int]]:
-    """By the tokens' numbers: where a place begins (1) and ends (-1); an opening without its end is none."""
+    """Where places begin (1) and end (-1), by the numbers of tokens; an opening without its end is left out."""
     edges: dict[int, tuple[Place, int]] = {}
     opened: dict[Place, list[int]] = {place: [] for place in PLACES}
     for number, token in enumerate(tokens):
-        if token.kind not in ("open", "close"):
+        if token.role not in ("open", "close"):
             continue
         place = _place_of(token.mark.lower())
-        if token.kind == "open":
+        if token.role == "open":
             opened[place].append(number)
         elif opened[place]:
             edges[opened[place].pop()] = (place, 1)
@@ -75,6 +76,7 @@ def pair_edges(tokens: Sequence[Token]) -> dict[int, tuple[Place, int]]:
 
 
 def _place_of(mark: str) -> Place:
+    """The place that a bracket or tag opens or closes."""
     if mark.startswith(("{{", "}}")):
         return "template"
     if "ref" in mark:

@@ -1,4 +1,4 @@
-"""A few of many, kept while they pass by: the same few in whatever order they come, and from however many workers."""
+"""A random sample of a stream of items, which depends neither on their order nor on the number of workers."""
 
 import hashlib
 from collections.abc import Iterable
@@ -14,10 +14,12 @@ class HashSample:
     """A random sample of at most `size` items, drawn by a hash of each item's key."""
 
     size: int = SIZE
-    _heap: list[tuple[int, str, Any]] = field(default_factory=list)  # (minus rank, key, item): the worst first
+    _heap: list[tuple[int, str, Any]] = field(
+        default_factory=list
+    )  # (minus rank, key, item): the item to drop next is first
 
     def add(self, key: str, item: Any) -> None:
-        """Offers an item; keys are unique, and items what JSON can hold."""
+        """Offers an item; keys must be unique, and items values of JSON."""
         rank = -int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest())
         if len(self._heap) < self.size:
             heappush(self._heap, (rank, key, item))
@@ -25,7 +27,7 @@ class HashSample:
             heapreplace(self._heap, (rank, key, item))
 
     def items(self) -> list[Any]:
-        """What was drawn, in the order of ranks: a shorter list of it is a sample, too."""
+        """The sample in the order of ranks, so that its first items are a sample too."""
         return [item for _, _, item in nlargest(self.size, self._heap, key=lambda entry: entry[:2])]
 
     def to_json(self) -> list[Any]:
@@ -33,6 +35,6 @@ class HashSample:
         return [[key, item] for _, key, item in nlargest(self.size, self._heap, key=lambda entry: entry[:2])]
 
     def add_json(self, rows: Iterable[Any]) -> None:
-        """Offers what another sample's `to_json` gave."""
+        """Offers the items of another sample, from its `to_json`."""
         for key, item in rows:
             self.add(key, item)

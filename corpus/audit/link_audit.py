@@ -1,4 +1,4 @@
-"""Extracted links held against what the wikitext has and, where pagelinks is there, against what MediaWiki recorded."""
+"""Compares extracted links with the links in the wikitext and, if pagelinks is there, with MediaWiki's own record."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -18,15 +18,19 @@ SEEN_PAGES = pa.schema(
         pa.field("page_id", pa.int64(), nullable=False),
         pa.field("title", pa.string(), nullable=False),
         pa.field("article", pa.bool_(), nullable=False),  # False: a redirect
-        pa.field("targets", pa.list_(pa.string()), nullable=False),  # extracted, of the article's own wiki
-        pa.field("pages", pa.list_(pa.string()), nullable=False),  # where each leads to; "" where no page is known
-        pa.field("abroad", pa.int32(), nullable=False),  # links extracted that lead to other Wikipedias
-        pa.field("written", pa.list_(pa.string())),  # null where the dump was not read
-        pa.field("places", pa.list_(pa.int8())),  # of those written: into PLACES
+        pa.field(
+            "targets", pa.list_(pa.string()), nullable=False
+        ),  # titles in the article's own wiki that extracted links lead to
+        pa.field(
+            "pages", pa.list_(pa.string()), nullable=False
+        ),  # the page that each target leads to; "" where no page is known
+        pa.field("abroad", pa.int32(), nullable=False),  # number of extracted links that lead to other Wikipedias
+        pa.field("written", pa.list_(pa.string())),  # titles linked to in the wikitext; null where no dump was read
+        pa.field("places", pa.list_(pa.int8())),  # the place of each written title: its index in PLACES
     ]
 )
 
-# What a link is called that only one side has. Those of WRONG lower precision, those of MISSED recall.
+# The names of links that only one side has. Links in WRONG lower precision, links in MISSED lower recall.
 WRONG = {
     "unknown": "extracted, written in the text, and not in pagelinks: the table may be of another day",
     "other spelling": "pagelinks has the title with other letter case, spaces or signs",
@@ -55,26 +59,26 @@ SET_ASIDE = {
     "page without rows": "extracted from a page that pagelinks has no row of: saved or deleted since",
     "links by number": "rows whose targets have no name, since linktarget is missing",
 }
-_ASIDE_BY_PLACE: dict[Place, str] = {
+_REASON_BY_PLACE: dict[Place, str] = {
     "template": "in a template",
     "table": "in a table",
     "note": "in a note",
     "picture": "in a picture",
 }
 RECORDED = "pages compared with pagelinks"
-TOO_MANY = "more than recorded"  # pages that we have more targets of than pagelinks has rows
+TOO_MANY = "more than recorded"  # pages for which more targets were extracted than pagelinks has rows
 
 TableLinks: TypeAlias = list[tuple[int, str | None]]  # (namespace, title without its name)
 
 
 @dataclass(frozen=True, slots=True)
 class SeenPage:
-    """What was extracted from a page, and what it has."""
+    """A page's extracted links and, if the dump was read, the links in its wikitext."""
 
     page_id: int
     title: str
     article: bool
-    targets: Mapping[str, str]  # extracted title -> where it leads to, "" where that is not known
+    targets: Mapping[str, str]  # extracted title -> the page that it leads to, or ""
     abroad: int
     written: Mapping[str, Place] | None
 
@@ -103,14 +107,14 @@ class SeenPage:
 
 @dataclass
 class LinkTally:
-    """What became of the links of one language; adds up over parts in any order."""
+    """The results for the links of one language; tallies of parts can be added in any order."""
 
     counts: Counter[str] = field(default_factory=Counter)
     examples: dict[str, HashSample] = field(default_factory=dict)
 
     @property
     def precision(self) -> float | None:
-        """Of the targets extracted, the share that pagelinks has; None where there is no such table."""
+        """The share of extracted targets that pagelinks has; None without this table."""
         return (
             None
             if not self.counts[RECORDED]
@@ -119,17 +123,17 @@ class LinkTally:
 
     @property
     def recall(self) -> float | None:
-        """Of the targets written in running text, the share extracted."""
+        """The share of targets written in running text that were extracted."""
         return _share(self.counts["right in text"], sum(self.counts[name] for name in MISSED))
 
     def note(self, name: str, page: SeenPage, target: str, other: str = "") -> None:
-        """Counts a link, and keeps it as an example perhaps."""
+        """Counts a link, and offers it as an example."""
         self.counts[name] += 1
         item = {"page_id": page.page_id, "title": page.title, "target": target, "other": other}
         self.examples.setdefault(name, HashSample()).add(f"{page.page_id}:{target}", item)
 
     def add(self, other: "LinkTally") -> None:
-        """Adds another part's."""
+        """Adds the tally of another part."""
         self.counts.update(other.counts)
         for name, sample in other.examples.items():
             self.examples.setdefault(name, HashSample()).add_json(sample.to_json())
@@ -155,28 +159,28 @@ def _share(right: int, wrong: int) -> float | None:
 
 
 class TablePart:
-    """A part of pagelinks, sorted by page, to be asked for a page's rows."""
+    """A part of pagelinks, sorted by page, in which a page's rows are looked up."""
 
     def __init__(self, rows: pa.Table) -> None:
         self._rows = rows
         self._page_ids: npt.NDArray[np.int64] = rows["page_id"].to_numpy()
-        self.asked_for = 0  # rows
+        self.rows_found = 0  # by all look-ups
 
     def links_of(self, page_id: int) -> TableLinks:
-        """The page's links; empty where there are none, as for a page that the table does not know."""
+        """The page's links; empty for a page without links, and for a page that the table does not know."""
         start, end = np.searchsorted(self._page_ids, [page_id, page_id + 1]).tolist()
-        self.asked_for += end - start
+        self.rows_found += end - start
         rows = self._rows.slice(start, end - start)
         return list(zip(rows["namespace"].to_pylist(), rows["title"].to_pylist(), strict=True))
 
     @property
     def left(self) -> int:
-        """Rows of pages that nobody asked for."""
-        return int(self._rows.num_rows) - self.asked_for
+        """The number of rows of pages that were not looked up."""
+        return int(self._rows.num_rows) - self.rows_found
 
 
 def compare_pages(pages: Iterable[SeenPage], table: TablePart | None, tally: LinkTally) -> None:
-    """Counts what both sides have, and what one of them has; `table` is None where there is no pagelinks."""
+    """Counts the links that both sides have and that only one side has; `table` is None without pagelinks."""
     for page in pages:
         if table is None:
             if page.article:
@@ -194,7 +198,7 @@ def compare_pages(pages: Iterable[SeenPage], table: TablePart | None, tally: Lin
 
 
 def _compare_written(page: SeenPage, tally: LinkTally) -> None:
-    """Against the wikitext alone, which cannot tell whether a link that is made of a template is right."""
+    """Compares with the wikitext alone, which does not show whether a link made by a template is right."""
     tally.counts["pages"] += 1
     tally.counts["other Wikipedias"] += page.abroad
     written = page.written or {}
@@ -213,6 +217,7 @@ def _compare_written(page: SeenPage, tally: LinkTally) -> None:
 
 
 def _compare_numbers(page: SeenPage, rows: int, tally: LinkTally) -> None:
+    """Compares the numbers of links where linktarget, which has the titles, is missing."""
     tally.counts["pages"] += 1
     tally.counts["links by number"] += rows
     tally.counts["extracted by number"] += len(page.targets)
@@ -221,6 +226,7 @@ def _compare_numbers(page: SeenPage, rows: int, tally: LinkTally) -> None:
 
 
 def _compare_recorded(page: SeenPage, links: TableLinks, tally: LinkTally) -> None:
+    """Compares with the rows of pagelinks, and with the wikitext if the dump was read."""
     tally.counts["pages"] += 1
     tally.counts[RECORDED] += 1
     tally.counts["other Wikipedias"] += page.abroad
@@ -258,7 +264,7 @@ def _why_wrong(
     elsewhere: set[str],
     folded: Mapping[str, str],
 ) -> tuple[str, str]:
-    """The class of a target that pagelinks does not have, and what it has instead."""
+    """The class of a target that pagelinks does not have, and the title that pagelinks has instead, or ""."""
     if page.title in (target, leads_to):
         return "self link", ""
     if leads_to and leads_to in recorded:
@@ -274,8 +280,9 @@ def _why_wrong(
 
 
 def _note_missed(page: SeenPage, target: str, place: Place, extracted: Mapping[str, str], tally: LinkTally) -> None:
+    """Counts a link in the wikitext that was not extracted; `extracted` are the extracted titles by `_fold`."""
     if place != "text":
-        tally.note(_ASIDE_BY_PLACE[place], page, target)
+        tally.note(_REASON_BY_PLACE[place], page, target)
     elif _fold(target) in extracted:
         tally.note("missed spelling", page, target, extracted[_fold(target)])
     else:
@@ -283,7 +290,7 @@ def _note_missed(page: SeenPage, target: str, place: Place, extracted: Mapping[s
 
 
 def _fold(title: str) -> str:
-    """Equal for titles that a reader would take for one."""
+    """The letters and digits of a title in small letters: equal for titles that a reader takes for the same."""
     return "".join(character for character in title.casefold() if character.isalnum())
 
 

@@ -1,8 +1,9 @@
-"""Remains of markup that the author himself wrote as text, told from those that extraction left or made.
+"""Tells remains of markup that the author of a page wrote as text from remains that extraction left or made.
 
-Two kinds are no fault of an extractor. What is *written* stands in the page's wikitext as it stands in the text. What
-is *around a note* is written so, but with a note or a picture in it, of which MediaWiki's page has no text either:
-"in 2006 <ref/>." shows "in 2006 [1]." and leaves "in 2006 .". A hole where a template was is none of the two.
+Two classes of remains are no fault of the extractor. A *written* one stands in the page's wikitext exactly as in the
+text. One *around a note* is written in the same way, but with a note or a picture in it, which has no text on
+MediaWiki's page either: "in 2006 <ref/>." shows "in 2006 [1]." and leaves "in 2006 .". A gap that a template left
+belongs to neither class.
 """
 
 from bisect import bisect_left
@@ -13,63 +14,65 @@ from mlukit.corpus.audit.residue import Residue, ResidueClass, find_residue
 from mlukit.corpus.audit.visible_wikitext import CUT, NOTE, visible_text
 from mlukit.corpus.languages.language import Language
 
-Kind: TypeAlias = Literal["written", "around a note"]
+Authorship: TypeAlias = Literal["written", "around a note"]
 
-SIDE = 12  # characters on one side by which a place is known
+SIDE = 12  # characters on one side that identify a place
 _AT_START = "begins with punctuation"
-_MADE_BY_HOLES = frozenset({"hole", "doubled spaces", "space before punctuation", _AT_START})
+_MADE_BY_GAPS = frozenset({"hole", "doubled spaces", "space before punctuation", _AT_START})
 _OPENING = "([（［"
 
 
 class LiteralMarkup:
-    """The places of a page's wikitext, as far as it is seen in the running text, that look like remains of markup.
+    """The places in the running text of a page's wikitext that look like remains of markup.
 
-    Each accounts for one place of the extracted text: of the same class, with the same characters, and the same text
-    on one side at least, as far as nothing was cut out there. What a hole is known by does not count after a template.
+    Each can be claimed for one place of the extracted text, which has the same class, the same characters, and the same
+    text on at least one side, up to where something was cut out. A place behind a template that looks like a gap is not
+    taken for the author's.
     """
 
     def __init__(self, wikitext: str, language: Language, classes: tuple[ResidueClass, ...]) -> None:
         parts = visible_text(wikitext, language).split(NOTE)
         text = "".join(parts)
         notes = list(accumulate(map(len, parts)))[:-1]
-        self._kinds: list[Kind | None] = []  # None: it has served
-        self._known: dict[tuple[str, str, str, str], list[int]] = {}  # by class, characters, side, what stands there
+        self._places: list[Authorship | None] = []  # None: the place is claimed
+        self._known: dict[tuple[str, str, str, str], list[int]] = {}  # by class, characters, side, text on that side
         for place in find_residue(text, classes):
             if (
-                place.name in _MADE_BY_HOLES
+                place.name in _MADE_BY_GAPS
                 and text[max(0, place.start - 1) : place.start] == CUT
                 and text[place.start] not in _OPENING
             ):
                 continue
             number = bisect_left(notes, place.start + (place.name != _AT_START))
-            around = number < len(notes) and notes[number] < place.end
+            has_note = number < len(notes) and notes[number] < place.end
             for side, context in zip("<>", _contexts(text, place), strict=True):
                 key = (place.name, text[place.start : place.end], side, context)
-                self._known.setdefault(key, []).append(len(self._kinds))
-            self._kinds.append("around a note" if around else "written")
+                self._known.setdefault(key, []).append(len(self._places))
+            self._places.append("around a note" if has_note else "written")
 
-    def claim(self, text: str, place: Residue) -> Kind | None:
-        """How the author wrote this place of the extracted text; None if he did not. Each of his places serves once."""
-        marks = text[place.start : place.end]
+    def claim(self, text: str, place: Residue) -> Authorship | None:
+        """How the author wrote this place of the extracted text; or None. Each place in the wikitext is used once."""
+        characters = text[place.start : place.end]
         before, after = _contexts(text, place)
         for length in range(SIDE, -1, -1):
             for side, context in (("<", before[max(0, len(before) - length) :]), (">", after[:length])):
-                if len(context) == length and (kind := self._take((place.name, marks, side, context))):
-                    return kind
+                if len(context) == length and (authorship := self._take((place.name, characters, side, context))):
+                    return authorship
         return None
 
-    def _take(self, key: tuple[str, str, str, str]) -> Kind | None:
+    def _take(self, key: tuple[str, str, str, str]) -> Authorship | None:
+        """Claims the last place with this key that is not claimed yet."""
         numbers = self._known.get(key, [])
         while numbers:
             number = numbers.pop()
-            kind, self._kinds[number] = self._kinds[number], None
-            if kind:
-                return kind
+            authorship, self._places[number] = self._places[number], None
+            if authorship:
+                return authorship
         return None
 
 
 def _contexts(text: str, place: Residue) -> tuple[str, str]:
-    """Up to SIDE characters before and after, as far as neither a paragraph ends nor a template was cut out."""
+    """Up to SIDE characters before and after a place, up to a paragraph's end or a template that was cut out."""
     before = takewhile(_goes_on, reversed(text[max(0, place.start - SIDE) : place.start]))
     return "".join(before)[::-1], "".join(takewhile(_goes_on, text[place.end : place.end + SIDE]))
 

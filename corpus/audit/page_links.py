@@ -1,6 +1,6 @@
-"""The rows of pagelinks with their titles, partitioned by page: what MediaWiki itself says that pages link to.
+"""The rows of pagelinks with their titles, partitioned by page: MediaWiki's own record of links.
 
-Since 2024 pagelinks names its targets by the ids of another table, linktarget; before, by namespace and title.
+Since 2024 pagelinks has the ids of another table, linktarget, in place of namespaces and titles.
 https://www.mediawiki.org/wiki/Manual:Pagelinks_table
 """
 
@@ -48,16 +48,19 @@ def write_page_links(
     parts: int,
     out: BinaryIO,
 ) -> Counter[str]:
-    """Writes PAGE_LINKS, a row group for each part of the pages, in it sorted by page.
+    """Writes PAGE_LINKS: a row group for each part of the pages, sorted by page.
 
     Memory: a part of the links, and one of linktarget. Disk, in `folder`: 30 to 60 bytes a link.
 
     Args:
+        links: rows of pagelinks.
         targets: rows of linktarget; None where the table is missing.
-        parts: at most corpus.partition_rows.PARTS.
+        folder: for temporary files.
+        parts: number of parts, at most `corpus.linking.hash_partitions.PARTS`.
+        out: receives the rows.
 
     Returns:
-        How many rows there were: "links", "links without linktarget".
+        The numbers of rows: "links", "links without linktarget".
     """
     counts: Counter[str] = Counter()
     with PartitionedRows(folder / "by_page", PAGE_LINKS) as by_page:
@@ -86,6 +89,7 @@ def _add_links(
     parts: int,
     counts: Counter[str],
 ) -> None:
+    """Adds rows that have titles to `by_page`, and rows that have ids to `by_target`."""
     counts["links"] += len(batch)
     named = [link for link in batch if isinstance(link, PageLink)]
     if named:
@@ -98,6 +102,7 @@ def _add_links(
 
 
 def _record_batch(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.RecordBatch:
+    """Tuples as a batch of a schema."""
     columns = zip(*rows, strict=True)
     arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
@@ -106,7 +111,7 @@ def _record_batch(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Reco
 def _named(
     links: PartitionedRows, targets: Iterable[LinkTarget] | None, folder: Path, counts: Counter[str]
 ) -> Iterator[pa.RecordBatch]:
-    """Links by the id of their target, as rows of PAGE_LINKS."""
+    """Rows of PAGE_LINKS for the links that have the id of their target."""
     with PartitionedRows(folder / "targets", _TARGETS) as names:
         for batch in _batches(targets or ()):
             rows = _record_batch(batch, _TARGETS)
@@ -116,17 +121,18 @@ def _named(
 
 
 def _join(links: pa.Table, targets: pa.Table, missing: bool, counts: Counter[str]) -> Iterator[pa.RecordBatch]:
+    """A part of the links with the titles of their targets; null where the table of targets is missing."""
     if missing:
-        nothing = pa.nulls(links.num_rows, pa.string())
+        titles = pa.nulls(links.num_rows, pa.string())
         unknown = pa.array(np.full(links.num_rows, UNKNOWN), pa.int32())
-        table = pa.table([links["page_id"], unknown, nothing], schema=PAGE_LINKS)
+        table = pa.table([links["page_id"], unknown, titles], schema=PAGE_LINKS)
     else:
         targets = targets.sort_by("target_id")
         known, wanted = targets["target_id"].to_numpy(), links["target_id"].to_numpy()
-        at = np.minimum(np.searchsorted(known, wanted), max(len(known) - 1, 0))
-        found = known[at] == wanted if len(known) else np.zeros(len(wanted), bool)
+        positions = np.minimum(np.searchsorted(known, wanted), max(len(known) - 1, 0))
+        found = known[positions] == wanted if len(known) else np.zeros(len(wanted), bool)
         counts["links without linktarget"] += int(len(wanted) - found.sum())
-        named = targets.take(pa.array(at[found]))
+        named = targets.take(pa.array(positions[found]))
         table = pa.table(
             [links["page_id"].filter(pa.array(found)), named["namespace"], named["title"]], schema=PAGE_LINKS
         )

@@ -1,7 +1,8 @@
-"""Remains of markup in text: what no reader of the page would see, and what a reader would take for a slip.
+"""Finds remains of markup in text: characters that no reader of the page sees, or that a reader takes for a mistake.
 
-Not all that is found is wrong: authors write "a < b", two spaces, and a space before a comma. So a class's rate tells
-how much at most is left of the markup; `literal_markup` tells what the author wrote so, where the page is at hand.
+Not every place found is wrong: authors write "a < b", two spaces, and a space before a comma. So the rate of a class is
+an upper limit for the markup that is left; where the page's wikitext is at hand, `literal_markup` tells which places
+its author wrote.
 """
 
 import re
@@ -23,7 +24,7 @@ _PUNCTUATION = ",;:.!?،؛؟。，、；：！？।॥"
 
 @dataclass(frozen=True, slots=True)
 class ResidueClass:
-    """One way in which markup shows."""
+    """One form in which markup is left in text."""
 
     name: str
     text: str  # what it means
@@ -38,8 +39,8 @@ class Residue(NamedTuple):
     end: int
 
 
-# name -> (meaning, pattern). A position belongs to one class, as far as their patterns can tell. What a pattern begins
-# with is a plain character, and what stands before it is looked at afterwards: that is ten times as fast.
+# name -> (meaning, pattern). A position should match the pattern of one class only. A pattern begins with a plain
+# character, and a lookbehind then checks the text before the character: this is ten times as fast.
 _CLASSES: dict[str, tuple[str, str]] = {
     "{{ }}": ("a template's braces", r"\{\{+|\}\}+"),
     "{ }": ("a brace that stands alone", r"\{(?<![{|]\{)(?![{|])|\}(?<![}|]\})(?![}|])"),
@@ -79,7 +80,8 @@ _NAMESPACE = "File: Category:"
 def residue_classes(code: str) -> tuple[ResidueClass, ...]:
     """The classes for a language, whose typography may put a space before some punctuation.
 
-    Raises ValueError for a code that is no Wikipedia's.
+    Raises:
+        ValueError: `code` is not the code of a Wikipedia.
     """
     language = any_language(code)
     rows = [(name, *row) for name, row in _CLASSES.items()]
@@ -91,16 +93,18 @@ def residue_classes(code: str) -> tuple[ResidueClass, ...]:
 def find_residue(text: str, classes: tuple[ResidueClass, ...]) -> Iterator[Residue]:
     """The remains of markup in a page's text, class by class."""
     return chain.from_iterable(
-        (Residue(of.name, match.start(), match.end()) for match in of.pattern.finditer(text)) for of in classes
+        (Residue(residue_class.name, match.start(), match.end()) for match in residue_class.pattern.finditer(text))
+        for residue_class in classes
     )
 
 
 def _spaced(language: Language) -> str:
-    """A space before punctuation that ends something; " ...", " .NET", " :-)" and the language's own usage are none."""
+    """The pattern of a space before punctuation; not of " ...", " .NET", " :-)" and usual spaces of the language."""
     signs = "".join(sign for sign in _PUNCTUATION if sign not in language.spaced_punctuation)
     return rf"(?<=[^\s,;:.!?(（–—-]) +[{re.escape(signs)}](?=[\s{_CLOSING}]|$)"
 
 
 def _namespace(language: Language) -> str:
+    """The pattern of a paragraph that begins with the name of a namespace."""
     names = (name for name, number in language.namespaces.items() if number in _NAMED_NAMESPACES)
     return rf"^(?i:{'|'.join(map(re.escape, sorted(names)))}) ?:(?=\S)"

@@ -1,4 +1,4 @@
-"""What an audit found of markup on the pages of a language, by whose doing it is."""
+"""Counts the remains of markup on the pages of a language, by the side that caused them."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -17,7 +17,7 @@ CONTEXT = 40  # characters shown on either side of an example
 
 UNTOLD = "untold"
 LEFT = "left"
-SIDES = {  # whose doing it is -> what it means
+SIDES = {  # who caused a remain of markup -> what this means
     UNTOLD: "the page's wikitext was not at hand: what its author wrote so is not told from what extraction left",
     LEFT: "extraction left it or made it",
     "around a note": "written so but for a note or a picture in it, which is no text on MediaWiki's page either",
@@ -27,7 +27,7 @@ SIDES = {  # whose doing it is -> what it means
 
 @dataclass
 class Found:
-    """Places of one side: how many, in how many paragraphs, and a few of each class."""
+    """The places that one side caused: their number, the paragraphs with them, and examples of each class."""
 
     paragraphs: int = 0
     places: Counter[str] = field(default_factory=Counter)  # by class
@@ -35,13 +35,13 @@ class Found:
     examples: dict[str, HashSample] = field(default_factory=dict)
 
     def add_page(self, paragraphs_of: Mapping[str, Sequence[int]]) -> None:
-        """Counts a page: the numbers of the paragraphs in which each class was found, one a place."""
+        """Counts a page; `paragraphs_of` has, for each class, the number of the paragraph of every place."""
         self.paragraphs += len(set(chain.from_iterable(paragraphs_of.values())))
         self.places.update({name: len(where) for name, where in paragraphs_of.items()})
         self.paragraphs_of.update({name: len(set(where)) for name, where in paragraphs_of.items()})
 
     def add(self, other: "Found") -> None:
-        """Adds another shard's."""
+        """Adds the counts of another shard."""
         self.paragraphs += other.paragraphs
         self.places.update(other.places)
         self.paragraphs_of.update(other.paragraphs_of)
@@ -68,11 +68,11 @@ class Found:
 
 @dataclass
 class ResidueTally:
-    """What was found on the pages of one language; adds up over shards in any order. Memory: some 100 pages."""
+    """The results for the pages of one language; shards can be added in any order. Memory: some 100 pages."""
 
     pages: int = 0
     paragraphs: int = 0
-    all: Found = field(default_factory=Found)  # of whatever side; without examples
+    all: Found = field(default_factory=Found)  # of all sides; without examples
     sides: dict[str, Found] = field(default_factory=dict)  # by SIDES
     worst: list[tuple[int, int, str, str]] = field(default_factory=list)  # (places, -page id, title, classes)
 
@@ -85,7 +85,16 @@ class ResidueTally:
         classes: tuple[ResidueClass, ...],
         author: LiteralMarkup | None = None,
     ) -> None:
-        """Counts a page; `starts` are those of its paragraphs, `author` is None where its wikitext is not at hand."""
+        """Counts a page.
+
+        Args:
+            page_id: of the page.
+            title: of the page.
+            text: the extracted text.
+            starts: the offsets at which its paragraphs begin.
+            classes: for the page's language.
+            author: the author's own places; None where the page's wikitext is not at hand.
+        """
         self.pages += 1
         self.paragraphs += len(starts)
         found: dict[str, list[int]] = {}
@@ -108,13 +117,13 @@ class ResidueTally:
         self.worst = nlargest(WORST_PAGES, [*self.worst, *pages])
 
     def per_thousand(self, name: str | None = None, side: str | None = None) -> float:
-        """Paragraphs with a remain of the class, or of any, in a thousand; of one side, or of any."""
+        """How many paragraphs in a thousand have remains of a class (None: any class), caused by a side (None: any)."""
         found = self.all if side is None else self.sides.get(side, Found())
         marked = found.paragraphs if name is None else found.paragraphs_of[name]
         return 1000 * marked / max(self.paragraphs, 1)
 
     def add(self, other: "ResidueTally") -> None:
-        """Adds another shard's."""
+        """Adds the counts of another shard."""
         self.pages += other.pages
         self.paragraphs += other.paragraphs
         self.all.add(other.all)
@@ -141,6 +150,7 @@ class ResidueTally:
 
 
 def _example(page_id: int, title: str, text: str, place: Residue) -> dict[str, Any]:
+    """A place with the text around it, for the report."""
     before, after = text[max(0, place.start - CONTEXT) : place.start], text[place.end : place.end + CONTEXT]
     shown = f"{before}⟦{text[place.start : place.end]}⟧{after}".replace("\n", "⏎")
     return {"page_id": page_id, "title": title, "start": place.start, "text": shown}

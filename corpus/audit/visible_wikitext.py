@@ -1,8 +1,8 @@
-"""A page's wikitext as its author sees it in the running text, told without parsing it; a judge of `residue`.
+"""The running text of a page's wikitext as its author sees it, found without parsing; for `literal_markup`.
 
-Templates, formulas, pictures and notes are cut out, and where one was, a mark stays: what is found beside it may be
-the extractor's doing. Links are their labels; tags, italics and entities are read. Where markup is broken it stays, as
-on MediaWiki's page.
+Templates, formulas, pictures and notes are cut out and leave a mark, since the extractor may have caused what stands
+beside them. Links become their labels; tags, italics and entities are read. Broken markup stays, as on MediaWiki's
+page.
 """
 
 import re
@@ -12,12 +12,12 @@ from mlukit.corpus.audit.bracket_scan import Place, Token, pair_edges, read_toke
 from mlukit.corpus.languages.language import Language
 from mlukit.corpus.titles.normalise import decode_entities, normalise_title
 
-CUT = "\x1e"  # a template, a formula: what it shows is not known. White space to a pattern; XML has no such character
-NOTE = "\uffff"  # a note or a picture: a reader sees a number or the picture, and no text
+CUT = "\x1e"  # a template or a formula, whose text is unknown. Patterns take it for white space; XML does not allow it
+NOTE = "\uffff"  # a note or a picture: a reader sees a number or the picture, but no text
 _BLANK = " \t"
 
-_ASIDE = (6, 14)  # File, Category
-_KEPT_MARK, _KEPT_END, _TAG, _BLOCK, _COMMENT = "\ue000\ue001\ue002\ue003\ue004"  # what is left until the end
+_HIDDEN_NAMESPACES = (6, 14)  # File, Category
+_KEPT_MARK, _KEPT_END, _TAG, _BLOCK, _COMMENT = "\ue000\ue001\ue002\ue003\ue004"  # marks that are replaced at the end
 _EDGE_OF: dict[Place, str] = {"template": CUT, "table": _BLOCK, "note": NOTE, "picture": _BLOCK, "text": ""}
 _TARGET = re.compile(r"[^\[\]|{}\n]{1,300}")
 _KEPT = re.compile(r"</?(?:nowiki|pre)\b[^<>]*>", re.IGNORECASE)
@@ -42,7 +42,7 @@ _NEW_LINE = re.compile(r"[*#:;]+|[ ](?=[ ]*\S)|-----*")
 
 
 def visible_text(text: str, language: Language) -> str:
-    """The paragraphs of a page's wikitext, one a line, with CUT and NOTE where something was taken out.
+    """The paragraphs of a page's wikitext, one on each line, with CUT and NOTE where something was cut out.
 
     Time is linear in the text's length.
     """
@@ -64,24 +64,24 @@ def _running(text: str, language: Language, kept: list[str]) -> Iterator[str]:
     """The pieces of the running text, and a mark for each cut."""
     tokens = read_tokens(text)
     edges = pair_edges(tokens)
-    asides = _asides(text, tokens, language)
-    at = depth = 0
+    hidden_links = _hidden_links(text, tokens, language)
+    position = depth = 0
     for number, token in enumerate(tokens):
-        place, step = edges.get(number, asides.get(number, ("text", 0)))
-        if step > 0 or (token.kind == "unread" and not depth):
+        place, step = edges.get(number, hidden_links.get(number, ("text", 0)))
+        if step > 0 or (token.role == "unread" and not depth):
             if not depth:
-                yield text[at : token.start]
-                yield _kept(text, token, kept) if token.kind == "unread" else _EDGE_OF[place]
-            at = token.end
+                yield text[position : token.start]
+                yield _kept(text, token, kept) if token.role == "unread" else _EDGE_OF[place]
+            position = token.end
             depth += step
         elif step < 0:
             depth += step
-            at = token.end
-    yield text[at:] if not depth else ""
+            position = token.end
+    yield text[position:] if not depth else ""
 
 
 def _kept(text: str, token: Token, kept: list[str]) -> str:
-    """What an element that is not read as wikitext shows."""
+    """The text or the mark that replaces an element that is not read as wikitext."""
     if token.mark.startswith(("<nowiki", "<pre")):
         lines = _KEPT.sub("", text[token.start : token.end]).split("\n")
         kept += lines
@@ -90,42 +90,47 @@ def _kept(text: str, token: Token, kept: list[str]) -> str:
     return _COMMENT if token.mark.startswith(("<!--", "<includeonly", "<templatedata")) else CUT
 
 
-def _asides(text: str, tokens: list[Token], language: Language) -> dict[int, tuple[Place, int]]:
+def _hidden_links(text: str, tokens: list[Token], language: Language) -> dict[int, tuple[Place, int]]:
     """Links that show no text: pictures, categories, other languages; by the numbers of their brackets."""
     found: dict[int, tuple[Place, int]] = {}
     opened: list[tuple[int, bool]] = []
     for number, token in enumerate(tokens):
-        if token.kind == "link":
+        if token.role == "link":
             target = _TARGET.match(text, token.end)
             title = normalise_title(target[0], language) if target and ":" in target[0] else None
-            shown = title is None or title.leading_colon or not (title.interlanguage or title.namespace in _ASIDE)
+            shown = (
+                title is None
+                or title.leading_colon
+                or not (title.interlanguage or title.namespace in _HIDDEN_NAMESPACES)
+            )
             opened.append((number, not shown))
-        elif token.kind == "end" and opened:
-            start, aside = opened.pop()
-            if aside:
+        elif token.role == "end" and opened:
+            start, is_hidden = opened.pop()
+            if is_hidden:
                 found[start], found[number] = ("note", 1), ("note", -1)
     return found
 
 
 def _label(link: re.Match[str], language: Language) -> str:
-    """What a link shows; one that leads nowhere stays as it is written."""
+    """The text that a link shows; a link without a valid target stays as it is written."""
     if CUT not in link[1] and normalise_title(link[1], language) is None:
         return link[0]
     return link[2][1:] or link[1].removeprefix(":")
 
 
 def _character(entity: re.Match[str]) -> str:
+    """The character of an entity; an entity without a character stays."""
     character = decode_entities(entity[0])
     return entity[0] if character == "\ufffd" else character
 
 
 def _paragraphs(text: str) -> Iterator[str]:
-    """Lines that a reader sees as one are joined; marks of lists and headings go."""
+    """Joins the lines of each paragraph, and removes the marks of lists and headings."""
     joined: list[str] = []
     for written in text.split("\n"):
         line = written.replace(_COMMENT, "")
         if line != written and not line.strip(_BLANK):
-            continue  # a comment takes its line with it
+            continue  # a comment removes its line
         start = _NEW_LINE.match(line)
         heading = line[:1] == "=" and line.rstrip(_BLANK).endswith("=")
         alone = start is not None or heading or _BLOCK in line

@@ -1,4 +1,4 @@
-"""Where a page's wikitext has its links, told without parsing it: what an extractor is held against.
+"""The links of a page's wikitext and their places, found without parsing; the audit compares extracted links with them.
 
 The scan of `corpus.audit.bracket_scan` finds the pairs of brackets and tags that keep a link out of the running text.
 """
@@ -15,7 +15,7 @@ _FILE = 6
 
 
 def written_links(text: str, language: Language) -> dict[str, Place]:
-    """The articles of its own wiki that a page's wikitext links to, each with the best place where it does so.
+    """The articles of the same wiki that a page's wikitext links to, each with the best place of such a link.
 
     Time is linear in the text's length.
     """
@@ -28,16 +28,17 @@ def written_links(text: str, language: Language) -> dict[str, Place]:
 
 
 def _links(text: str, language: Language) -> Iterator[tuple[str, Place]]:
+    """(title, place) of each link to an article of the same wiki."""
     tokens = read_tokens(text)
     depth: dict[Place, int] = dict.fromkeys(PLACES, 0)
     edges = pair_edges(tokens)
-    pictures: list[bool] = []  # of the brackets that are open: whether a picture's
+    pictures: list[bool] = []  # for each open bracket: whether it opens a picture
     for number, token in enumerate(tokens):
         place, step = edges.get(number, ("text", 0))
         depth[place] += step
-        if token.kind == "end" and pictures:
+        if token.role == "end" and pictures:
             depth["picture"] -= pictures.pop()
-        if token.kind != "link":
+        if token.role != "link":
             continue
         target = _TARGET.match(text, token.end)
         title = normalise_title(target[0], language) if target else None
@@ -50,4 +51,5 @@ def _links(text: str, language: Language) -> Iterator[tuple[str, Place]]:
 
 
 def _place(depth: dict[Place, int]) -> Place:
+    """The first place after "text" in PLACES that is open; "text" if no place is open."""
     return next((place for place in PLACES[1:] if depth[place] > 0), "text")

@@ -23,13 +23,16 @@ CRC_BITS = 32
 MAX_BLOCK_BYTES = 1 << 22
 _READ_BYTES = 1 << 20
 _MAGIC_SPAN = 7  # bytes that a magic at any bit may touch
-_FOOTERS_TRIED = 3  # one is real; more stand there by chance or malice
+_FOOTERS_TRIED = 3  # one is real; others are data that looks like a footer, by chance or malice
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One decoded block. `position` is the byte its magic starts in, `next_position` the next block's (or the
-    file's size); data is empty where there is a problem."""
+    """One decoded block.
+
+    `position` is the byte in which its magic starts, `next_position` the byte of the next block, or the file's size.
+    The data is empty where there is a problem.
+    """
 
     position: int
     next_position: int
@@ -40,23 +43,23 @@ class Block:
 def _find_magic(magic: int, data: bytes | bytearray, start: int = 0) -> list[int]:
     """The bit offsets of a magic whose first bit is in byte `start` or later, ascending.
 
-    At each of the eight shifts, five whole bytes of the magic are known: they are searched by `find`, eight times.
+    For each of the eight shifts, five whole bytes of the magic are known; `find` searches for these bytes.
     """
     found = []
     for shift in range(8):
-        padded = magic << (8 - shift)  # as it lies in seven bytes
+        padded = magic << (8 - shift)  # as seven bytes have it
         core = padded.to_bytes(_MAGIC_SPAN, "big")[1:6]
-        at = data.find(core, start + 1)
-        while at != -1:
-            around = int.from_bytes(data[at - 1 : at + 6].ljust(_MAGIC_SPAN, b"\0"), "big")
-            if around >> (8 - shift) & ((1 << MAGIC_BITS) - 1) == magic:
-                found.append((at - 1) * 8 + shift)
-            at = data.find(core, at + 1)
+        offset = data.find(core, start + 1)
+        while offset != -1:
+            window = int.from_bytes(data[offset - 1 : offset + 6].ljust(_MAGIC_SPAN, b"\0"), "big")
+            if window >> (8 - shift) & ((1 << MAGIC_BITS) - 1) == magic:
+                found.append((offset - 1) * 8 + shift)
+            offset = data.find(core, offset + 1)
     return sorted(found)
 
 
 def _decode(data: bytes | bytearray, start_bit: int, end_bit: int) -> bytes | None:
-    """The content of the block in data[start_bit:end_bit] (in bits); None if it is no whole, intact block."""
+    """The content of the block in data[start_bit:end_bit] (in bits); None if it is not complete and intact."""
     length = end_bit - start_bit
     if length < MAGIC_BITS + CRC_BITS:
         return None
@@ -69,7 +72,7 @@ def _decode(data: bytes | bytearray, start_bit: int, end_bit: int) -> bytes | No
     decoder = bz2.BZ2Decompressor()
     try:
         content = decoder.decompress(HEADER + (stream << padding).to_bytes((length + padding) // 8, "big"))
-    except (OSError, ValueError):  # "Invalid data stream": all this module ever decodes is in memory
+    except (OSError, ValueError):  # "Invalid data stream"; no file is read here, so the error means nothing else
         return None
     return content if decoder.eof else None
 
@@ -96,7 +99,7 @@ class _Window:
         return bool(piece)
 
     def first_magic(self) -> int | None:
-        """The next magic, however far it is; None if there is none before the file ends. Holds little on the way."""
+        """The next magic, at any distance; None if the file ends before. Data that is passed on the way is not kept."""
         while not self.magics:
             self.forget(self._scanned)
             if not self.extend():
@@ -104,20 +107,25 @@ class _Window:
         return self.magics[0]
 
     def magic(self, index: int) -> int | None:
-        """The index-th magic from here; None if there is none before the file ends or a block must have ended."""
+        """The index-th magic from here; None if the file ends before, or if it is too far for one block."""
         while len(self.magics) <= index and len(self.data) <= MAX_BLOCK_BYTES and self.extend():
             pass
         return self.magics[index] if len(self.magics) > index else None
 
     def forget(self, byte: int) -> None:
-        """Lets go of what lies before a byte of the file."""
+        """Forgets the data before a byte of the file."""
         del self.data[: byte - self.origin]
         self.origin = byte
 
     def decode(self, start: int, end: int | None) -> bytes | None:
-        """The block from bit `start` up to the magic at `end`, or up to its stream's footer if that comes before.
+        """The content of the block from bit `start` to the magic at bit `end`, or to a stream's footer before `end`.
 
-        None if it does not decode. With `end` None there is no magic after it: only a footer can end it.
+        Args:
+            start: where the block begins, in bits.
+            end: where the next magic begins; None where no magic follows, so that only a footer can end the block.
+
+        Returns:
+            None if the block does not decode.
         """
         stop = len(self.data) * 8 if end is None else end - self.origin * 8
         if end is not None and not self._starts_stream(stop):
@@ -135,6 +143,7 @@ class _Window:
         return [first * 8 + bit for bit in _find_magic(END_MAGIC, region)]
 
     def _starts_stream(self, bit: int) -> bool:
+        """Whether a stream's header stands before a magic, which is the first of its stream then."""
         byte = bit // 8
         return bit % 8 == 0 and self.data[byte - 4 : byte - 1] == HEADER[:3]
 
@@ -142,13 +151,16 @@ class _Window:
 def read_blocks(file: BinaryIO, start: int, end: int, size: int) -> Iterator[Block]:
     """The blocks of a bzip2 file whose magic starts in byte `start` or later, to the end of the file.
 
-    Nothing if the first of them starts at byte `end` or later; after that the caller stops where it has enough. A magic
-    that stands in a block's data by chance is passed over: the block is tried once more up to the magic after it. A
-    block that does not decode comes with its problem and without data, and reading goes on at the next: "truncated"
-    if neither a next one nor a footer follows.
+    Nothing is returned if the first block starts at byte `end` or later; otherwise the caller stops reading when it has
+    enough. A magic that stands in a block's data by chance is ignored: the block is decoded again, up to the following
+    magic. A block that does not decode is returned with its problem and without data, and reading continues with the
+    next block. The problem is "truncated" if neither a block nor a footer follows.
 
-    :param file: seekable, its bytes as they lie on disk
-    :param size: of the file, in bytes
+    Args:
+        file: seekable, its bytes as they are on disk.
+        start: the first byte in which a magic may start.
+        end: the end of the range, in bytes.
+        size: the size of the file, in bytes.
     """
     window = _Window(file, start)
     first = True
@@ -172,7 +184,7 @@ def read_blocks(file: BinaryIO, start: int, end: int, size: int) -> Iterator[Blo
 
 
 def _read_block(window: _Window, begin: int) -> tuple[bytes | None, int]:
-    """The content of the block at bit `begin`, None if it has none, and the number of magics that it takes up."""
+    """The content of the block at bit `begin`, or None if it does not decode; and how many magics lie in the block."""
     for index in (1, 2):
         end = window.magic(index)
         content = window.decode(begin, end)
@@ -184,9 +196,9 @@ def _read_block(window: _Window, begin: int) -> tuple[bytes | None, int]:
 
 
 def _is_false_magic(file: BinaryIO, begin: int) -> bool:
-    """Whether the magic at bit `begin` is data of the block before it, which only decodes if it reaches further.
+    """Whether the magic at bit `begin` is data of an earlier block, which only decodes if it includes this magic.
 
-    Leaves the file where it was.
+    The file's position is restored.
     """
     resume = file.tell()
     window = _Window(file, max(0, begin // 8 - MAX_BLOCK_BYTES))

@@ -10,7 +10,7 @@ from mlukit.corpus.languages.wiki_names import wiki_of
 
 
 class DumpError(Exception):
-    """Input that cannot be worked on: the message says which file, what is wrong and what would be accepted."""
+    """Input that cannot be used: the message says which file, what is wrong and what is accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +24,16 @@ class FileInfo:
 _DATE = r"\d{8}|\d{4}-\d\d-\d\d|latest"
 _PAGE_RANGE = re.compile(r"-p(\d+)p(\d+)")
 _PART_NUMBER = re.compile(r"(?<=[a-z])(\d+)(?=\.xml)")
-_READABLE = re.compile(r"\.(xml|sql|json)(-[^.]*)?(\.(bz2|gz|xz|zst|7z))?$")  # what a name must end in
+_READABLE = re.compile(r"\.(xml|sql|json)(-[^.]*)?(\.(bz2|gz|xz|zst|7z))?$")  # the end of a name
 
 
 @dataclass(frozen=True, slots=True)
 class FilePatterns:
     """Where dumps lie and what they are called; each field can be set in a configuration file.
 
-    In folders and names, {wiki} is the database's name ("enwiki"), {date} any or the chosen date ("20260101",
-    "2026-01-01", "latest"), * anything but "/". What a name matches counts only if it ends in .xml, .sql or .json,
-    plain or compressed (.bz2, .gz, .xz, .zst, .7z): a checksum or an index beside it does not.
+    In folders and names, {wiki} is the database's name ("enwiki"), {date} any date or the chosen date ("20260101",
+    "2026-01-01", "latest"), and * any text without "/". A file's name must also end in .xml, .sql or .json, plain or
+    compressed (.bz2, .gz, .xz, .zst, .7z), so that checksums and indexes are ignored.
     """
 
     folders: tuple[str, ...] = ("", "{wiki}/{date}/", "{wiki}/", "{wiki}/{date}/xml/bzip2/")
@@ -61,9 +61,13 @@ class FilePatterns:
 
     @classmethod
     def from_table(cls, table: Mapping[str, object]) -> "FilePatterns":
-        """The patterns with some of them replaced by a configuration's: a text or a list of texts for each name.
+        """The default patterns, some of them replaced by those of a configuration.
 
-        :raises DumpError: a name that is no field, or a value of another type
+        Args:
+            table: name of a field -> a text or a list of texts.
+
+        Raises:
+            DumpError: a name is no field, or a value has another type.
         """
         names = [field.name for field in fields(cls)]
         values: dict[str, tuple[str, ...]] = {}
@@ -84,27 +88,30 @@ SHARED_TABLES = ("wb_items_per_site", "wikidata_json")
 
 
 def _is_pattern(value: object) -> bool:
+    """Whether a value is a text that has nothing but {wiki} and {date} in braces."""
     return isinstance(value, str) and not set("{}") & set(value.replace("{wiki}", "").replace("{date}", ""))
 
 
 @dataclass(frozen=True, slots=True)
 class DumpSet:
-    """What was found for one Wikipedia."""
+    """The files found for one Wikipedia."""
 
     language: str
     wiki: str
-    date: str | None  # as the names have it: "20230501", "latest"; None where they have none
+    date: str | None  # in the form of the file names: "20230501", "latest"; None where the names have no date
     files: tuple[FileInfo, ...]  # the dump, or its parts in the order of their pages
-    tables: Mapping[str, FileInfo] = field(default_factory=dict)  # by the names in TABLES, those that are there
+    tables: Mapping[str, FileInfo] = field(
+        default_factory=dict
+    )  # name in TABLES or AUDIT_TABLES -> file, for the files found
     warnings: tuple[str, ...] = ()  # a part that seems to be missing, a table of another date
 
 
 @dataclass(frozen=True, slots=True)
 class FoundDumps:
-    """What was found: a set for each language, and the tables of Wikidata that serve all of them."""
+    """The files found: a set for each language, and the tables of Wikidata for all languages."""
 
     sets: Mapping[str, DumpSet]
-    shared: Mapping[str, FileInfo]  # by the names in SHARED_TABLES, those that are there
+    shared: Mapping[str, FileInfo]  # name in SHARED_TABLES -> file, for the files found
 
 
 def listing_globs(
@@ -114,13 +121,13 @@ def listing_globs(
     date: str | None = None,
     tables: Sequence[str] = TABLES,
 ) -> list[str]:
-    """The globs to list below `root` (which ends in "/" or is empty) so that find_dumps sees all it may want."""
+    """The globs of all files that find_dumps may want, below `root` (which ends in "/" or is empty)."""
     patterns = patterns or FilePatterns()
     globs: dict[str, None] = {}
     for language in languages:
-        names = [name for kind in ("pages", *tables) for name in getattr(patterns, kind)]
+        names = [name for table in ("pages", *tables) for name in getattr(patterns, table)]
         globs |= dict.fromkeys(_globs(root, patterns.folders, names, wiki_of(language), date))
-    names = [name for kind in SHARED_TABLES for name in getattr(patterns, kind)]
+    names = [name for table in SHARED_TABLES for name in getattr(patterns, table)]
     globs |= dict.fromkeys(_globs(root, patterns.wikidata_folders, names, "wikidatawiki", date))
     return list(globs)
 
@@ -133,12 +140,18 @@ def find_dumps(
     chosen: Mapping[str, Sequence[FileInfo]] | None = None,
     tables: Sequence[str] = TABLES,
 ) -> FoundDumps:
-    """The dumps and tables of each language among files, told by their names; folders play no part.
+    """Finds the dumps and tables of each language by the names of files; their folders do not matter.
 
-    :param date: takes the files of this date ("20230501", "2023-05-01", "latest") alone
-    :param chosen: dumps named by hand, or their parts, by language; only tables are looked for
-    :param tables: those looked for, of TABLES and AUDIT_TABLES
-    :raises DumpError: a language without a dump, or with more than one that are not parts of one
+    Args:
+        listing: the files.
+        languages: codes of Wikipedias.
+        patterns: of file names; the defaults if None.
+        date: only files of this date are taken ("20230501", "2023-05-01", "latest"); any date if None.
+        chosen: dumps that the user named, or their parts, by language; for these only tables are searched.
+        tables: which tables to search, of TABLES and AUDIT_TABLES.
+
+    Raises:
+        DumpError: a language has no dump, or several dumps that are not parts of one dump.
     """
     patterns = patterns or FilePatterns()
     ignored = [_matcher(pattern) for pattern in patterns.ignored]
@@ -152,10 +165,10 @@ def find_dumps(
         language: _find_set(files, language, patterns, date, by_hand.get(language), tables) for language in languages
     }
     shared = {}
-    for kind in SHARED_TABLES:
-        matches = _matching(files, getattr(patterns, kind), "wikidatawiki")
+    for table in SHARED_TABLES:
+        matches = _matching(files, getattr(patterns, table), "wikidatawiki")
         if matches:
-            shared[kind] = _one_table(matches, date, kind)
+            shared[table] = _one_table(matches, date, table)
     return FoundDumps(sets, shared)
 
 
@@ -165,25 +178,26 @@ def _find_set(
     patterns: FilePatterns,
     date: str | None,
     chosen: Sequence[FileInfo] | None,
-    kinds: Sequence[str],
+    tables: Sequence[str],
 ) -> DumpSet:
+    """The dump and the tables of one language; see `find_dumps`."""
     wiki = wiki_of(language)
     matching = _matching(files, patterns.pages, wiki)
     parts = sorted(chosen, key=_part_order) if chosen else _dump_parts(matching, language, patterns, date)
     dump_date = _date(parts[0])
-    tables, warnings = {}, [_gap(a, b) for a, b in pairwise(parts)]
-    for kind in kinds:
-        matches = _matching(files, getattr(patterns, kind), wiki)
+    found, warnings = {}, [_missing_part(a, b) for a, b in pairwise(parts)]
+    for table in tables:
+        matches = _matching(files, getattr(patterns, table), wiki)
         if matches:
-            tables[kind] = _one_table(matches, date or dump_date, kind)
-            table_date = _date(tables[kind])
+            found[table] = _one_table(matches, date or dump_date, table)
+            table_date = _date(found[table])
             if table_date and dump_date and _plain(table_date) != _plain(dump_date):
-                warnings.append(f"{tables[kind].path} is of {table_date}, the dump {parts[0].path} of {dump_date}")
-    return DumpSet(language, wiki, dump_date, tuple(parts), tables, tuple(filter(None, warnings)))
+                warnings.append(f"{found[table].path} is of {table_date}, the dump {parts[0].path} of {dump_date}")
+    return DumpSet(language, wiki, dump_date, tuple(parts), found, tuple(filter(None, warnings)))
 
 
 def _dump_parts(files: list[FileInfo], language: str, patterns: FilePatterns, date: str | None) -> list[FileInfo]:
-    """The files of the one dump among those that match a language, in order."""
+    """The parts of a language's dump, in order, among the files that match the language."""
     dated = [file for file in files if date is None or _plain(_date(file)) == _plain(date)]
     if not dated:
         looked_for = ", ".join(name.format(wiki=wiki_of(language), date=date or "*") for name in patterns.pages)
@@ -202,22 +216,23 @@ def _dump_parts(files: list[FileInfo], language: str, patterns: FilePatterns, da
 
 
 def _ambiguous(what: str, files: list[FileInfo]) -> DumpError:
+    """The error for several files of which only one can be meant."""
     return DumpError(
         f"{len(files)} {what}: {', '.join(file.path for file in files)}; take one away, or choose one by --date, "
         "or name one by --dump"
     )
 
 
-def _one_table(files: list[FileInfo], date: str | None, kind: str) -> FileInfo:
-    """The table of a date; one of another date if it is the only one."""
+def _one_table(files: list[FileInfo], date: str | None, table: str) -> FileInfo:
+    """The file of the date; a file of another date if it is the only one."""
     same = [file for file in files if date is not None and _plain(_date(file)) == _plain(date)] or files
     if len(same) > 1:
-        raise _ambiguous(f"files match {kind}", same)
+        raise _ambiguous(f"files match {table}", same)
     return same[0]
 
 
 def _dump_key(file: FileInfo) -> tuple[str, ...]:
-    """Equal for the parts of one dump: the path without part number and page range, and whether it had any."""
+    """Equal for the parts of one dump: folder, name without part number and page range, and "part" or "whole"."""
     without_range, ranges = _PAGE_RANGE.subn("", _name(file))
     stem, numbers = _PART_NUMBER.subn("", without_range)
     folder = file.path[: len(file.path) - len(_name(file))]
@@ -225,20 +240,22 @@ def _dump_key(file: FileInfo) -> tuple[str, ...]:
 
 
 def _part_order(file: FileInfo) -> tuple[int, int]:
+    """The key that orders the parts of a dump: (first page, number), 0 where the name does not have them."""
     number = _PART_NUMBER.search(_PAGE_RANGE.sub("", _name(file)))
     return _page_range(file)[0], int(number[1]) if number else 0
 
 
 def _page_range(file: FileInfo) -> tuple[int, int]:
-    """The first and last page in a part's name; (0, -1) if it has none."""
+    """The first and last page in a part's name; (0, -1) for a name without pages."""
     pages = _PAGE_RANGE.search(_name(file))
     return (int(pages[1]), int(pages[2])) if pages else (0, -1)
 
 
-def _gap(one: FileInfo, two: FileInfo) -> str:
-    """What to say of two neighbouring parts if something between them is missing; "" otherwise.
+def _missing_part(one: FileInfo, two: FileInfo) -> str:
+    """A warning if a part is missing between two neighbouring parts; "" otherwise.
 
-    Only numbered parts tell: the content exports name the first and last page that exists, with holes between.
+    Only numbered parts show this: the content exports are named by the first and last page that exist, and page ids
+    between them may be missing.
     """
     end, begin = _page_range(one)[1], _page_range(two)[0]
     first, second = _part_order(one)[1], _part_order(two)[1]
@@ -248,18 +265,20 @@ def _gap(one: FileInfo, two: FileInfo) -> str:
 
 
 def _matching(files: list[FileInfo], patterns: Iterable[str], wiki: str) -> list[FileInfo]:
+    """The files whose names match one of the patterns."""
     matchers = [_matcher(pattern, wiki) for pattern in patterns]
     return [file for file in files if any(matches(_name(file)) for matches in matchers)]
 
 
 def _matcher(pattern: str, wiki: str = "") -> Callable[[str], object]:
-    """Whether a name matches a pattern, {date} being a date in one of Wikimedia's forms."""
+    """A test whether a name matches a pattern; {date} stands for a date in one of Wikimedia's forms."""
     placeholder = "DATE0"
     expression = translate(pattern.format(wiki=wiki, date=placeholder)).replace(placeholder, f"(?:{_DATE})")
     return re.compile(expression).match
 
 
 def _globs(root: str, folders: Iterable[str], names: Iterable[str], wiki: str, date: str | None) -> Iterator[str]:
+    """The globs of names in folders, any date if `date` is None."""
     for folder, name in product(folders, names):
         yield root + (folder + name).format(wiki=wiki, date=date or "*")
 
@@ -269,10 +288,11 @@ def _name(file: FileInfo) -> str:
 
 
 def _date(file: FileInfo) -> str | None:
+    """The date in a file's name."""
     found = re.search(rf"(?:^|-)({_DATE})(?=[-.])", _name(file))
     return found[1] if found else None
 
 
 def _plain(date: str | None) -> str | None:
-    """A date in either of Wikimedia's forms as the older one has it: "2026-01-01" -> "20260101"."""
+    """A date in Wikimedia's older form: "2026-01-01" -> "20260101"."""
     return date.replace("-", "") if date else None

@@ -7,10 +7,12 @@ from mlukit.corpus.dumps.ranges import DumpRange, OpenFile, read_chunks
 
 
 def lines_within(open_file: OpenFile, part: DumpRange, damage: Counter[str]) -> Iterator[bytes]:
-    """Pieces of a file, cut at no particular place, that joined are just the lines of the range.
+    """Pieces of data that, joined, are the lines of the range; a piece may end anywhere in a line.
 
     Args:
-        damage: counts "corrupt_block" and "truncated"; the lines cut by such a place end or begin there.
+        open_file: opens the file of the range.
+        part: the range.
+        damage: counts "corrupt_block" and "truncated". Lines that damage cuts end or begin there.
     """
     inside = part.start == 0
     for chunk in read_chunks(open_file, part):

@@ -1,10 +1,10 @@
-"""Rows of the SQL tables that say which page has which item, and which page leads to which.
+"""Rows of the SQL tables that say which page has which item, and which page leads to which other page.
 
-Each reader streams one table and yields a named tuple a row (a plain one: these tables have up to 10^9 rows), or, of
-the table that all languages wait for, rows by columns. A row that is left out is counted in the caller's `skipped`,
-under one of the keys of SKIP_REASONS. Titles are NFC as MediaWiki stores them, and here always with spaces; page and
-redirect tables keep the namespace in a number, others in the title. Damage of a file raises
-corpus.sql_dump.SqlDumpError.
+Each reader streams one table and yields a named tuple for each row (tables have up to 10^9 rows). Only
+wb_items_per_site, the table that all languages wait for, is read by columns. A row that is left out is counted in the
+caller's `skipped`, under one of the keys of SKIP_REASONS. Titles are in NFC as MediaWiki stores them, and always have
+spaces here; some tables have the namespace as a number, others in the title. A damaged file raises
+corpus.dumps.sql.SqlDumpError.
 
 Tables: https://www.mediawiki.org/wiki/Manual:Database_layout and
 https://www.mediawiki.org/wiki/Wikibase/Schema/wb_items_per_site
@@ -38,20 +38,20 @@ SITELINKS = pa.schema([pa.field("language", pa.string(), nullable=False), *TITLE
 
 
 class PageItem(NamedTuple):
-    """The page's own item."""
+    """A page's own item."""
 
     page_id: int
     qid: int
 
 
 class DisambiguationPage(NamedTuple):
-    """The page carries {{disambig}} or one of its like."""
+    """A page with {{disambig}} or a similar template."""
 
     page_id: int
 
 
 class LangLink(NamedTuple):
-    """A page of this wiki and what it is called in another."""
+    """A page of this wiki and its title in another language."""
 
     page_id: int
     language: str
@@ -59,7 +59,7 @@ class LangLink(NamedTuple):
 
 
 class RedirectRow(NamedTuple):
-    """A redirect page and where it leads; `interwiki` and `fragment` are "" where there is none."""
+    """A redirect page and its target; `interwiki` and `fragment` may be ""."""
 
     page_id: int
     namespace: int
@@ -78,7 +78,7 @@ class PageRow(NamedTuple):
 
 
 class PageLink(NamedTuple):
-    """A link of tables before 2024: the title it leads to."""
+    """A link in a table before 2024: the title that it leads to."""
 
     page_id: int
     namespace: int
@@ -86,7 +86,7 @@ class PageLink(NamedTuple):
 
 
 class TargetLink(NamedTuple):
-    """A link of tables since 2024: a row of linktarget."""
+    """A link in a table since 2024: the id of a row of linktarget."""
 
     page_id: int
     target_id: int
@@ -115,10 +115,14 @@ def read_page_props(stream: BinaryIO, skipped: Counter[str]) -> Iterator[PageIte
 
 
 def read_items_per_site(stream: BinaryIO, wikis: Mapping[str, str], skipped: Counter[str]) -> Iterator[pa.RecordBatch]:
-    """The sitelinks of the wikis asked for, out of Wikidata's wb_items_per_site: batches of SITELINKS.
+    """The sitelinks of some wikis, out of Wikidata's wb_items_per_site: batches of SITELINKS.
 
-    Outside the main namespace a title has its prefix. `wikis`: database name -> language, such as
-    {"be_x_oldwiki": "be-tarask"}.
+    Outside the main namespace a title has its prefix.
+
+    Args:
+        stream: the SQL text.
+        wikis: database name -> language, such as {"be_x_oldwiki": "be-tarask"}.
+        skipped: counts rows that are left out.
     """
     names = pa.array([wiki.encode() for wiki in wikis], pa.binary())
     languages = pa.array(wikis.values(), pa.string())
@@ -138,17 +142,20 @@ def read_items_per_site(stream: BinaryIO, wikis: Mapping[str, str], skipped: Cou
         rows = rows.append_column("title", _texts(rows["page"]))
         rows = kept(rows, pc.is_valid(rows["title"]), "not_utf8")
         rows = kept(rows, pc.not_equal(rows["title"], ""), "empty_title")
-        of_language = languages.take(pc.index_in(rows["site"], names))
+        row_languages = languages.take(pc.index_in(rows["site"], names))
         titles = pc.replace_substring(rows["title"], "_", " ")
-        yield pa.record_batch([of_language, titles, rows["item"]], schema=SITELINKS)
+        yield pa.record_batch([row_languages, titles, rows["item"]], schema=SITELINKS)
 
 
 def read_langlinks(
     stream: BinaryIO, language_of_prefix: Mapping[str, str | None], skipped: Counter[str]
 ) -> Iterator[LangLink]:
-    """The interlanguage links to the languages asked for, out of langlinks.
+    """The interlanguage links to some languages, out of langlinks.
 
-    `language_of_prefix`: interwiki prefix -> language, such as {"no": "no", "nb": "no"}.
+    Args:
+        stream: the SQL text.
+        language_of_prefix: interwiki prefix -> language, such as {"no": "no", "nb": "no"}.
+        skipped: counts rows that are left out.
     """
     languages = {prefix.encode(): language for prefix, language in language_of_prefix.items()}
     for page_id, prefix, page in _rows(stream, "langlinks", ("ll_from", "ll_lang", "ll_title"), skipped):
@@ -160,7 +167,7 @@ def read_langlinks(
 
 
 def read_redirects(stream: BinaryIO, skipped: Counter[str]) -> Iterator[RedirectRow]:
-    """The redirects of a wiki, out of redirect. Without a title where `interwiki` is a wiki's main page."""
+    """The redirects of a wiki, out of redirect. A title may be "": the main page of the wiki `interwiki`."""
     columns = ("rd_from", "rd_namespace", "rd_title")
     for page_id, namespace, page, interwiki, fragment in _rows(
         stream, "redirect", columns, skipped, optional=("rd_interwiki", "rd_fragment")
@@ -181,7 +188,7 @@ def read_page_table(stream: BinaryIO, skipped: Counter[str]) -> Iterator[PageRow
 
 
 def read_pagelinks(stream: BinaryIO, skipped: Counter[str]) -> Iterator[PageLink | TargetLink]:
-    """The links of a wiki's pages, out of pagelinks: by title in old tables, by linktarget's id in new ones."""
+    """The links of a wiki's pages, out of pagelinks: by title in old tables, by an id of linktarget in new ones."""
     optional = ("pl_namespace", "pl_title", "pl_target_id")
     for page_id, namespace, page, target_id in _rows(stream, "pagelinks", ("pl_from",), skipped, optional):
         if target_id is not None:
@@ -193,7 +200,7 @@ def read_pagelinks(stream: BinaryIO, skipped: Counter[str]) -> Iterator[PageLink
 
 
 def read_linktarget(stream: BinaryIO, skipped: Counter[str]) -> Iterator[LinkTarget]:
-    """What the ids in new pagelinks stand for, out of linktarget."""
+    """The titles that ids in new pagelinks stand for, out of linktarget."""
     for target_id, namespace, page in _rows(stream, "linktarget", ("lt_id", "lt_namespace", "lt_title"), skipped):
         if (title := _title(page, skipped)) is not None:
             yield LinkTarget(target_id, namespace, title)
@@ -202,7 +209,7 @@ def read_linktarget(stream: BinaryIO, skipped: Counter[str]) -> Iterator[LinkTar
 def _rows(
     stream: BinaryIO, table: str, columns: tuple[str, ...], skipped: Counter[str], optional: tuple[str, ...] = ()
 ) -> Iterator[tuple[Any, ...]]:
-    """Rows without NULL in `columns`; Any stands for the types that MediaWiki's tables have."""
+    """Rows that have no NULL in `columns`; Any stands for the types that MediaWiki's tables have."""
     required = len(columns)
     for row in read_table(stream, table, columns, optional, INTEGERS):
         if None in row and None in row[:required]:
@@ -212,6 +219,7 @@ def _rows(
 
 
 def _text(value: bytes, skipped: Counter[str]) -> str | None:
+    """Decodes UTF-8; None for other bytes, which are counted."""
     try:
         return str(value, "utf-8")
     except UnicodeDecodeError:
@@ -220,6 +228,7 @@ def _text(value: bytes, skipped: Counter[str]) -> str | None:
 
 
 def _title(value: bytes, skipped: Counter[str], may_be_empty: bool = False) -> str | None:
+    """A title with spaces; None for a title that is left out, which is counted."""
     title = _text(value, skipped)
     if title == "" and not may_be_empty:
         skipped["empty_title"] += 1
@@ -228,7 +237,7 @@ def _title(value: bytes, skipped: Counter[str], may_be_empty: bool = False) -> s
 
 
 def _qids(values: Sequence[Any]) -> pa.Int64Array:
-    """0 for a number that is too large."""
+    """The numbers of items as a column; 0 for a number that is too large."""
     try:
         return pa.array(values, pa.int64())
     except OverflowError:
@@ -236,7 +245,7 @@ def _qids(values: Sequence[Any]) -> pa.Int64Array:
 
 
 def _texts(values: pa.BinaryArray) -> pa.StringArray:
-    """Null for what is not UTF-8."""
+    """Decodes UTF-8; null for other bytes."""
     try:
         return values.cast(pa.string())
     except pa.ArrowInvalid:
@@ -244,7 +253,7 @@ def _texts(values: pa.BinaryArray) -> pa.StringArray:
 
 
 def _qid(value: bytes) -> int | None:
-    """b"Q64" -> 64; None for what is no QID."""
+    """b"Q64" -> 64; None for other values."""
     digits = value[1:]
     if value[:1] != b"Q" or len(digits) > 19 or not digits.isdigit():
         return None

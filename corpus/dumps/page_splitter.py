@@ -1,7 +1,7 @@
-"""The `<page>` elements of a range, cut out of its XML by bytes before anything is parsed.
+"""The `<page>` elements of a range, cut out of its XML as bytes before anything is parsed.
 
-In MediaWiki's XML `<` stands for itself in no text, so `<page>` and `</page>` are tags wherever they are found, and
-a reader that comes from the middle finds its feet at the next one.
+In MediaWiki's XML no text contains a literal `<`, so `<page>` and `</page>` are tags wherever they are found, and a
+reader that starts in the middle of a dump can begin at the next tag.
 """
 
 import re
@@ -16,7 +16,7 @@ CutProblem: TypeAlias = Literal["", "cut_page", "unclosed_page", "page_too_large
 
 _TAG = re.compile(rb"<page[\s>]|</page>")
 _TAG_BYTES = 7
-_HEAD_BYTES = 4096  # kept of a page that is no whole one: its title and id stand there
+_HEAD_BYTES = 4096  # kept of a page that is not complete: its title and id stand there
 _END_TAG = b"</mediawiki>"
 _TAIL_BYTES = 64
 
@@ -25,8 +25,8 @@ _TAIL_BYTES = 64
 class PageBytes:
     """A page element. `position` is the byte of the file where the piece begins that holds its first byte.
 
-    With a problem, `data` is what is known of the page's head. "corrupt_block" and "truncated" are no pages but places
-    where the dump is damaged, and have no data.
+    With a problem, `data` is the known part of the page's head. The problems "corrupt_block" and "truncated" stand for
+    places where the dump is damaged, not for pages, and have no data.
     """
 
     position: int
@@ -36,12 +36,13 @@ class PageBytes:
 
 
 class PageSplitter:
-    """Iterates over the pages that begin before `end`, each once, and over the damage met.
+    """Iterates over the pages that begin before `end`, each once, and over damage.
 
-    :param chunks: XML in order; no more of it is read than the last page needs
-    :param end: of the range, in the positions of the chunks
-    :param size: of the file: the chunk after which it ends says so
-    :param max_page_bytes: of a longer page only the head comes, and the rest is not held in memory
+    Args:
+        chunks: XML in order; no more chunks are read than the last page needs.
+        end: the end of the range, in the positions of the chunks.
+        size: the size of the file; `next_position` of its last chunk equals it.
+        max_page_bytes: of a longer page only the head is returned, and the rest is not held in memory.
     """
 
     def __init__(self, chunks: Iterable[Chunk], end: int, size: int, max_page_bytes: int) -> None:
@@ -50,10 +51,12 @@ class PageSplitter:
         self._size = size
         self._max_page_bytes = max_page_bytes
         self._buffer = bytearray()
-        self._offset = 0  # of the buffer's first byte in the stream of XML
-        self._marks: deque[tuple[int, int]] = deque()  # where in the stream a chunk begins, and its position
-        self._scanned = 0  # no tag begins before this place in the buffer
-        self._page: int | None = None  # where in the buffer the open page begins
+        self._offset = 0  # the position of the buffer's first byte in the stream of XML
+        self._marks: deque[tuple[int, int]] = (
+            deque()
+        )  # (offset in the stream where a chunk begins, position of the chunk)
+        self._scanned = 0  # no unread tag begins before this offset in the buffer
+        self._page: int | None = None  # the offset in the buffer where the open page begins
         self._page_position = 0
         self._passed_end = False
         self._tail = b""
@@ -103,7 +106,7 @@ class PageSplitter:
         return PageBytes(self._page_position, bytes(self._buffer[start:stop]), problem)
 
     def _trim(self) -> Iterator[PageBytes]:
-        """Lets go of what is needed no more; of a page that has grown too long, too."""
+        """Removes data that is not needed any more from the buffer, including a page that has become too long."""
         if self._page is not None and len(self._buffer) - self._page > self._max_page_bytes:
             yield self._page_bytes(len(self._buffer), "page_too_large")
             self._page = None
@@ -111,6 +114,7 @@ class PageSplitter:
         self._forget(self._scanned if self._page is None else self._page)
 
     def _forget(self, count: int) -> None:
+        """Removes the first `count` bytes of the buffer."""
         del self._buffer[:count]
         self._offset += count
         self._scanned -= count
@@ -118,21 +122,21 @@ class PageSplitter:
             self._page -= count
         self._position(0)
 
-    def _position(self, place: int) -> int:
-        """The position of the chunk that holds a place of the buffer; places are asked for in order."""
-        while len(self._marks) > 1 and self._marks[1][0] <= self._offset + place:
+    def _position(self, offset: int) -> int:
+        """The position of the chunk that holds an offset of the buffer; offsets come in ascending order."""
+        while len(self._marks) > 1 and self._marks[1][0] <= self._offset + offset:
             self._marks.popleft()
         return self._marks[0][1]
 
     def _needs_more(self) -> bool:
-        """Whether a page of this range is open, or what may become its tag."""
+        """Whether a page of this range is open, or the buffer ends with the beginning of a page's tag."""
         if self._passed_end or self._page is not None:
             return not self._passed_end
         start = self._buffer.rfind(b"<")
         return start >= 0 and b"<page".startswith(self._buffer[start:]) and self._position(start) < self._end
 
     def _break_off(self, chunk: Chunk) -> Iterator[PageBytes]:
-        """What is between here and the next piece is lost, and with it the page that is open."""
+        """Handles damage: the data up to the next chunk is lost, and with it the open page."""
         if self._page is not None:
             yield self._page_bytes(len(self._buffer), "cut_page")
             self._page = None
@@ -144,7 +148,7 @@ class PageSplitter:
             yield PageBytes(chunk.position, b"", chunk.problem, chunk.detail)
 
     def _finish(self, last: Chunk) -> Iterator[PageBytes]:
-        """The end of the file, which is the dump's if the root element is closed there."""
+        """Handles the end of the file: the dump is complete if the root element is closed there."""
         tail = self._tail.rstrip()
         whole = _END_TAG in tail or (len(tail) < len(_END_TAG) and _END_TAG.endswith(tail))
         if not last.problem:

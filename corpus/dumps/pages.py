@@ -1,7 +1,7 @@
 """The pages of a range of a dump: XML to records, from export-0.3 to export-0.11.
 
 The format: https://www.mediawiki.org/wiki/Help:Export#Export_format. Each page is parsed by itself, so that a broken
-one costs no other; a document type, and with it entity expansion, has no place in a page.
+page does not affect others; a page cannot have a document type, and so no entities that expand.
 """
 
 import re
@@ -23,7 +23,7 @@ ARTICLES = frozenset({0})
 MAX_PAGE_BYTES = 32 << 20  # of XML; MediaWiki's own limit is 2 MiB of text
 MAX_TITLE_BYTES = 1024  # MediaWiki's own limit is 255 and the namespace
 
-# Why a page was left out though nothing is wrong with it. "namespace 10" and its like stand beside them.
+# Why a page was left out although nothing is wrong with it; reasons such as "namespace 10" come in addition.
 SKIP_REASONS = {
     "deleted_text": "the text was hidden by an administrator",
     "empty_text": "the text is empty or blank",
@@ -39,7 +39,7 @@ PAGE_FAILURES = {
     "cut_page": "the dump is damaged or ends inside the page",
     "page_too_large": "the page is larger than the limit",
 }
-# What is wrong with a dump; no page.
+# Damage of a dump, which concerns no single page.
 DUMP_FAILURES = {
     "corrupt_block": "a part of the compressed file does not decode; the pages in it are lost",
     "truncated": "the dump ends before its root element does",
@@ -47,7 +47,7 @@ DUMP_FAILURES = {
 
 _PROBLEMS = PAGE_FAILURES | DUMP_FAILURES
 _HEAD_BYTES = 4096  # of a page's XML, where its title and id stand
-# A parser holds all attributes of a tag, and all names it ever saw: a page may not have them by the million.
+# A parser keeps all attributes of a tag and all names that it has met: a page must not have millions of them.
 _CROWDED_TAG = re.compile(rb"""<[^\s<>]+(?:\s+[^\s=<>]+\s*=\s*(?:"[^"<]*"|'[^'<]*')){32}""")
 _MAX_ELEMENTS = 100_000
 _NAMESPACE = re.compile(rb"<ns>\s*(-?\d{1,4})\s*</ns>")
@@ -68,7 +68,7 @@ class SkippedPage:
 
 
 class _PageError(Exception):
-    """A page that cannot be read: the reason's name and what was seen."""
+    """A page that cannot be read: the name of the reason, and the text that caused it."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(reason, detail)
@@ -77,41 +77,48 @@ class _PageError(Exception):
 
 
 class PageReader:
-    """Iterates over what became of each page of a range: a Page, a SkippedPage or a Failure; and over damage.
+    """Iterates over the results of a range: a Page, a SkippedPage or a Failure for each page, a Failure for damage.
 
-    It is iterated once.
+    A reader can be iterated once.
 
-    :param keep_namespaces: pages of others are skipped before they are parsed
-    :param namespace_of_title: tells the namespace in dumps without <ns> (before export-0.6); without it, all are kept
-    :param max_page_bytes: a page with more XML is a failure; the memory held is some times that
+    Args:
+        open_file: opens the file of the range.
+        dump_range: which pages to read.
+        stage: the stage of the build that reads the pages: `Failure.stage` of every failure.
+        keep_namespaces: pages in other namespaces are skipped before they are parsed.
+        namespace_of_title: gives the namespace of a title in dumps without <ns> (before export-0.6). Without this
+            function, all pages of such dumps are kept.
+        max_page_bytes: a page with more XML is a failure; the memory held is a small multiple of this limit.
     """
 
     def __init__(
         self,
         open_file: OpenFile,
         dump_range: DumpRange,
+        stage: str,
         *,
         keep_namespaces: frozenset[int] = ARTICLES,
         namespace_of_title: NamespaceOfTitle | None = None,
         max_page_bytes: int = MAX_PAGE_BYTES,
     ) -> None:
         self._range = dump_range
-        self._keep = keep_namespaces
+        self._stage = stage
+        self._kept_namespaces = keep_namespaces
         self._namespace_of_title = namespace_of_title
         self._chunks = read_chunks(open_file, dump_range)
-        self._cutter = PageSplitter(self._chunks, dump_range.end, dump_range.size, max_page_bytes)
-        self.counts: Counter[str] = Counter()  # "pages" read whole, and each reason
-        self.shard = dump_range.shard  # of the record that came last
-        self.position = dump_range.start  # the byte of the file where the piece begins that holds its first byte
+        self._splitter = PageSplitter(self._chunks, dump_range.end, dump_range.size, max_page_bytes)
+        self.counts: Counter[str] = Counter()  # "pages" that were read, and each reason
+        self.shard = dump_range.shard  # of the latest record
+        self.position = dump_range.start  # of the chunk that holds the first byte of the latest record
 
     @property
     def xml_bytes(self) -> int:
         """The XML decoded so far, in bytes."""
-        return self._cutter.xml_bytes
+        return self._splitter.xml_bytes
 
     def __iter__(self) -> Iterator[Page | SkippedPage | Failure]:
         with closing(self._chunks):
-            for element in self._cutter:
+            for element in self._splitter:
                 self.position = element.position
                 self.shard = self._range.shard_at(element.position)
                 record = self._read(element)
@@ -119,35 +126,30 @@ class PageReader:
                 yield record
 
     def _read(self, element: PageBytes) -> Page | SkippedPage | Failure:
+        """The record of a page element, or of damage."""
         if element.problem:
             return self._failure(element.problem, self._describe(element), element.data)
         try:
             stated = _stated_namespace(element.data)
-            namespace = self._told_namespace(element.data) if stated is None else stated
-            if namespace is not None and namespace not in self._keep:
+            namespace = self._namespace_by_title(element.data) if stated is None else stated
+            if namespace is not None and namespace not in self._kept_namespaces:
                 return SkippedPage(f"namespace {namespace}", _page_id(element.data), _title(element.data))
             return _parse_page(element.data, stated)
         except _PageError as error:
             return self._failure(error.reason, error.detail, element.data)
 
-    def _told_namespace(self, data: bytes) -> int | None:
+    def _namespace_by_title(self, data: bytes) -> int | None:
+        """The namespace of a page without <ns>, by its title."""
         title = _title(data)
         return self._namespace_of_title(title) if self._namespace_of_title and title is not None else None
 
     def _failure(self, reason: str, detail: str, data: bytes) -> Failure:
-        return Failure("link", reason, self._range.language, _page_id(data), _title(data), detail)
+        return Failure(self._stage, reason, self._range.language, _page_id(data), _title(data), detail)
 
     def _describe(self, element: PageBytes) -> str:
         file = self._range.path.rsplit("/", 1)[-1]
         detail = f" ({element.detail[:200]})" if element.detail else ""
         return f"{_PROBLEMS[element.problem]}{detail}: {file}, byte {element.position}"
-
-
-def read_pages(
-    open_file: OpenFile, dump_range: DumpRange, keep_namespaces: frozenset[int] = ARTICLES
-) -> Iterator[Page | SkippedPage | Failure]:
-    """What became of each page of a range; PageReader counts besides."""
-    yield from PageReader(open_file, dump_range, keep_namespaces=keep_namespaces)
 
 
 def _stated_namespace(data: bytes) -> int | None:
@@ -157,25 +159,26 @@ def _stated_namespace(data: bytes) -> int | None:
     found = _NAMESPACE.search(data, 0, end)
     if found:
         return int(found[1])
-    at = data.find(b"<ns", 0, end)
-    if at >= 0:
-        raise _PageError("bad_value", f"namespace {data[at : at + 40]!r}")
+    start = data.find(b"<ns", 0, end)
+    if start >= 0:
+        raise _PageError("bad_value", f"namespace {data[start : start + 40]!r}")
     return None
 
 
 def _title(data: bytes) -> str | None:
-    """The title in a page's bytes as far as it can be told, cut to a length that a failure may have."""
+    """The title in a page's bytes if it can be found, cut to the length that a failure may have."""
     found = _TITLE.search(data[:_HEAD_BYTES])
     return unescape(found[1].decode("utf-8", "replace"), {"&quot;": '"'})[:MAX_TITLE_BYTES] if found else None
 
 
 def _page_id(data: bytes) -> int | None:
+    """The id in a page's bytes if it can be found."""
     found = _PAGE_ID.search(data[:_HEAD_BYTES].partition(b"<revision")[0])  # a revision has an id, too
     return int(found[1]) if found else None
 
 
 class _PageElement:
-    """Takes in one page's XML: the texts of the wanted elements, those of the last revision where there are several."""
+    """Parses one page's XML: the texts of the wanted elements, taken from the last revision."""
 
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
@@ -218,22 +221,24 @@ class _PageElement:
         self._path.pop()
 
     def _wanted(self) -> str:
-        """The name of the innermost element, below <page> or <revision>, if its text is wanted."""
+        """The path of the innermost element, such as "page/title", if its text is wanted, else ""."""
         if not 2 <= len(self._path) <= 3:
             return ""
         key = f"{self._path[-2]}/{self._path[-1]}"
         return key if key in _WANTED else ""
 
     def _new_revision(self) -> None:
+        """Forgets the texts of the revision before."""
         self.revisions += 1
         self.deleted = False
         self.values = {key: value for key, value in self.values.items() if key.startswith("page/")}
 
 
 def _parse_page(data: bytes, namespace: int | None) -> Page | SkippedPage:
-    """The record of a whole page element.
+    """The record of a complete page element.
 
-    :raises _PageError: it cannot be read
+    Raises:
+        _PageError: the page cannot be read.
     """
     if _CROWDED_TAG.search(data):
         raise _PageError("malformed_xml", "a tag with 32 attributes or more")
@@ -257,6 +262,7 @@ def _parse_page(data: bytes, namespace: int | None) -> Page | SkippedPage:
 
 
 def _skip_reason(element: _PageElement) -> str | None:
+    """Why a page is left out, in SKIP_REASONS; None for a page that is not."""
     if not element.revisions:
         return "no_revision"
     if element.values.get("revision/model", "wikitext") != "wikitext":
@@ -268,6 +274,7 @@ def _skip_reason(element: _PageElement) -> str | None:
 
 
 def _checked_title(values: dict[str, str]) -> str:
+    """The title of a page; _PageError for a title that is missing or not valid."""
     title = values.get("page/title")
     if title is None:
         raise _PageError("missing_element", "no <title>")
@@ -277,6 +284,7 @@ def _checked_title(values: dict[str, str]) -> str:
 
 
 def _checked_id(values: dict[str, str], key: str) -> int:
+    """The id under a key of `_PageElement.values`; _PageError for an id that is missing or not valid."""
     value = values.get(key)
     if value is None:
         raise _PageError("missing_element", f"no <id> in <{key.split('/')[0]}>")

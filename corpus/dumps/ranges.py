@@ -1,9 +1,9 @@
-"""Dumps cut into ranges of bytes, the units of work, and the XML that belongs to a range.
+"""Dumps cut into ranges of bytes, each the input of one task, and the XML that belongs to a range.
 
-The plan is made before a run, from names and sizes alone. A page belongs to the range in which its `<page` begins: in
-plain XML the byte it stands at, in bzip2 the block that holds it. Files that cannot be entered in the middle (.gz,
-.xz, .zst, .7z) are one range that is read in one go, and stand for as many shards as another file of their size: a page
-belongs to the shard in whose bytes of the compressed file the piece began that holds it.
+The plan is made before a run, from names and sizes alone. A page belongs to the range in which its `<page` begins; in
+bzip2 the block that holds `<page` decides. Files that cannot be read from the middle (.gz, .xz, .zst, .7z) are one
+range, which is read in one go and gives as many shards as another file of the same size: a page belongs to the shard
+whose bytes of the compressed file hold the beginning of the page's chunk.
 """
 
 import gzip
@@ -23,18 +23,18 @@ from mlukit.corpus.dumps.files import DumpError, FileInfo
 OpenFile: TypeAlias = Callable[[str], BinaryIO]  # opens a path for reading: seekable, nothing decompressed
 Problem: TypeAlias = Literal["", "corrupt_block", "truncated"]
 
-LARGEST_RANGE, SMALLEST_RANGE = 32 << 20, 2 << 20  # bytes of the file as it lies on disk, where no one asks for others
-FEWEST_RANGES = 16  # of a dump, as long as they are not smaller: so that a small one keeps many cores busy
+LARGEST_RANGE, SMALLEST_RANGE = 32 << 20, 2 << 20  # bytes of the file on disk, where no size is given
+FEWEST_RANGES = 16  # of a dump, unless ranges became smaller than the smallest: a small dump too keeps many cores busy
 CHUNK_BYTES = 1 << 20  # of XML
-_INPUT_BYTES = 1 << 16  # of a compressed file, read at once
-_MAX_DICTIONARY = 1 << 28  # what an .xz or .zst may ask for; the largest preset of xz asks for 1 << 26
+_INPUT_BYTES = 1 << 16  # bytes of a compressed file that are read at once
+_MAX_DICTIONARY = 1 << 28  # the most that an .xz or .zst may need; the largest preset of xz needs 1 << 26
 _SEQUENTIAL = (".gz", ".xz", ".zst", ".7z")
 _DAMAGE = (zlib.error, gzip.BadGzipFile, lzma.LZMAError, zstandard.ZstdError, py7zr.exceptions.ArchiveError)
 
 
 @dataclass(frozen=True, slots=True)
 class DumpRange:
-    """The pages that begin in bytes [start, end) of a file: one shard, or several in a file that is read in one go."""
+    """The pages that begin in bytes [start, end) of a file: one shard, or several if the file is read in one go."""
 
     language: str
     path: str
@@ -52,10 +52,10 @@ class DumpRange:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """XML that begins at byte `position` of the file as it lies on disk; what follows begins at `next_position`.
+    """XML that begins at byte `position` of the file on disk; the next chunk begins at `next_position`.
 
-    With a problem there is no data: what was there is lost, `detail` says more. At the end of the file
-    `next_position` is its size.
+    A chunk with a problem has no data, which is lost; `detail` says more. At the end of the file `next_position` is the
+    file's size.
     """
 
     position: int
@@ -66,14 +66,17 @@ class Chunk:
 
 
 def is_splittable(path: str) -> bool:
-    """Whether a file can be entered in the middle: bzip2 and plain XML."""
+    """Whether a file can be read from the middle: bzip2 and plain XML."""
     return not path.endswith(_SEQUENTIAL)
 
 
 def plan_ranges(language: str, files: Sequence[FileInfo], range_size: int | None = None) -> list[DumpRange]:
     """The ranges of a dump's files, in order; shards are numbered from 0.
 
-    :param range_size: in bytes of the file as it lies on disk; by default it follows from the dump's size
+    Args:
+        language: of the dump.
+        files: the dump, or its parts in the order of their pages.
+        range_size: in bytes of the file on disk; if None it follows from the dump's size.
     """
     if range_size is None:
         evenly = -(-sum(file.size for file in files) // FEWEST_RANGES)
@@ -95,11 +98,12 @@ def plan_ranges(language: str, files: Sequence[FileInfo], range_size: int | None
 
 
 def read_chunks(open_file: OpenFile, dump_range: DumpRange) -> Generator[Chunk, None, None]:
-    """The XML of a range, and on to the end of the file: the reader stops where its last page ends.
+    """The XML from the beginning of a range to the end of the file; the caller stops where its last page ends.
 
-    A block that does not decode is a chunk with a problem, as is what is left of a file that breaks off.
+    A block that does not decode, and the rest of a file that is cut off, are chunks with a problem.
 
-    :raises OSError: as reading the file raises it
+    Raises:
+        OSError: the file cannot be read.
     """
     path = dump_range.path
     with open_file(path) as file:
@@ -130,12 +134,14 @@ def _read_plain(file: BinaryIO, dump_range: DumpRange) -> Iterator[Chunk]:
 
 
 class _Decoder(Protocol):
+    """A reader of the content of a compressed file."""
+
     def read(self, size: int, /) -> bytes:
         """At most `size` bytes of content; b"" at its end."""
 
 
 class _XzReader:
-    """The content of an .xz file, of one stream or more, within a limit of memory that lzma.LZMAFile does not have."""
+    """The content of an .xz file of one or more streams, with a limit of memory, which lzma.LZMAFile does not offer."""
 
     def __init__(self, source: BinaryIO) -> None:
         self._source = source
@@ -162,14 +168,14 @@ class _XzReader:
 
 
 class _SevenZipReader:
-    """The content of the one file in a .7z archive, pulled piece by piece as py7zr's extraction does not allow."""
+    """The content of the only file in a .7z archive, read piece by piece, which py7zr's extraction does not allow."""
 
     def __init__(self, source: BinaryIO) -> None:
         try:
             archive = py7zr.SevenZipFile(source)
         except (OSError, py7zr.exceptions.ArchiveError):
             raise
-        except Exception as error:  # what py7zr makes of a broken header is not for it to say
+        except Exception as error:  # py7zr raises errors of any type for a broken header
             raise py7zr.exceptions.Bad7zFile(f"its header cannot be read: {error!r}") from error
         members = [member for member in archive.files if not member.is_directory and not member.emptystream]
         if len(members) != 1:
@@ -195,6 +201,7 @@ class _SevenZipReader:
 
 
 def _decoder(path: str, source: BinaryIO) -> _Decoder:
+    """A reader of a compressed file's content, by the end of the file's name."""
     if path.endswith(".gz"):
         return gzip.GzipFile(fileobj=source)
     if path.endswith(".xz"):
@@ -206,7 +213,7 @@ def _decoder(path: str, source: BinaryIO) -> _Decoder:
 
 
 def _read_sequential(file: BinaryIO, dump_range: DumpRange) -> Iterator[Chunk]:
-    """The pieces of a file that is read in one go; each waits for the next, which tells whether it is the last."""
+    """The chunks of a file that is read in one go; each is held until the next one shows that it is not the last."""
     waiting: Chunk | None = None
     for chunk in _decode(file, dump_range):
         if waiting is not None:
@@ -217,7 +224,8 @@ def _read_sequential(file: BinaryIO, dump_range: DumpRange) -> Iterator[Chunk]:
 
 
 def _decode(file: BinaryIO, dump_range: DumpRange) -> Iterator[Chunk]:
-    # A buffer gives as many bytes as asked for: places are the same whatever a filesystem's reads return.
+    """The chunks of a compressed file, each with the file's size as its `next_position`."""
+    # A buffer returns as many bytes as asked for: positions do not depend on the reads of a filesystem.
     source = cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, file), _INPUT_BYTES))
     decoder: _Decoder | None = None
     problem: Problem = ""

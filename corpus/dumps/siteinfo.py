@@ -1,4 +1,4 @@
-"""The beginning of a dump: is it one, and what does it say of its wiki?"""
+"""The beginning of a dump: checks that the file is a dump, and reads what it says about its wiki."""
 
 import codecs
 import re
@@ -15,14 +15,14 @@ _ACCEPTED = "accepted: MediaWiki's XML export, plain or as .bz2, .gz, .xz, .zst 
 
 @dataclass(frozen=True, slots=True)
 class SiteInfo:
-    """What a dump says of its wiki before the first page."""
+    """What a dump says about its wiki before the first page."""
 
     language: str | None  # of <mediawiki xml:lang="…">
     wiki: str | None  # <dbname>; dumps older than export-0.9 have none
     namespaces: Mapping[int, str]  # number -> name; 0 -> ""
 
     def namespace_of(self, title: str) -> int:
-        """The namespace of a title, which dumps before export-0.6 do not tell: by the names in the dump itself."""
+        """The namespace of a title, by the names in the dump itself; for dumps before export-0.6, which lack <ns>."""
         prefix, colon, _ = title.partition(":")
         numbers = {name: number for number, name in self.namespaces.items()}
         return numbers.get(prefix, 0) if colon else 0
@@ -31,8 +31,13 @@ class SiteInfo:
 def check_dump(open_file: OpenFile, path: str, size: int) -> bytes:
     """The XML before the first page of a dump, at most 64 KiB.
 
-    :param size: of the file, in bytes
-    :raises DumpError: the file is missing, empty, damaged at its beginning or no dump
+    Args:
+        open_file: opens the file.
+        path: of the file.
+        size: of the file, in bytes.
+
+    Raises:
+        DumpError: the file is missing, empty, damaged at its beginning or no dump.
     """
     if size == 0:
         raise DumpError(f"{path} is empty; {_ACCEPTED}")
@@ -50,6 +55,7 @@ def check_dump(open_file: OpenFile, path: str, size: int) -> bytes:
 
 
 def _read_head(open_file: OpenFile, path: str, size: int) -> bytes:
+    """The XML before the first page, at most _HEAD_BYTES."""
     head = b""
     for chunk in read_chunks(open_file, DumpRange("", path, size, 0, size, 0)):
         if chunk.problem and not head:
@@ -64,9 +70,10 @@ def _read_head(open_file: OpenFile, path: str, size: int) -> bytes:
 
 
 def read_siteinfo(open_file: OpenFile, path: str, size: int) -> SiteInfo:
-    """The site information of a dump.
+    """The site information of a dump; arguments and errors are those of `check_dump`.
 
-    :raises DumpError: as check_dump
+    Raises:
+        DumpError: see `check_dump`.
     """
     head = check_dump(open_file, path, size)
     language = re.search(rb'<mediawiki\b[^>]*\sxml:lang="([^"<>]{1,40})"', head)

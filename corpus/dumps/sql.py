@@ -1,8 +1,8 @@
 """Streaming reader of the SQL dumps that mysqldump and mariadb-dump write.
 
-Columns are found by their names in CREATE TABLE, so that a new column or another order changes nothing. Tuples are
-found by one regular expression a table, run over a chunk at a time: its quantifiers are possessive, so time is linear
-in the text whatever the text is. Memory is a few chunks, or a few times the longest tuple where that is more.
+Columns are found by their names in CREATE TABLE, so that a new column or another order changes nothing. Each table has
+one regular expression that finds tuples, a chunk at a time. Its quantifiers are possessive, so time is linear for every
+text. Memory is a few chunks, or a few times the longest tuple if that is more.
 
 Grammar of literals: https://dev.mysql.com/doc/refman/8.4/en/string-literals.html
 """
@@ -20,7 +20,7 @@ import zstandard
 Value: TypeAlias = int | bytes | None
 
 CHUNK_BYTES = 1 << 18
-LOOKAHEAD_BYTES = 1 << 16  # what the head of a statement may take: INSERT INTO … VALUES
+LOOKAHEAD_BYTES = 1 << 16  # the longest head of a statement: INSERT INTO … VALUES
 MAX_STATEMENT_BYTES = 1 << 20  # of a CREATE TABLE or a comment
 MAX_TUPLE_BYTES = 1 << 25  # far above any row of the tables read here
 MAX_TABLES_NAMED = 20  # in an error
@@ -28,7 +28,7 @@ MAX_ZSTD_WINDOW_BYTES = 1 << 27
 COMPRESSIONS = (".sql", ".gz", ".bz2", ".zst")
 
 # Before 3.11.5 Python loses its place where a possessive group fails within (cpython#106052; Debian 12 has 3.11.2).
-# So groups are atomic instead, but for those that fail at once if at all.
+# So groups are atomic instead, except groups that can only fail at their beginning.
 _INSIDE = rb"[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+"  # of a string
 _STRING = rb"'" + _INSIDE + rb"'"
 _BARE = rb"[^'\"(),;\s]++"  # a number, NULL, 0x4142
@@ -60,16 +60,22 @@ _ESCAPES = {b"0": b"\0", b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"Z
 
 
 class SqlDumpError(ValueError):
-    """A file that is no SQL dump, lacks what is asked of it, is malformed, or is cut off."""
+    """A file that is no SQL dump, lacks a table or column asked for, is malformed, or is cut off."""
 
 
 @contextmanager
 def open_sql(open_file: Callable[[str], BinaryIO], path: str) -> Iterator[BinaryIO]:
-    """The SQL text of a dump, decompressed by the end of its name as it is read.
+    """The SQL text of a dump, decompressed while it is read; the end of the file's name tells how.
 
-    `open_file` opens a path for reading bytes as they are on disk. Raises SqlDumpError for other names than
-    COMPRESSIONS. Damage within a compressed stream shows when read_table reads it; a SqlDumpError raised while the file
-    is open gets its path in front.
+    A SqlDumpError raised while the file is open gets the path in front of its message. Damage of a compressed stream
+    shows when read_table reads it.
+
+    Args:
+        open_file: opens a path for reading bytes as they are on disk.
+        path: of the file.
+
+    Raises:
+        SqlDumpError: the name does not end in one of COMPRESSIONS.
     """
     with ExitStack() as stack:
         if not path.endswith(COMPRESSIONS):
@@ -97,14 +103,21 @@ def read_table(
     optional: Sequence[str] = (),
     integers: Collection[str] = (),
 ) -> Iterator[tuple[Value, ...]]:
-    """The rows of a table, each with the values of `columns`, then of `optional`, in the order asked for.
+    """The rows of a table, each with the values of `columns`, then of `optional`.
 
     A value is an int where CREATE TABLE declares an integer type, otherwise bytes without quotes and escapes (a number
-    of another type is its text). None is NULL, or an optional column that the table does not have. `integers` names
-    columns that have to be of an integer type.
+    of another type is its text). None stands for NULL, and for an optional column that the table does not have.
 
-    Raises SqlDumpError, when iterated, for a missing table or column, for malformed SQL, and for a dump that is cut
-    off: within a statement, or before the `-- Dump completed` that belongs to a `-- MySQL dump` head.
+    Args:
+        stream: the SQL text.
+        table: the table's name.
+        columns: names of columns.
+        optional: names of columns that may be missing.
+        integers: names of columns that must have an integer type.
+
+    Raises:
+        SqlDumpError: while rows are read: a table or column is missing, the SQL is malformed, or the dump is cut off
+            within a statement or before the `-- Dump completed` that belongs to a `-- MySQL dump` head.
     """
     for values in read_columns(stream, table, columns, optional, integers):
         yield from zip(*values, strict=True)
@@ -117,7 +130,7 @@ def read_columns(
     optional: Sequence[str] = (),
     integers: Collection[str] = (),
 ) -> Iterator[list[Sequence[Value]]]:
-    """`read_table` by columns: the values of each, for as many rows at a time as a chunk of the dump has."""
+    """`read_table` by columns: the values of each column, for the rows of one chunk of the dump at a time."""
     if not columns:
         raise ValueError("no columns asked for; accepted: at least one")
     text = _SqlText(stream)
@@ -152,27 +165,27 @@ class _SqlText:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._start = 0  # where the window starts, bytes
+        self._start = 0  # bytes of text before the window
         self._ended = False
         self._must_complete = False
         self._completed = False
         self.window = b""
-        self.at = 0  # the next byte to look at, in the window
+        self.offset = 0  # of the next byte to read, in the window
 
     @property
     def position(self) -> int:
-        """Bytes of SQL text before the next one."""
-        return self._start + self.at
+        """The number of bytes of SQL text before the next byte."""
+        return self._start + self.offset
 
     def fill(self, limit: int) -> bool:
-        """Reads on, doubling what is not consumed yet, so that a long value costs linear time; False at the end."""
-        rest = self.window[self.at :]
+        """Reads more text; False at the end. The unread text doubles each time, so a long value costs linear time."""
+        rest = self.window[self.offset :]
         if len(rest) > limit:
             raise SqlDumpError(f"malformed SQL at byte {self.position}: {rest[:80]!r} has no end in {limit} bytes")
         chunk = b"" if self._ended else self._read(max(CHUNK_BYTES, len(rest)))
         if not chunk and not self._ended:
             self._ended, chunk = True, b"\n"  # so that a comment in the last line ends like any other
-        self._start, self.at, self.window = self.position, 0, rest + chunk
+        self._start, self.offset, self.window = self.position, 0, rest + chunk
         return bool(chunk)
 
     def _read(self, size: int) -> bytes:
@@ -182,58 +195,59 @@ class _SqlText:
             raise SqlDumpError(f"cannot read on after {self._start + len(self.window)} bytes: {error}") from error
 
     def next_statement(self) -> bool:
-        """Moves to the next statement, past comments; False at the end of a whole dump."""
+        """Moves to the next statement, past comments; False at the end of a complete dump."""
         while True:
-            start, self.at = self.at, cast("re.Match[bytes]", _IGNORED.match(self.window, self.at)).end()
-            passed = self.window[start : self.at]
+            start, self.offset = self.offset, cast("re.Match[bytes]", _IGNORED.match(self.window, self.offset)).end()
+            passed = self.window[start : self.offset]
             self._must_complete |= b"-- MySQL dump" in passed or b"-- MariaDB dump" in passed
             self._completed |= b"-- Dump completed" in passed
-            cut = len(self.window) - self.at < LOOKAHEAD_BYTES and not self._ended
-            if not cut and not _CUT_COMMENT.match(self.window, self.at):
+            cut = len(self.window) - self.offset < LOOKAHEAD_BYTES and not self._ended
+            if not cut and not _CUT_COMMENT.match(self.window, self.offset):
                 break
             if not self.fill(MAX_STATEMENT_BYTES):
                 break
-        if self.at == len(self.window) and self._must_complete and not self._completed:
+        if self.offset == len(self.window) and self._must_complete and not self._completed:
             raise SqlDumpError(f"cut off: the dump ends after {self.position} bytes without '-- Dump completed'")
-        return self.at < len(self.window)
+        return self.offset < len(self.window)
 
     def take(self, pattern: re.Pattern[bytes]) -> "re.Match[bytes] | None":
-        """The match at the next byte, which it moves past."""
-        match = pattern.match(self.window, self.at)
-        self.at = match.end() if match else self.at
+        """The match at the next byte; moves behind it."""
+        match = pattern.match(self.window, self.offset)
+        self.offset = match.end() if match else self.offset
         return match
 
     def take_statement(self) -> bytes:
-        """What is left of a statement of bounded length, without its semicolon."""
+        """The rest of a statement, without its semicolon; the statement may have MAX_STATEMENT_BYTES."""
         while True:
-            end = cast("re.Match[bytes]", _STATEMENT_PART.match(self.window, self.at)).end()
+            end = cast("re.Match[bytes]", _STATEMENT_PART.match(self.window, self.offset)).end()
             if self.window[end : end + 1] == b";":
-                statement, self.at = self.window[self.at : end], end + 1
+                statement, self.offset = self.window[self.offset : end], end + 1
                 return statement
             if not self.fill(MAX_STATEMENT_BYTES):
                 raise self.cut_off()
 
     def skip_statement(self) -> None:
-        """Moves past a statement of any length."""
+        """Moves behind a statement of any length."""
         while True:
-            self.at = cast("re.Match[bytes]", _STATEMENT_PART.match(self.window, self.at)).end()
-            if self.window[self.at : self.at + 1] == b";":
-                self.at += 1
+            self.offset = cast("re.Match[bytes]", _STATEMENT_PART.match(self.window, self.offset)).end()
+            if self.window[self.offset : self.offset + 1] == b";":
+                self.offset += 1
                 return
             if not self.fill(MAX_TUPLE_BYTES):
                 raise self.cut_off()
 
     def cut_off(self) -> SqlDumpError:
-        rest = self.window[self.at : self.at + 80]
+        """The error for a dump that ends in the middle of a statement."""
+        rest = self.window[self.offset : self.offset + 80]
         return SqlDumpError(f"cut off: the dump ends within a statement, after byte {self.position}: {rest!r}")
 
 
 class _RowPattern:
-    """Finds the tuples of an INSERT, and turns what it found into values.
+    """Finds the tuples of an INSERT, and converts them to values.
 
-    The expression is `tuple separator | rest`: one findall takes every whole tuple in the window and says by the
-    length of the rest where they end. The next INSERT with the same head counts as a separator, so that statements of
-    one tuple each cost no more than one long one.
+    The expression is `tuple separator | rest`: one findall finds every complete tuple in the window, and the length of
+    the rest shows where the tuples end. The next INSERT with the same head counts as a separator, so that many
+    statements of one tuple each are read as fast as one long statement.
     """
 
     def __init__(self, head: bytes, order: Sequence[str], columns: Sequence[str], types: Mapping[str, bytes]) -> None:
@@ -259,13 +273,13 @@ class _RowPattern:
         self._pattern = re.compile(tuple_ + separator + rb"|(.++)", re.S)
 
     def split(self, window: bytes, start: int, stop: int) -> tuple[list[tuple[bytes, ...]], int]:
-        """The groups of every whole tuple between `start` and `stop`, and where the rest starts."""
+        """The groups of every complete tuple between `start` and `stop`, and where the rest starts."""
         rows = cast("list[tuple[bytes, ...]]", self._pattern.findall(window, start, stop))
         rest = rows.pop()[-1] if rows and rows[-1][-1] else b""
         return rows, stop - len(rest)
 
     def values(self, rows: list[tuple[bytes, ...]]) -> list[Sequence[Value]]:
-        """Of each column, which is several times faster than row by row."""
+        """The values of each column, which is several times faster than row by row."""
         columns: list[Sequence[Value]] = []
         for group, integer in self._wanted:
             if group is None:
@@ -279,35 +293,36 @@ class _RowPattern:
 
 def _rows(text: _SqlText, pattern: _RowPattern) -> Iterator[list[Sequence[Value]]]:
     """The rows of one INSERT and of those with the same head that follow it, by columns."""
-    span = CHUNK_BYTES  # looked at in one go: what is left over is copied, so never the whole of a large window
+    span = CHUNK_BYTES  # bytes searched at once: the rest is copied each time, so not all of a large window
     while True:
-        stop = min(text.at + span, len(text.window))
-        rows, end = pattern.split(text.window, text.at, stop)
+        stop = min(text.offset + span, len(text.window))
+        rows, end = pattern.split(text.window, text.offset, stop)
         if rows:
             yield pattern.values(rows)
-            text.at, span = end, CHUNK_BYTES
+            text.offset, span = end, CHUNK_BYTES
             if text.window[end - 1 : end] == b";":
                 return
         elif stop < len(text.window):
             span *= 2
-        elif bad := _malformed(text.window, text.at, pattern.width):
+        elif bad := _malformed(text.window, text.offset, pattern.width):
             raise SqlDumpError(f"malformed SQL at byte {text.position}: {bad}")
         elif not text.fill(MAX_TUPLE_BYTES):
             raise text.cut_off()
 
 
-def _malformed(window: bytes, at: int, width: int) -> str | None:
-    """What is wrong with the rest of an INSERT; None where it may just go on after the window."""
-    if window[at : at + 80].lstrip()[:1] not in (b"(", b""):
-        return f"{window[at : at + 80]!r} where a tuple was expected"
-    whole = _TUPLE.match(window, at)
+def _malformed(window: bytes, offset: int, width: int) -> str | None:
+    """Why the rest of an INSERT is wrong; None where it may continue after the window."""
+    if window[offset : offset + 80].lstrip()[:1] not in (b"(", b""):
+        return f"{window[offset : offset + 80]!r} where a tuple was expected"
+    whole = _TUPLE.match(window, offset)
     if whole and whole.end() < len(window):
-        tuple_ = window[at : whole.end() + 1][:200]
+        tuple_ = window[offset : whole.end() + 1][:200]
         return f"{tuple_!r} is no tuple of {width} values of the declared types followed by , or ;"
     return None
 
 
 def _integers(literals: list[bytes]) -> list[int | None]:
+    """The values of a column of integers."""
     try:
         return list(map(int, literals))
     except ValueError:  # a NULL or a number in quotes
@@ -315,7 +330,12 @@ def _integers(literals: list[bytes]) -> list[int | None]:
 
 
 def _strings(quoted: list[bytes], others: list[bytes]) -> Sequence[bytes | None]:
-    """`quoted` holds what stands between quotes, `others` the literals of another form; one of the two is empty."""
+    """The values of a column of strings.
+
+    Args:
+        quoted: the texts between quotes; b"" for a literal of another form.
+        others: the literals of another form; b"" for a text between quotes.
+    """
     column = b",".join(quoted)
     if b"''" in column:
         quoted = [_ESCAPE.sub(_unescaped, value) for value in quoted]
@@ -331,7 +351,7 @@ def _unescaped(match: "re.Match[bytes]") -> bytes:
 
 
 def _other_literal(literal: bytes) -> bytes | None:
-    """The value of a literal that is no plain string: NULL, 0x4142, X'4142', _binary 'AB'; a number is its text."""
+    """The value of a literal without plain quotes: NULL, 0x4142, X'4142', _binary 'AB'; a number gives its text."""
     if literal.upper() == b"NULL":
         return None
     prefix, quote, rest = literal.partition(b"'")
@@ -346,18 +366,18 @@ def _other_literal(literal: bytes) -> bytes | None:
 
 
 def _column_types(body: bytes) -> dict[str, bytes]:
-    """The columns of a CREATE TABLE, in their order: name -> type, in small letters."""
+    """The columns of a CREATE TABLE, in their order: name -> type in small letters."""
     types: dict[str, bytes] = {}
-    at = 0
-    while definition := _DEFINITION.match(body, at):
-        name, kind, end = definition.groups()
+    offset = 0
+    while definition := _DEFINITION.match(body, offset):
+        name, column_type, end = definition.groups()
         if name.lower() not in _NO_COLUMN:
-            types[_decoded(name.strip(b"`"))] = kind.lower()
+            types[_decoded(name.strip(b"`"))] = column_type.lower()
         if end == b")":
             return types
-        at = definition.end()
+        offset = definition.end()
     raise SqlDumpError(
-        f"CREATE TABLE is not understood from {body[at : at + 80]!r} on; accepted: name type …, and keys"
+        f"CREATE TABLE is not understood from {body[offset : offset + 80]!r} on; accepted: name type …, and keys"
     )
 
 

@@ -1,4 +1,4 @@
-"""Wikidata's JSON dump: an array with one entity a line, of which only sitelinks and labels are read.
+"""Wikidata's JSON dump: an array with one entity on each line, of which only sitelinks and labels are read.
 
 Format: https://www.wikidata.org/wiki/Wikidata:Database_download and
 https://doc.wikimedia.org/Wikibase/master/php/docs_topics_json.html. An object without members may be written `[]`.
@@ -35,8 +35,8 @@ LABEL_CODES = {  # https://www.mediawiki.org/wiki/Manual:$wgExtraLanguageCodes a
 }
 ANY_LANGUAGE = "mul"  # for languages without a label: www.wikidata.org/wiki/Help:Default_values_for_labels_and_aliases
 
-_KIND = re.compile(rb'"type"\s*:\s*"(property|lexeme)"')
-_KIND_WITHIN = 200  # bytes: `type` is an entity's first or second member
+_TYPE = re.compile(rb'"type"\s*:\s*"(property|lexeme)"')
+_TYPE_WITHIN = 200  # bytes: `type` is an entity's first or second member
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,9 @@ class WikidataItem:
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A line that is no entity."""
+    """A line that is not a valid entity."""
 
-    number: int  # from 1, in the lines given
+    number: int  # from 1, among the lines given
     reason: str  # "malformed", "too long", "bad id"
     detail: str
 
@@ -60,10 +60,14 @@ class BadLine:
 def read_entities(
     lines: Iterable[bytes], wikis: Mapping[str, str], skipped: Counter[str]
 ) -> Iterator[WikidataItem | BadLine]:
-    """The items of a dump, or of any stretch of its lines; each line that is not understood is a BadLine.
+    """The items of a dump, or of a part of its lines, and a BadLine for each line that is not valid.
 
-    `wikis`: database name -> language, such as {"be_x_oldwiki": "be-tarask"}. What is left out is counted in
-    `skipped`, under SKIP_REASONS. An item without a page in `wikis` is told by its bytes and not parsed.
+    An item without a page in `wikis` is recognised by its bytes and not parsed.
+
+    Args:
+        lines: of the dump.
+        wikis: database name -> language, such as {"be_x_oldwiki": "be-tarask"}.
+        skipped: counts the entities that are left out, under SKIP_REASONS.
     """
     wanted = re.compile(rb'"(?:' + rb"|".join(re.escape(wiki.encode()) for wiki in wikis) + rb')"\s*:')
     for number, line in enumerate(lines, start=1):
@@ -75,8 +79,8 @@ def read_entities(
         elif not text.startswith(b"{") or not text.endswith(b"}"):
             yield BadLine(number, "malformed", f"no object: {_excerpt(text)}")
         elif (start := text.find(b'"sitelinks"')) < 0 or not wanted.search(text, start):
-            kind = _KIND.search(text, 0, _KIND_WITHIN)
-            skipped[kind[1].decode() if kind else "no_sitelink"] += 1
+            entity_type = _TYPE.search(text, 0, _TYPE_WITHIN)
+            skipped[entity_type[1].decode() if entity_type else "no_sitelink"] += 1
         elif entity := _entity(text, number, wikis, skipped):
             yield entity
 
@@ -84,8 +88,7 @@ def read_entities(
 def lines_of(chunks: Iterable[bytes], limit: int = MAX_LINE_BYTES) -> Iterator[bytes]:
     """Lines, without their ends, out of decoded chunks of any size.
 
-    Of a longer line than `limit` bytes only so much is kept that it is seen to be longer: the memory in use is bounded
-    by the limit and a chunk.
+    Of a line longer than `limit` bytes only `limit` + 1 bytes are returned: memory is bounded by the limit and a chunk.
     """
     parts: list[bytes] = []
     size = 0
@@ -103,6 +106,7 @@ def lines_of(chunks: Iterable[bytes], limit: int = MAX_LINE_BYTES) -> Iterator[b
 
 
 def _entity(text: bytes, number: int, wikis: Mapping[str, str], skipped: Counter[str]) -> WikidataItem | BadLine | None:
+    """The item of a line; None for an entity that is left out, which is counted."""
     try:
         entity: Any = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -124,6 +128,7 @@ def _entity(text: bytes, number: int, wikis: Mapping[str, str], skipped: Counter
 
 
 def _sitelinks(written: Any, wikis: Mapping[str, str], skipped: Counter[str]) -> dict[str, str]:
+    """Titles by language, for the wikis asked for."""
     titles = {}
     for wiki in written.keys() & wikis.keys() if isinstance(written, dict) else ():
         title = written[wiki].get("title") if isinstance(written[wiki], dict) else None
@@ -135,7 +140,7 @@ def _sitelinks(written: Any, wikis: Mapping[str, str], skipped: Counter[str]) ->
 
 
 def _labels(written: Any, languages: Iterable[str]) -> dict[str, str]:
-    """Labels in the wiki's own language code, else in the code that Wikidata uses for it, else the one for all."""
+    """Labels by language: by the wiki's language code, else by Wikidata's code for it, else the label for all."""
     labels = {}
     for language in sorted(languages) if isinstance(written, dict) else ():
         for code in (language, LABEL_CODES.get(language, language), ANY_LANGUAGE):

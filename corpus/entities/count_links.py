@@ -1,8 +1,8 @@
-"""Links counted within a shard of articles, in parts that are added up over all shards later.
+"""Counts the links of a shard of articles, in parts that are added up over all shards later.
 
-How often an entity is linked to, and by which words, is known only over the whole corpus. So each shard's counts are
-written to a file with a row group for each hash part: a key lies in the same part in every shard, and part k of the
-corpus is part k of every shard added up, with no more in memory than that part.
+The number of links to an entity, and their words, are known only for the whole corpus. So each shard's counts are
+written to a file with a row group for each hash part. A key lies in the same part in every shard, so part k of the
+corpus is the sum of part k of all shards, and only one part is in memory.
 """
 
 import zlib
@@ -19,7 +19,6 @@ import pyarrow.parquet as pq
 from mlukit.schemas.manifest import Flow
 
 PARTS = 64
-DEFAULT_KINDS = frozenset({"article", "list"})  # the pages that examples are made of
 
 ENTITY_COUNTS = pa.schema([pa.field("qid", pa.int64(), nullable=False), pa.field("count", pa.int64(), nullable=False)])
 MENTION_COUNTS = pa.schema(
@@ -34,9 +33,9 @@ _PENDING_ROWS = 1 << 20
 
 
 class Tally:
-    """Adds up a table's last column over the rows that are equal in all others.
+    """Adds up the last column of a table over the rows that are equal in all other columns.
 
-    Memory: at most twice the distinct rows, or 2**20 rows.
+    Memory: at most twice the number of distinct rows, or 2**20 rows.
     """
 
     def __init__(self, schema: pa.Schema) -> None:
@@ -71,14 +70,15 @@ def count_shard(
     """Counts the links with an item on the pages of some kinds.
 
     Args:
-        batches: of `schemas.arrow.ARTICLES`, or of its COLUMNS alone, which are what is needed.
-        kinds: of the pages that count.
+        batches: of `schemas.arrow.ARTICLES`, or of the COLUMNS, which are enough.
+        kinds: the kinds of pages that count.
         parts: the number of hash parts, the same for all shards.
-        entities: written to: how often each item is linked to, on pages of both splits.
-        mentions: written to: how often each anchor links to an item, on pages of the train split.
+        entities: receives the number of links to each item, on pages of both splits.
+        mentions: receives the number of links of each anchor to each item, on pages of the train split.
 
     Returns:
-        pages -> of the kinds; their links -> with an item; these -> on pages of the train split.
+        The flows "pages" (out: pages of the kinds), "links" (out: links with an item) and "mentions" (out: links on
+        pages of the train split).
     """
     flows = {"pages": Flow(), "links": Flow(), "mentions": Flow()}
     entity_tally, mention_tally = Tally(ENTITY_COUNTS), Tally(MENTION_COUNTS)
@@ -97,19 +97,23 @@ def count_shard(
 
 
 def part_of_qids(qids: npt.NDArray[np.int64], parts: int) -> npt.NDArray[np.int64]:
-    """The part of each QID: by the upper bits of a product with 2**64 over the golden ratio (Knuth, TAOCP 3, 6.4)."""
+    """The part of each QID, by the upper bits of its product with 2**64 / golden ratio (Knuth, TAOCP 3, 6.4)."""
     mixed = (qids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)
     return (mixed % np.uint64(parts)).astype(np.int64)
 
 
 def part_of_anchors(anchors: pa.ChunkedArray, parts: int) -> npt.NDArray[np.int64]:
-    """The part of each anchor, by CRC-32 of its UTF-8: all items of an anchor come to one part."""
+    """The part of each anchor, by CRC-32 of its UTF-8: all items of an anchor are in one part."""
     values = anchors.cast(pa.binary()).to_pylist()
     return np.fromiter((zlib.crc32(value) % parts for value in values), np.int64, len(values))
 
 
 def read_part(stream: BinaryIO, part: int) -> pa.Table:
-    """One part of a shard's counts; ValueError where the shard was counted in fewer parts."""
+    """One part of a shard's counts.
+
+    Raises:
+        ValueError: the shard was counted in fewer parts.
+    """
     with pq.ParquetFile(stream) as file:
         if not 0 <= part < file.num_row_groups:
             raise ValueError(f"part {part} of a file of {file.num_row_groups} parts: counted with another --parts?")
@@ -117,6 +121,7 @@ def read_part(stream: BinaryIO, part: int) -> pa.Table:
 
 
 def _pages_of_kinds(batch: pa.RecordBatch, kinds: Set[str], flow: Flow) -> pa.RecordBatch:
+    """The pages of the kinds; the others are counted."""
     chosen = batch.filter(pc.is_in(batch["kind"], pa.array(sorted(kinds), pa.string())))
     found = Counter(batch["kind"].to_pylist())
     flow.entered += batch.num_rows
@@ -126,13 +131,13 @@ def _pages_of_kinds(batch: pa.RecordBatch, kinds: Set[str], flow: Flow) -> pa.Re
 
 
 def _links_with_item(pages: pa.RecordBatch, flow: Flow) -> pa.Table:
-    """Of the links with an item: row of the page, start, end, QID as number."""
+    """A row for each link with an item: row of its page, start, end, QID as a number. Other links are counted."""
     links, rows = pages["links"].flatten(), pc.list_parent_indices(pages["links"])
     qids = links.field("qid")
-    without = Counter(links.field("status").filter(pc.is_null(qids)).to_pylist())
+    lacking = Counter(links.field("status").filter(pc.is_null(qids)).to_pylist())
     flow.entered += len(links)
-    flow.out += len(links) - without.total()
-    flow.skipped.update(without)
+    flow.out += len(links) - lacking.total()
+    flow.skipped.update(lacking)
     table = pa.table({"row": rows, "start": links.field("start"), "end": links.field("end"), "qid": qids})
     table = table.filter(pc.is_valid(qids))
     numbers = pc.cast(pc.utf8_slice_codeunits(table["qid"], 1), pa.int64())
@@ -140,6 +145,7 @@ def _links_with_item(pages: pa.RecordBatch, flow: Flow) -> pa.Table:
 
 
 def _links_of_train_pages(links: pa.Table, pages: pa.RecordBatch, flow: Flow) -> pa.Table:
+    """The links on pages of the train split; the others are counted."""
     train = links.filter(pc.equal(pages["split"], "train").take(links["row"].combine_chunks()))
     flow.entered += links.num_rows
     flow.out += train.num_rows
@@ -150,20 +156,21 @@ def _links_of_train_pages(links: pa.Table, pages: pa.RecordBatch, flow: Flow) ->
 
 
 def _anchors(links: pa.Table, pages: pa.RecordBatch) -> pa.Array:
-    """`text[start:end]` of each link; offsets are code points, so Python's own strings are the way to count them."""
+    """`text[start:end]` of each link; offsets are code points, which slices of Python strings count."""
     return pa.array(_slices(links, pages), pa.string())
 
 
 def _slices(links: pa.Table, pages: pa.RecordBatch) -> Iterator[str]:
-    texts, at, text = pages["text"], -1, ""
+    """The anchors of `_anchors`; rows ascend, so each text is taken out of its column once."""
+    texts, current_row, text = pages["text"], -1, ""
     for row, start, end in zip(*(links[name].to_pylist() for name in ("row", "start", "end")), strict=True):
-        if row != at:
-            at, text = row, texts[row].as_py()
+        if row != current_row:
+            current_row, text = row, texts[row].as_py()
         yield text[start:end]
 
 
 def _write_parts(table: pa.Table, part_of: npt.NDArray[np.int64], parts: int, stream: BinaryIO) -> None:
-    """Writes a row group for each part, empty ones too; rows keep their order within a part."""
+    """Writes a row group for each part, also for empty parts; rows keep their order in a part."""
     order = np.argsort(part_of, kind="stable")
     borders = np.searchsorted(part_of[order], np.arange(parts + 1))
     table = table.take(pa.array(order))

@@ -1,4 +1,4 @@
-"""The mention dictionary of a language: which items its anchors link to, and how often."""
+"""The mention dictionary of a language: the items that each anchor links to, and how often."""
 
 from collections.abc import Iterable
 from typing import BinaryIO
@@ -19,12 +19,12 @@ def merge_mentions(shards: Iterable[BinaryIO], part: int, mentions: BinaryIO) ->
     """Adds one part of the mention counts up over all shards of a language.
 
     Args:
-        shards: counts written by `count_shard`; opened one by one, as they are asked for.
-        part: which hash part; all items of an anchor lie in one.
-        mentions: written to, by (anchor, -linked, QID): `schemas.arrow.MENTIONS`.
+        shards: counts written by `count_shard`; each opened when its turn comes.
+        part: the number of the hash part; all items of an anchor are in one part.
+        mentions: receives `schemas.arrow.MENTIONS`, in the order (anchor, -linked, QID).
 
     Returns:
-        How many rows were written.
+        The number of rows written.
     """
     tally = Tally(MENTION_COUNTS)
     for stream in shards:

@@ -1,10 +1,9 @@
 """The entity vocabulary: counts added up over all languages, put in order, and looked up.
 
-As mLUKE has it (Ri, Yamada, Tsuruoka, 2022; `build-multilingual-entity-vocab` of studio-ousia/luke): the targets of
-links, counted over all languages, kept where they are linked to in at least three, the most frequent 1.2 million.
-An entity's languages are those in which a page that counts links to it. Unlike LUKE's, ties have an order, (-count,
-QID), so ids are the same on every run. The size is that of the whole table, the special entities included, as in
-LUKE's: it is the number of rows of an embedding.
+The method is mLUKE's (Ri, Yamada, Tsuruoka, 2022; `build-multilingual-entity-vocab` of studio-ousia/luke): the targets
+of links are counted over all languages; of the entities that pages of at least three languages link to, the 1.2 million
+most frequent ones stay. Only pages of the chosen kinds count. Unlike in LUKE, ties have an order, (-count, QID), so ids
+are the same on every run. As in LUKE, the size includes the special entities: it is the number of rows of an embedding.
 """
 
 import hashlib
@@ -35,7 +34,7 @@ ROW_GROUP_ROWS = 4096
 _BATCH_ROWS = 1024  # of each part that is merged
 _NAMED_ROWS = 4 * ROW_GROUP_ROWS  # at once
 
-TextsOf: TypeAlias = Callable[[str, Sequence[int]], Sequence[str | None]]  # (language, QIDs) -> a text each, or None
+TextsOf: TypeAlias = Callable[[str, Sequence[int]], Sequence[str | None]]  # (language, QIDs) -> a text or None for each
 
 _BY_LANGUAGE = pa.schema([("qid", pa.int64()), ("language", pa.int16()), ("count", pa.int64())])
 _COUNTS = VOCABULARY.field("counts")
@@ -47,19 +46,23 @@ _DISAMBIGUATION = r"(?:\((?:[^()]|\([^()]*\))*\)|（(?:[^（）]|（[^（）]*�
 
 
 class VocabularyError(ValueError):
-    """No entity passes, or a file is no entity vocabulary."""
+    """No entity meets the conditions, or a file is no entity vocabulary."""
 
 
 @dataclass(frozen=True, slots=True)
 class VocabularyOptions:
-    """Which entities come in; `min_languages` None: three, or all where fewer are built."""
+    """Conditions for entities. `min_languages` None stands for three, or for all languages where fewer are built."""
 
     size: int = VOCABULARY_SIZE  # special entities included
     min_languages: int | None = None
     min_count: int = 1  # over all languages
 
     def languages_needed(self, languages: Sequence[str]) -> int:
-        """In how many languages an entity must be linked to; VocabularyError where none could pass."""
+        """The number of languages in which an entity must be linked to.
+
+        Raises:
+            VocabularyError: no entity could meet the conditions.
+        """
         if self.size <= len(SPECIAL_ENTITIES):
             raise VocabularyError(
                 f"--vocabulary-size is {self.size}: {len(SPECIAL_ENTITIES)} are special, so at least "
@@ -82,11 +85,12 @@ def merge_entities(
     Args:
         shards: (language, counts written by `count_shard`); opened one by one, as they are asked for.
         part: which hash part.
-        min_languages, min_count: which entities stay.
-        merged: written to, by (-count, QID): `MERGED_ENTITIES`.
+        min_languages: entities in fewer languages are left out.
+        min_count: entities with fewer links are left out.
+        merged: receives `MERGED_ENTITIES`, in the order (-count, QID).
 
     Returns:
-        The flow of the part's entities, and how many of them there are by the number of their languages.
+        The flow of the part's entities, and the number of entities for each number of languages.
     """
     codes: dict[str, int] = {}
     tally = Tally(_BY_LANGUAGE)
@@ -122,6 +126,7 @@ def _by_entity(rows: pa.Table, languages: list[str]) -> tuple[pa.Table, npt.NDAr
 def _kept(
     entities: pa.Table, languages: npt.NDArray[np.int64], min_languages: int, min_count: int
 ) -> tuple[pa.Table, Flow]:
+    """The entities that meet the conditions, in order; `languages` is the number of languages of each entity."""
     few = languages < min_languages
     rare = ~few & (entities["count"].to_numpy() < min_count)
     kept = entities.filter(pa.array(~few & ~rare)).sort_by([("count", "descending"), ("qid", "ascending")])
@@ -131,10 +136,16 @@ def _kept(
 
 
 def check_candidates(flow: Flow, spread: Mapping[str, int], min_languages: int, min_count: int) -> None:
-    """VocabularyError where no entity of any part stays: says how many there were and what to lower.
+    """Refuses a vocabulary without entities.
 
     Args:
-        flow, spread: what `merge_entities` returned, added up over all parts.
+        flow: the flows that `merge_entities` returned, added up over all parts.
+        spread: the numbers of entities that it returned, added up over all parts.
+        min_languages: see `merge_entities`.
+        min_count: see `merge_entities`.
+
+    Raises:
+        VocabularyError: no entity of any part stays; says how many there were and which option to lower.
     """
     if flow.out:
         return
@@ -150,40 +161,45 @@ def check_candidates(flow: Flow, spread: Mapping[str, int], min_languages: int, 
     )
 
 
+@dataclass(frozen=True, slots=True)
+class EntityNames:
+    """Where titles and labels of entities are looked up."""
+
+    languages: Sequence[str]
+    titles_of: TextsOf  # the titles of the items' pages in a language
+    labels_of: TextsOf | None = None  # Wikidata's labels; None where no source has them
+
+
 def order_vocabulary(
-    parts: Sequence[BinaryIO],
-    *,
-    languages: Sequence[str],
-    size: int,
-    titles_of: TextsOf,
-    labels_of: TextsOf | None,
-    parquet: BinaryIO,
-    jsonl: BinaryIO,
+    parts: Sequence[BinaryIO], names: EntityNames, size: int, parquet: BinaryIO, jsonl: BinaryIO
 ) -> Flow:
     """Puts the entities of all parts in order, gives them their ids and writes them with titles and labels.
 
-    A label is Wikidata's where there is one, else the title without its disambiguation (see `labels_of_titles`).
+    A label is Wikidata's where Wikidata has a label, else the title without its disambiguation (see
+    `labels_of_titles`).
 
     Args:
         parts: written by `merge_entities`, seekable; a batch of each is in memory.
-        languages: to look titles and labels up in.
+        names: where titles and labels are looked up.
         size: the most rows to write, special entities included.
-        titles_of: title of an item's page in a language.
-        labels_of: Wikidata's labels; None where no source has them.
-        parquet, jsonl: written to; the JSON lines have an object by language for `counts`, `titles` and `labels`.
+        parquet: receives `schemas.arrow.VOCABULARY`.
+        jsonl: receives a line for each entity, with an object by language for `counts`, `titles` and `labels`.
+
+    Returns:
+        The flow of the entities.
     """
     files = [pq.ParquetFile(part) for part in parts]
     total = sum(file.metadata.num_rows for file in files)
     kept = min(total, size - len(SPECIAL_ENTITIES))
     special = [Entity(i, name, None, 0, (), (), ()) for i, name in enumerate(SPECIAL_ENTITIES)]
-    with pq.ParquetWriter(parquet, VOCABULARY, compression="zstd") as writer, ThreadPoolExecutor(1) as beside:
-        writing = beside.submit(_write_entities, VOCABULARY_ROWS.to_batch(special), writer, jsonl)
+    with pq.ParquetWriter(parquet, VOCABULARY, compression="zstd") as writer, ThreadPoolExecutor(1) as executor:
+        writing = executor.submit(_write_entities, VOCABULARY_ROWS.to_batch(special), writer, jsonl)
         written = len(special)
         for rows in _row_groups(_in_order(files), kept):
-            named = _with_names(rows, written, sorted(languages), titles_of, labels_of)
+            named = _with_names(rows, written, names)
             written += len(rows)
             writing.result()  # one batch is written while the next is named
-            writing = beside.submit(_write_entities, named, writer, jsonl)
+            writing = executor.submit(_write_entities, named, writer, jsonl)
         writing.result()
     skipped = Counter({"beyond the vocabulary's size": total - kept} if total > kept else {})
     return Flow(entered=total, out=kept, skipped=skipped)
@@ -192,7 +208,8 @@ def order_vocabulary(
 def _in_order(files: Sequence[pq.ParquetFile]) -> Iterator[pa.Table]:
     """The rows of all files by (-count, QID), as the files themselves have theirs.
 
-    A file is read on when less than a batch of it is left, and rows are given up to the first end of what was read.
+    More of a file is read when less than a batch of it is left. Rows are returned up to the
+    earliest of the last rows that were read of each file.
     """
     readers = {n: file.iter_batches(_BATCH_ROWS, use_threads=False) for n, file in enumerate(files)}
     held, left = _OF_FILES.empty_table(), np.zeros(len(files), np.int64)
@@ -205,14 +222,14 @@ def _in_order(files: Sequence[pq.ParquetFile]) -> Iterator[pa.Table]:
                 held = pa.concat_tables([held, pa.table(columns, _OF_FILES)])
         held = held.sort_by([("count", "descending"), ("qid", "ascending")])
         file_of, ends = held["file"].to_numpy(), np.full(len(files), -1)
-        ends[file_of] = np.arange(len(file_of))  # of the rows of a file the last one stays
+        ends[file_of] = np.arange(len(file_of))  # the last row of each file
         ready = min((ends[n] + 1 for n in readers), default=len(file_of))
         yield held.slice(0, ready).select(MERGED_ENTITIES.names)
         held, left = held.slice(ready), np.bincount(file_of[ready:], minlength=len(files))
 
 
 def _row_groups(tables: Iterator[pa.Table], limit: int) -> Iterator[pa.Table]:
-    """The first `limit` rows, cut anew."""
+    """The first `limit` rows, in tables of _NAMED_ROWS rows."""
     rows = MERGED_ENTITIES.empty_table()
     while limit:
         size = min(limit, _NAMED_ROWS)
@@ -222,21 +239,19 @@ def _row_groups(tables: Iterator[pa.Table], limit: int) -> Iterator[pa.Table]:
         rows, limit = rows.slice(size), limit - size
 
 
-def _with_names(
-    rows: pa.Table, first_id: int, languages: Sequence[str], titles_of: TextsOf, labels_of: TextsOf | None
-) -> pa.RecordBatch:
-    """Rows of the vocabulary out of merged entities."""
-    qids = rows["qid"].to_pylist()
-    titles = pa.array(chain.from_iterable(titles_of(language, qids) for language in languages), pa.string())
+def _with_names(rows: pa.Table, first_id: int, names: EntityNames) -> pa.RecordBatch:
+    """Rows of the vocabulary out of merged entities, whose ids begin with `first_id`."""
+    qids, languages = rows["qid"].to_pylist(), sorted(names.languages)
+    titles = pa.array(chain.from_iterable(names.titles_of(language, qids) for language in languages), pa.string())
     labels = labels_of_titles(titles)
-    if labels_of:
-        known = (label or None for language in languages for label in labels_of(language, qids))
+    if names.labels_of:
+        known = (label or None for language in languages for label in names.labels_of(language, qids))
         labels = pc.coalesce(pa.array(known, pa.string()), labels)
-    names = pc.binary_join_element_wise("Q", rows["qid"].combine_chunks().cast(pa.string()), "")
+    items = pc.binary_join_element_wise("Q", rows["qid"].combine_chunks().cast(pa.string()), "")
     columns = {
         "entity_id": np.arange(first_id, first_id + len(qids), dtype=np.int32),
-        "name": names,
-        "qid": names,
+        "name": items,
+        "qid": items,
         "count": rows["count"].combine_chunks(),
         "counts": rows["counts"].combine_chunks(),
         "titles": _by_language("titles", languages, titles, len(qids)),
@@ -246,14 +261,21 @@ def _with_names(
 
 
 def _by_language(column: str, languages: Sequence[str], texts: pa.StringArray, entities: int) -> pa.ListArray:
-    """A list of (language, text) for each entity, out of the texts of all entities in one language after the other."""
-    kind = VOCABULARY.field(column).type
-    there = texts.is_valid().to_numpy(zero_copy_only=False).reshape(len(languages), entities)
-    of_entity, of_language = np.nonzero(there.T)
+    """A list of (language, text) for each entity.
+
+    Args:
+        column: of VOCABULARY.
+        languages: in the order of the texts.
+        texts: of all entities in the first language, then of all in the second, and so on; null for no text.
+        entities: how many entities there are.
+    """
+    list_type = VOCABULARY.field(column).type
+    known = texts.is_valid().to_numpy(zero_copy_only=False).reshape(len(languages), entities)
+    of_entity, of_language = np.nonzero(known.T)
     parts = [pa.array(languages, pa.string()).take(of_language), texts.take(of_language * entities + of_entity)]
-    pairs = pa.StructArray.from_arrays(parts, fields=list(kind.value_type))
-    offsets = np.append(0, np.cumsum(np.count_nonzero(there, axis=0)))
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pairs, type=kind)
+    pairs = pa.StructArray.from_arrays(parts, fields=list(list_type.value_type))
+    offsets = np.append(0, np.cumsum(np.count_nonzero(known, axis=0)))
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pairs, type=list_type)
 
 
 def labels_of_titles(titles: pa.StringArray) -> pa.StringArray:
@@ -274,7 +296,7 @@ def _write_entities(entities: pa.RecordBatch, writer: pq.ParquetWriter, jsonl: B
 
 
 def _json_lines(entities: pa.RecordBatch) -> pa.StringArray:
-    """An object for each entity, with objects by language for lists; as json.dumps writes it, but far faster."""
+    """A JSON object for each entity, in the format of json.dumps but far faster; lists become objects by language."""
     members = []
     for name, column in zip(entities.schema.names, entities.columns, strict=True):
         members += [f', "{name}": ', _json_objects(column) if pa.types.is_list(column.type) else _json_values(column)]
@@ -291,6 +313,7 @@ def _json_objects(column: pa.ListArray) -> pa.StringArray:
 
 
 def _json_values(values: pa.Array) -> pa.StringArray:
+    """Each value as JSON writes it."""
     if pa.types.is_integer(values.type):
         return values.cast(pa.string())
     escaped = pc.fill_null(pc.match_substring_regex(values, _ESCAPED), False)
@@ -309,11 +332,15 @@ class EntityVocabulary:
     size: int  # special entities included: ids are 0 to size - 1
     fingerprint: str  # SHA-256 of the names in the order of ids, a newline after each
     _qids: npt.NDArray[np.int64]  # ascending
-    _ids: npt.NDArray[np.int32]  # of these
+    _ids: npt.NDArray[np.int32]  # the entity ids of _qids
 
     @classmethod
     def open(cls, parquet: BinaryIO) -> Self:
-        """Reads a vocabulary that `order_vocabulary` wrote; VocabularyError where the file is something else."""
+        """Reads a vocabulary that `order_vocabulary` wrote.
+
+        Raises:
+            VocabularyError: the file is no vocabulary.
+        """
         try:
             with pq.ParquetFile(parquet) as file:
                 return cls._read(file)
@@ -336,12 +363,12 @@ class EntityVocabulary:
         return cls(rows, digest.hexdigest(), *_by_qid(qids[len(SPECIAL_ENTITIES) :]))
 
     def ids_of(self, qids: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
-        """The entity ids of QIDs; -1 for those that are not in the vocabulary."""
+        """The entity ids of QIDs; -1 for QIDs that are not in the vocabulary."""
         wanted = np.asarray(qids, np.int64)
         if not len(self._qids):
             return np.full(len(wanted), -1, np.int32)
-        at = np.minimum(np.searchsorted(self._qids, wanted), len(self._qids) - 1)
-        return np.where(self._qids[at] == wanted, self._ids[at], np.int32(-1))
+        positions = np.minimum(np.searchsorted(self._qids, wanted), len(self._qids) - 1)
+        return np.where(self._qids[positions] == wanted, self._ids[positions], np.int32(-1))
 
 
 def _qids_of(names: list[str], first_id: int) -> npt.NDArray[np.int64]:
@@ -354,6 +381,7 @@ def _qids_of(names: list[str], first_id: int) -> npt.NDArray[np.int64]:
 
 
 def _by_qid(qids: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    """QIDs in the order of entity ids -> ascending QIDs and their entity ids."""
     order = np.argsort(qids)
     qids = qids[order]
     if (twice := np.flatnonzero(np.diff(qids) == 0)).size:

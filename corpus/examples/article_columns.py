@@ -1,6 +1,6 @@
 """Articles by columns: sentences and links of many articles at once, as arrays.
 
-A place is a number of code points, counted over the texts of all articles one after the other, so that places ascend.
+A place is an offset in code points into the texts of all articles, one after the other. So places ascend over articles.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,50 +20,55 @@ NO_ITEM = -1
 
 
 class Links(NamedTuple):
-    """Links, ascending."""
+    """Links in ascending order of their places."""
 
     start: Integers
     end: Integers
-    qid: Integers  # NO_ITEM where there is none
-    over_feed: Flags  # whether a line feed, the border of paragraphs, lies within
+    qid: Integers  # NO_ITEM for a link without an item
+    over_feed: Flags  # whether a line feed, the border of paragraphs, lies in the link
 
 
 class Spans(NamedTuple):
-    """Stretches of text that do not overlap, ascending."""
+    """Stretches of text in ascending order; they do not overlap."""
 
     start: Integers
     end: Integers
 
-    def around(self, places: Integers) -> Flags:
-        """Whether each place lies in one."""
+    def contain(self, places: Integers) -> Flags:
+        """Whether each place lies in one of the stretches."""
         before = np.searchsorted(self.start, places, "right") - 1
         return (before >= 0) & (places < np.append(self.end, 0)[before])
 
 
 @dataclass(frozen=True, slots=True)
 class ArticleColumns:
-    """Some articles."""
+    """The texts, headings and links of several articles."""
 
     texts: Sequence[str]
     data: npt.NDArray[np.uint8]  # the texts in UTF-8, one after the other
     bases: Integers  # where each text starts, and where the last one ends
     headings: Spans
     links: Links
-    _continuations: Integers  # for each byte within a character the number of characters begun before it
+    _continuations: (
+        Integers  # for each byte that continues a character: the number of characters that begin before the byte
+    )
 
     @classmethod
-    def of(cls, articles: pa.RecordBatch) -> Self:
-        """Args:
-        articles: with the columns text, sections (start, heading) and links (start, end, qid) of `schemas.arrow`.
+    def from_batch(cls, articles: pa.RecordBatch) -> Self:
+        """Takes the columns out of a batch of articles.
+
+        Args:
+            articles: with the columns text, sections (start, heading) and links (start, end, qid) of
+                `schemas.arrow.ARTICLES`.
         """
         texts = articles.column("text")
         offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset :][: len(texts) + 1].astype(np.int64)
         data = np.frombuffer(texts.buffers()[2] or b"", np.uint8)[offsets[0] : offsets[-1]]
-        within = np.flatnonzero((data & 0xC0) == 0x80)
+        continuing = np.flatnonzero((data & 0xC0) == 0x80)
         offsets -= offsets[0]
-        bases = offsets - np.searchsorted(within, offsets)
+        bases = offsets - np.searchsorted(continuing, offsets)
         feeds = np.flatnonzero(data == 0x0A)
-        feeds -= np.searchsorted(within, feeds)
+        feeds -= np.searchsorted(continuing, feeds)
         links, sections = articles.column("links"), articles.column("sections")
         fields, heads = links.flatten(), sections.flatten()
         start, end = (_places(fields.field(name), links, bases) for name in ("start", "end"))
@@ -76,32 +81,34 @@ class ArticleColumns:
             bases,
             Spans(head[order], (head + length)[order]),
             Links(start, end, _numbers(fields.field("qid")), feeds.searchsorted(start) < feeds.searchsorted(end)),
-            within - np.arange(len(within)),
+            continuing - np.arange(len(continuing)),
         )
 
     def bytes_before(self, places: Integers) -> Integers:
-        """Where places lie in `data`."""
+        """Places as offsets into `data`."""
         return places + np.searchsorted(self._continuations, places, "right")
 
-    def article_of(self, places: Integers) -> Integers:
-        """In which article each place lies; empty articles hold none."""
+    def articles_of(self, places: Integers) -> Integers:
+        """The number of the article that each place lies in; no place lies in an empty article."""
         return np.searchsorted(self.bases, places, "right") - 1
 
-    def spans(self, of_each: Iterable[Sequence[tuple[int, int]]]) -> Spans:
-        """Stretches of the texts, given for each article, by columns."""
-        found = list(of_each)
+    def spans(self, by_article: Iterable[Sequence[tuple[int, int]]]) -> Spans:
+        """Stretches as columns, from (start, end) offsets into the text of each article."""
+        found = list(by_article)
         rows = np.fromiter(chain.from_iterable(chain.from_iterable(found)), np.int64).reshape(-1, 2)
         rows += np.repeat(self.bases[:-1], list(map(len, found)))[:, None]
         return Spans(rows[:, 0], rows[:, 1])
 
 
 def _places(starts: pa.Array, rows: pa.ListArray, bases: Integers) -> Integers:
+    """Offsets into the text of each article, which `rows` has the lists of, as places."""
     lengths = rows.value_lengths().to_numpy()
     places: Integers = starts.to_numpy().astype(np.int64) + np.repeat(bases[:-1], lengths)
     return places
 
 
 def _numbers(qids: pa.StringArray) -> Integers:
+    """ "Q64" -> 64; NO_ITEM for null."""
     numbers = pc.cast(pc.utf8_slice_codeunits(qids, 1), pa.int64())
     filled: Integers = pc.fill_null(numbers, NO_ITEM).to_numpy()
     return filled

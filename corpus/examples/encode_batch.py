@@ -1,8 +1,8 @@
 """Sentences of many articles with their piece ids and mentions, by columns.
 
-Most sentences are encoded together: their words are told apart and numbered by columns, and a word that comes often is
-encoded once. What needs a look by itself is left to `encode_sentences`: a sentence in which a cut changes how it is
-normalised, one with a mention that is too long or empty, one that is too long for an example.
+Most sentences are encoded together: they are split into words by columns, and each different word is encoded once.
+`encode_sentences` encodes the others one by one: a sentence that a cut changes the normalisation of, a sentence with a
+mention that is too long or empty, and a sentence that is too long for an example.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,42 +21,42 @@ from mlukit.corpus.examples.options import ExampleOptions
 from mlukit.corpus.examples.piece_cache import PieceCache, Pieces
 from mlukit.corpus.examples.tokenizer import Tokenizer
 
-_LIKELY = 64  # characters of a piece at most: a longer sentence is to be cut, and need not be encoded here first
+_LIKELY = 64  # characters a piece, at most: a longer sentence must be cut in any case, so it is not encoded here first
 
 
 class Mentions(NamedTuple):
-    """Links that are to be mentions, ascending."""
+    """Links that become mentions, in ascending order of their places."""
 
     start: Integers
     end: Integers
     entity_id: Integers
 
     def rows(self, first: int, last: int, base: int) -> list[EntityMention]:
-        """Those from `first` to before `last`, their places counted from `base`."""
-        own = slice(first, last)
-        places = (self.start[own] - base).tolist(), (self.end[own] - base).tolist()
-        return list(zip(*places, self.entity_id[own].tolist(), strict=True))
+        """The mentions from number `first` up to `last`, exclusive, with offsets counted from `base`."""
+        chosen = slice(first, last)
+        places = (self.start[chosen] - base).tolist(), (self.end[chosen] - base).tolist()
+        return list(zip(*places, self.entity_id[chosen].tolist(), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedSentences:
-    """Sentences, ascending, and their mentions."""
+    """Sentences in ascending order, and their mentions."""
 
     start: Integers
     end: Integers
-    first: Integers  # of its pieces in `ids`
-    pieces: Integers  # how many
+    first: Integers  # index of its first piece in `ids`
+    pieces: Integers  # number of its pieces
     ids: npt.NDArray[np.int32]
-    sentence: Integers  # of each mention: ascending
+    sentence: Integers  # the number of each mention's sentence, ascending
     mention_start: Integers  # in pieces, counted from the sentence's first
     mention_end: Integers
     entity_id: Integers
 
     @classmethod
-    def of(cls, articles: ArticleColumns, sentences: Sequence[Sequence[Sentence]]) -> Self:
-        """Those of each article."""
+    def from_sentences(cls, articles: ArticleColumns, sentences: Sequence[Sequence[Sentence]]) -> Self:
+        """Columns out of the encoded sentences of each article."""
         rows = list(chain.from_iterable(sentences))
-        spans = articles.spans([[(start, end) for start, end, _, _ in of_one] for of_one in sentences])
+        spans = articles.spans([[(start, end) for start, end, _, _ in encoded] for encoded in sentences])
         pieces = _integers(len(row.ids) for row in rows)
         mentions = _integers(chain.from_iterable(chain.from_iterable(row.mentions for row in rows))).reshape(-1, 3)
         return cls(
@@ -72,18 +72,18 @@ class EncodedSentences:
         )
 
     def select(self, kept: Flags) -> Self:
-        """The sentences that are kept."""
-        with_them = kept[self.sentence]
+        """The sentences that are kept, with their mentions."""
+        kept_mentions = kept[self.sentence]
         return type(self)(
             start=self.start[kept],
             end=self.end[kept],
             first=self.first[kept],
             pieces=self.pieces[kept],
             ids=self.ids,
-            sentence=(np.cumsum(kept) - 1)[self.sentence[with_them]],
-            mention_start=self.mention_start[with_them],
-            mention_end=self.mention_end[with_them],
-            entity_id=self.entity_id[with_them],
+            sentence=(np.cumsum(kept) - 1)[self.sentence[kept_mentions]],
+            mention_start=self.mention_start[kept_mentions],
+            mention_end=self.mention_end[kept_mentions],
+            entity_id=self.entity_id[kept_mentions],
         )
 
     def merge(self, other: Self) -> Self:
@@ -116,17 +116,26 @@ def encode_batch(
     options: ExampleOptions,
     flows: Flows,
 ) -> EncodedSentences:
-    """Encodes sentences as `encode_sentences` does; each mention lies in a sentence."""
+    """Encodes sentences, with the same result as `encode_sentences`.
+
+    Args:
+        articles: the articles.
+        sentences: their sentences.
+        mentions: each lies in a sentence.
+        tokenizer: encodes words.
+        options: limits of sentences and mentions.
+        flows: counts what is left out.
+    """
     of_mention = np.searchsorted(sentences.end, mentions.start, "right")
     together = sentences.end - sentences.start <= _LIKELY * options.max_pieces
     together &= tokenizer.words is not None
     together[of_mention[~_cut_cleanly(articles, sentences, mentions, of_mention)]] = False
-    chosen, with_them = np.flatnonzero(together), together[of_mention]
+    chosen, chosen_mentions = np.flatnonzero(together), together[of_mention]
     encoded = _encode_together(
         articles,
         Spans(*(column[together] for column in sentences)),
-        Mentions(*(column[with_them] for column in mentions)),
-        (np.cumsum(together) - 1)[of_mention[with_them]],
+        Mentions(*(column[chosen_mentions] for column in mentions)),
+        (np.cumsum(together) - 1)[of_mention[chosen_mentions]],
         tokenizer.words,
     )
     number = encoded.mention_end - encoded.mention_start
@@ -138,11 +147,11 @@ def encode_batch(
         encode_sentences(text, ranges, tokenizer, options, flows) if ranges else []
         for text, ranges in zip(articles.texts, alone, strict=True)
     ]
-    return encoded.select(fits).merge(EncodedSentences.of(articles, by_article))
+    return encoded.select(fits).merge(EncodedSentences.from_sentences(articles, by_article))
 
 
 def _cut_cleanly(articles: ArticleColumns, sentences: Spans, mentions: Mentions, of_mention: Integers) -> Flags:
-    """Whether a mention lies in its sentence, after the one before it, and cutting there changes nothing else."""
+    """Whether each mention lies in its sentence, overlaps no other, and a cut at its ends changes no other piece."""
     start, end = sentences.start[of_mention], sentences.end[of_mention]
     clean = (mentions.start >= start) & (mentions.end <= end) & (mentions.start < mentions.end)
     clean[1:] &= mentions.start[1:] >= mentions.end[:-1]
@@ -155,14 +164,17 @@ def _cut_cleanly(articles: ArticleColumns, sentences: Spans, mentions: Mentions,
 def _encode_together(
     articles: ArticleColumns, sentences: Spans, mentions: Mentions, of_mention: Integers, words: PieceCache | None
 ) -> EncodedSentences:
+    """Encodes sentences by columns; `of_mention` is the number of each mention's sentence."""
     if words is None or not len(sentences.start):
-        return EncodedSentences.of(articles, [[] for _ in articles.texts])
+        return EncodedSentences.from_sentences(articles, [[] for _ in articles.texts])
     start, end, cut, cut_end = map(articles.bytes_before, (*sentences, mentions.start, mentions.end))
     begins, pieces = _encode_words(articles.data, Spans(start, end), np.concatenate((cut, cut_end)), words)
-    until = np.cumsum(pieces.number, dtype=np.int64)  # pieces up to each word's end
+    until = np.cumsum(pieces.number, dtype=np.int64)  # number of pieces up to each word's end
     ids = gather(pieces.ids, pieces.first, pieces.number)
-    before = np.append(0, until)
-    first, last, of_cut, of_cut_end = (before[np.searchsorted(begins, at)] for at in (start, end, cut, cut_end))
+    pieces_before = np.append(0, until)
+    first, last, of_cut, of_cut_end = (
+        pieces_before[np.searchsorted(begins, places)] for places in (start, end, cut, cut_end)
+    )
     return EncodedSentences(
         *sentences,
         first,
@@ -178,14 +190,14 @@ def _encode_together(
 def _encode_words(
     data: npt.NDArray[np.uint8], sentences: Spans, cuts: Integers, words: PieceCache
 ) -> tuple[Integers, Pieces]:
-    """Where words begin, all in sentences, cut words being several; and the pieces of each."""
+    """Where the words of sentences begin in `data`, and the pieces of each; a cut word counts as several words."""
     depth = np.zeros(len(data) + 1, np.int8)
     depth[sentences.start] = 1
     depth[sentences.end] -= 1
     text = np.cumsum(depth[:-1], dtype=np.int8).astype(np.bool_) & (data != SPACE)
     border = np.zeros(len(data) + 1, np.bool_)
     border[sentences.start] = True
-    goes_on = text.copy()  # the word before goes on here
+    goes_on = text.copy()  # whether the word of the byte before goes on here
     goes_on[1:] &= text[:-1]
     goes_on[:1] = False
     goes_on &= ~border[:-1]
@@ -198,7 +210,13 @@ def _encode_words(
 
 
 def _look_up(written: pa.StringArray, goes_on: Flags, words: PieceCache) -> Pieces:
-    """The pieces of words, those that go on a cut word by another name."""
+    """The pieces of words.
+
+    Args:
+        written: the words.
+        goes_on: whether a word continues a word that was cut: the cache has it under its text with a space before it.
+        words: the cache.
+    """
     numbered = written.dictionary_encode()
     different = numbered.dictionary.to_pylist()
     key = numbered.indices.to_numpy() + goes_on * np.int32(len(different))
@@ -211,7 +229,7 @@ def _look_up(written: pa.StringArray, goes_on: Flags, words: PieceCache) -> Piec
 
 
 def gather(values: npt.NDArray[np.int32], first: npt.NDArray[Any], number: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
-    """`number` values from each `first` on, one after the other."""
+    """The values in the ranges [first, first + number), one range after the other."""
     ends = np.cumsum(number, dtype=np.int64)
     total = int(ends[-1]) if len(ends) else 0
     return values[np.repeat(first - (ends - number), number) + np.arange(total)]
@@ -220,10 +238,10 @@ def gather(values: npt.NDArray[np.int32], first: npt.NDArray[Any], number: npt.N
 def _alone(
     articles: ArticleColumns, sentences: Spans, mentions: Mentions, of_mention: Integers, chosen: Flags
 ) -> list[list[SentenceRange]]:
-    """The chosen sentences of each article, in its own places."""
+    """The chosen sentences of each article, with offsets into its text."""
     ranges: list[list[SentenceRange]] = [[] for _ in articles.texts]
     rows = np.flatnonzero(chosen)
-    article = articles.article_of(sentences.start[rows])
+    article = articles.articles_of(sentences.start[rows])
     base = articles.bases[article]
     first, last = np.searchsorted(of_mention, rows), np.searchsorted(of_mention, rows, "right")
     columns = (article, base, sentences.start[rows] - base, sentences.end[rows] - base, first, last)

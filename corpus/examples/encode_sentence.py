@@ -14,11 +14,11 @@ from mlukit.schemas.manifest import Flow
 
 EntityMention: TypeAlias = tuple[int, int, int]  # start, end: in the text or in pieces of a sentence; entity id
 
-FILL = 0.9  # of the possible length, aimed at where a long sentence is cut: leaves room to look for a word's start
+FILL = 0.9  # parts of a long sentence aim at this share of the limit, which leaves room to look for a word's start
 
 
 class SentenceRange(NamedTuple):
-    """A sentence before it is encoded; the mentions lie within it."""
+    """A sentence before it is encoded; its mentions lie in it."""
 
     start: int
     end: int
@@ -61,20 +61,20 @@ def with_mentions(sentences: Sequence[tuple[int, int]], mentions: list[EntityMen
 def encode_sentences(
     text: str, ranges: Sequence[SentenceRange], tokenizer: Tokenizer, options: ExampleOptions, flows: Flows
 ) -> list[Sentence]:
-    """Encodes sentences, ascending; mentions that are too long leave no trace, sentences that are too long are cut."""
+    """Encodes sentences, which ascend. Mentions that are too long become plain text, long sentences are cut."""
     done: list[Sentence] = []
     while ranges:
         encoded = tokenizer.encode_segments([text[start:end] for start, end, _ in ranges], list(map(_cuts, ranges)))
-        again: list[SentenceRange] = []
+        to_encode: list[SentenceRange] = []  # changed, and so to be encoded another time
         for sentence, segments in zip(ranges, encoded, strict=True):
             if sentence.mentions and (unfit := _unfit_mentions(segments, options, flows)):
                 kept = [mention for i, mention in enumerate(sentence.mentions) if i not in unfit]
-                again.append(sentence._replace(mentions=kept))
+                to_encode.append(sentence._replace(mentions=kept))
             elif len((joined := _joined(sentence, segments)).ids) <= options.max_pieces:
                 done.append(joined)
             else:
-                again += _cut_or_skip(text, sentence, len(joined.ids), tokenizer, options, flows)
-        ranges = again
+                to_encode += _cut_or_skip(text, sentence, len(joined.ids), tokenizer, options, flows)
+        ranges = to_encode
     done.sort()
     return done
 
@@ -86,17 +86,18 @@ def _cuts(sentence: SentenceRange) -> list[int]:
 
 
 def _unfit_mentions(segments: Sequence[list[int]], options: ExampleOptions, flows: Flows) -> list[int]:
-    """Which mentions have too many pieces or none; these are counted."""
+    """The numbers of mentions without pieces or with too many, which are counted."""
     unfit = [i for i, ids in enumerate(segments[1::2]) if not 0 < len(ids) <= options.max_mention_tokens]
     for i in unfit:
-        over = bool(segments[2 * i + 1])
-        flows.mentions.skipped[f"over {options.max_mention_tokens} pieces" if over else "no pieces"] += 1
+        too_long = bool(segments[2 * i + 1])
+        flows.mentions.skipped[f"over {options.max_mention_tokens} pieces" if too_long else "no pieces"] += 1
     return unfit
 
 
 def _cut_or_skip(
     text: str, sentence: SentenceRange, pieces: int, tokenizer: Tokenizer, options: ExampleOptions, flows: Flows
 ) -> list[SentenceRange]:
+    """The parts of a sentence that is too long; nothing where it cannot be cut, which is counted."""
     parts = _cut(text, sentence, pieces, tokenizer, options)
     if len(parts) > 1:
         flows.sentences.entered += len(parts) - 1
@@ -106,6 +107,7 @@ def _cut_or_skip(
 
 
 def _joined(sentence: SentenceRange, segments: list[list[int]]) -> Sentence:
+    """The sentence with the ids of its segments: words, mention, words, …, words."""
     start, end, places = sentence
     if not places:
         return Sentence(start, end, segments[0], places)
@@ -123,7 +125,7 @@ def _joined(sentence: SentenceRange, segments: list[list[int]]) -> Sentence:
 def _cut(
     text: str, sentence: SentenceRange, pieces: int, tokenizer: Tokenizer, options: ExampleOptions
 ) -> list[SentenceRange]:
-    """The sentence in parts of about equal length, so that none is left too short to keep."""
+    """The sentence in parts of about equal length, so that no part is too short to keep."""
     start, end, mentions = sentence
     cuts = _cuts(sentence)
     borders = _outside_mentions(tokenizer.piece_borders(text[start:end], cuts), cuts)
@@ -133,7 +135,7 @@ def _cut(
 
 
 def _outside_mentions(borders: Sequence[tuple[int, bool]], cuts: Sequence[int]) -> list[tuple[int, bool]]:
-    """Those borders that do not lie within a mention; `cuts` holds where each mention starts and ends."""
+    """The borders that do not lie in a mention; `cuts` are the starts and ends of mentions."""
     outside = []
     for border in borders:
         before = bisect_right(cuts, border[0])
@@ -143,7 +145,7 @@ def _outside_mentions(borders: Sequence[tuple[int, bool]], cuts: Sequence[int]) 
 
 
 def _spread(borders: Sequence[tuple[int, bool]], number: int) -> Iterator[int]:
-    """Places for `number` equal parts; near each, where a word starts if one does within a quarter of a part."""
+    """Places to cut into `number` equal parts; each moves to the nearest start of a word within a quarter of a part."""
     step = len(borders) / number
     reach = int(step / 4)
     for i in range(1, number if borders else 0):

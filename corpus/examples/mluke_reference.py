@@ -1,22 +1,23 @@
-"""Sentences as mLUKE's own script makes them, its losses included, for those who want to repeat its training data.
+"""Sentences as mLUKE's own script makes them, with its losses, to reproduce mLUKE's training data.
 
-The rules are those of studio-ousia/luke, luke/pretraining/dataset.py and tokenization.py and
-luke/utils/sentence_splitter.py. Unlike ours:
+The rules come from studio-ousia/luke: luke/pretraining/dataset.py and tokenization.py, luke/utils/sentence_splitter.py.
+The differences from `encode_sentences` are:
 
 - a paragraph is split by itself, with abbreviations in five languages only;
 - a link that runs over a sentence's end is no mention;
 - a sentence's first segment has a `▁` where a paragraph starts or a space stands before it, so a Japanese sentence in
   the middle of a paragraph has none; a mention at a sentence's start or right after another always has one;
-- each segment is normalised by itself, and one without `▁` is encoded after a character that no vocabulary has, which
-  is taken away again: with it goes an unknown character that follows;
-- a sentence over the possible length is left out whole;
-- of a long mention the first pieces stay.
+- each segment is normalised by itself; a segment without `▁` is encoded behind a character that no vocabulary has,
+  whose piece is then removed, and with it an unknown character that follows;
+- a sentence that is too long is left out as a whole;
+- of a mention that is too long the first pieces stay.
 
-Two things are not repeated: a mention that lost all its pieces, which has a place nowhere, is left out and counted;
-and a special piece written out in the text ("<s>", "<mask>") stays text. benchmarks/examples.py compares the two.
+Two details of the script are not reproduced: a mention that lost all its pieces, and so has no position, is left out
+and counted; and a special piece written out in the text ("<s>", "<mask>") stays text. benchmarks/examples.py compares
+the script with this module.
 
-`sentence_starts` and `sentence_ends` still say where a sentence lies; that its pieces join to SentencePiece's
-normalised text of that range does not hold here.
+`sentence_starts` and `sentence_ends` are still the offsets of a sentence, but its pieces need not join to
+SentencePiece's normalised text of that range.
 """
 
 import re
@@ -36,7 +37,7 @@ _SPACES = re.compile(r"\s+")
 
 @dataclass(frozen=True, slots=True)
 class _Split:
-    """A sentence in segments: its words and mentions in turn, each with whether a word starts there."""
+    """A sentence in segments: words and mentions in turn, each with a flag whether a word starts there."""
 
     start: int  # in the article's text
     end: int
@@ -44,55 +45,76 @@ class _Split:
     entity_ids: list[int]
 
 
-def mluke_sentences(
-    text: str,
-    paragraphs: Iterable[tuple[int, int]],
-    mentions: Sequence[EntityMention],
-    splitter: SentenceSplitter,
-    tokenizer: Tokenizer,
-    options: ExampleOptions,
-    flows: Flows,
-) -> list[Sentence]:
-    """The encoded sentences of some paragraphs; `mentions` lie in these and are ascending."""
-    splits = list(_split(text, paragraphs, mentions, splitter, flows))
-    flows.sentences.entered += len(splits)
-    encoded = _encode([segment for split in splits for segment in split.segments], tokenizer)
-    return [
-        sentence
-        for split in splits
-        if (sentence := _joined(split, [next(encoded) for _ in split.segments], options, flows))
-    ]
+@dataclass(frozen=True, slots=True)
+class MlukeEncoder:
+    """Splits and encodes articles as mLUKE's script does."""
 
+    splitter: SentenceSplitter
+    tokenizer: Tokenizer
+    options: ExampleOptions
+    flows: Flows  # counts what is left out
 
-def _split(
-    text: str,
-    paragraphs: Iterable[tuple[int, int]],
-    mentions: Sequence[EntityMention],
-    splitter: SentenceSplitter,
-    flows: Flows,
-) -> Iterator[_Split]:
-    at = 0
-    for offset, paragraph_end in paragraphs:
-        paragraph = text[offset:paragraph_end].rstrip()
-        start = 0
-        for end in splitter.breaks(_ASTRAL.sub(" ", paragraph)):
-            inside = []
-            while at < len(mentions) and mentions[at][0] < offset + end:
-                if mentions[at][1] <= offset + end:
-                    inside.append(mentions[at])
-                else:
-                    flows.mentions.skipped["over a sentence's end"] += 1
-                at += 1
-            links = [(first - offset, last - offset) for first, last, _ in inside]
-            for bare_start, bare_end in trimmed_spans(paragraph, (start, end)):
-                segments = _segments(paragraph, start, end, links)
-                yield _Split(
-                    offset + bare_start, offset + bare_end, segments, [entity_id for _, _, entity_id in inside]
-                )
-            start = end
+    def encode(
+        self, text: str, paragraphs: Iterable[tuple[int, int]], mentions: Sequence[EntityMention]
+    ) -> list[Sentence]:
+        """The encoded sentences of some paragraphs of a text.
+
+        Args:
+            text: an article.
+            paragraphs: (start, end) of paragraphs, ascending.
+            mentions: in the paragraphs, ascending.
+        """
+        splits = list(self._split(text, paragraphs, mentions))
+        self.flows.sentences.entered += len(splits)
+        encoded = _encode([segment for split in splits for segment in split.segments], self.tokenizer)
+        return [
+            sentence for split in splits if (sentence := self._joined(split, [next(encoded) for _ in split.segments]))
+        ]
+
+    def _split(
+        self, text: str, paragraphs: Iterable[tuple[int, int]], mentions: Sequence[EntityMention]
+    ) -> Iterator[_Split]:
+        """The sentences of the paragraphs, each with the mentions that lie in it."""
+        number = 0  # of the next mention
+        for offset, paragraph_end in paragraphs:
+            paragraph = text[offset:paragraph_end].rstrip()
+            start = 0
+            for end in self.splitter.breaks(_ASTRAL.sub(" ", paragraph)):
+                inside = []
+                while number < len(mentions) and mentions[number][0] < offset + end:
+                    if mentions[number][1] <= offset + end:
+                        inside.append(mentions[number])
+                    else:
+                        self.flows.mentions.skipped["over a sentence's end"] += 1
+                    number += 1
+                links = [(first - offset, last - offset) for first, last, _ in inside]
+                for bare_start, bare_end in trimmed_spans(paragraph, (start, end)):
+                    segments = _segments(paragraph, start, end, links)
+                    yield _Split(
+                        offset + bare_start, offset + bare_end, segments, [entity_id for _, _, entity_id in inside]
+                    )
+                start = end
+
+    def _joined(self, split: _Split, segments: list[list[int]]) -> Sentence | None:
+        """The sentence with the ids of its segments; None for a sentence that is too long, which is counted."""
+        ids: list[int] = []
+        mentions = []
+        for i, segment in enumerate(segments):
+            if i % 2:
+                end = len(ids) + min(len(segment), self.options.max_mention_tokens)
+                mentions.append((len(ids), end, split.entity_ids[i // 2]))
+            ids += segment
+        if len(ids) > self.options.max_pieces:
+            self.flows.skip(f"over {self.options.max_pieces} pieces", mentions=len(mentions))
+            return None
+        placed = [(start, end, entity_id) for start, end, entity_id in mentions if start < end]
+        if empty := len(mentions) - len(placed):
+            self.flows.mentions.skipped["no pieces"] += empty
+        return Sentence(split.start, split.end, ids, placed)
 
 
 def _segments(paragraph: str, start: int, end: int, links: Sequence[tuple[int, int]]) -> list[tuple[str, bool]]:
+    """The segments of the sentence from `start` to `end`: `_Split.segments`."""
     segments = []
     for link_start, link_end in links:
         words = paragraph[start:link_start]
@@ -108,6 +130,7 @@ def _follows_space(paragraph: str, place: int) -> bool:
 
 
 def _encode(segments: Sequence[tuple[str, bool]], tokenizer: Tokenizer) -> Iterator[list[int]]:
+    """The ids of each segment."""
     texts, extra = [], []
     for segment, word_start in segments:
         text = _SPACES.sub(" ", segment).rstrip()
@@ -115,20 +138,3 @@ def _encode(segments: Sequence[tuple[str, bool]], tokenizer: Tokenizer) -> Itera
         texts.append(_UNKNOWN + text if inside_word else text)
         extra.append(2 if inside_word else 0)  # "▁" and the unknown character
     return (ids[skip:] for ids, skip in zip(tokenizer.encode(texts), extra, strict=True))
-
-
-def _joined(split: _Split, segments: list[list[int]], options: ExampleOptions, flows: Flows) -> Sentence | None:
-    ids: list[int] = []
-    mentions = []
-    for i, segment in enumerate(segments):
-        if i % 2:
-            end = len(ids) + min(len(segment), options.max_mention_tokens)
-            mentions.append((len(ids), end, split.entity_ids[i // 2]))
-        ids += segment
-    if len(ids) > options.max_pieces:
-        flows.skip(f"over {options.max_pieces} pieces", mentions=len(mentions))
-        return None
-    placed = [(start, end, entity_id) for start, end, entity_id in mentions if start < end]
-    if empty := len(mentions) - len(placed):
-        flows.mentions.skipped["no pieces"] += empty
-    return Sentence(split.start, split.end, ids, placed)

@@ -1,4 +1,4 @@
-"""Where a text can be cut so that normalising the two sides by themselves gives what normalising the whole gives."""
+"""Safe places to cut a text: to normalise both sides gives the same text as to normalise the whole."""
 
 import unicodedata
 from functools import cache
@@ -18,22 +18,24 @@ _SURROGATES = range(0xD800, 0xE000)
 
 
 def is_safe_boundary(data: Bytes, places: Integers) -> Flags:
-    """Whether a cut is safe under SentencePiece's NFKC rules (nmt_nfkc): next to a space, or between two characters
-    that NFKC keeps, the second of which composes with nothing before it. May say no where it would be safe.
+    """Whether a cut is safe under SentencePiece's NFKC rules (nmt_nfkc).
+
+    A cut next to a space is safe. A cut between two characters that NFKC keeps is safe too, if the second character
+    composes with no character before it. Some safe cuts are not recognised.
 
     Args:
-        data: UTF-8.
-        places: of characters in it, but for the first.
+        data: text in UTF-8.
+        places: byte offsets at which characters begin, greater than 0.
     """
     before, after = data[places - 1], data[places]
     spaced = (before == SPACE) | (after == SPACE)
     starts, ends = _kept()
-    apart: Flags = spaced | (ends[_last_character(data, places)] & starts[_character(data, places)])
-    return apart
+    safe: Flags = spaced | (ends[_last_character(data, places)] & starts[_character(data, places)])
+    return safe
 
 
 def _character(data: Bytes, places: Integers) -> Integers:
-    """The code points at the places; 0 for those beyond U+FFFF."""
+    """The code points at the places; 0 for code points beyond U+FFFF."""
     last = len(data) - 1
     first, second, third = (data[np.minimum(places + i, last)].astype(np.int64) for i in range(3))
     second &= 0x3F
@@ -52,7 +54,7 @@ def _last_character(data: Bytes, places: Integers) -> Integers:
 
 @cache
 def _kept() -> tuple[Flags, Flags]:
-    """For each code point up to U+FFFF whether it may stand after a cut, and whether before one."""
+    """For each code point up to U+FFFF: whether it may stand after a cut, and whether it may stand before a cut."""
     starts, ends = np.zeros(0x10000, np.bool_), np.zeros(0x10000, np.bool_)
     composed_last = set()  # characters that compose with one before them
     for code in range(SPACE + 1, 0x10000):

@@ -1,4 +1,4 @@
-"""What decides how examples are made of articles."""
+"""Options of the examples that are made of articles."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ SPECIAL_TOKENS = 2  # <s> and </s>
 
 @dataclass(frozen=True, slots=True)
 class ExampleOptions:
-    """The defaults are mLUKE's (luke/pretraining/dataset.py of studio-ousia/luke)."""
+    """Limits and choices; the defaults are mLUKE's (luke/pretraining/dataset.py of studio-ousia/luke)."""
 
     max_tokens: int = 512  # of an example, <s> and </s> counted: --max-seq-length
     max_entities: int = 128  # mentions of an example: --max-entity-length
@@ -23,7 +23,7 @@ class ExampleOptions:
     keep_without_entities: bool = False  # --include-sentences-without-entities
     include_unknown_entities: bool = False  # --include-unk-entities: as [UNK]
     include_headings: bool = False  # mLUKE's paragraphs (wikipedia2vec 1.0.5, dump_db.pyx) leave headings out
-    mluke_exact: bool = False  # see corpus.mluke_exact
+    mluke_exact: bool = False  # see corpus.examples.mluke_reference
 
     def __post_init__(self) -> None:
         for name, least in (("max_tokens", SPECIAL_TOKENS + 1), ("max_entities", 1), ("max_mention_tokens", 1)):

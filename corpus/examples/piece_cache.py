@@ -1,4 +1,4 @@
-"""Piece ids of words by columns; a word that was looked up before is not encoded again."""
+"""Piece ids of words by columns; a word that was looked up before is taken from memory."""
 
 from collections.abc import Callable, Sequence
 from itertools import chain
@@ -13,7 +13,7 @@ REMEMBERED = 200_000  # words; some 40 MB
 
 
 class Pieces(NamedTuple):
-    """Ids of words: those of word i are `ids[first[i] : first[i] + number[i]]`."""
+    """Ids of words: word i has `ids[first[i] : first[i] + number[i]]`."""
 
     ids: Integers
     first: Integers
@@ -21,11 +21,13 @@ class Pieces(NamedTuple):
 
 
 class PieceCache:
-    """Remembers the ids of words; all are forgotten when they are too many."""
+    """Remembers the ids of words; forgets all of them when they become too many."""
 
     def __init__(self, encode: Callable[[list[str]], list[list[int]]]) -> None:
-        """Args:
-        encode: the ids of words, each by itself.
+        """Starts without words.
+
+        Args:
+            encode: returns the ids of each of some words.
         """
         self._encode = encode
         self._forget()
@@ -35,7 +37,7 @@ class PieceCache:
         self._pieces = Pieces(*(np.empty(0, np.int32) for _ in Pieces._fields))
 
     def look_up(self, words: Sequence[str]) -> Pieces:
-        """The ids of words, none of which comes twice."""
+        """The ids of different words."""
         if len(self._rows) > REMEMBERED:
             self._forget()
         if new := [word for word in words if word not in self._rows]:

@@ -1,15 +1,15 @@
 """Sentences of a text: the stretches between the sentence breaks of ICU for a language.
 
 The rules are those of UAX #29 as ICU has them for the locale, with its lists of abbreviations that end no sentence
-(`@ss=standard`: de, en, es, fr, it, pt in ICU 72; elsewhere it changes nothing). Thai and Lao have no mark at a
-sentence's end, so a paragraph of theirs is mostly one sentence.
+(`@ss=standard`: de, en, es, fr, it, pt in ICU 72; in other languages it changes nothing). Thai and Lao have no mark at
+a sentence's end, so a paragraph in these languages is mostly one sentence.
 
-Those lists lack "Dr." and "U.S.", and in scripts without capitals ICU sees a sentence's end in every dot. So, unless
-`corrections` is off, a dot ends none (`_Corrections`)
+The lists lack "Dr." and "U.S.", and in scripts without capitals ICU ends a sentence at every dot. So, unless
+`corrections` is off, these dots end no sentence (`_Corrections`):
 
-- of an abbreviation in `languages/sentences.toml`;
-- of an initial: one capital before a letter that follows at once, or before a capital;
-- of a short word before another one that follows at once, and of a row of such: "ค.ศ.", "কি.মি.".
+- the dot of an abbreviation in `languages/sentences.toml`;
+- the dot of an initial: one capital before a letter that follows at once, or before a capital;
+- the dot of a short word before another word that follows at once, and of a row of short words: "ค.ศ.", "কি.মি.".
 """
 
 import re
@@ -28,7 +28,7 @@ _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 _LOCALES = {"simple": "en"}  # Wikipedias whose code is no language's; ICU takes its root rules for those it lacks
 
 _TABLE = files("mlukit.corpus.languages") / "sentences.toml"
-_TAIL, _HEAD = 24, 16  # characters before and after a break that are looked at
+_TAIL, _HEAD = 24, 16  # characters before and after a break that are examined
 _INITIAL = re.compile(r"(?:^|[\s(\[„“”«\"'‐-]|([^\W\d_])\.)([^\W\d_])\.$")
 _CASELESS = "\u0590-\u109f\u1780-\u17ff"  # scripts without capitals that use the full stop: Hebrew to Khmer
 _SHORT_WORD = re.compile(rf"(?:(?:^|[\s(\[.])[{_CASELESS}]{{1,4}}|[\u0e00-\u0eff])\.$")  # Thai puts no spaces
@@ -38,13 +38,15 @@ _ORDINAL = re.compile(r"(?<![\d.,])\d{1,2}\.$")
 
 
 class SentenceSplitter:
-    """Finds the sentences of texts in one language; holds an ICU iterator, so one for each thread."""
+    """Finds the sentences of texts in one language. It holds an ICU iterator, so each thread needs its own splitter."""
 
     def __init__(self, language: str, *, abbreviations: bool = True, corrections: bool = True) -> None:
-        """Args:
-        language: code of a Wikipedia.
-        abbreviations: whether "Mr." and the like, where ICU lists them, end no sentence.
-        corrections: whether those that ICU does not list, initials and dots within words end none either.
+        """Loads the rules of a language.
+
+        Args:
+            language: code of a Wikipedia.
+            abbreviations: use ICU's list of abbreviations such as "Mr.", which end no sentence.
+            corrections: with `abbreviations`, also apply the corrections described at the top of this module.
         """
         locale = _LOCALES.get(language, language)
         splitter = SentSplitter(locale)
@@ -54,7 +56,7 @@ class SentenceSplitter:
         self._corrections = _corrections(locale) if abbreviations and corrections else None
 
     def breaks(self, text: str) -> list[int]:
-        """Where a sentence ends, in code points; the last is the text's end. Empty for an empty text."""
+        """The ends of sentences, in code points; the last is the text's end. Empty for an empty text."""
         breaks = self._breaks_of_icu(text)
         if self._corrections is None or not breaks:
             return breaks
@@ -62,6 +64,7 @@ class SentenceSplitter:
         return [end for end in breaks[:-1] if text[end - 1] == "\n" or ends_sentence(text, end)] + breaks[-1:]
 
     def _breaks_of_icu(self, text: str) -> list[int]:
+        """ICU's breaks, in code points."""
         self._iterator.setText(text)
         breaks = list(self._iterator)  # in UTF-16 code units
         if not breaks or breaks[-1] == len(text):
@@ -70,9 +73,9 @@ class SentenceSplitter:
         return [unit - bisect_left(units, unit) for unit in breaks]
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """The sentences of a text, without the whitespace around them.
+        """The (start, end) of the sentences of a text, without the whitespace around them.
 
-        Everything but whitespace lies in exactly one sentence; none reaches over a line feed, the border of
+        Everything but whitespace lies in exactly one sentence. No sentence contains a line feed, the border of
         paragraphs.
         """
         return trimmed_spans(text, (0, *self.breaks(text)))
@@ -83,25 +86,24 @@ class _Corrections:
     """Dots of one language that end no sentence."""
 
     abbreviations: re.Pattern[str] | None  # at the end of the text before a break: an abbreviation, or its beginning
-    endings: frozenset[str]  # the last three characters of what it finds, but where the last word has one letter
-    rests: Mapping[str, Sequence[str]]  # what was found there -> what follows of the abbreviation
-    before_number: re.Pattern[str] | None
-    after_number: tuple[str, ...]
+    endings: frozenset[str]  # the last three characters of its matches; not used where the last word has one letter
+    rests: Mapping[str, Sequence[str]]  # beginning of an abbreviation -> possible rests of it
+    before_number: re.Pattern[str] | None  # abbreviations before a number: "No. 5"
+    after_number: tuple[str, ...]  # words after an ordinal: "3. Mai"
 
     def ends_sentence(self, text: str, end: int) -> bool:
-        """Whether ICU's break at `end` is one."""
+        """Whether a sentence ends at `end`, where ICU has a break."""
         before = text[max(0, end - _TAIL) : end]
         tail = before.rstrip()
         after = text[end : end + _HEAD]
         if not tail.endswith(".") or not after or "\n" in before[len(tail) :]:
             return True
         first = after[0]
-        one_letter = not tail[-3:-2].isalnum()  # before the dot: only then it can be an initial
-        initial = _INITIAL.search(tail) if one_letter else None
-        before_word = first.isupper() or (tail == before and first.isalpha())
-        if before_word and initial and (initial[1] or "A").isupper() and initial[2].isupper():
+        attached = tail == before  # the next word follows the dot at once
+        one_letter = not tail[-3:-2].isalnum()  # before the dot
+        if one_letter and _is_initial(tail, first, attached):
             return False
-        if tail == before and first.isalnum() and _SHORT_WORD.search(tail):
+        if attached and first.isalnum() and _SHORT_WORD.search(tail):
             return False
         if not first.isupper() and _ROW_OF_SHORT_WORDS.search(tail):
             return False
@@ -109,15 +111,24 @@ class _Corrections:
             return False
         if self.after_number and after.startswith(self.after_number) and _ORDINAL.search(tail):
             return False
-        if not self.abbreviations or not (one_letter or tail[-3:] in self.endings):  # most words: no need to search
-            return True
-        found = self.abbreviations.search(tail)
-        return not found or not after.startswith(tuple(self.rests[found[1].replace(" ", "")]))
+        may_be_abbreviation = one_letter or tail[-3:] in self.endings  # for most words no search is needed
+        return not (may_be_abbreviation and self._is_abbreviation(tail, after))
+
+    def _is_abbreviation(self, tail: str, after: str) -> bool:
+        """Whether `tail` ends with an abbreviation, or with the beginning of one that goes on in `after`."""
+        found = self.abbreviations.search(tail) if self.abbreviations else None
+        return found is not None and after.startswith(tuple(self.rests[found[1].replace(" ", "")]))
+
+
+def _is_initial(tail: str, first: str, attached: bool) -> bool:
+    """Whether `tail` ends with an initial, behind which a word begins with the character `first`."""
+    initial = _INITIAL.search(tail) if first.isupper() or (attached and first.isalpha()) else None
+    return initial is not None and (initial[1] or "A").isupper() and initial[2].isupper()
 
 
 @cache
 def _corrections(language: str) -> _Corrections:
-    """The corrections for the language, which may have no table."""
+    """The corrections of a language; languages without a table have no abbreviations of their own."""
     table = tomllib.loads(_TABLE.read_text(encoding="utf-8")).get(language, {})
     rests: dict[str, set[str]] = {}
     patterns: set[str] = set()
@@ -137,7 +148,7 @@ def _corrections(language: str) -> _Corrections:
 
 
 def trimmed_spans(text: str, borders: Iterable[int]) -> list[tuple[int, int]]:
-    """The stretches of a text between ascending borders, without whitespace around them; blank ones left out."""
+    """The stretches of a text between ascending borders, without whitespace around them and without blank ones."""
     spans = []
     for start, end in pairwise(borders):
         stretch = text[start:end].rstrip()

@@ -45,19 +45,23 @@ _NORMALISE_NOTHING = bytes([0x1A, 6, 0x12, 0, 0x18, 0, 0x20, 0])
 
 
 class TokenizerError(ValueError):
-    """Bytes are no SentencePiece model, or one whose ids are not laid out as XLM-R's."""
+    """Bytes are no SentencePiece model, or a model whose ids are not in XLM-R's layout."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenizerIdentity:
-    """What tells a model from others."""
+    """The size and the fingerprint of a model."""
 
     size: int  # of the vocabulary, special pieces and <mask> included
     fingerprint: str  # SHA-256 of the model file
 
 
 def identify(model: bytes) -> TokenizerIdentity:
-    """Looks at a model file; TokenizerError where `Tokenizer.load` would raise it."""
+    """Reads the identity of a model file.
+
+    Raises:
+        TokenizerError: as `Tokenizer.load`.
+    """
     added = len(SPECIAL_PIECES) - len(_FIRST_PIECES) + len((MASK_PIECE,))
     return TokenizerIdentity(_check_layout(model) + added, hashlib.sha256(model).hexdigest())
 
@@ -68,10 +72,10 @@ class Tokenizer:
 
     size: int  # of the vocabulary, special pieces and <mask> included: ids are 0 to size - 1
     fingerprint: str  # SHA-256 of the model file
-    _prefix: str  # what normalising puts before a text that stays as it is
+    _prefix: str  # the text that normalising puts before every other text
     _normalizer: sentencepiece.SentencePieceNormalizer
     _processor: sentencepiece.SentencePieceProcessor  # takes normalised text; its ids are those written
-    words: PieceCache | None  # as `_encode_words` encodes them; None where words cannot be split alone
+    words: PieceCache | None  # ids by `_encode_words`; None where words cannot be encoded one by one
 
     @classmethod
     def load(cls, model: bytes, *, checked: bool = False) -> Self:
@@ -79,10 +83,10 @@ class Tokenizer:
 
         Args:
             model: a SentencePiece unigram or BPE model with <unk>, <s>, </s> at ids 0, 1, 2.
-            checked: it was loaded before, and is what is asked for; the check takes as long as the loading.
+            checked: the file passed the check before. The check takes as long as loading.
 
         Raises:
-            TokenizerError: it is something else, or has user-defined symbols or byte pieces.
+            TokenizerError: the file is no such model, or has user-defined symbols or byte pieces.
         """
         if not checked:
             _check_layout(model)
@@ -104,7 +108,7 @@ class Tokenizer:
         return [MASK_PIECE if i == self.mask_id else self._processor.id_to_piece(i) for i in ids]
 
     def normalize(self, text: str) -> str:
-        """SentencePiece's normalised text, whitespace as `▁`: what pieces join to, unknown ones aside."""
+        """SentencePiece's normalised text, whitespace as `▁`. Pieces, except unknown ones, join to this text."""
         normalised: str = self._normalizer.normalize(text)
         return normalised
 
@@ -117,7 +121,7 @@ class Tokenizer:
 
         Args:
             texts: a sentence each.
-            cuts: for each text where it is cut, code points in ascending order; may be empty, may repeat.
+            cuts: for each text the offsets at which it is cut, in code points and ascending; may be empty, may repeat.
 
         Returns:
             For each text the ids of its segments, one more than it has cuts; a segment may have none.
@@ -132,14 +136,15 @@ class Tokenizer:
         return [list(islice(ids, len(text_cuts) + 1)) for text_cuts in cuts]
 
     def _encode_by_words(self, segments: Sequence[str]) -> list[list[int]]:
+        """The ids of normalised segments, each different word encoded once."""
         words = [_WORD.findall(segment) for segment in segments]
         different = list(dict.fromkeys(chain.from_iterable(words)))
         ids = dict(zip(different, self._encode_normalised(different), strict=True))
-        return [list(chain.from_iterable(map(ids.__getitem__, of_segment))) for of_segment in words]
+        return [list(chain.from_iterable(map(ids.__getitem__, segment_words))) for segment_words in words]
 
     def _places(self, text: str, normalised: str, cuts: Sequence[int]) -> list[int]:
-        """Where in the normalised text the cuts of the text fall."""
-        if normalised == self._prefix + text.replace(" ", WORD_START):  # character by character: no need of offsets
+        """The cuts of a text as offsets into its normalised text."""
+        if normalised == self._prefix + text.replace(" ", WORD_START):  # the same characters: offsets are not needed
             shift = len(self._prefix)
             return [cut and cut + shift for cut in cuts]
         _, offsets = self._normalizer.normalize(text, with_offsets=True)
@@ -150,28 +155,29 @@ class Tokenizer:
         return ids
 
     def piece_borders(self, text: str, cuts: Sequence[int]) -> list[tuple[int, bool]]:
-        """Where a text could be cut between two of its pieces.
+        """The places in a text where it can be cut between two of its pieces.
 
         Args:
-            text, cuts: as `encode_segments` takes them.
+            text: a sentence.
+            cuts: as `encode_segments` takes them.
 
         Returns:
-            (place in the text, whether a word starts there), one for each border at which normalising the two sides
-            by themselves gives the same as normalising the whole; in ascending order, the text's ends left out.
+            (place in the text, whether a word starts there), in ascending order and without the text's ends, for each
+            border that is safe: to normalise both sides gives the same as to normalise the whole.
         """
         normalised, offsets = self._normalizer.normalize(text, with_offsets=True)
         segments = _cut(normalised, self._places(text, normalised, cuts))
-        borders, at = [], 0
+        borders, position = [], 0
         for pieces in self._processor.encode(segments, return_type=str, num_threads=1):
             for piece in pieces:
-                if at and offsets[at] > offsets[at - 1] and normalised[at - 1] != WORD_START:
-                    borders.append((offsets[at], normalised[at] == WORD_START))
-                at += len(piece)
+                if position and offsets[position] > offsets[position - 1] and normalised[position - 1] != WORD_START:
+                    borders.append((offsets[position], normalised[position] == WORD_START))
+                position += len(piece)
         return borders
 
 
 def _cut(normalised: str, places: Sequence[int]) -> list[str]:
-    """The segments between the places; a `▁` before one of them belongs to the segment after it."""
+    """The segments between the places; a `▁` before a place belongs to the segment after it."""
     cuts = [place - 1 if normalised[place - 1 : place] == WORD_START else place for place in places]
     return [normalised[start:end] for start, end in pairwise((0, *cuts, len(normalised)))]
 
@@ -181,8 +187,11 @@ def _splits_words(
     normalizer: sentencepiece.SentencePieceNormalizer,
     processor: sentencepiece.SentencePieceProcessor,
 ) -> bool:
-    """Whether words can be normalised and split by themselves: the rules are SentencePiece's nmt_nfkc, none of which
-    reaches over a space, runs of spaces become one `▁` each, and no piece has a `▁` within it."""
+    """Whether words can be normalised and encoded one by one.
+
+    They can if the rules are SentencePiece's nmt_nfkc, which never look over a space, if runs of spaces become one `▁`,
+    and if no piece has a `▁` behind its first character.
+    """
     if _NMT_NFKC not in model or normalizer.normalize(" x  ﬁ ") != "▁x▁fi":
         return False
     return all(processor.id_to_piece(i).find(WORD_START, 1) < 0 for i in range(len(processor)))
@@ -193,7 +202,7 @@ def _encode_words(
     processor: sentencepiece.SentencePieceProcessor,
     words: list[str],
 ) -> list[list[int]]:
-    """The ids of words as they are written; one with a space before it goes on a word that was cut."""
+    """The ids of words as a text has them; a word with a space before it continues a word that was cut."""
     normalised = normalizer.normalize(words)
     bare = [text[1:] if word[0] == " " else text for word, text in zip(words, normalised, strict=True)]
     ids: list[list[int]] = processor.encode(bare, num_threads=1)
@@ -201,7 +210,7 @@ def _encode_words(
 
 
 def _check_layout(model: bytes) -> int:
-    """The number of the model's pieces; TokenizerError for one that cannot be used."""
+    """The number of the model's pieces; TokenizerError for a model that cannot be used."""
     if not model:
         raise TokenizerError("the SentencePiece model is empty")
     try:
@@ -222,29 +231,30 @@ def _check_layout(model: bytes) -> int:
 
 def _piece_messages(model: bytes) -> Iterator[bytes]:
     """The serialised pieces: they stand first in a model file, in the order of their ids."""
-    at = 0
-    while at < len(model) and model[at] == _PIECE_TAG:
-        length, shift, at = 0, 0, at + 1
+    position = 0
+    while position < len(model) and model[position] == _PIECE_TAG:
+        length, shift, position = 0, 0, position + 1
         while True:
-            byte, at = model[at], at + 1
+            byte, position = model[position], position + 1
             length |= (byte & 0x7F) << shift
             shift += 7
             if byte < 0x80:
                 break
-        yield model[at : at + length]
-        at += length
+        yield model[position : position + length]
+        position += length
 
 
 def _in_written_order(model: bytes) -> bytes:
     """The model with its pieces in the order of the ids that are written, and a normaliser that changes nothing."""
-    kinds = [_CONTROL, _CONTROL, _CONTROL, _UNKNOWN]
-    special = b"".join(map(_piece_message, SPECIAL_PIECES, kinds))
+    types = [_CONTROL, _CONTROL, _CONTROL, _UNKNOWN]
+    special = b"".join(map(_piece_message, SPECIAL_PIECES, types))
     pieces = _piece_messages(model)
     skipped = sum(2 + len(next(pieces)) for _ in _FIRST_PIECES)  # each is short: a tag, a byte of length
     return special + model[skipped:] + _NORMALISE_NOTHING
 
 
-def _piece_message(piece: str, kind: int) -> bytes:
+def _piece_message(piece: str, piece_type: int) -> bytes:
+    """A serialised piece with the score 0."""
     text = piece.encode()
-    body = bytes([0x0A, len(text)]) + text + bytes([0x15, 0, 0, 0, 0, 0x18, kind])
+    body = bytes([0x0A, len(text)]) + text + bytes([0x15, 0, 0, 0, 0, 0x18, piece_type])
     return bytes([_PIECE_TAG, len(body)]) + body

@@ -10,13 +10,13 @@ from collections.abc import Iterable
 
 import sentencepiece
 
-_MAX_SENTENCE_BYTES = 1 << 20  # a paragraph; SentencePiece passes over what is longer
+_MAX_SENTENCE_BYTES = 1 << 20  # a paragraph; SentencePiece ignores longer ones
 _THREADS = 4
 _TOO_SMALL = re.compile(r"Vocabulary size is smaller than required_chars\. (\d+) vs (\d+)")
 
 
 class TrainingError(ValueError):
-    """No model of the asked size comes of the sample."""
+    """A sample gives no model of the size asked for."""
 
 
 def train_sentencepiece(sentences: Iterable[str], vocab_size: int) -> bytes:
@@ -25,7 +25,7 @@ def train_sentencepiece(sentences: Iterable[str], vocab_size: int) -> bytes:
     Args:
         sentences: a bounded sample (training holds some thirty times as much), in an order that is always the same.
             Paragraphs will do.
-        vocab_size: pieces to make, <unk>, <s> and </s> included. Where the sentences give fewer, the model has fewer.
+        vocab_size: pieces to make, <unk>, <s> and </s> included. The model is smaller if the sentences give fewer.
 
     Returns:
         The model file, for `Tokenizer.load`.
@@ -54,6 +54,7 @@ def train_sentencepiece(sentences: Iterable[str], vocab_size: int) -> bytes:
 
 
 def _reason(message: str, vocab_size: int) -> str:
+    """SentencePiece's error message in words that say what to change."""
     if match := _TOO_SMALL.search(message):
         return (
             f"a SentencePiece model of {vocab_size} pieces is too small: the sample's characters alone need {match[2]}"

@@ -1,8 +1,8 @@
 """Builds the title index of one wiki, in memory that does not grow with it.
 
-Three joins, each a part at a time: what tables say of a page comes to it by its id; pages and titles of other sources
-come together by the title's hash; redirects come to the titles they lead to. The rows between lie in temporary files in
-the index's folder.
+Three joins, each one part at a time: rows of tables join the pages by page id; pages join the titles of other sources
+by the title's hash; redirects join the titles that they lead to. Intermediate rows are in temporary files in the
+index's folder.
 """
 
 import shutil
@@ -39,15 +39,15 @@ COUNTS = {
     "articles": "pages of the dump that are no redirects",
     "redirects": "redirects of the dump",
     "sitelink_only": "titles that only a source of items knows",
-    "duplicate_titles": "pages left out: the dump has another of the same title",
-    "disambiguations": "pages that page_props calls so",
+    "duplicate_titles": "pages left out: the dump has another page of the same title",
+    "disambiguations": "pages that are disambiguation pages by page_props",
     "items": "titles with an item of their own",
-    "items from …": "those of them whose item comes from this source",
-    "items_of_several_titles": "titles whose item an article, or a title before them, has too",
+    "items from …": "titles whose own item comes from this source",
+    "items_of_several_titles": "titles whose item an article or an earlier title has too",
     "redirect_loops": "redirects that come back to where they were",
     "redirects_broken": "redirects that lead to a page that does not exist",
     "redirects_elsewhere": "rows of redirect.sql that lead to another namespace or wiki",
-    "interlanguage": "interlanguage links of articles without an item, kept for corpus.carry_items",
+    "interlanguage": "interlanguage links of articles without an item, kept for corpus.linking.interlanguage_items",
     "unknown_page …": "rows of this table whose page is not in the dump",
     "qid_out_of_range": "rows whose item is not in Q1 to Q4294967295",
     "not_unicode": "rows whose title has a lone surrogate",
@@ -70,22 +70,22 @@ def build_title_index(
     langlinks: Iterable[LangLink] = (),
     hash_titles: HashTitles = hash_titles,
 ) -> dict[str, int]:
-    """Writes an index; the same bytes for the same input in the same order.
+    """Writes an index; the same input in the same order gives the same bytes.
 
-    Of two pages with one title an article is kept rather than a redirect, then the smaller page id.
+    Of several pages with the same title one is kept: an article before a redirect, then the smallest page id.
 
     Args:
-        directory: for the index alone. It is one when its header is written, last.
+        directory: holds nothing but the index. The header is written last: a folder without a header is no index.
         pages: articles and redirects of the main namespace, in any order.
-        items_by_page: page_props; preferred to all other items.
+        items_by_page: rows of page_props; preferred to all other items.
         items_by_title: source -> titles of this wiki's main namespace and their items, as
-            corpus.title_rows.TitleJoin.add_titles takes them; sources in order of preference.
-        redirects: they override what the dump says of the same page, and complete it.
-        langlinks: kept with the pages' own interlanguage links for `corpus.linking.interlanguage_items`.
+            `corpus.linking.join_titles.TitleJoin.add_titles` takes them; sources in order of preference.
+        redirects: they override and complete the redirects of the dump.
+        langlinks: stored with the interlanguage links of the pages, for `corpus.linking.interlanguage_items`.
         hash_titles: another hash function, for tests.
 
     Returns:
-        What COUNTS explains; a count of 0 may be missing.
+        Counts under the names in COUNTS; a count of 0 may be missing.
     """
     counts: Counter[str] = Counter()
     sources = items_by_title or {}
@@ -107,15 +107,15 @@ def build_title_index(
 
 
 def write_layer(directory: Path, name: str, items: Iterable[tuple[str, int]]) -> dict[str, int]:
-    """Writes a layer of an index, anew if there was one: items of titles that have none otherwise.
+    """Writes a layer of an index, in place of an older one: items of titles that have no item in the index itself.
 
     Args:
         directory: of the index.
-        name: among corpus.title_index.LAYERS.
+        name: one of `corpus.linking.title_index.LAYERS`.
         items: (title, QID).
 
     Returns:
-        As `build_title_index`.
+        Counts, as `build_title_index` returns them.
     """
     with scratch_folder(directory / f"{name}.part") as folder:
         counts = build_title_index(folder / name, items_by_title={name: title_items(items)})
@@ -125,7 +125,7 @@ def write_layer(directory: Path, name: str, items: Iterable[tuple[str, int]]) ->
 
 
 class _IndexBuild:
-    """From rows by title to the files of the index."""
+    """Writes the files of the index from rows that are sorted by title."""
 
     def __init__(self, folder: Path, stack: ExitStack, writer: TitleIndexWriter, counts: Counter[str]) -> None:
         self._writer, self._counts = writer, counts
@@ -133,6 +133,7 @@ class _IndexBuild:
         self._items = stack.enter_context(PartitionedRows(folder / "row_items", _ITEMS))
 
     def build(self, rows: TitleJoin, sources: Sequence[str]) -> None:
+        """Writes all files but the header."""
         ends = [0]
         with pq.ParquetWriter(self._writer.directory / INTERLANGUAGE, ROW_LINKS, compression="zstd") as links:
             for part in range(PARTS):
@@ -146,10 +147,13 @@ class _IndexBuild:
     def _write_titles(
         self, rows: pa.Table, links: pa.Table, sources: Sequence[str], link_writer: pq.ParquetWriter
     ) -> None:
-        """Makes rows of the same title one: the page if there is one, with the item of the first source that has one.
+        """Merges the rows of each title: the page of the dump if there is a page, with the item of the first source.
 
         Args:
-            rows: of corpus.title_rows.TITLES, sorted.
+            rows: of `corpus.linking.join_titles.TITLES`, sorted.
+            links: interlanguage links of the pages.
+            sources: the names of sources, in order of preference.
+            link_writer: receives the links of articles without an item.
         """
         titles = rows["title"].combine_chunks()
         first = np.append(True, pc.not_equal(titles[1:], titles[:-1]).to_numpy(zero_copy_only=False))
@@ -175,6 +179,7 @@ class _IndexBuild:
         self._counts["items"] += int(np.count_nonzero(source_of_item != 255))
 
     def _flags(self, rows: pa.Table) -> npt.NDArray[np.uint8]:
+        """The flags of titles that are known before redirects are followed."""
         in_dump = rows["source"].to_numpy() == 0
         redirect, disambiguation = rows["redirect"].to_numpy(), rows["disambiguation"].to_numpy()
         self._counts["sitelink_only"] += int(np.count_nonzero(~in_dump))
@@ -185,6 +190,7 @@ class _IndexBuild:
         return flags.astype(np.uint8)
 
     def _add_redirects(self, rows: pa.Table, row_0: int) -> None:
+        """Partitions redirects by the hash of the title that they lead to."""
         numbers = np.arange(row_0, row_0 + len(rows), dtype=np.uint32)
         table = pa.table([numbers, rows["target"]], schema=_REDIRECTS)
         parts = part_of_hashes(rows["target_hash"].to_numpy())
@@ -193,7 +199,7 @@ class _IndexBuild:
             self._redirects.add(batch, parts[redirect])
 
     def _add_items(self, qids: npt.NDArray[np.uint32], flags: npt.NDArray[np.uint8], row_0: int) -> None:
-        """Items by QID. The title of one with several is an article's, then a redirect's, then one not in the dump."""
+        """Partitions items by QID. Articles are preferred as an item's title, then redirects, then other titles."""
         with_item = np.flatnonzero(qids)
         qids, flags = qids[with_item], flags[with_item]
         standing = np.where(flags & IN_DUMP, flags & REDIRECT, 4).astype(np.uint8)
@@ -203,26 +209,26 @@ class _IndexBuild:
     def _write_links(
         self, links: pa.Table, rows: pa.Table, qids: npt.NDArray[np.uint32], row_0: int, writer: pq.ParquetWriter
     ) -> None:
-        """Keeps the interlanguage links of articles that have no item."""
+        """Writes the interlanguage links of articles that have no item."""
         lacking = np.flatnonzero((qids == 0) & (rows["source"].to_numpy() == 0) & ~rows["redirect"].to_numpy())
         page_ids = rows["page_id"].to_numpy()[lacking]
         order = np.argsort(page_ids)
         lacking, page_ids = lacking[order], page_ids[order]
         wanted = links["page_id"].to_numpy()
-        at = np.minimum(np.searchsorted(page_ids, wanted), len(page_ids) - 1)
-        kept = np.flatnonzero(page_ids[at] == wanted) if len(page_ids) else np.empty(0, np.int64)
+        positions = np.minimum(np.searchsorted(page_ids, wanted), len(page_ids) - 1)
+        kept = np.flatnonzero(page_ids[positions] == wanted) if len(page_ids) else np.empty(0, np.int64)
         if not len(kept):
             return
-        numbers = (lacking[at[kept]] + row_0).astype(np.uint32)
+        numbers = (lacking[positions[kept]] + row_0).astype(np.uint32)
         links = links.take(pa.array(kept))
         table = pa.table([numbers, links["language"], links["title"]], schema=ROW_LINKS)
         table = table.group_by(ROW_LINKS.names, use_threads=False).aggregate([])
         table = table.sort_by([(name, "ascending") for name in ROW_LINKS.names])
-        writer.write_table(table, row_group_size=len(table))  # a page lies in one row group
+        writer.write_table(table, row_group_size=len(table))  # all links of a page are in one row group
         self._counts["interlanguage"] += len(table)
 
     def _write_targets(self, ends: Sequence[int]) -> None:
-        """Brings redirects to the rows they lead to, and follows them.
+        """Finds the rows that redirects lead to, and follows redirects to their ends.
 
         Args:
             ends: the first row of each part of titles, and the number of rows.
@@ -233,11 +239,11 @@ class _IndexBuild:
                 continue
             redirects = self._redirects.read(part).combine_chunks()
             titles = self._writer.read_titles(ends[part], ends[part + 1])
-            at = pc.index_in(redirects["target"], value_set=titles, skip_nulls=True)
-            found = at.is_valid().to_numpy()
+            positions = pc.index_in(redirects["target"], value_set=titles, skip_nulls=True)
+            found = positions.is_valid().to_numpy()
             rows = redirects["row"].to_numpy()
             targets[rows] = NOWHERE
-            targets[rows[found]] = at.drop_null().to_numpy() + ends[part]
+            targets[rows[found]] = positions.drop_null().to_numpy() + ends[part]
         flags = self._writer.map("flags")
         follow_redirects(targets, self._writer.map("qids"), flags)
         for start in range(0, len(flags), _CHUNK_ROWS):
@@ -246,6 +252,7 @@ class _IndexBuild:
             self._counts["redirects_broken"] += int(np.count_nonzero(chunk & BROKEN))
 
     def _write_items(self) -> None:
+        """Writes each item once, with the row of its preferred title."""
         for part in range(PARTS):
             items = self._items.read(part).sort_by([(name, "ascending") for name in _ITEMS.names])
             qids = items["qid"].to_numpy()
@@ -256,6 +263,6 @@ class _IndexBuild:
 
 
 def part_of_items(qids: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
-    """The part of each item; parts in order hold items in order. Wikidata has some 140 million."""
+    """The part of each item; items ascend over parts. Wikidata has some 140 million items."""
     parts: npt.NDArray[np.uint32] = np.minimum(qids >> np.uint32(21), np.uint32(PARTS - 1))
     return parts

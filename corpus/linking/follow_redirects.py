@@ -1,4 +1,4 @@
-"""Redirects followed to their ends, all at once, over arrays that may lie on disk."""
+"""Follows all redirects to their ends at once, in arrays that may be mapped from disk."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +12,13 @@ _CHUNK_ROWS = 1 << 20
 def follow_redirects(
     targets: npt.NDArray[np.uint32], qids: npt.NDArray[np.uint32], flags: npt.NDArray[np.uint8]
 ) -> None:
-    """Changes `targets` from the next row to the last one, and hands items on along chains of redirects.
+    """Changes each target to the end of its chain of redirects, and passes items on along chains.
 
-    A redirect without an item gets that of the next redirect of its chain which has one. A redirect without an end
+    A redirect without an item gets the item of the next redirect in its chain that has one. A redirect without an end
     becomes its own target. Memory: 8 bytes for each redirect that leads to another redirect.
 
     Args:
-        targets: of a redirect the row it leads to, or NOWHERE; of any other row itself.
+        targets: for a redirect the row that it leads to, or NOWHERE; for any other row the row itself.
         qids: 0 for none.
         flags: gain LOOP, BROKEN, INHERITED.
     """
@@ -26,7 +26,7 @@ def follow_redirects(
     for chunk in chunks:
         flags[chunk][targets[chunk] == NOWHERE] |= BROKEN
     active = np.concatenate([np.empty(0, np.int64), *(_leading_to_redirects(c, targets, flags) for c in chunks)])
-    for _ in range(len(targets).bit_length() + 1):  # each round doubles how far every row sees
+    for _ in range(len(targets).bit_length() + 1):  # each round doubles the distance of targets
         if not len(active):
             break
         active = _see_further(active, targets, qids, flags)
@@ -51,15 +51,15 @@ def _see_further(
     qids: npt.NDArray[np.uint32],
     flags: npt.NDArray[np.uint8],
 ) -> npt.NDArray[np.int64]:
-    """Gives each row its target's target; returns the rows that are at no end yet."""
-    via = targets[active]
-    onward, items = targets[via], qids[via]
+    """Gives each row its target's target; returns the rows that have not reached an end."""
+    near = targets[active]
+    far, items = targets[near], qids[near]
     heirs = (qids[active] == 0) & (items != 0)
     qids[active[heirs]] = items[heirs]
     flags[active[heirs]] |= INHERITED
-    targets[active] = onward
-    broken = onward == NOWHERE
+    targets[active] = far
+    broken = far == NOWHERE
     flags[active[broken]] |= BROKEN
     under_way: npt.NDArray[np.bool] = ~broken
-    under_way[under_way] = flags[onward[under_way]] & REDIRECT != 0
+    under_way[under_way] = flags[far[under_way]] & REDIRECT != 0
     return active[under_way]

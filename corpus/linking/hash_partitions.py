@@ -16,7 +16,7 @@ PARTS = 128
 
 @contextmanager
 def scratch_folder(path: Path) -> Iterator[Path]:
-    """An empty folder that is removed at the end, and with it what an earlier attempt left there."""
+    """An empty folder, removed at the end; files of an earlier attempt are removed first."""
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
     try:
@@ -28,8 +28,8 @@ def scratch_folder(path: Path) -> Iterator[Path]:
 class PartitionedRows:
     """A temporary file of rows in `PARTS` parts; removed when it is closed.
 
-    Within a part, rows keep the order in which they were added. Memory: the batch that is added, the part that is read,
-    and 16 bytes a part and batch.
+    In a part, rows keep the order in which they were added. Memory: the batch that is added, the part that is read, and
+    16 bytes for each part and batch.
     """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
@@ -57,10 +57,10 @@ class PartitionedRows:
 
     def read(self, part: int) -> pa.Table:
         """All rows of a part."""
-        return pa.Table.from_batches([self._read_block(at, size) for at, size in self._blocks[part]], self.schema)
+        return pa.Table.from_batches([self._read_block(start, size) for start, size in self._blocks[part]], self.schema)
 
-    def _read_block(self, at: int, size: int) -> pa.RecordBatch:
-        self._file.seek(at)
+    def _read_block(self, start: int, size: int) -> pa.RecordBatch:
+        self._file.seek(start)
         return pa.ipc.read_record_batch(pa.py_buffer(self._file.read(size)), self.schema)
 
     def close(self) -> None:
@@ -72,6 +72,6 @@ class PartitionedRows:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()

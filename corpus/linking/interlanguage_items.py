@@ -1,7 +1,7 @@
-"""Carries items across languages: a page without one that links to a page with one takes that page's.
+"""Carries items across languages: a page without an item takes the item of a page in another language that it links to.
 
-Only items that an index has from its own sources are carried, one step far: so wikis can be done in any order, at once,
-and again.
+Only items that an index has from its own sources are carried, and only by one link. So wikis can be processed in any
+order, at the same time, and repeatedly.
 """
 
 from collections import Counter
@@ -20,11 +20,11 @@ from mlukit.corpus.linking.title_index import INTERLANGUAGE, TitleIndex
 
 CARRY_COUNTS = {
     "pages": "pages without an item that have an interlanguage link to a language built",
-    "carried": "those that took an item",
-    "no_item": "those whose links lead to no item",
-    "item_taken": "those whose item another page of this wiki has",
-    "item_disputed": "those that took the same item as another page, which as many of its links name",
-    "item_outvoted": "those that took the same item as another page, which more of its links name",
+    "carried": "pages that took an item",
+    "no_item": "pages whose links lead to no item",
+    "item_taken": "pages whose item another page of this wiki has",
+    "item_disputed": "pages that chose the same item as another page, with as many votes",
+    "item_outvoted": "pages that chose the same item as another page, which has more votes",
 }
 CARRIED = "carried"
 _CANDIDATES = pa.schema([pa.field("qid", pa.uint32()), pa.field("votes", pa.uint32()), pa.field("row", pa.uint32())])
@@ -34,36 +34,36 @@ _Uints: TypeAlias = npt.NDArray[np.uint32]
 
 
 def carry_items(language: str, directories: Mapping[str, Path]) -> dict[str, int]:
-    """Writes the layer `carried` of a wiki's index, anew if there was one; the same bytes for the same indexes.
+    """Writes the layer `carried` of a wiki's index, in place of an older one; the same indexes give the same bytes.
 
-    A page takes the item that most of its languages name, of several the smallest QID. It does not take an item that
-    another page of this wiki has; of several pages that would take the same item, the one takes it that more languages
-    name it for, and none where that is a tie.
+    A page chooses the item that most of its languages vote for; of several such items the smallest QID. It does not
+    get an item that another page of this wiki has. Of several pages that choose the same item, the page with the most
+    votes gets it; if two pages have as many votes, no page gets it.
 
     Args:
         language: of the wiki.
         directories: the indexes of all wikis built, by language.
 
     Returns:
-        What CARRY_COUNTS explains, where it is not 0.
+        Counts under the names in CARRY_COUNTS, without zeros.
     """
     directory = directories[language]
     others = {code: TitleIndex.open(path, with_layers=False) for code, path in directories.items() if code != language}
-    own = TitleIndex.open(directory, with_layers=False)
+    index = TitleIndex.open(directory, with_layers=False)
     counts: Counter[str] = Counter()
     with (
         scratch_folder(directory / "carrying") as folder,
         PartitionedRows(folder / "candidates", _CANDIDATES) as candidates,
     ):
         _find_candidates(directory / INTERLANGUAGE, others, candidates, counts)
-        write_layer(directory, CARRIED, _one_page_per_item(candidates, own, counts))
+        write_layer(directory, CARRIED, _one_page_per_item(candidates, index, counts))
     return dict(+counts)
 
 
 def _find_candidates(
     path: Path, others: Mapping[str, TitleIndex], candidates: PartitionedRows, counts: Counter[str]
 ) -> None:
-    """Adds each page's item, and how many languages name it."""
+    """Adds the item that each page chooses, and the number of its votes."""
     with pq.ParquetFile(path) as file:
         for group in range(file.num_row_groups):
             rows, codes, qids = _items_of_links(file.read_row_group(group, use_threads=False), others)
@@ -76,14 +76,14 @@ def _find_candidates(
 
 
 def _items_of_links(links: pa.Table, others: Mapping[str, TitleIndex]) -> tuple[_Uints, _Uints, _Uints]:
-    """Of the links into languages built: the row of the page, a number for the language, the item or 0."""
+    """For each link into a language built: the row of the page, a number for the language, the item or 0."""
     languages = links["language"].combine_chunks().dictionary_encode()
     numbers, rows = languages.indices.to_numpy(), links["row"].to_numpy()
     codes = np.flatnonzero([name in others for name in languages.dictionary.to_pylist()])
     found_rows, found_codes, found_qids = [], [], []
     for code in codes.tolist():
         index = others[languages.dictionary[code].as_py()]
-        for places in np.array_split(here := np.flatnonzero(numbers == code), len(here) // _BATCH_ROWS + 1):
+        for places in np.array_split(link_rows := np.flatnonzero(numbers == code), len(link_rows) // _BATCH_ROWS + 1):
             found = index.find(links["title"].take(pa.array(places)).to_pylist())
             found_rows.append(rows[places])
             found_codes.append(np.full(len(places), code, np.uint32))
@@ -95,7 +95,7 @@ def _items_of_links(links: pa.Table, others: Mapping[str, TitleIndex]) -> tuple[
 
 
 def _majority_item(rows: _Uints, codes: _Uints, qids: _Uints) -> tuple[_Uints, _Uints, _Uints]:
-    """For each row with an item: the row, the item that most languages name, the smallest of several, and how many."""
+    """(row, item, votes) for each row with an item: the item with the most languages, the smallest of several."""
     with_item = qids > 0
     named = np.unique(np.stack([rows, qids, codes])[:, with_item], axis=1)
     (rows, qids), votes = np.unique(named[:2], axis=1, return_counts=True)
@@ -105,13 +105,15 @@ def _majority_item(rows: _Uints, codes: _Uints, qids: _Uints) -> tuple[_Uints, _
     return rows[first], qids[first], votes[first]
 
 
-def _one_page_per_item(candidates: PartitionedRows, own: TitleIndex, counts: Counter[str]) -> Iterator[tuple[str, int]]:
-    """The titles and items that are carried: an item to one page only."""
+def _one_page_per_item(
+    candidates: PartitionedRows, index: TitleIndex, counts: Counter[str]
+) -> Iterator[tuple[str, int]]:
+    """The (title, item) pairs that are carried: each item to one page only."""
     order = [("qid", "ascending"), ("votes", "descending"), ("row", "ascending")]
     for part in range(PARTS):
         table = candidates.read(part).sort_by(order)
         rows, qids, votes = (table[name].to_numpy() for name in ("row", "qid", "votes"))
-        taken = own.has_items(qids)
+        taken = index.has_items(qids)
         first = np.append(True, qids[1:] != qids[:-1])[: len(qids)]
         best = votes[np.maximum.accumulate(np.where(first, np.arange(len(qids)), 0))] == votes
         tied = first & np.append((qids[1:] == qids[:-1]) & (votes[1:] == votes[:-1]), False)[: len(qids)]
@@ -120,4 +122,4 @@ def _one_page_per_item(candidates: PartitionedRows, own: TitleIndex, counts: Cou
         counts["item_outvoted"] += int(np.count_nonzero(~taken & ~best))
         counts["item_disputed"] += int(np.count_nonzero(~taken & best & ~carried))
         counts["carried"] += int(np.count_nonzero(carried))
-        yield from zip(own.titles_at(rows[carried]), qids[carried].tolist(), strict=True)
+        yield from zip(index.titles_at(rows[carried]), qids[carried].tolist(), strict=True)

@@ -1,4 +1,4 @@
-"""What the sources say of a wiki's titles, partitioned by title, so that the index is made one part after the other."""
+"""Joins what sources say about a wiki's titles, and partitions it by title, so that an index is made part by part."""
 
 import re
 from collections import Counter
@@ -23,7 +23,7 @@ _LONE_SURROGATE = re.compile(b"\xed[\xa0-\xbf]")  # in UTF-8
 
 _PAGE_ID, _QID = pa.field("page_id", pa.int64()), pa.field("qid", pa.uint32())
 _NAME = [pa.field("hash", pa.uint64()), pa.field("title", pa.binary())]
-_TARGET = [pa.field("target_hash", pa.uint64()), pa.field("target", pa.binary())]  # null: no page of the namespace
+_TARGET = [pa.field("target_hash", pa.uint64()), pa.field("target", pa.binary())]  # null: no page of the main namespace
 _PAGES = pa.schema([_PAGE_ID, *_NAME, pa.field("redirect", pa.bool_()), *_TARGET])
 _ITEMS = pa.schema([_PAGE_ID, _QID])
 _DISAMBIGUATIONS = pa.schema([_PAGE_ID])
@@ -32,7 +32,9 @@ LINKS = pa.schema([_PAGE_ID, pa.field("language", pa.string()), pa.field("title"
 TITLES = pa.schema(
     [
         *_NAME,
-        pa.field("source", pa.uint8()),  # 0: the dump with page_props; then those of titles, in order of preference
+        pa.field(
+            "source", pa.uint8()
+        ),  # 0: the dump with page_props; then the sources of titles, in order of preference
         pa.field("redirect", pa.bool_()),
         _PAGE_ID,
         _QID,  # 0 for none
@@ -45,14 +47,14 @@ R = TypeVar("R")
 
 
 class TitleJoin:
-    """Rows are added, then joined by page; `titles` and `links` then hold them by the hash of the title."""
+    """Joins rows of all sources by page; then `titles` and `links` hold the rows, partitioned by the title's hash."""
 
     def __init__(self, folder: Path, stack: ExitStack, hash_titles: HashTitles, counts: Counter[str]) -> None:
         def parts(name: str, schema: pa.Schema) -> PartitionedRows:
             return stack.enter_context(PartitionedRows(folder / name, schema))
 
         self.titles, self.links = parts("titles", TITLES), parts("links", LINKS)
-        self.heap_bytes = 0  # of all titles, those that come twice counted twice
+        self.heap_bytes = 0  # of all titles; a title that comes twice counts twice
         self._counts, self._hash = counts, hash_titles
         self._pages, self._items = parts("pages", _PAGES), parts("items", _ITEMS)
         self._disambiguations = parts("disambiguations", _DISAMBIGUATIONS)
@@ -82,8 +84,7 @@ class TitleJoin:
     def add_redirects(self, redirects: Iterable[RedirectRow]) -> None:
         """Adds rows of redirect.sql."""
         for batch in _batches(redirects):
-            here = [row.namespace == 0 and not row.interwiki for row in batch]
-            targets = [row.title.encode() if is_here else None for row, is_here in zip(batch, here, strict=True)]
+            targets = [row.title.encode() if row.namespace == 0 and not row.interwiki else None for row in batch]
             page_ids = _page_ids(batch)
             self._redirects.add(_rows(_REDIRECTS, page_ids, self._hash_some(targets), targets), page_ids % PARTS)
 
@@ -95,10 +96,11 @@ class TitleJoin:
             self._page_links.add(_rows(LINKS, page_ids, languages, titles), page_ids % PARTS)
 
     def add_titles(self, source: int, items: Iterable[pa.RecordBatch]) -> None:
-        """Adds titles and items of a source: 1 for the most preferred, and so on.
+        """Adds titles and items of a source.
 
         Args:
-            items: batches of schemas.items.TITLE_ITEMS, or of `title_items`.
+            source: its number: 1 for the most preferred source, and so on.
+            items: batches of `schemas.items.TITLE_ITEMS`, or of `title_items`.
         """
         for batch in items:
             qids = batch["item"].to_numpy()
@@ -115,7 +117,7 @@ class TitleJoin:
             self.heap_bytes += pc.sum(pc.binary_length(titles)).as_py() or 0
 
     def join_pages(self) -> None:
-        """Brings what the tables say to the pages, and partitions the pages by title; counts what finds no page."""
+        """Joins the rows of tables to the pages, and partitions the pages by title; rows without a page are counted."""
         sources = (self._pages, self._items, self._disambiguations, self._redirects, self._page_links)
         for part in range(PARTS):
             if not any(source.holds(part) for source in sources):
@@ -123,8 +125,8 @@ class TitleJoin:
             pages = self._pages.read(part).combine_chunks().sort_by("page_id")
             page_ids = pages["page_id"].to_numpy()
             items = self._known(self._items, part, page_ids, "page_props")
-            at = _places(items["page_id"].to_numpy(), page_ids)
-            qids = np.where(at >= 0, np.append(items["qid"].to_numpy(), np.uint32(0))[at], np.uint32(0))
+            positions = _places(items["page_id"].to_numpy(), page_ids)
+            qids = np.where(positions >= 0, np.append(items["qid"].to_numpy(), np.uint32(0))[positions], np.uint32(0))
             disambiguations = self._known(self._disambiguations, part, page_ids, "disambiguation")
             disambiguation = _places(disambiguations["page_id"].to_numpy(), page_ids) >= 0
             pages = self._with_redirects(part, pages, page_ids)
@@ -137,12 +139,12 @@ class TitleJoin:
             source.close()
 
     def _with_redirects(self, part: int, pages: pa.Table, page_ids: npt.NDArray[np.int64]) -> pa.Table:
-        """Pages with the redirects of the table in place of their own."""
+        """Pages with the redirects of redirect.sql in place of the dump's redirects."""
         redirects = self._known(self._redirects, part, page_ids, "redirect").combine_chunks()
-        at = _places(redirects["page_id"].to_numpy(), page_ids)
-        matched = pa.array(at >= 0)
+        positions = _places(redirects["page_id"].to_numpy(), page_ids)
+        matched = pa.array(positions >= 0)
         self._counts["redirects_elsewhere"] += redirects["target"].null_count
-        places = pa.array(at, mask=at < 0)
+        places = pa.array(positions, mask=positions < 0)
         for name in ("target_hash", "target"):
             column = pc.if_else(matched, redirects[name].take(places), pages[name])
             pages = pages.set_column(pages.schema.get_field_index(name), name, column)
@@ -154,14 +156,14 @@ class TitleJoin:
     ) -> None:
         """Partitions the interlanguage links of pages without an item by the title of the page."""
         links = self._known(self._page_links, part, page_ids, "interlanguage")
-        at = np.searchsorted(page_ids, links["page_id"].to_numpy())
-        wanted = np.flatnonzero(qids[at] == 0)
-        hashes = pages["hash"].to_numpy()[at[wanted]]
+        positions = np.searchsorted(page_ids, links["page_id"].to_numpy())
+        wanted = np.flatnonzero(qids[positions] == 0)
+        hashes = pages["hash"].to_numpy()[positions[wanted]]
         for batch in links.take(pa.array(wanted)).combine_chunks().to_batches():
             self.links.add(batch, part_of_hashes(hashes))
 
     def _known(self, parts: PartitionedRows, part: int, page_ids: npt.NDArray[np.int64], table: str) -> pa.Table:
-        """A part's rows about pages of the dump, in the order of page ids; the others are counted."""
+        """A part's rows about pages of the dump, in the order of page ids; rows about other pages are counted."""
         rows = parts.read(part).combine_chunks()
         order = [(name, "ascending") for name in ("page_id", "qid") if name in rows.column_names]
         known = _places(page_ids, rows["page_id"].to_numpy()) >= 0
@@ -169,27 +171,28 @@ class TitleJoin:
         return rows.filter(pa.array(known)).sort_by(order)
 
     def _hash_some(self, titles: list[bytes | None]) -> npt.NDArray[np.uint64]:
-        """The hashes of those that are titles, 0 for None."""
+        """The hashes of titles; 0 for None."""
         hashes = np.zeros(len(titles), np.uint64)
         some = [title for title in titles if title is not None]
         hashes[np.array([title is not None for title in titles], bool)] = self._hash(some)
         return hashes
 
     def _in_range(self, qid: int) -> bool:
+        """Whether an index can hold an item; other items are counted."""
         if 0 < qid <= MAX_QID:
             return True
         self._counts["qid_out_of_range"] += 1
         return False
 
     def _are_text(self, titles: pa.BinaryArray, usable: npt.NDArray[np.bool]) -> npt.NDArray[np.bool]:
-        """Which titles have no lone surrogate; of the usable ones the others are counted."""
+        """Which titles have no lone surrogate; usable titles that have one are counted."""
         text = np.array([not _LONE_SURROGATE.search(title) for title in titles.to_pylist()], bool)
         self._counts["not_unicode"] += int(np.count_nonzero(usable & ~text))
         return text
 
 
 def title_items(pairs: Iterable[tuple[str, int]]) -> Iterator[pa.RecordBatch]:
-    """(title, QID) as columns; titles as bytes, since a service's answer may hold what is no Unicode."""
+    """(title, QID) pairs as columns; titles as bytes, since the answer of a service may have lone surrogates."""
     for batch in _batches(pairs):
         titles = [title.encode("utf-8", "surrogatepass") for title, _ in batch]
         qids = [min(qid, MAX_QID + 1) for _, qid in batch]
@@ -197,16 +200,16 @@ def title_items(pairs: Iterable[tuple[str, int]]) -> Iterator[pa.RecordBatch]:
 
 
 def part_of_hashes(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """The part of each title; parts in order hold hashes in order."""
+    """The part of each title; hashes ascend over parts."""
     return hashes >> np.uint64(64 - PARTS.bit_length() + 1)
 
 
 def _places(keys: npt.NDArray[np.int64], wanted: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Where in `keys`, which ascend, each value first stands; -1 where it does not."""
+    """The index in `keys`, which ascend, of each value's first occurrence; -1 for values that do not occur."""
     if not len(keys):
         return np.full(len(wanted), -1)
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[at] == wanted, at, -1)
+    positions = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[positions] == wanted, positions, -1)
 
 
 def _page_ids(rows: list[Any]) -> npt.NDArray[np.int64]:

@@ -17,14 +17,15 @@ from mlukit.corpus.linking.hash_partitions import PARTS, PartitionedRows
 from mlukit.schemas.items import ITEM_LABELS
 
 FILES = {"label_qids": "<u4", "label_offsets": "<i8", "label_heap": "|u1"}
-_QIDS_A_PART = 1 << 21  # 128 parts reach to Q268 million; what lies beyond is in the last
+_QIDS_A_PART = 1 << 21  # 128 parts reach to Q268 million; later items are in the last part
 
 
 def build_label_index(directory: Path, batches: Iterable[pa.RecordBatch]) -> int:
     """Writes the labels of a language into a folder.
 
     Args:
-        batches: of `schemas.items.ITEM_LABELS`, in any order; of an item's labels the first in the alphabet stays.
+        directory: the folder.
+        batches: of `schemas.items.ITEM_LABELS`, in any order; of several labels of an item the first in order stays.
 
     Returns:
         The number of labels.
@@ -49,7 +50,7 @@ def build_label_index(directory: Path, batches: Iterable[pa.RecordBatch]) -> int
 
 
 def _parts(rows: PartitionedRows) -> Iterator[tuple[npt.NDArray[np.int64], list[bytes]]]:
-    """The items of each part in ascending order, each once, and their labels."""
+    """The items of each part, ascending and without repetitions, and their labels."""
     for part in range(PARTS):
         table = rows.read(part).sort_by([("item", "ascending"), ("label", "ascending")])
         items = table["item"].to_numpy()
@@ -60,7 +61,7 @@ def _parts(rows: PartitionedRows) -> Iterator[tuple[npt.NDArray[np.int64], list[
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelIndex:
-    """Open labels of a language."""
+    """The labels of a language, mapped into memory."""
 
     qids: npt.NDArray[np.uint32]
     offsets: npt.NDArray[np.int64]
@@ -68,17 +69,17 @@ class LabelIndex:
 
     @classmethod
     def open(cls, directory: Path) -> Self | None:
-        """Maps the labels of a folder; None where it has none."""
+        """Maps the labels of a folder; None for a folder without labels."""
         if not (directory / "label_qids").exists():
             return None
         return cls(*(_map_file(directory / name, dtype) for name, dtype in FILES.items()))
 
     def labels_of(self, qids: Sequence[int]) -> list[str | None]:
-        """The label of each item, None where there is none."""
+        """The label of each item; None for an item without a label."""
         wanted = np.asarray(qids, np.int64)
-        at = np.searchsorted(self.qids, wanted)
+        positions = np.searchsorted(self.qids, wanted)
         labels: list[str | None] = [None] * len(wanted)
-        for i, row in enumerate(at.tolist()):
+        for i, row in enumerate(positions.tolist()):
             if row < len(self.qids) and self.qids[row] == wanted[i]:
                 labels[i] = self.heap[self.offsets[row] : self.offsets[row + 1]].tobytes().decode()
         return labels

@@ -1,6 +1,6 @@
-"""Looks up what articles' links denote, a batch of articles at a time and column by column."""
+"""Looks up the pages and items that links lead to, for a batch of articles at a time and column by column."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import numpy as np
@@ -9,8 +9,7 @@ import pyarrow.compute as pc
 
 from mlukit.corpus.linking.splits import VALIDATION_SHARE, split_of
 from mlukit.corpus.linking.title_index import FOUND, Alternatives, TitleIndex
-from mlukit.schemas.arrow import ARTICLE_ROWS, ARTICLES, PARSED_ARTICLE_ROWS
-from mlukit.schemas.records import Article, LinkedArticle
+from mlukit.schemas.arrow import ARTICLES
 
 _UNKNOWN_WIKI = pa.record_batch([[None], [None], ["unknown_wiki"], [False]], FOUND)
 
@@ -25,8 +24,8 @@ def resolve_batch(
 ) -> pa.RecordBatch:
     """Gives articles and their links the items that the indexes know.
 
-    An article that page_props calls a disambiguation page becomes one. Links into a Wikipedia without an index are
-    `unknown_wiki`. An index is at its best with some 10,000 links in a batch.
+    An article that is a disambiguation page by page_props gets this kind. Links into a Wikipedia without an index are
+    `unknown_wiki`. An index is fastest with some 10,000 links in a batch.
 
     Args:
         parsed: of `schemas.arrow.PARSED_ARTICLES`.
@@ -38,28 +37,19 @@ def resolve_batch(
         A batch of `schemas.arrow.ARTICLES`.
     """
     known = alternatives or {}
-    own = _look_up(parsed["language"], parsed["title"], indexes, known)
-    qids = pc.if_else(pc.equal(own["status"], "resolved"), own["qid"], None)  # redirect.sql may call one a redirect
+    found = _look_up(parsed["language"], parsed["title"], indexes, known)
+    qids = pc.if_else(
+        pc.equal(found["status"], "resolved"), found["qid"], None
+    )  # redirect.sql may say that an article is a redirect
     keys = zip(*(column.to_pylist() for column in (parsed["language"], parsed["page_id"], qids)), strict=True)
     made = {
         "qid": _names(qids),
-        "kind": pc.if_else(own["disambiguation"], "disambiguation", parsed["kind"]),
+        "kind": pc.if_else(found["disambiguation"], "disambiguation", parsed["kind"]),
         "split": pa.array([split_of(code, page, qid, validation_share) for code, page, qid in keys], pa.string()),
         "links": _resolve_links(parsed["links"], indexes, known),
     }
     columns = [made.get(name, parsed[name] if name in parsed.schema.names else None) for name in ARTICLES.names]
     return pa.RecordBatch.from_arrays(columns, schema=ARTICLES)
-
-
-def resolve_articles(
-    articles: Sequence[Article],
-    indexes: Mapping[str, TitleIndex],
-    validation_share: float = VALIDATION_SHARE,
-    alternatives: _AlternativesOf | None = None,
-) -> list[LinkedArticle]:
-    """`resolve_batch` for records."""
-    batch = resolve_batch(PARSED_ARTICLE_ROWS.to_batch(articles), indexes, validation_share, alternatives)
-    return ARTICLE_ROWS.to_records(batch)
 
 
 def _resolve_links(
@@ -84,14 +74,14 @@ def _look_up(
     indexes: Mapping[str, TitleIndex],
     alternatives: _AlternativesOf,
 ) -> pa.RecordBatch:
-    """What is known of titles of these languages, in their order; each is asked for once."""
+    """What the indexes know of the titles, in the order of the titles; each different title is looked up once."""
     answers = [_UNKNOWN_WIKI]
     places = np.zeros(len(titles), np.int64)
     for language, index in indexes.items():
-        here = np.flatnonzero(pc.equal(languages, language))
-        asked = titles.take(here).dictionary_encode()
-        places[here] = asked.indices.to_numpy() + sum(map(len, answers))
-        answers.append(index.find_columns(asked.dictionary.cast(pa.binary()), alternatives.get(language)))
+        rows = np.flatnonzero(pc.equal(languages, language))
+        distinct = titles.take(rows).dictionary_encode()
+        places[rows] = distinct.indices.to_numpy() + sum(map(len, answers))
+        answers.append(index.find_columns(distinct.dictionary.cast(pa.binary()), alternatives.get(language)))
     return pa.concat_batches(answers).take(pa.array(places))
 
 

@@ -8,12 +8,15 @@ VALIDATION_SHARE = 0.01
 
 
 def split_of(language: str, page_id: int, qid: int | None, validation_share: float = VALIDATION_SHARE) -> Split:
-    """The split of a page: by its item, so that an entity's page is held out in every language at once.
+    """The split of a page, by its item, so that the pages of an entity are held out in all languages.
 
-    A page without an item goes by (language, page id). The same on every machine: held out is what has the first 64
-    bits of SHA-256 of "Q64" or "de:1234", as a fraction of 2**64, below the share.
+    For a page without an item, (language, page id) decides. The split is the same on every machine: a page is held out
+    if the first 64 bits of SHA-256 of "Q64" or "de:1234", as a fraction of 2**64, are below the share.
 
     Args:
+        language: of the page.
+        page_id: of the page.
+        qid: its item, if known.
         validation_share: 0 to 1.
     """
     key = f"{language}:{page_id}" if qid is None else qid_name(qid)

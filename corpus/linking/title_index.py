@@ -1,18 +1,18 @@
 """The titles of one wiki on disk: which page a title leads to, and which item that page is.
 
-A folder of plain arrays, mapped into memory: a worker opens it in no time, and all workers of a machine share the pages
-of it that were read. `build_title_index` writes it. Row i is a title; rows are in the order of (hash, title):
+A folder of plain arrays, mapped into memory: a worker opens it at once, and all workers of a machine share the parts
+that were read. `build_title_index` writes it. Row i is a title; rows are in the order of (hash, title):
 
     hashes   uint64  BLAKE2b of the title's UTF-8, 8 bytes, little endian
-    qids     uint32  the page's own item, 0 for none; for a redirect without one, that of the next redirect of its chain
-    targets  uint32  the row at the end of the redirects; the row itself for an article, and where there is no end
+    qids     uint32  the page's own item, or 0; a redirect without an item has that of the next redirect in its chain
+    targets  uint32  the row at the end of the redirects; the row itself for articles and redirects without an end
     flags    uint8   IN_DUMP, …
-    offsets  int32   n + 1 of them: the title's UTF-8 is heap[offsets[i] : offsets[i + 1]]; int64 in heaps over 2 GiB
+    offsets  int32   n + 1 values: the title's UTF-8 is heap[offsets[i] : offsets[i + 1]]; int64 in heaps over 2 GiB
     heap     bytes
     item_qids, item_rows  uint32  items in ascending order, and the row of the title of each
 
-Beside them `header.json`, written last; `interlanguage.parquet`, which `interlanguage_items` reads; and layers, indexes
-of titles whose items came later: `carried` across languages, `asked` of Wikidata.
+The folder also has `header.json`, written last; `interlanguage.parquet`, which `interlanguage_items` reads; and layers:
+indexes of titles whose items came later, `carried` across languages or `asked` of Wikidata.
 """
 
 import hashlib
@@ -37,10 +37,10 @@ INTERLANGUAGE = "interlanguage.parquet"
 LAYERS = ("carried", "asked")  # in order of preference
 
 # flags
-IN_DUMP = 1  # else it is known only from a source of items
+IN_DUMP = 1  # other titles are known only from a source of items
 REDIRECT = 2
 DISAMBIGUATION = 4
-LOOP = 8  # its redirects come back to where they were
+LOOP = 8  # its redirects form a loop
 BROKEN = 16  # its redirects lead to a page that does not exist
 INHERITED = 32  # the item belongs to a redirect further on
 
@@ -73,13 +73,13 @@ Alternatives: TypeAlias = Callable[[str], Iterable[str]]
 
 
 class TitleIndexError(ValueError):
-    """A folder is no title index, or is one that was cut short or written by another version."""
+    """A folder is no title index, or its index is incomplete or written by another version."""
 
 
 class Found(NamedTuple):
-    """What is known of a title: a row of FOUND."""
+    """The answer for a title: a row of FOUND."""
 
-    page: str | None  # where its redirects end; None where that is nowhere
+    page: str | None  # the title at the end of the redirects; None if no page is there
     qid: int | None
     status: LinkStatus
     disambiguation: bool  # whether `page` is a disambiguation page
@@ -93,9 +93,9 @@ def hash_titles(titles: Sequence[bytes]) -> npt.NDArray[np.uint64]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TitleIndex:
-    """An open index; unmapped when nothing refers to it any more."""
+    """An open index; it is unmapped when the last reference to it is gone."""
 
-    counts: dict[str, int]  # what the builder counted: corpus.title_index_build.COUNTS
+    counts: dict[str, int]  # of the builder: corpus.linking.build_title_index.COUNTS
     hashes: npt.NDArray[np.uint64]
     qids: npt.NDArray[np.uint32]
     targets: npt.NDArray[np.uint32]
@@ -111,8 +111,9 @@ class TitleIndex:
         """Maps an index.
 
         Args:
-            with_layers: whether items that came later count too.
-            hash_titles: the one that the index was built with.
+            directory: of the index.
+            with_layers: whether the items of layers are found too.
+            hash_titles: the hash function that the index was built with.
 
         Raises:
             TitleIndexError: the header is missing or damaged, or does not fit the files.
@@ -122,31 +123,31 @@ class TitleIndex:
         offsets, heap = maps.pop("offsets"), maps.pop("heap")
         if len(offsets) != len(maps["hashes"]) + 1 or offsets[0] != 0 or offsets[-1] != len(heap):
             raise TitleIndexError(f"{directory}: {len(offsets)} offsets do not fit {len(maps['hashes'])} titles")
-        kind = pa.binary() if offsets.itemsize == 4 else pa.large_binary()
+        binary = pa.binary() if offsets.itemsize == 4 else pa.large_binary()
         buffers = [None, pa.py_buffer(offsets), pa.py_buffer(heap)]
-        titles = pa.Array.from_buffers(kind, len(offsets) - 1, buffers)
+        titles = pa.Array.from_buffers(binary, len(offsets) - 1, buffers)
         found = [directory / name for name in LAYERS if with_layers and (directory / name).is_dir()]
         layers = tuple(cls.open(layer, with_layers=False, hash_titles=hash_titles) for layer in found)
         return cls(counts=counts, titles=titles, layers=layers, hash_titles=hash_titles, **maps)
 
     def __len__(self) -> int:
-        """The number of titles, those of layers not counted."""
+        """The number of titles, without the titles of layers."""
         return len(self.hashes)
 
     def find(self, titles: Sequence[str], alternatives: Alternatives | None = None) -> list[Found]:
-        """What is known of each title, in order; fast for many at a time (`docs/title-index.md`).
+        """Looks titles up, in order; fast for many titles at a time (`docs/title-index.md`).
 
-        A redirect's own item is looked at before it is followed, and so on along the chain.
+        A redirect's own item is preferred to the items further on in its chain.
 
         Args:
             titles: normalised.
-            alternatives: other forms of a title, to be tried in turn where it is `red`: zh's variants.
+            alternatives: returns other forms of a title, tried in turn if the title is `red`: variants of zh.
         """
         found = self.find_columns(pa.array([_encoded(title) for title in titles], pa.binary()), alternatives)
         return list(map(Found._make, zip(*(column.to_pylist() for column in found.columns), strict=True)))
 
     def find_columns(self, titles: pa.BinaryArray, alternatives: Alternatives | None = None) -> pa.RecordBatch:
-        """`find` by columns, several times faster: titles in UTF-8, and what FOUND says of each."""
+        """`find` by columns, which is several times faster: titles in UTF-8 -> rows of FOUND."""
         found = self._find_all(titles)
         if alternatives is None:
             return found
@@ -161,15 +162,15 @@ class TitleIndex:
         return _chosen([found, others], places)
 
     def _find_all(self, titles: pa.BinaryArray) -> pa.RecordBatch:
-        """With what layers know."""
+        """`find_columns` without alternatives: looks into the index, then into its layers."""
         found = self._find_here(titles)
         for layer in self.layers:
             has_no_end = pc.is_in(found["status"], pa.array(["redirect_loop", "redirect_broken"]))
             lacking = np.flatnonzero(pc.and_not(pc.is_null(found["qid"]), has_no_end))
-            asked = titles.take(lacking)
-            names = pc.coalesce(found["page"].take(lacking).cast(pa.binary()), asked)
+            lacking_titles = titles.take(lacking)
+            names = pc.coalesce(found["page"].take(lacking).cast(pa.binary()), lacking_titles)
             late = layer._find_here(names)
-            status = pc.if_else(pc.equal(names, asked), "resolved", "redirected")
+            status = pc.if_else(pc.equal(names, lacking_titles), "resolved", "redirected")
             columns = [late["page"], late["qid"], status, found["disambiguation"].take(lacking)]
             has_item = late["qid"].is_valid().to_numpy(zero_copy_only=False)
             places = np.arange(len(titles))
@@ -178,6 +179,7 @@ class TitleIndex:
         return found
 
     def _find_here(self, titles: pa.BinaryArray) -> pa.RecordBatch:
+        """Looks into the index, without its layers."""
         if not len(self):
             nothing = [pa.nulls(len(titles), pa.string()), pa.nulls(len(titles), pa.uint32())]
             unknown = [pa.array(["red"] * len(titles), pa.string()), pa.array(np.zeros(len(titles), bool))]
@@ -200,30 +202,32 @@ class TitleIndex:
         flags: npt.NDArray[np.uint8],
         ends: npt.NDArray[np.uint32],
     ) -> pa.StringArray:
-        """Where the redirects of each title end."""
+        """The titles at the ends of redirects; null where no page is there."""
         with_end = known & (flags & (LOOP | BROKEN) == 0)
         redirect = with_end & (flags & REDIRECT != 0)
         pages = pc.if_else(with_end, titles, None)
         return pc.replace_with_mask(pages, redirect, self._titles_at(ends[redirect])).cast(pa.string())
 
     def rows_of(self, titles: pa.BinaryArray) -> npt.NDArray[np.int64]:
-        """The row of each title; -1 where there is none. The titles themselves are compared, not their hashes alone."""
+        """The row of each title, or -1. Titles are compared too, not only their hashes."""
         wanted = self.hash_titles(titles.to_pylist())
         rows = np.full(len(titles), -1)
-        at = np.empty(len(titles), np.int64)
-        order = np.argsort(wanted)  # four times as fast to search for, since neighbours lie on the same pages
-        at[order] = np.searchsorted(self.hashes, wanted[order])
+        positions = np.empty(len(titles), np.int64)
+        order = np.argsort(
+            wanted
+        )  # a search in this order is four times as fast, since neighbours are on the same pages of memory
+        positions[order] = np.searchsorted(self.hashes, wanted[order])
         candidates = np.arange(len(titles))
         while True:
-            candidates = candidates[at[candidates] < len(self)]
-            candidates = candidates[self.hashes[at[candidates]] == wanted[candidates]]
+            candidates = candidates[positions[candidates] < len(self)]
+            candidates = candidates[self.hashes[positions[candidates]] == wanted[candidates]]
             if not len(candidates):
                 return rows
-            equal = pc.equal(self._titles_at(at[candidates]), titles.take(pa.array(candidates)))
+            equal = pc.equal(self._titles_at(positions[candidates]), titles.take(pa.array(candidates)))
             same = equal.to_numpy(zero_copy_only=False)
-            rows[candidates[same]] = at[candidates[same]]
+            rows[candidates[same]] = positions[candidates[same]]
             candidates = candidates[~same]  # another title of the same hash
-            at[candidates] += 1
+            positions[candidates] += 1
 
     def _titles_at(self, rows: npt.NDArray[np.integer]) -> pa.BinaryArray:
         return self.titles.take(pa.array(rows)).cast(pa.binary())
@@ -234,20 +238,20 @@ class TitleIndex:
         return titles
 
     def has_items(self, qids: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool]:
-        """Whether each item has a page here, layers not counted."""
-        at = np.searchsorted(self.item_qids, qids)
-        has = at < len(self.item_qids)
-        has[has] = self.item_qids[at[has]] == qids[has]
+        """Whether each item has a page in the index, without its layers."""
+        positions = np.searchsorted(self.item_qids, qids)
+        has = positions < len(self.item_qids)
+        has[has] = self.item_qids[positions[has]] == qids[has]
         return has
 
     def titles_of(self, qids: npt.ArrayLike) -> list[str | None]:
-        """The title of the page that each item is; None where this wiki has none."""
+        """The title of each item's page; None for an item without a page in this wiki."""
         wanted = np.asarray(qids, np.int64)
         items = np.where((wanted > 0) & (wanted <= MAX_QID), wanted, 0).astype(np.uint32)
         known = np.flatnonzero(self.has_items(items))
-        at = np.searchsorted(self.item_qids, items[known])
+        positions = np.searchsorted(self.item_qids, items[known])
         titles: list[str | None] = [None] * len(wanted)
-        for i, known_title in zip(known.tolist(), self.titles_at(self.item_rows[at]), strict=True):
+        for i, known_title in zip(known.tolist(), self.titles_at(self.item_rows[positions]), strict=True):
             titles[i] = known_title
         for layer in self.layers:
             lacking = [i for i, title in enumerate(titles) if title is None]
@@ -257,7 +261,9 @@ class TitleIndex:
 
 
 def _encoded(title: str) -> bytes:
-    return title.encode("utf-8", "surrogatepass")  # no title of an index, but no error either
+    return title.encode(
+        "utf-8", "surrogatepass"
+    )  # lone surrogates: such a title is in no index, but must not raise an error
 
 
 def _decoded(title: bytes) -> str:
@@ -265,13 +271,14 @@ def _decoded(title: bytes) -> str:
 
 
 def _chosen(batches: Sequence[pa.RecordBatch], places: npt.NDArray[np.int64]) -> pa.RecordBatch:
-    """Rows by their places in all batches."""
+    """The rows at the places, which count over all batches."""
     return pa.concat_batches(batches).take(pa.array(places))
 
 
 def _status_codes(
     known: npt.NDArray[np.bool], flags: npt.NDArray[np.uint8], has_item: npt.NDArray[np.bool]
 ) -> npt.NDArray[np.integer]:
+    """The index in _STATUSES of each title's status."""
     redirect, loop, broken = ((flags & flag) != 0 for flag in (REDIRECT, LOOP, BROKEN))
     conditions = [~known, has_item & redirect, has_item, loop, broken]
     return np.select(conditions, [_RED, _REDIRECTED, _RESOLVED, _LOOP, _BROKEN], _NO_ITEM)
@@ -296,6 +303,7 @@ def _read_header(directory: Path) -> tuple[dict[str, int], dict[str, tuple[str, 
 
 
 def _map_file(path: Path, dtype: str, count: int) -> npt.NDArray[Any]:
+    """Maps a file; TitleIndexError if its size or type does not fit the header."""
     if dtype not in DTYPES[path.name]:
         raise TitleIndexError(f"{path}: type {dtype!r}; accepted: {', '.join(DTYPES[path.name])}")
     size = path.stat().st_size if path.is_file() else None

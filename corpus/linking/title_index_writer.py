@@ -18,7 +18,12 @@ class TitleIndexWriter:
     """The growing files of an index; rows come in the order of (hash, title)."""
 
     def __init__(self, directory: Path, heap_bytes: int) -> None:
-        """`heap_bytes`: all titles together, or more."""
+        """Creates the files.
+
+        Args:
+            directory: of the index.
+            heap_bytes: at least the bytes of all titles together; decides on the width of offsets.
+        """
         self.directory = directory
         self.rows = 0
         self._heap_end = 0
@@ -35,7 +40,7 @@ class TitleIndexWriter:
         self._counts[name] += len(values)
 
     def append(self, hashes: pa.Array, titles: pa.BinaryArray, qids: npt.NDArray[Any], flags: npt.NDArray[Any]) -> int:
-        """Appends rows; their targets are set later. Returns the first one's number."""
+        """Appends rows, whose targets are set later; returns the number of the first row."""
         first, self.rows = self.rows, self.rows + len(titles)
         if self.rows > MAX_ROWS:
             raise TitleIndexError(f"{self.directory}: more than {MAX_ROWS} titles")
@@ -60,6 +65,7 @@ class TitleIndexWriter:
         return pa.Array.from_buffers(pa.binary(), stop - start, [None, pa.py_buffer(offsets), pa.py_buffer(heap)])
 
     def _read(self, name: str, start: int, stop: int) -> npt.NDArray[Any]:
+        """Reads values of a file back."""
         file, dtype = self._files[name], np.dtype(self._dtypes[name])
         file.seek(start * dtype.itemsize)
         values = np.frombuffer(file.read((stop - start) * dtype.itemsize), dtype)

@@ -1,4 +1,4 @@
-"""Titles of pages: what a written title denotes, where a redirect leads, and which kind of page a title is.
+"""Titles of pages: what a written title denotes, where a redirect leads, and which kind a page has.
 
 Here: MediaWiki's rules of titles. Not here: looking a title up in an index (`linking`).
 """

@@ -1,4 +1,4 @@
-"""Titles as MediaWiki has them: what a link's target, a template's name or a redirect denotes.
+"""Titles in MediaWiki's form: the page that a link's target, a template's name or a redirect denotes.
 
 The rules are MediaWiki 1.39's: `MediaWikiTitleCodec::splitTitleString`, percent decoding from
 `Parser::handleInternalLinks2`, entities from `Sanitizer::decodeCharReferences`.
@@ -20,7 +20,7 @@ __all__ = ["Title", "capitalise", "decode_entities", "fold_name", "namespace_of"
 
 @dataclass(frozen=True, slots=True)
 class Title:
-    """A page that a link leads to; not necessarily one that exists."""
+    """A page that a link leads to; it may not exist."""
 
     language: str | None  # code of the Wikipedia it lies in; None: a wiki that is no Wikipedia
     namespace: int
@@ -32,10 +32,10 @@ class Title:
 
 MAX_BYTES = 255  # of a title without its namespace, in UTF-8
 MAX_SPECIAL_BYTES = 512
-_MAX_WIKIS = 8  # of a chain such as w:fr:de:X; a longer one is no title
+_MAX_WIKIS = 8  # of a chain such as w:fr:de:X; a longer chain is no title
 
-# Matches what is a title as it stands, but for a first letter that may be small: words between which is one space, a
-# full stop, a slash, or a full stop and a space. In the words is nothing that MediaWiki decodes, folds or forbids.
+# Matches a text that is a title already, except that its first letter may be small: words separated by one space, a
+# full stop, a slash, or a full stop and a space. The words have no characters that MediaWiki decodes, folds or forbids.
 _WORD = (
     r"[^\x00-\x20\x7f\xa0\u1680\u180e\u2000-\u200a\u200e\u200f\u2028-\u202f\u205f\u3000\ud800-\udfff\ufffd"
     r"#%&./:<>\[\]_{|}~]++"
@@ -51,7 +51,8 @@ _URL = re.compile(
 _BIDI = re.compile("[\u200e\u200f\u202a-\u202e]+")
 _BLANK = "_\xa0\u1680\u180e\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _SPACES = re.compile(f"[{_BLANK}][ {_BLANK}]*| [ {_BLANK}]+")  # all but a single plain space
-_SUSPECT = re.compile("[\x00-\x1f\x7f#%&<>\\[\\]{|}~\ufffd\ud800-\udfff]")  # one of these is in all that _ILLEGAL finds
+# Every match of _ILLEGAL contains one of these characters.
+_SUSPECT = re.compile("[\x00-\x1f\x7f#%&<>\\[\\]{|}~\ufffd\ud800-\udfff]")
 _ILLEGAL = re.compile(
     "[\x00-\x1f\x7f#<>\\[\\]{|}\ufffd\ud800-\udfff]|%[0-9A-Fa-f]{2}|&[A-Za-z0-9\x80-\U0010ffff]+;|~~~"
 )
@@ -66,10 +67,17 @@ _STAY_SMALL = re.compile("[\u0345ʂა-ჺჽ-ჿᶎⅰ-ⅿⓐ-ⓩꞔꞹꞻꞽ�
 
 
 def normalise_title(raw: str, language: Language) -> Title | None:
-    """The page that `[[raw]]` leads to on `language`'s wiki; None where MediaWiki sees no link and leaves the brackets.
+    """The page that `[[raw]]` leads to on a language's wiki.
 
-    That is a target that is empty, too long, relative (`./`), a URL, or has illegal characters, before or after
-    decoding. A target in another language's Wikipedia is read by that one's rules.
+    A target in another language's Wikipedia is read by the rules of that Wikipedia.
+
+    Args:
+        raw: the text of the target.
+        language: of the wiki that the link is on.
+
+    Returns:
+        None where MediaWiki sees no link and leaves the brackets: the target is empty, too long, relative (`./`), a
+        URL, or has illegal characters, before or after decoding.
     """
     usual = usual_title(raw, language) if _USUAL.fullmatch(raw) else None
     if usual is not None:
@@ -81,9 +89,10 @@ def normalise_title(raw: str, language: Language) -> Title | None:
 
 
 def usual_title(raw: str, language: Language) -> str | None:
-    """The title of the article that `[[raw]]`, which USUAL matches, leads to.
+    """The title of the article that `[[raw]]` leads to, for a target that USUAL matches.
 
-    None where it is more than a usual one after all: too long, or not in normal form C.
+    Returns:
+        None where `normalise_title` must read the target: it is long, or not in normal form C.
     """
     if len(raw) > MAX_BYTES:
         return None
@@ -93,9 +102,12 @@ def usual_title(raw: str, language: Language) -> str | None:
 
 
 def page_title(text: str, language: Language) -> Title | None:
-    """The title that `text` denotes outside a link, where nothing is percent encoded and a URL may be a title.
+    """The title that `text` denotes outside of a link, where nothing is percent encoded and a URL may be a title.
 
-    None where MediaWiki allows no such title. `page_title(title.title)` is the same page again.
+    `page_title(title.title)` is the same page again.
+
+    Returns:
+        None where MediaWiki allows no such title.
     """
     text = decode_entities(text) if "&" in text else text
     if not text.isascii():
@@ -105,7 +117,7 @@ def page_title(text: str, language: Language) -> Title | None:
 
 
 def capitalise(title: str, language: Language) -> str:
-    """`title` with its first letter as MediaWiki's Language::ucfirst has it."""
+    """`title` with its first letter changed as MediaWiki's Language::ucfirst does."""
     first = title[:1]
     if "A" <= first <= "Z" or not language.capitalised:
         return title
@@ -118,19 +130,19 @@ def capitalise(title: str, language: Language) -> str:
 
 
 def decode_entities(text: str) -> str:
-    """`text` with its character references decoded; those that MediaWiki does not know are left as they are."""
+    """`text` with its character references decoded; references that MediaWiki does not know stay."""
     return _ENTITY.sub(_decode_entity, text)
 
 
 def namespace_of(title: str, language: Language) -> int:
-    """The namespace of a page's title in a dump, for those too old to say its number."""
+    """The namespace of a page's title, for old dumps, which do not have its number."""
     parts = _split_prefix(title)
     return language.namespaces.get(parts[0].lower(), 0) if parts else 0
 
 
 @lru_cache(maxsize=1 << 12)
 def _upper(letter: str) -> str:
-    """The capital of a letter; the letter itself where it has none, or one of several letters."""
+    """The capital of a letter; the letter itself if it has no capital, or a capital of several letters."""
     upper = letter.upper()
     if len(upper) > 1:
         upper = letter.title()  # ᾳ -> ᾼ; ß -> Ss
@@ -138,7 +150,7 @@ def _upper(letter: str) -> str:
 
 
 def _split_prefix(title: str) -> tuple[str, str] | None:
-    """(prefix, rest) of "prefix : rest"; None where there is no colon, or nothing before it."""
+    """(prefix, rest) of "prefix : rest"; None for a title without a colon, or with nothing before it."""
     prefix, colon, rest = title.partition(":")
     if not colon or not prefix:
         return None
@@ -146,6 +158,7 @@ def _split_prefix(title: str) -> tuple[str, str] | None:
 
 
 def _decode_entity(match: re.Match[str]) -> str:
+    """The character of a reference; U+FFFD for a number that stands for no character."""
     name, decimal, hexadecimal = match.groups()
     if name:
         return html5.get(name) or _EXTRA_ENTITIES.get(name, match[0])
@@ -166,7 +179,7 @@ def _is_character(code: int) -> bool:
 
 
 def _percent_decode(raw: str) -> str | None:
-    """`raw` as PHP's rawurldecode has it; None where the bytes are no UTF-8."""
+    """`raw` decoded as by PHP's rawurldecode; None if the bytes are not UTF-8."""
     if "%" not in raw:
         return raw
     try:
@@ -176,7 +189,7 @@ def _percent_decode(raw: str) -> str | None:
 
 
 def _split(text: str, language: Language, wikis_left: int) -> Title | None:
-    """The title of a decoded target."""
+    """The title of a decoded target; `wikis_left` is how many prefixes of wikis it may still have."""
     colon = text.startswith(":")
     if colon:
         text = text[1:].strip(" ")
@@ -209,7 +222,7 @@ def _has_prefix(text: str, language: Language) -> bool:
 
 
 def _split_elsewhere(prefix: str, text: str, colon: bool, language: Language, wikis_left: int) -> Title | None:
-    """The title of a target on another wiki, read by that wiki's rules."""
+    """The title of a target on another wiki, read by the rules of that wiki."""
     sidebar = not colon and prefix in language.sidebar_prefixes
     code = language.interwiki[prefix]
     text = text.removeprefix(":").strip(" ")
@@ -218,13 +231,14 @@ def _split_elsewhere(prefix: str, text: str, colon: bool, language: Language, wi
         if _is_illegal(name):
             return None
         return Title(code, 0, name.strip(" "), fragment or None, colon, sidebar)
-    there = _split(text, any_language(code), wikis_left - 1)
-    if there is None:
+    title = _split(text, any_language(code), wikis_left - 1)
+    if title is None:
         return None
-    return Title(there.language, there.namespace, there.title, there.fragment, colon, sidebar)
+    return Title(title.language, title.namespace, title.title, title.fragment, colon, sidebar)
 
 
 def _finish(text: str, namespace: int, colon: bool, language: Language) -> Title | None:
+    """The title of a target on this wiki, given without the prefix of its namespace; None for an illegal title."""
     name, _, fragment = text.partition("#")
     name = name.rstrip(" ")
     if _is_illegal(name) or len(name.encode()) > (MAX_SPECIAL_BYTES if namespace == -1 else MAX_BYTES):
@@ -235,11 +249,12 @@ def _finish(text: str, namespace: int, colon: bool, language: Language) -> Title
     if namespace:
         capitalised = f"{language.namespace_names[namespace]}:{capitalised}"
     elif capitalised != name and _has_prefix(capitalised, language):
-        return None  # "ſpecial:X": MediaWiki has the title, and reads it otherwise where it is linked again
+        return None  # "ſpecial:X": MediaWiki allows this title, but a link to its normalised form leads elsewhere
     return Title(language.code, namespace, capitalised, fragment or None, colon)
 
 
 def _is_illegal(name: str) -> bool:
+    """Whether a title has illegal characters, or parts such as "./"."""
     if _SUSPECT.search(name) and _ILLEGAL.search(name):
         return True
     return "." in name and _RELATIVE.search(name) is not None

@@ -1,4 +1,4 @@
-"""Kinds of pages: articles, lists, disambiguation pages, dates, by what a language's table says of them."""
+"""The kind of a page (article, list, disambiguation page, date), by the table of its language."""
 
 from collections.abc import Iterable
 
@@ -15,10 +15,16 @@ _TEMPLATE = 10  # MediaWiki's NS_TEMPLATE
 def classify(
     title: str, namespace: int, templates: Iterable[str], categories: Iterable[str], language: Language
 ) -> Kind:
-    """The kind of a page that is no redirect.
+    """The kind of a page, which is no redirect.
 
-    `templates` are named as the page writes them, with their namespace or without; `__DISAMBIG__` may be among them.
-    `categories` come without their namespace. A disambiguation page is one whatever its title, a date before a list.
+    Disambiguation pages come first, then dates, then lists.
+
+    Args:
+        title: of the page.
+        namespace: of the page.
+        templates: names as the page writes them, with or without their namespace; `__DISAMBIG__` may be among them.
+        categories: names without their namespace.
+        language: of the page's Wikipedia.
     """
     rules = language.kinds
     if namespace:
@@ -37,7 +43,7 @@ def classify(
 
 
 def _template_name(written: str, language: Language) -> str:
-    """The folded name of `{{written}}`: "Vorlage:Begriffsklärung" and "begriffsklärung\\n" are one."""
+    """The folded name of `{{written}}`: the same for "Vorlage:Begriffsklärung" and "begriffsklärung\\n"."""
     name = fold_name(written.strip())
     prefix, colon, rest = name.partition(":")
     if colon and language.namespaces.get(prefix.rstrip(" ")) == _TEMPLATE:

@@ -11,10 +11,10 @@ _TARGET_START = re.compile(r"[ \t\n\v\f\r]*+:?+[ \t\n\v\f\r]*+\[\[")
 
 
 def redirect_target(text: str, language: Language) -> Title | None:
-    """The page that a redirect's wikitext leads to; None for a page that is none, or leads nowhere.
+    """The page that a redirect's wikitext leads to; None for a page that is not a redirect, or leads nowhere.
 
-    The rules are those of MediaWiki 1.39's `WikitextContent::getRedirectTargetAndText`: one of the language's words, in
-    any case, at the beginning, a colon or not, and the first link on its own line.
+    The rules are those of MediaWiki 1.39's `WikitextContent::getRedirectTargetAndText`: one of the language's words for
+    "#REDIRECT", in capitals or small letters, an optional colon, and the first link on the same line.
     """
     word = _words(language).match(text)
     if not word:
@@ -38,5 +38,6 @@ def redirect_target(text: str, language: Language) -> Title | None:
 
 @lru_cache(maxsize=64)
 def _words(language: Language) -> re.Pattern[str]:
+    """Matches the language's words for "#REDIRECT" at the beginning of a page."""
     words = sorted(language.redirect_words, key=len, reverse=True)
     return re.compile(rf"[ \t\n\r\0\v]*+(?:{'|'.join(map(re.escape, words))})", re.IGNORECASE)

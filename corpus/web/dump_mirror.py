@@ -1,10 +1,10 @@
-"""What a mirror of Wikimedia's dumps has of a day, and which of its files a build wants.
+"""The files of one day that a mirror of Wikimedia's dumps has, and the files among them that a build wants.
 
 Two families. The classic dumps lie in `{wiki}/{YYYYMMDD}/`, listed in dumpstatus.json
 (https://meta.wikimedia.org/wiki/Data_dumps/Status_format) and `{wiki}-{date}-sha1sums.txt`. The content exports lie in
 `other/mediawiki_content_current/{wiki}/{YYYY-MM-DD}/xml/bzip2/`, listed in SHA256SUMS
 (https://wikitech.wikimedia.org/wiki/MediaWiki_Content_File_Exports); they have no SQL tables, so those come from the
-classic dumps of the day. Only names that are made here of a wiki and a date are taken out of a list.
+classic dumps of the day. Only names that are made here, of a wiki and a date, are accepted from a list.
 """
 
 import json
@@ -29,12 +29,12 @@ _MAX_SIZE = 1 << 50
 
 
 class IncompleteError(DownloadError):
-    """A day's dump has not, or not yet, all that is asked for."""
+    """The dump of a day does not have all files asked for, or not yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is asked for."""
+    """The files asked for."""
 
     languages: Sequence[str]
     tables: Sequence[str]  # of DOWNLOADABLE
@@ -44,7 +44,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A file of a list; its size in bytes, where the list says it."""
+    """A file of a list; its size in bytes, if the list says it."""
 
     name: str
     size: int | None = None
@@ -54,7 +54,7 @@ class _Entry:
 
 @dataclass(frozen=True, slots=True)
 class _Listing:
-    """A list of files by name; `finished` where it tells that all files of a kind are there if one is."""
+    """Files by name; `finished` if the list has either all files of a table or dump, or no file of it."""
 
     folder: str  # the address, with "/"
     files: Mapping[str, _Entry]
@@ -62,10 +62,10 @@ class _Listing:
 
 
 def plain_date(text: str, family: str) -> str:
-    """A date as the family's names have it: "2026-09-01" -> "20260901".
+    """A date in the form of a family's names: "2026-09-01" -> "20260901".
 
     Raises:
-        DownloadError: it is none.
+        DownloadError: the text is no date.
     """
     found = re.fullmatch(r"(\d{4})(-?)(\d\d)\2(\d\d)", text, re.ASCII)
     if not found:
@@ -74,10 +74,10 @@ def plain_date(text: str, family: str) -> str:
 
 
 def find_latest(client: Client, wanted: Wanted) -> tuple[str, list[RemoteFile]]:
-    """The latest day of which a mirror has all that is wanted, and the files.
+    """The latest day of which a mirror has all files wanted, and these files.
 
     Raises:
-        DownloadError: there is no such day among the latest ones, or the mirror does not list its days.
+        DownloadError: no such day is among the latest days, or the mirror does not list its days.
     """
     days = [_days(client, wanted, wiki) for wiki in map(wiki_of, wanted.languages)]
     common = sorted(set.intersection(*days), reverse=True)
@@ -92,9 +92,9 @@ def find_latest(client: Client, wanted: Wanted) -> tuple[str, list[RemoteFile]]:
 
 
 def _days(client: Client, wanted: Wanted, wiki: str) -> set[str]:
-    """The days of which a mirror has a folder, from its page of links."""
-    below = f"{_CONTENT_FOLDER}/{wiki}/" if wanted.family == CONTENT else f"{wiki}/"
-    url = f"{wanted.mirror}/{below}"
+    """The days for which a mirror has a folder, from its page of links."""
+    folder = f"{_CONTENT_FOLDER}/{wiki}/" if wanted.family == CONTENT else f"{wiki}/"
+    url = f"{wanted.mirror}/{folder}"
     try:
         page = client.read(url).decode(errors="replace")
     except NotFoundError as error:
@@ -111,20 +111,20 @@ def find_files(client: Client, wanted: Wanted, date: str) -> list[RemoteFile]:
     """The files of a day, by language: the dump, or its parts, and the tables.
 
     Raises:
-        IncompleteError: one is not there.
-        DownloadError: the mirror cannot be asked.
+        IncompleteError: a file is missing.
+        DownloadError: the mirror does not answer.
     """
     files: list[RemoteFile] = []
-    own_tables = [table for table in wanted.tables if table != SITELINKS]
+    wiki_tables = [table for table in wanted.tables if table != SITELINKS]
     for wiki in map(wiki_of, wanted.languages):
-        classic = _classic_list(client, wanted, wiki, date) if wanted.family == CLASSIC or own_tables else None
+        classic = _classic_list(client, wanted, wiki, date) if wanted.family == CLASSIC or wiki_tables else None
         if wanted.family == CONTENT:
             content = _content_list(client, wanted, wiki, date)
             files += _remote_files(client, content, _content_pages(content, wiki, date), wiki, date)
         elif classic:
             files += _remote_files(client, classic, _classic_pages(classic, wiki, date), wiki, date)
         if classic:
-            files += _remote_files(client, classic, _table_files(classic, own_tables, wiki, date), wiki, date)
+            files += _remote_files(client, classic, _table_files(classic, wiki_tables, wiki, date), wiki, date)
     if SITELINKS in wanted.tables:
         wiki = "wikidatawiki"
         classic = _classic_list(client, wanted, wiki, date)
@@ -133,7 +133,7 @@ def find_files(client: Client, wanted: Wanted, date: str) -> list[RemoteFile]:
 
 
 def _classic_list(client: Client, wanted: Wanted, wiki: str, date: str) -> _Listing:
-    """The files of a classic dump: those that dumpstatus.json says are done, or those of the list of checksums."""
+    """The files of a classic dump: the finished files in dumpstatus.json, or the files in the list of checksums."""
     date = plain_date(date, CLASSIC)
     folder = f"{wanted.mirror}/{wiki}/{date}/"
     status = _status(client, folder)
@@ -152,11 +152,12 @@ def _classic_list(client: Client, wanted: Wanted, wiki: str, date: str) -> _List
 
 
 def _with_checksum(entry: _Entry, other: _Entry | None) -> _Entry:
+    """The entry with the checksum of another entry for the same file, if it has no checksum itself."""
     return entry if entry.checksum or not other else replace(entry, algorithm=other.algorithm, checksum=other.checksum)
 
 
 def _status(client: Client, folder: str) -> list[_Entry] | None:
-    """The files of jobs that are done; None where there is no dumpstatus.json."""
+    """The files of jobs that are done; None if the folder has no dumpstatus.json."""
     url = f"{folder}dumpstatus.json"
     try:
         jobs = json.loads(client.read(url))["jobs"]
@@ -176,13 +177,14 @@ def _status_entry(name: str, facts: Mapping[str, Any]) -> _Entry:
 
 
 def _sums(content: bytes, algorithm: str) -> dict[str, _Entry]:
-    """The lines of a list of checksums, as sha1sum and sha256sum write them."""
+    """The entries of a list of checksums in the format of sha1sum and sha256sum."""
     line = re.compile(rf"([0-9a-fA-F]{{{_DIGITS[algorithm]}}})[ \t]+\*?(?:\./)?(\S+)")
     found = map(line.fullmatch, content.decode(errors="replace").splitlines())
     return {match[2]: _Entry(match[2], None, algorithm, match[1].lower()) for match in found if match}
 
 
 def _content_list(client: Client, wanted: Wanted, wiki: str, date: str) -> _Listing:
+    """The files of a content export."""
     folder = f"{wanted.mirror}/{_CONTENT_FOLDER}/{wiki}/{date}/xml/bzip2/"
     try:
         return _Listing(folder, _sums(client.read(f"{folder}SHA256SUMS"), "sha256"), True)
@@ -191,6 +193,7 @@ def _content_list(client: Client, wanted: Wanted, wiki: str, date: str) -> _List
 
 
 def _content_pages(listing: _Listing, wiki: str, date: str) -> list[_Entry]:
+    """The parts of a content export in the order of their pages."""
     name = re.compile(rf"{wiki}-{date}-p(\d{{1,18}})p\d{{1,18}}\.xml\.bz2", re.ASCII)
     parts = [(int(match[1]), entry) for entry in listing.files.values() if (match := name.fullmatch(entry.name))]
     if not parts:
@@ -199,10 +202,10 @@ def _content_pages(listing: _Listing, wiki: str, date: str) -> list[_Entry]:
 
 
 def _classic_pages(listing: _Listing, wiki: str, date: str) -> list[_Entry]:
-    """The dump in one of the forms that it comes in, all of which hold the same pages.
+    """The files of the dump in one of its forms, which all hold the same pages.
 
-    Parts before the whole, since a part that breaks is got again sooner; the whole first where nothing tells whether
-    all parts are there. One stream before many, which make it larger.
+    Parts are preferred to the whole dump, since a part that fails is downloaded again faster. The whole dump is
+    preferred if the list does not show whether all parts are there. One stream is preferred to the larger multistream.
     """
     date = plain_date(date, CLASSIC)
     name = re.compile(
@@ -220,6 +223,7 @@ def _classic_pages(listing: _Listing, wiki: str, date: str) -> list[_Entry]:
 
 
 def _table_files(listing: _Listing, tables: Iterable[str], wiki: str, date: str) -> Iterator[_Entry]:
+    """The SQL tables; IncompleteError for a table that is missing."""
     for table in tables:
         name = f"{wiki}-{plain_date(date, CLASSIC)}-{table}.sql.gz"
         if name not in listing.files:
@@ -230,7 +234,7 @@ def _table_files(listing: _Listing, tables: Iterable[str], wiki: str, date: str)
 def _remote_files(
     client: Client, listing: _Listing, entries: Iterable[_Entry], wiki: str, date: str
 ) -> Iterator[RemoteFile]:
-    """Entries with sizes, which lists of checksums do not tell."""
+    """Entries as files to download, with their sizes, which lists of checksums do not have."""
     for entry in entries:
         url = listing.folder + entry.name
         try:

@@ -1,4 +1,4 @@
-"""Gets files from a web server: politely, patiently, and none but the right ones.
+"""Downloads files from a web server: with pauses and repeated tries, and with a check of size and checksum.
 
 Ranges: RFC 9110, section 14; Retry-After: section 10.2.3. How Wikimedia wants programs to name themselves:
 https://foundation.wikimedia.org/wiki/Policy:Wikimedia_Foundation_User-Agent_Policy.
@@ -26,14 +26,14 @@ T = TypeVar("T")
 _BUSY = {429, 500, 502, 503, 504}
 _MOVED = {301, 302, 303, 307, 308}
 _MAX_REDIRECTS = 5
-_MAX_LISTING = 64 << 20  # bytes; that of enwiki, the largest, has about 1 MB
+_MAX_LISTING = 64 << 20  # bytes; the largest list, of enwiki, has about 1 MB
 _CHUNK = 1 << 20
-_GAIN = 1 << 20  # bytes that make another try worth a new beginning of patience
-_SLOW = (60.0, 60 << 10)  # a connection that brings less bytes than this in so many seconds is given up
+_GAIN = 1 << 20  # new bytes in a try, after which failed tries are counted from the beginning
+_SLOW = (60.0, 60 << 10)  # (seconds, bytes): a connection that brings fewer bytes in this time is closed
 
 
 class DownloadError(Exception):
-    """Something cannot be got: the message says what, why, and what can be done."""
+    """A file cannot be downloaded: the message says which one, why, and what can be done."""
 
 
 class NotFoundError(DownloadError):
@@ -45,22 +45,22 @@ class StoppedError(DownloadError):
 
 
 class _TryAgainError(Exception):
-    """What another try may mend."""
+    """An error that may not occur in another try."""
 
     def __init__(self, text: str, pause: float | None = None, reached: int = 0) -> None:
         super().__init__(text)
-        self.pause, self.reached = pause, reached  # seconds that the server asks for; bytes that are there
+        self.pause, self.reached = pause, reached  # seconds that the server asks for; bytes that are on disk
 
 
 class _OtherFileError(Exception):
-    """The server's file is not the one in its list."""
+    """The server's file is not the file of its list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a server is waited for. Times are seconds."""
+    """How long to wait for a server. Times are in seconds."""
 
-    tries: int = 8  # one after the other that bring nothing
+    tries: int = 8  # in a row without new bytes
     first_delay: float = 2.0  # after a failed try; doubles with each
     max_delay: float = 600.0  # a server that asks for more ends the run
     timeout: float = 60.0  # for a connection, and for each wait for bytes
@@ -68,17 +68,21 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """A file to get, and what is known of it."""
+    """A file to download, and what is known about it."""
 
     url: str
     path: str  # where it goes, below the folder of downloads
     size: int  # bytes
-    algorithm: str = ""  # of the checksum, as hashlib has it; "" where none is known
+    algorithm: str = ""  # of the checksum, by its name in hashlib; "" without a checksum
     checksum: str = ""  # in hexadecimal digits
 
 
 def check_url(url: str, came_from: str = "") -> None:
-    """Refuses an address that is not of the web, carries credentials, or leads from https back to http.
+    """Refuses an address that is not http or https, has credentials, or redirects from https to http.
+
+    Args:
+        url: the address.
+        came_from: the address that redirects to it, or "".
 
     Raises:
         DownloadError: the address is refused.
@@ -96,14 +100,15 @@ def check_url(url: str, came_from: str = "") -> None:
 
 
 class _Session(requests.Session):
-    """Follows no redirects: requests would read the whole body of one, and ask wherever it leads."""
+    """Follows no redirects: requests would read the body of the answer, and follow to any address."""
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """None: there is never one."""
+        """None, so that no answer counts as a redirect."""
         return None
 
 
 def _redirected(url: str, location: str) -> str:
+    """The address that `url` redirects to, checked."""
     try:
         target = urljoin(url, location)
     except ValueError:
@@ -113,11 +118,12 @@ def _redirected(url: str, location: str) -> str:
 
 
 class Client:
-    """Asks web servers for files. Threads may share one.
+    """Downloads files from web servers. Threads may share a client.
 
     Args:
-        contact: an address that the server's people may write to.
-        notify: is told why a try failed and when the next one comes.
+        contact: an address that the server's operators may write to.
+        patience: how long to wait for a server.
+        notify: called with a message when a try failed; it says why, and when the next try comes.
     """
 
     def __init__(
@@ -126,22 +132,22 @@ class Client:
         self._patience = patience or Patience()
         self._notify = notify
         self._stopped = Event()
-        self._not_before = 0.0  # by time.monotonic: what a busy server asks for holds for all threads
+        self._not_before = 0.0  # by time.monotonic: a pause that a busy server asks for holds for all threads
         self._session = _Session()
-        self._session.auth = lambda request: request  # or it would look credentials up in ~/.netrc
+        self._session.auth = lambda request: request  # otherwise requests reads credentials from ~/.netrc
         agent = f"mlukit/{_version()} ({contact or 'no contact given'}) python-requests/{version('requests')}"
         self._session.headers.update({"User-Agent": agent, "Accept-Encoding": "identity"})
 
     def stop(self) -> None:
-        """Makes all that is under way end with a StoppedError soon."""
+        """Makes all running downloads end with a StoppedError soon."""
         self._stopped.set()
 
     def read(self, url: str) -> bytes:
         """A small file, such as a list.
 
         Raises:
-            NotFoundError: there is none.
-            DownloadError: it cannot be got, or is not small.
+            NotFoundError: the server has no such file.
+            DownloadError: the file cannot be downloaded, or is not small.
         """
 
         def attempt() -> bytes:
@@ -168,17 +174,19 @@ class Client:
         return self._patiently(url, attempt)
 
     def fetch(self, file: RemoteFile, folder: Path, report: Callable[[str, int], None] = lambda *_: None) -> None:
-        """Gets a file, or the rest of it: into `{name}.part`, which gets its name when it is whole and right.
+        """Downloads a file, or the rest of it, to `{name}.part`, which is renamed when it is complete and correct.
 
-        A file of that name that is there is held against the checksum, and stays.
+        A file that already has the name is compared with the checksum, and kept.
 
         Args:
-            report: called now and then with the file's path and how many bytes are there.
+            file: the file.
+            folder: where downloads go.
+            report: called from time to time with the file's path and the number of bytes on disk.
 
         Raises:
-            NotFoundError: the server does not have it.
-            DownloadError: it cannot be got, or was not the right one, twice.
-            OSError: it cannot be written.
+            NotFoundError: the server has no such file.
+            DownloadError: the file cannot be downloaded, or was not the file of the list, twice.
+            OSError: the file cannot be written.
         """
         final = folder / file.path
         part = final.with_name(final.name + ".part")
@@ -194,7 +202,7 @@ class Client:
                 problem = _difference(part, file)
             except _OtherFileError as error:
                 problem = str(error)
-            except OSError as error:  # a full disk does not say which
+            except OSError as error:  # the error of a full disk has no file name
                 error.filename = error.filename or str(part)
                 raise
             if not problem:
@@ -204,28 +212,32 @@ class Client:
         raise DownloadError(f"{file.url} is not the file in the mirror's list, at the second try either: {problem}")
 
     def _append(self, file: RemoteFile, part: Path, report: Callable[[str, int], None]) -> None:
-        """Gets what is not there yet."""
-        there = part.stat().st_size if part.exists() else 0
-        at = there if there <= file.size and file.checksum else 0  # nothing else tells whether the parts fit
-        if at == file.size > 0:
+        """Downloads the bytes that are not on disk yet."""
+        existing = part.stat().st_size if part.exists() else 0
+        usable = existing <= file.size and file.checksum  # only a checksum can show that the two parts fit
+        position = existing if usable else 0
+        if position == file.size > 0:
             return
-        with self._open("GET", file.url, at) as response, part.open("ab") as out:
+        with self._open("GET", file.url, position) as response, part.open("ab") as out:
             if response.status_code != 206:
-                at = 0
-            _check_answer(response, at, file.size)
-            out.truncate(at)
-            for chunk in self._chunks(response, at):
-                if at + len(chunk) > file.size:
+                position = 0
+            _check_answer(response, position, file.size)
+            out.truncate(position)
+            for chunk in self._chunks(response, position):
+                if position + len(chunk) > file.size:
                     raise _OtherFileError(f"it has more than the {file.size:,} bytes of the list")
                 out.write(chunk)
-                at += len(chunk)
-                report(file.path, at)
-            if at < file.size:
-                raise _TryAgainError(f"the connection ended after {at:,} of {file.size:,} bytes", reached=at)
+                position += len(chunk)
+                report(file.path, position)
+            if position < file.size:
+                raise _TryAgainError(
+                    f"the connection ended after {position:,} of {file.size:,} bytes", reached=position
+                )
             out.flush()
             os.fsync(out.fileno())
 
     def _patiently(self, url: str, attempt: Callable[[], T]) -> T:
+        """The result of `attempt`, which is repeated after a _TryAgainError as long as patience lasts."""
         failed = best = 0
         while True:
             try:
@@ -239,8 +251,8 @@ class Client:
                     delay = error.pause
                     self._not_before = time.monotonic() + min(delay, self._patience.max_delay)
                 if failed >= self._patience.tries or delay > self._patience.max_delay:
-                    asked = "" if error.pause is None else f", it asks for a pause of {error.pause:.0f} s"
-                    raise DownloadError(f"{url}: {error} (tries: {failed}{asked})") from error
+                    requested = "" if error.pause is None else f", it asks for a pause of {error.pause:.0f} s"
+                    raise DownloadError(f"{url}: {error} (tries: {failed}{requested})") from error
                 self._notify(f"{url}: {error}; next try in {delay:.0f} s")
             self._wait(delay)
 
@@ -250,7 +262,7 @@ class Client:
 
     @contextmanager
     def _open(self, method: str, url: str, start: int = 0) -> Iterator[requests.Response]:
-        """The answer that redirects lead to, its body unread."""
+        """The answer at the end of redirects; its body is not read yet."""
         self._wait(self._not_before - time.monotonic())
         headers = {"Range": f"bytes={start}-"} if start else {}
         for _ in range(_MAX_REDIRECTS + 1):
@@ -263,6 +275,7 @@ class Client:
         raise DownloadError(f"{url}: more than {_MAX_REDIRECTS} redirects")
 
     def _ask(self, method: str, url: str, headers: dict[str, str]) -> requests.Response:
+        """One request; errors that may pass become _TryAgainError."""
         try:
             return self._session.request(
                 method, url, headers=headers, stream=True, allow_redirects=False, timeout=self._patience.timeout
@@ -274,25 +287,30 @@ class Client:
         except (requests.RequestException, UnicodeError) as error:
             raise DownloadError(f"{url}: {error}") from error
 
-    def _chunks(self, response: requests.Response, at: int = 0) -> Iterator[bytes]:
-        """The bytes of a body as they are sent: requests itself would decompress what is labelled as compressed."""
-        start, got = time.monotonic(), 0
+    def _chunks(self, response: requests.Response, position: int = 0) -> Iterator[bytes]:
+        """The bytes of a body as they are sent; requests itself would decompress a body labelled as compressed.
+
+        Args:
+            response: the answer.
+            position: the number of bytes on disk before this body.
+        """
+        start, received = time.monotonic(), 0
         while True:
             self._wait(0)
             try:
                 chunk = response.raw.read1(_CHUNK, decode_content=False)
             except (urllib3.exceptions.HTTPError, OSError) as error:
                 raise _TryAgainError(
-                    f"the connection broke: {type(error).__name__}: {error!s:.200}", reached=at
+                    f"the connection broke: {type(error).__name__}: {error!s:.200}", reached=position
                 ) from error
             if not chunk:
                 return
             yield chunk
-            at, got = at + len(chunk), got + len(chunk)
+            position, received = position + len(chunk), received + len(chunk)
             if (now := time.monotonic()) - start > _SLOW[0]:
-                if got < _SLOW[1]:
-                    raise _TryAgainError(f"only {got:,} bytes came in {now - start:.0f} s", reached=at)
-                start, got = now, 0
+                if received < _SLOW[1]:
+                    raise _TryAgainError(f"only {received:,} bytes came in {now - start:.0f} s", reached=position)
+                start, received = now, 0
 
 
 def _version() -> str:
@@ -303,6 +321,7 @@ def _version() -> str:
 
 
 def _check_status(url: str, response: requests.Response) -> None:
+    """Raises the error that a status stands for."""
     status = response.status_code
     if status in _BUSY:
         raise _TryAgainError(f"the server answers {status} {response.reason}", retry_after(response))
@@ -312,14 +331,14 @@ def _check_status(url: str, response: requests.Response) -> None:
         raise DownloadError(f"{url}: the server answers {status} {response.reason}")
 
 
-def _check_answer(response: requests.Response, at: int, size: int) -> None:
-    """Refuses an answer that does not go on at a byte, or is of a file of another size than the list's."""
+def _check_answer(response: requests.Response, position: int, size: int) -> None:
+    """Refuses an answer that does not begin at byte `position`, or whose file has another size than in the list."""
     if response.status_code == 416:
-        raise _OtherFileError(f"the server has no byte {at:,} of it, the list says {size:,} bytes")
+        raise _OtherFileError(f"the server has no byte {position:,} of it, the list says {size:,} bytes")
     if response.status_code == 206:
         span = re.fullmatch(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)", response.headers.get("Content-Range", ""))
-        if not span or int(span[1]) != at:
-            raise _OtherFileError(f"asked for what follows byte {at:,}, the server sent something else")
+        if not span or int(span[1]) != position:
+            raise _OtherFileError(f"asked for what follows byte {position:,}, the server sent something else")
         length = span[2]
     else:
         length = response.headers.get("Content-Length", "*")
@@ -328,7 +347,7 @@ def _check_answer(response: requests.Response, at: int, size: int) -> None:
 
 
 def _difference(path: Path, file: RemoteFile) -> str:
-    """What distinguishes a file that is there from the one in the list; "" where nothing does."""
+    """How a file on disk differs from the file in the list; "" if it does not."""
     size = path.stat().st_size
     if size != file.size:
         return f"it has {size:,} bytes, the list says {file.size:,}"

@@ -1,4 +1,4 @@
-"""How long a server wants to be left alone: RFC 9110, 10.2.3."""
+"""How long a server asks clients to wait: RFC 9110, 10.2.3."""
 
 import re
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ import requests
 
 
 def retry_after(response: requests.Response) -> float | None:
-    """Retry-After in seconds, from a number or a date; None where there is none, or it is neither."""
+    """Retry-After in seconds, from a number or a date; None if the header is missing or has another form."""
     value = response.headers.get("Retry-After", "").strip()
     if re.fullmatch(r"[0-9]{1,9}", value):
         return float(value)

@@ -1,4 +1,4 @@
-"""Asks Wikidata's query service which items have pages of given titles; every answer is kept on disk.
+"""Asks Wikidata's query service for the items of pages with given titles; every answer is kept on disk.
 
 Limits of the service: https://www.mediawiki.org/wiki/Wikidata_Query_Service/User_Manual#Query_limits; how to behave:
 https://foundation.wikimedia.org/wiki/Policy:Wikimedia_Foundation_User-Agent_Policy. The query reads sitelinks as
@@ -52,12 +52,12 @@ _CACHE_VERSION = 1
 
 
 class WikidataApiError(Exception):
-    """Wikidata cannot be asked; what it answered before is kept, so that another run goes on from there."""
+    """Wikidata does not answer; its earlier answers are kept, so that another run continues from there."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiLimits:
-    """How much is asked, and how patiently. Times are seconds."""
+    """The size of requests, and how long to wait. Times are in seconds."""
 
     batch_titles: int = 100
     query_bytes: int = 6000  # of the query in the URL: servers refuse URLs over some 8,000
@@ -65,14 +65,20 @@ class ApiLimits:
     timeout: float = 60.0  # of a request as a whole; the service itself stops after 60
     tries: int = 6  # of a batch
     first_delay: float = 2.0  # after a failed try; doubles with each
-    max_delay: float = 300.0  # a server that asks for more patience than that ends the run
+    max_delay: float = 300.0  # a server that asks for a longer pause ends the run
 
 
 class WikidataApi:
-    """Items by title. A context manager: it holds the file of answers open.
+    """Looks items up by title. A context manager, since it keeps the file of answers open.
 
-    One process uses it at a time. `contact` is an address that Wikimedia may write to, as its policy asks for. `counts`
-    has the keys of COUNTS.
+    Only one process may use the file of answers at a time. `counts` has the keys of COUNTS.
+
+    Args:
+        cache: the file of answers.
+        endpoint: the address of the service.
+        limits: the size of requests, and how long to wait.
+        contact: an address that Wikimedia may write to, as its policy requires.
+        sleep: called with seconds; for tests.
     """
 
     def __init__(
@@ -91,21 +97,25 @@ class WikidataApi:
         self._sleep = sleep
         self._last_request = float("-inf")
         self._cache = _AnswerCache(cache)
-        HEADERS["User-Agent"] = f"mlukit ({contact or 'no contact given'}) {LIBRARY}"  # query() takes none, sends these
+        # query() takes no headers, but sends these.
+        HEADERS["User-Agent"] = f"mlukit ({contact or 'no contact given'}) {LIBRARY}"
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._cache.close()
 
     def items(self, language: str, titles: Iterable[str]) -> Iterator[tuple[str, int | None]]:
-        """Each title with its item's number, or None: in another order, and while `titles` is still read.
+        """Each title with its item's number, or None; in any order, and while `titles` is still being read.
 
-        Memory is that of a batch. Raises ValueError for what is no language code, WikidataApiError where Wikidata
-        cannot be asked.
+        Memory: one batch.
+
+        Raises:
+            ValueError: `language` is no language code.
+            WikidataApiError: Wikidata does not answer.
         """
         if not _LANGUAGE.match(language):
             raise ValueError(f"language {language!r}; accepted: a Wikipedia's code, such as de or zh-yue")
@@ -130,7 +140,7 @@ class WikidataApi:
             yield from self._ask(language, list(batch))
 
     def _ask(self, language: str, titles: Sequence[str]) -> Iterable[tuple[str, int | None]]:
-        """Asks for one batch, and keeps the answers before it gives them."""
+        """Asks for one batch, and stores the answers before it returns them."""
         answer = self._request(sparql_query(language, titles))
         found = _checked(answer, titles, self.counts)
         self.counts["asked"] += len(titles)
@@ -140,6 +150,7 @@ class WikidataApi:
         return pairs
 
     def _request(self, sparql: str) -> list[Mapping[str, Any]]:
+        """The answer to a query, which is repeated after errors as long as the limits allow."""
         waited, attempt = 0.0, 0
         while True:
             self._sleep_until_due()
@@ -183,9 +194,9 @@ def sparql_query(language: str, titles: Iterable[str]) -> str:
 
 
 def _literals(title: str, language: str) -> str:
-    """A title as SPARQL's STRING_LITERAL2, whose only special characters are these two and line ends.
+    """A title as SPARQL's STRING_LITERAL2, in which only backslashes, quotes and line ends are special.
 
-    A title has no line ends. Languages that Wikidata knows under another code are asked for under both.
+    A title has no line ends. If Wikidata has another code for the language, the title has both codes.
     """
     literal = f'"{title.translate(_ESCAPES)}"'
     codes = dict.fromkeys((language, LABEL_CODES.get(language, language)))
@@ -193,7 +204,7 @@ def _literals(title: str, language: str) -> str:
 
 
 def _query_within(seconds: float, sparql: str, endpoint: str) -> list[Mapping[str, Any]]:
-    """wikidata_client.query with a time limit for the whole request: its own one is for each wait on the socket."""
+    """wikidata_client.query with a time limit for the whole request; its own limit is for each wait on the socket."""
     future: Future[list[Mapping[str, Any]]] = Future()
 
     def run() -> None:
@@ -207,7 +218,7 @@ def _query_within(seconds: float, sparql: str, endpoint: str) -> list[Mapping[st
 
 
 def _failure(error: Exception) -> tuple[str, float | None]:
-    """Why a request failed, as in COUNTS and the seconds that the server wants to be left alone."""
+    """Why a request failed, by its name in COUNTS, and how many seconds the server asks to wait."""
     if isinstance(error, requests.JSONDecodeError | KeyError | TypeError | AttributeError | RecursionError):
         return "malformed", None
     response = error.response if isinstance(error, requests.HTTPError) else None
@@ -219,15 +230,15 @@ def _failure(error: Exception) -> tuple[str, float | None]:
 
 
 def _checked(answer: list[Mapping[str, Any]], titles: Iterable[str], counts: Counter[str]) -> dict[str, int]:
-    """The answers that can be believed: one item for a title that was asked for."""
-    asked, found, conflicting = set(titles), dict[str, int](), set[str]()
+    """The valid answers: title -> item, for titles that were asked for and have one item."""
+    requested, found, conflicting = set(titles), dict[str, int](), set[str]()
     for row in answer:
         title = row.get("title")
         try:
             qid = qid_number(row.get("item", ""))
         except ValueError:
             qid = 0
-        if title not in asked:
+        if title not in requested:
             counts["not_asked"] += 1
         elif not 0 < qid <= MAX_QID:
             counts["bad_qid"] += 1
@@ -238,13 +249,13 @@ def _checked(answer: list[Mapping[str, Any]], titles: Iterable[str], counts: Cou
 
 
 class _Unknown(Enum):
-    """Stands for a title that was never asked for."""
+    """Stands for the answer to a title that was never asked for."""
 
     UNKNOWN = "unknown"
 
 
 class _AnswerCache:
-    """Answers by (language, title) in an SQLite file; each batch is one transaction, so a killed run loses no more."""
+    """Answers by (language, title) in an SQLite file; each batch is a transaction, which a killed run may lose."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -263,7 +274,7 @@ class _AnswerCache:
             raise self._unusable(error) from error
 
     def get(self, language: str, title: str) -> int | _Unknown | None:
-        """The item; None for a title known to have none."""
+        """The item; None for a title that is known to have no item."""
         try:
             row = self._database.execute(
                 "SELECT qid FROM answers WHERE language = ? AND title = ?", (language, title)

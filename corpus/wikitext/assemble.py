@@ -22,7 +22,7 @@ _LINK = re.compile(f"{LINK}([0-9]+){LINK_TEXT}([^{LINK_END}]*){LINK_END}")
 
 @dataclass(slots=True)
 class Assembled:
-    """The text of a page and what lies in it."""
+    """The text of a page, and the offsets of its parts in that text."""
 
     text: str = ""
     paragraphs: list[Span] = field(default_factory=list)
@@ -32,7 +32,13 @@ class Assembled:
 
 
 def assemble(paragraphs: list[str], kept: list[str], targets: list[tuple[str, str]]) -> Assembled:
-    """Text, paragraphs, sections and links of `paragraphs`; their markers hold indices into the two lists."""
+    """Joins the paragraphs of a page to its text, and turns markers into offsets.
+
+    Args:
+        paragraphs: as `Paragraphs.read` returns them.
+        kept: the texts that KEPT markers stand for, by number.
+        targets: (language, title) of the links that LINK markers stand for, by number.
+    """
     result = Assembled()
     marked = _plain("\n".join(paragraphs), kept)
     pieces, levels = _split(marked)
@@ -43,13 +49,13 @@ def assemble(paragraphs: list[str], kept: list[str], targets: list[tuple[str, st
     del pieces[1::3]
     result.text = "".join(pieces)
     headings: list[tuple[int, int, str]] = []
-    at = 0
+    position = 0
     for number, line in enumerate(result.text.split("\n") if result.text else ()):
         if number in levels:
-            headings.append((at, levels[number], line))
-        end = at + len(line)
-        result.paragraphs.append(Span(at, end))
-        at = end + 1
+            headings.append((position, levels[number], line))
+        end = position + len(line)
+        result.paragraphs.append(Span(position, end))
+        position = end + 1
     result.sections = _sections(headings, len(result.text))
     return result
 
@@ -74,20 +80,28 @@ def _plain(text: str, kept: list[str]) -> str:
 
 
 def _decoded(entity: re.Match[str]) -> str:
-    """The character of an entity; one that stands for no character is text, as in MediaWiki."""
+    """The character of an entity; an entity without a character stays text, as in MediaWiki."""
     character = decode_entities(entity[0])
     return entity[0] if character == "\ufffd" else character
 
 
 def _without_padding(text: str) -> tuple[str, int]:
-    """`text` with the spaces at a link's edges outside of it, and how many links showed nothing, which are gone."""
+    """Moves the spaces at a link's edges out of the link, and removes links that show nothing.
+
+    Returns:
+        The text, and the number of links removed.
+    """
     text, empty = _EMPTY_LINK.subn(r"\1", text)
     text = _PADDING_AFTER.sub(r"\1 ", _PADDING_BEFORE.sub(r" \1", text))
     return _SPACES.sub(" ", text), empty
 
 
 def _split(marked: str) -> tuple[list[str], dict[int, int]]:
-    """The lines that are not blank, cut to text, number, anchor, text, number, …; and the levels of those that head."""
+    """Splits the lines that are not blank.
+
+    Returns:
+        [text, number, anchor, text, number, anchor, …, text], and the level of each line that is a heading.
+    """
     lines: list[str] = []
     levels: dict[int, int] = {}
     for line in marked.split("\n"):
@@ -122,7 +136,7 @@ def _take_links(pieces: list[str], targets: list[tuple[str, str]], result: Assem
 def _sections(headings: list[tuple[int, int, str]], end: int) -> list[Section]:
     """Sections from (start, level, heading): each ends before the next of its level or a higher one."""
     ends = [end] * len(headings)
-    opened: list[int] = []  # sections that may go on
+    opened: list[int] = []  # numbers of the sections that have not ended yet
     for i, (start, level, _) in enumerate(headings):
         while opened and headings[opened[-1]][1] >= level:
             ends[opened.pop()] = start - 1

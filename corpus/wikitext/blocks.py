@@ -13,7 +13,7 @@ _RULE = re.compile("-----*")
 _TERM_MARK = re.compile(rf"{LINK}[^{LINK_END}]*{LINK_END}|[a-z]+://\S*|''+[^']*''+|[{TAG}{TAG_END}:]")
 _BLANK = " \t" + GAP
 _BLANK_OR_TAG = _BLANK + TAG + TAG_END
-_STOPS = frozenset(("", ".", ",", ";", ":"))  # alone after a block one is what is left of its sentence
+_STOPS = frozenset(("", ".", ",", ";", ":"))  # alone behind a block: the end of a sentence that the block interrupts
 
 
 class Paragraphs:
@@ -24,40 +24,44 @@ class Paragraphs:
         self._open: list[str] = []
 
     def read(self, text: str) -> list[str]:
-        """The paragraphs of a text whose markup between lines is the only one left, apart from italics and bold."""
-        table_code = False  # the last line was a template, which may open a table, or code of a table
+        """The paragraphs of a text in which only markup of lines, italics and bold is left."""
+        after_table_code = False  # the last line was a template, which may open a table, or code of a table
         for line in text.split("\n"):
             first = line[:1]
             if not first or not line.strip(_BLANK):
                 self.end()
-                table_code = table_code or GAP in line
-                continue
-            if first in "|!" and _is_table_code(line, table_code):
+                after_table_code = after_table_code or GAP in line
+            elif first in "|!" and _is_table_code(line, after_table_code):
                 self.end()
-                table_code = True
-                continue
-            table_code = False
-            if "''" in line and first not in "*#:;":
-                line = strip_quotes(line)
-            if BLOCK in line and first == "=" and line.rstrip(_BLANK).endswith("="):
-                line = line.replace(BLOCK, " ")  # a picture or a <div> in a heading
-            if first in "*#:;":
-                self._item(line)
-            elif BLOCK in line:
-                self.end()
-                self._add_blocks(line)
-            elif first == "=" or (first == GAP and line.lstrip(_BLANK).startswith("==")):
-                self._heading(line)
-            elif first == " ":
-                self.end()
-                self.add(line)
-            elif line.startswith("----"):
-                self.end()
-                self._open.append(_RULE.sub("", line, count=1))
+                after_table_code = True
             else:
-                self._open.append(line)
+                after_table_code = False
+                self._read_line(line, first)
         self.end()
         return self.found
+
+    def _read_line(self, line: str, first: str) -> None:
+        """Adds a line, which is neither blank nor code of a table; `first` is its first character."""
+        if first in "*#:;":
+            self._item(line)
+            return
+        if "''" in line:
+            line = strip_quotes(line)
+        if BLOCK in line and first == "=" and line.rstrip(_BLANK).endswith("="):
+            line = line.replace(BLOCK, " ")  # a picture or a <div> in a heading
+        if BLOCK in line:
+            self.end()
+            self._add_blocks(line)
+        elif first == "=" or (first == GAP and line.lstrip(_BLANK).startswith("==")):
+            self._heading(line)
+        elif first == " ":
+            self.end()
+            self.add(line)
+        elif line.startswith("----"):
+            self.end()
+            self._open.append(_RULE.sub("", line, count=1))
+        else:
+            self._open.append(line)
 
     def add(self, paragraph: str) -> None:
         """Adds a whole paragraph; each <br> ends one."""
@@ -73,7 +77,7 @@ class Paragraphs:
             self._open.clear()
 
     def _add_blocks(self, line: str) -> None:
-        """Adds a line of which the edges of blocks make paragraphs."""
+        """Adds a line; the edges of blocks in it separate paragraphs."""
         if BLOCK not in line:
             self.add(line)
             return
@@ -82,11 +86,12 @@ class Paragraphs:
                 self.add(part)
 
     def _item(self, line: str) -> None:
+        """Adds an item of a list; of `; term : definition` the term and the definition are a paragraph each."""
         self.end()
         prefix = _ITEM.match(line)
-        at = prefix.end() if prefix else 0
-        item = line[at:]
-        if line[at - 1] == ";":
+        start = prefix.end() if prefix else 0
+        item = line[start:]
+        if line[start - 1] == ";":
             colon = _colon_after_term(item)
             if colon >= 0:
                 self._add_blocks(strip_quotes(item[:colon]))
@@ -94,6 +99,7 @@ class Paragraphs:
         self._add_blocks(strip_quotes(item))
 
     def _heading(self, line: str) -> None:
+        """Adds a heading; a line with "=" on one side only is text."""
         line = line.strip(_BLANK + TAG + TAG_END)
         size = len(line)
         level = min(size - len(line.lstrip("=")), size - len(line.rstrip("=")), 6)
@@ -110,12 +116,12 @@ class Paragraphs:
 
 
 def _is_table_code(line: str, after_table_code: bool) -> bool:
-    """Whether a line outside tables is code of one that a template opens."""
+    """Whether a line that stands in no table is code of a table that a template opens."""
     return after_table_code or line.startswith(("|-", "|}", "||")) or line.rstrip() == "|"
 
 
 def _colon_after_term(item: str) -> int:
-    """Where the definition begins in `; term : definition`; -1 if it does not. A colon within a tag or link is text."""
+    """Where the colon of `; term : definition` stands, or -1. A colon within a tag or a link is text."""
     depth = 0
     for mark in _TERM_MARK.finditer(item):
         if mark[0] == ":" and not depth:

@@ -1,4 +1,4 @@
-"""Comments and extension tags (<ref>, <nowiki>, <math>, …): what MediaWiki takes out before anything else.
+"""Comments and extension tags (<ref>, <nowiki>, <math>, …): MediaWiki removes them before it reads other markup.
 
 The rules are those of MediaWiki 1.39's Preprocessor_Hash::buildDomTreeArrayFromText: one scan from left to right, a
 tag ends at the first ">", its content at the first closing tag of the name; without one the opening tag is text. A
@@ -29,7 +29,7 @@ _BLANK = re.compile(r"[ \t]*")
 
 @dataclass(slots=True)
 class Stripped:
-    """What was taken out: `kept` comes back as it is, `dropped` is only searched for links."""
+    """Texts taken out of a page: `kept` texts come back unchanged, `dropped` texts are only searched for links."""
 
     kept: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
@@ -41,12 +41,12 @@ class Stripped:
 
 
 def strip_extension_tags(text: str, stripped: Stripped) -> str:
-    """`text` with comments and extension tags replaced by what a reader sees, or by markers."""
+    """`text` with comments and extension tags replaced by the text that a reader sees, or by markers."""
     if "<" not in text:
         return text
     out: list[str] = []
-    at = 0
-    unclosed: set[str] = set()  # names that have no closing tag from here on: looked for once
+    position = 0
+    unclosed: set[str] = set()  # names without a closing tag from here on, so that each is searched for once
     tag = _OPEN.search(text)
     while tag:
         name = tag[1]
@@ -56,15 +56,15 @@ def strip_extension_tags(text: str, stripped: Stripped) -> str:
         else:
             start = tag.start()
             end, shown = _element(text, tag, name.lower(), unclosed, stripped)
-        out += (text[at : max(at, start)], shown)
-        at = end
-        tag = _OPEN.search(text, at)
-    out.append(text[at:])
+        out += (text[position : max(position, start)], shown)
+        position = end
+        tag = _OPEN.search(text, position)
+    out.append(text[position:])
     return "".join(out)
 
 
 def _comment(text: str, start: int) -> tuple[int, int]:
-    """Where the comment at `start` begins and ends, the line included where nothing else stands in it."""
+    """(start, end) of the comment at `start`; of its whole line where nothing but comments stands in the line."""
     close = text.find("-->", start + 4)
     if close < 0:
         return start, len(text)
@@ -83,13 +83,14 @@ def _comment(text: str, start: int) -> tuple[int, int]:
     return (line, line_end + 1) if text.startswith("\n", line_end) else (start, end)
 
 
-def _after_blank(text: str, at: int) -> int:
-    blank = _BLANK.match(text, at)
-    return blank.end() if blank else at
+def _after_blank(text: str, position: int) -> int:
+    """Where the spaces and tabs that begin at `position` end."""
+    blank = _BLANK.match(text, position)
+    return blank.end() if blank else position
 
 
 def _element(text: str, tag: re.Match[str], name: str, unclosed: set[str], stripped: Stripped) -> tuple[int, str]:
-    """(end, what stands there instead) of the tag that opens at `tag`."""
+    """(end of the element that `tag` opens, text that replaces the element)."""
     close = text.find(">", tag.end())
     if close < 0:
         return len(text), text[tag.start() :]
@@ -107,7 +108,7 @@ def _element(text: str, tag: re.Match[str], name: str, unclosed: set[str], strip
 
 
 def _shown(name: str, attributes: str, content: str, stripped: Stripped) -> str:
-    """What stands in the text in place of an element."""
+    """The text that replaces an element."""
     if name == "nowiki":
         return stripped.keep(content)
     if name == "pre":

@@ -19,21 +19,21 @@ STARTS_WITH_PROTOCOL = re.compile("|".join(map(re.escape, PROTOCOLS)), re.IGNORE
 
 
 def strip_external_links(text: str) -> str:
-    """`text` with each link to the web replaced by its label; one without a label, shown as [1], leaves a gap."""
+    """`text` with each link to the web replaced by its label, or by a gap without a label (MediaWiki shows [1])."""
     out: list[str] = []
-    at = search_at = 0
-    while link := _OPEN.search(text, search_at):
+    position = search_start = 0
+    while link := _OPEN.search(text, search_start):
         close = text.find("]", link.end())
         if close < 0:
             break
         line = text.find("\n", link.end(), close)
         if line >= 0:
-            search_at = line
+            search_start = line
             continue
         label = text[link.end() : close].lstrip(" \xa0\u3000")
-        out += (text[at : link.start()], TAG + label + TAG_END if label else GAP)
-        at = search_at = close + 1
-    if not at:
+        out += (text[position : link.start()], TAG + label + TAG_END if label else GAP)
+        position = search_start = close + 1
+    if not position:
         return text
-    out.append(text[at:])
+    out.append(text[position:])
     return "".join(out)

@@ -1,7 +1,7 @@
-"""HTML in wikitext: tags go, their text stays; tables, hidden elements and boxes beside the text go whole.
+"""HTML in wikitext: tags are removed; tables, hidden elements and boxes beside the text are removed with their content.
 
 Which names are tags, and where a tag ends, is MediaWiki 1.39's Sanitizer::internalRemoveHtmlTags. Anything else
-between angle brackets is text, as it is there.
+between angle brackets is text, as in MediaWiki.
 """
 
 import re
@@ -25,11 +25,16 @@ _HIDDEN = re.compile(
 _BARE_READING = re.compile(r"(?<!</rp>)<rt(?:\s[^<>]*)?>([^<>]*)</rt\s*>", re.IGNORECASE)
 _CELL_EDGES = ("td", "th", "tr", "caption")
 _EMPTY = ("wbr", "meta", "link")
-_LONGEST_ATTRIBUTES = 2_000  # characters looked at for what hides an element
+_LONGEST_ATTRIBUTES = 2_000  # characters searched for an attribute that hides the element
 
 
 def strip_html_tags(text: str, dropped: list[str]) -> str:
-    """`text` without tags; block tags and <br> leave their markers. Elements that go whole are added to `dropped`."""
+    """`text` without tags; block tags and <br> leave their markers.
+
+    Args:
+        text: wikitext.
+        dropped: gets the content of the elements that are removed with their content.
+    """
     if "<" not in text:
         return text
     if "<rt" in text:
@@ -37,23 +42,23 @@ def strip_html_tags(text: str, dropped: list[str]) -> str:
     tags = [tag for tag in _TAG.finditer(text) if tag[2].lower() in _SHOWN]
     ends: dict[int, int] | None = None
     out: list[str] = []
-    at = 0
+    position = 0
     for tag in tags:
-        if tag.start() < at:
+        if tag.start() < position:
             continue
         name = tag[2].lower()
-        out += (text[at : tag.start()], _mark(tag, name))
-        at = tag.end()
-        if _goes_whole(tag, name):
+        out += (text[position : tag.start()], _mark(tag, name))
+        position = tag.end()
+        if _removes_content(tag, name):
             ends = _ends_of_elements(tags) if ends is None else ends
-            at = ends.get(at) or _end_of_unclosed(text, name, at)
-            dropped.append(text[tag.end() : at])
-    out.append(text[at:])
+            position = ends.get(position) or _end_of_unclosed(text, name, position)
+            dropped.append(text[tag.end() : position])
+    out.append(text[position:])
     return "".join(out)
 
 
 def _in_brackets(reading: re.Match[str]) -> str:
-    """A reading above a word, which without <rp> has no brackets: in a row with the word it would be a part of it."""
+    """A reading above a word, in brackets: without <rp> it has no brackets, and would run into the word."""
     shown = reading[1].strip()
     if not shown:
         return ""
@@ -61,6 +66,7 @@ def _in_brackets(reading: re.Match[str]) -> str:
 
 
 def _mark(tag: re.Match[str], name: str) -> str:
+    """The marker that replaces a tag."""
     if name == "table" and tag[1]:
         return "\n|}\n"  # it may close a {|
     shown = _SHOWN[name]
@@ -69,7 +75,8 @@ def _mark(tag: re.Match[str], name: str) -> str:
     return TAG_END if tag[1] else TAG + TAG_END if tag[3].endswith("/") or name in _EMPTY else TAG
 
 
-def _goes_whole(tag: re.Match[str], name: str) -> bool:
+def _removes_content(tag: re.Match[str], name: str) -> bool:
+    """Whether a tag opens an element that is removed with its content."""
     if tag[1] or tag[3].endswith("/"):
         return False
     return name == "table" or bool(tag[3] and _HIDDEN.search(tag[3], 0, _LONGEST_ATTRIBUTES))
@@ -78,11 +85,11 @@ def _goes_whole(tag: re.Match[str], name: str) -> bool:
 def _ends_of_elements(tags: list[re.Match[str]]) -> dict[int, int]:
     """End of an opening tag -> end of the closing tag that belongs to it.
 
-    As in HTML, a table that opens within another one, but not within a cell of it, ends that one.
+    As in HTML, a table that opens within another table, but not within one of its cells, ends the other table.
     """
     ends: dict[int, int] = {}
     opened: dict[str, list[int]] = {}
-    in_cell: list[bool] = []  # of the open tables
+    in_cell: list[bool] = []  # of each open table
     for tag in tags:
         name = tag[2].lower()
         starts = opened.setdefault(name, [])
@@ -103,7 +110,7 @@ def _ends_of_elements(tags: list[re.Match[str]]) -> dict[int, int]:
     return ends
 
 
-def _end_of_unclosed(text: str, name: str, at: int) -> int:
+def _end_of_unclosed(text: str, name: str, position: int) -> int:
     """Where an element without a closing tag ends: with the line, or with the page if it is a block."""
-    end = text.find("\n", at) if _SHOWN[name] == TAG else -1
+    end = text.find("\n", position) if _SHOWN[name] == TAG else -1
     return len(text) if end < 0 else end

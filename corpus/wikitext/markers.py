@@ -1,11 +1,11 @@
-"""Characters that stand for structure while a page is being read. XML has none of them, so no dump has.
+"""Characters that stand for structure while a page is being read. XML allows none of them, so no dump has them.
 
-A later step finds them with the speed of a string search, and none of them is white space or a word character.
+A later step finds them by a fast string search, and none of them is white space or a word character.
 """
 
 from typing import Final
 
-GAP: Final = "\x01"  # here stood a template, a formula or something else that has no text
+GAP: Final = "\x01"  # a template, a formula or another element without text stood here
 BREAK: Final = "\x02"  # <br>
 BLOCK: Final = "\x03"  # the edge of a block: <div>, a table, a picture beside the text
 LINK: Final = "\x04"  # LINK number LINK_TEXT anchor LINK_END
@@ -13,7 +13,7 @@ LINK_END: Final = "\x05"
 KEPT: Final = "\x06"  # KEPT number KEPT: text that is no markup, from <nowiki>
 HEADING: Final = "\x07"  # HEADING level, at the start of a paragraph
 LINK_TEXT: Final = "\x08"
-TAG: Final = "\x0e"  # an inline tag opened: it keeps apart what stands on either side until the text is put together
+TAG: Final = "\x0e"  # an inline tag opened: it separates the texts on both sides until the page is assembled
 TAG_END: Final = "\x0f"
 PIPE: Final = "\x00"  # a "|" that a template made within another's argument
 

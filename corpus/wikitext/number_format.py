@@ -20,7 +20,7 @@ class NumberFormat:
     digits: Mapping[int, str] = field(default_factory=dict)  # for str.translate
 
     def plain(self, number: str) -> str:
-        """`number`, which is written in this format, as a computer writes it."""
+        """A number in this format -> the number as a computer writes it: "1.234,5" -> "1234.5"."""
         return number.replace(self.separator, "").replace(self.decimal, ".")
 
     def group(self, whole: str) -> str:
@@ -35,21 +35,22 @@ class NumberFormat:
         return self.separator.join(reversed(tail))
 
     def written(self, text: str) -> str:
-        """`text` with its numbers, which are written as a computer does, as the language writes them."""
+        """`text` with its numbers, which are in a computer's format, as the language writes them."""
         return _NUMBER.sub(self._written, text)
 
     def first_written(self, text: str) -> str:
-        """`text` with its first number as the language writes it; one that someone formatted already stays."""
+        """`text` with its first number as the language writes it; a number that is formatted already stays."""
         return _PLAIN.sub(self._formatted, text, count=1)
 
     def all_written(self, text: str) -> str:
-        """`text` with all of its numbers so."""
+        """`text` with all of its numbers as the language writes them; numbers that are formatted already stay."""
         return _PLAIN.sub(self._formatted, text)
 
     def _written(self, number: re.Match[str]) -> str:
         return self._join(number[1] or "", number[2], number[3] or "")
 
     def _formatted(self, number: re.Match[str]) -> str:
+        """A number as the language writes it; a number that may be formatted already stays."""
         decimals = number[3] or ""
         if len(decimals) == _AMBIGUOUS and self.decimal != ".":
             return number[0]

@@ -26,9 +26,15 @@ _TARGET = re.compile(r"\[\[([^\[\]|{}\n]+)")
 
 
 def parse_wikitext(text: str, title: str, language: Language) -> ParsedText:
-    """The text of the page `title` of `language`'s Wikipedia, and the links of its running text.
+    """The text of a page, and the links of its running text.
 
-    Raises WikitextError for a page longer than MAX_CHARACTERS.
+    Args:
+        text: the page's wikitext.
+        title: the page's title.
+        language: the language of the page's Wikipedia.
+
+    Raises:
+        WikitextError: the page is longer than MAX_CHARACTERS.
     """
     if len(text) > MAX_CHARACTERS:
         raise WikitextError("page too long", f"{len(text):,} characters; at most {MAX_CHARACTERS:,} are read")
@@ -73,7 +79,7 @@ def _switches(language: Language) -> re.Pattern[str]:
 
 
 def _outside(links: LinkReader, dropped: list[str]) -> int:
-    """How many links to articles stand in what was left out; its categories are the page's too."""
+    """How many links to articles stand in the parts that were left out; categories in them are added to the page's."""
     count = 0
     for target in _TARGET.findall("\n".join(dropped)):
         if ":" not in target:

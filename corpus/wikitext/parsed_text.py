@@ -1,4 +1,4 @@
-"""What a page's wikitext says to a reader: the result of `corpus.wikitext.parse_wikitext`."""
+"""The text and links that a reader of a page sees: the result of `corpus.wikitext.parse_wikitext`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from mlukit.schemas.records import Link, Section, Span
 
 @dataclass(frozen=True, slots=True)
 class ParsedText:
-    """Text without markup, and what the markup said."""
+    """Text without markup, and the information that the markup held."""
 
     text: str  # paragraphs joined by "\n"
     paragraphs: tuple[Span, ...]
@@ -33,7 +33,7 @@ LEFT_OUT: dict[str, str] = {
 
 
 class WikitextError(ValueError):
-    """A page beyond the limits of what is read: `reason` is a short name, `detail` says the value and the limit."""
+    """A page beyond the limits of the parser: `reason` is a short name, `detail` gives the value and the limit."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")

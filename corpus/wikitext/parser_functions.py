@@ -26,9 +26,14 @@ class Functions:
     stripped: Stripped
 
     def value(self, name: str, inner: Callable[[], str]) -> str | None:
-        """The value of `{{name|…}}`; None where it is no function, or one whose value the page does not settle.
+        """The value of the magic word or parser function `{{name|…}}`.
 
-        `inner` gives what stands between the braces.
+        Args:
+            name: the text before the first "|".
+            inner: returns all the text between the braces; called only where it is needed.
+
+        Returns:
+            None for other templates, and for functions whose value does not follow from the page itself.
         """
         if name == "!":
             return "|"

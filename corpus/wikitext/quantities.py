@@ -1,4 +1,4 @@
-"""Value and unit as {{convert}} shows them: |5|ft|11|in is "5 feet 11 inches"; the conversion is left out.
+"""Value and unit as {{convert}} shows them, without the conversion: |5|ft|11|in is "5 feet 11 inches".
 
 The rules are those of the documentation at en.wikipedia.org/wiki/Template:Convert; words and units stand in the
 languages' tables. Where a table has no names of units, their symbols are shown, as with |abbr=on.
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from mlukit.corpus.wikitext.markers import GAP
 from mlukit.corpus.wikitext.number_format import NumberFormat
 
-_RANGES = {  # what is written between the ends of a range or the sides of a rectangle -> which word is meant
+_RANGES = {  # the word between the ends of a range or the sides of a rectangle -> the relation that it means
     **dict.fromkeys(("-", "–", "to-"), "dash"),
     **dict.fromkeys(("to", "to(-)", "til", "bis", "à"), "to"),
     **dict.fromkeys(("and", "and(-)", "&"), "and"),
@@ -40,12 +40,12 @@ def _superscript(digits: re.Match[str]) -> str:
 class Units:
     """Units and the words around them in one language."""
 
-    symbols: Mapping[str, str] = field(default_factory=dict)  # of units whose code is not what is shown
-    names: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # code -> (of one, of several)
+    symbols: Mapping[str, str] = field(default_factory=dict)  # unit's code -> symbol, where the two differ
+    names: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # unit's code -> (singular, plural)
     words: Mapping[str, str] = field(default_factory=dict)  # "to", "and", … and "e6" for million
 
     def symbol(self, code: str) -> str:
-        """What stands for a unit in short."""
+        """The symbol of a unit."""
         found = self.symbols.get(code)
         if found is not None:
             return found
@@ -55,6 +55,8 @@ class Units:
 
 @dataclass(frozen=True, slots=True)
 class _Style:
+    """How a unit is written."""
+
     names: bool  # "feet", not "ft"
     adjective: bool  # "10-inch"
     american: bool  # "meter"
@@ -64,16 +66,16 @@ def quantity(given: Mapping[str, str], units: Units, numbers: NumberFormat, abbr
     """The value with its unit; None without a value."""
     if not given.get("1") or GAP in given["1"]:
         return None
-    number, values, kinds = 2, [_value(given["1"], given, numbers)], []
-    while (kind := _RANGES.get(given.get(str(number), "").lower())) and given.get(str(number + 1)):
-        kinds.append((kind, given[str(number)]))
+    number, values, relations = 2, [_value(given["1"], given, numbers)], []
+    while (relation := _RANGES.get(given.get(str(number), "").lower())) and given.get(str(number + 1)):
+        relations.append((relation, given[str(number)]))
         values.append(_value(given[str(number + 1)], given, numbers))
         number += 2
     unit = given.get(str(number), "")
     adjective = given.get("adj", given.get("sing", "")) in ("on", "mid")
     abbreviation = given.get("abbr", "on" if abbreviated else "")
     style = _Style(abbreviation not in _SHORT and not _is_short(unit, units), adjective, given.get("sp") == "us")
-    shown = _in_range(values, kinds, unit, units, style)
+    shown = _in_range(values, relations, unit, units, style)
     while (next_unit := given.get(str(number + 2), "")) in _COMPOUND.get(unit, ()):
         more = given.get(str(number + 1), "")
         if not more.replace(".", "", 1).isdecimal():
@@ -88,7 +90,7 @@ def quantity(given: Mapping[str, str], units: Units, numbers: NumberFormat, abbr
 
 
 def _value(written: str, given: Mapping[str, str], numbers: NumberFormat) -> str:
-    """A value as it is shown: numbers grouped, with signs and fractions."""
+    """A value as the reader sees it: numbers grouped, with signs and fractions."""
     if "/" not in written and "⁄" not in written:
         shown = _HYPHEN.sub("–", written)
     else:
@@ -100,43 +102,54 @@ def _value(written: str, given: Mapping[str, str], numbers: NumberFormat) -> str
     return numbers.all_written(shown)
 
 
-def _in_range(values: list[str], kinds: list[tuple[str, str]], unit: str, units: Units, style: _Style) -> str:
-    """The values with the words between them and the unit behind the last, or each where sides are given in short."""
+def _in_range(values: list[str], relations: list[tuple[str, str]], unit: str, units: Units, style: _Style) -> str:
+    """The values, the words between them and the unit: behind the last value, or behind each side of a rectangle."""
     shown = ""
-    for value, (kind, written) in zip(values, kinds, strict=False):
-        if kind == "by" and not style.names and units.names and written != "xx":
+    for value, (relation, written) in zip(values, relations, strict=False):
+        if relation == "by" and not style.names and units.names and written != "xx":
             shown += _with_unit(value, unit, units, style) + " × "
             continue
         in_short = not style.names and written.endswith("(-)")
-        word = units.words.get(kind) if not in_short and not (kind == "by" and not style.names) else None
-        shown += value + (word if word is not None else _BETWEEN.get(kind, "–" if in_short else ", "))
+        word = units.words.get(relation) if not in_short and not (relation == "by" and not style.names) else None
+        shown += value + (word if word is not None else _BETWEEN.get(relation, "–" if in_short else ", "))
     return shown + _with_unit(values[-1], unit, units, style, several=len(values) > 1)
 
 
 def _with_unit(value: str, code: str, units: Units, style: _Style, several: bool = False) -> str:
-    """`value` with its unit behind it."""
+    """`value` with its unit behind it; `several` where the unit's plural is needed whatever the value."""
     if not code:
         return value
-    scaled, prefixed = _SCALED.fullmatch(code), _PREFIXED.fullmatch(code)
-    if scaled or (prefixed and code not in units.symbols):
-        exponent = scaled[1] if scaled else _EXPONENTS[prefixed[1]] if prefixed else ""
-        code = scaled[2] if scaled else prefixed[2] + prefixed[3] if prefixed else code
+    exponent, unit = _split_power(code)
+    if exponent and (code[0] == "e" or code not in units.symbols):
         word = units.words.get(f"e{exponent}") if style.names else None
         value += f" {word}" if word else "×10" + exponent.translate(_SUPERSCRIPTS)
-        several = True
-    name = units.names.get(code)
-    if not style.names or name is None:
+        code, several = unit, True
+    names = units.names.get(code)
+    if names is None or not style.names:
         symbol = units.symbol(code)
         return value + symbol if symbol.startswith("/") or symbol == "°" else f"{value} {symbol}"
-    one = style.adjective or (not several and (value in ("1", "−1") or (value.partition("⁄")[1] and " " not in value)))
-    shown = name[0] if one else name[1]
+    singular, plural = names
+    name = singular if style.adjective or (not several and _is_one(value)) else plural
     if style.american:
-        shown = shown.replace("metre", "meter").replace("litre", "liter")
-    return f"{value}-{shown.replace(' ', '-')}" if style.adjective else f"{value} {shown}"
+        name = name.replace("metre", "meter").replace("litre", "liter")
+    return f"{value}-{name.replace(' ', '-')}" if style.adjective else f"{value} {name}"
+
+
+def _split_power(code: str) -> tuple[str, str]:
+    """(exponent of ten, unit) of a code such as "e6acre" or "Macre"; ("", code) of other codes."""
+    if scaled := _SCALED.fullmatch(code):
+        return scaled[1], scaled[2]
+    if prefixed := _PREFIXED.fullmatch(code):
+        return _EXPONENTS[prefixed[1]], prefixed[2] + prefixed[3]
+    return "", code
+
+
+def _is_one(value: str) -> bool:
+    """Whether a unit behind `value` is in the singular: behind one, and behind a fraction without a whole number."""
+    return value in ("1", "−1") or ("⁄" in value and " " not in value)
 
 
 def _is_short(code: str, units: Units) -> bool:
-    """Whether a unit is shown in short even where names are."""
-    scaled, prefixed = _SCALED.fullmatch(code), _PREFIXED.fullmatch(code)
-    base = scaled[2] if scaled else prefixed[2] + prefixed[3] if prefixed else code
-    return base not in units.names
+    """Whether a unit is written as its symbol because the language's table has no name of it."""
+    _, unit = _split_power(code)
+    return unit not in units.names

@@ -1,9 +1,9 @@
-"""Apostrophes that are markup for italics and bold, told from those that are text: Parser::doQuotes."""
+"""Tells apostrophes that mark italics and bold from apostrophes that are text: Parser::doQuotes."""
 
 import re
 
 _RUN = re.compile("''+")
-_USUAL = frozenset({2, 3, 5})  # longer runs have apostrophes that are text, and so has one of four
+_USUAL = frozenset({2, 3, 5})  # lengths of runs; other runs have apostrophes that are text
 
 
 def strip_quotes(line: str) -> str:
@@ -19,6 +19,7 @@ def strip_quotes(line: str) -> str:
 
 
 def _strip_one_by_one(line: str) -> str:
+    """`strip_quotes` for a line in which some apostrophes of the runs are text."""
     parts = re.split("(''+)", line)
     bold = italic = 0
     for i in range(1, len(parts), 2):
@@ -29,16 +30,16 @@ def _strip_one_by_one(line: str) -> str:
         bold += len(parts[i]) != 2
         italic += len(parts[i]) != 3
     if bold % 2 and italic % 2:
-        at = _apostrophe_before_italics(parts)
-        if at:
-            parts[at - 1] += "'"
+        number = _apostrophe_before_italics(parts)
+        if number:
+            parts[number - 1] += "'"
     return "".join(parts[::2])
 
 
 def _apostrophe_before_italics(parts: list[str]) -> int:
-    """Which run of three is an apostrophe and an italic mark (l'''amour''); 0 if none.
+    """The number of the run of three that is an apostrophe and an italic mark (l'''amour''); 0 without such a run.
 
-    The first after a word of one letter, else after a longer one, else after a space.
+    The first run behind a word of one letter, else the first behind a longer word, else the first behind a space.
     """
     after_word = after_space = 0
     for i in range(1, len(parts), 2):

@@ -9,36 +9,36 @@ _CODE = re.compile(r"^[ \t]*(?::*[ \t]*(\{\|)|(\|-)|[|!]).*", re.MULTILINE)
 
 
 def strip_tables(text: str, dropped: list[str]) -> str:
-    """`text` without its tables, nested ones included; one that is never closed runs to the end, as in MediaWiki."""
+    """`text` without its tables, nested tables included; an unclosed table runs to the end, as in MediaWiki."""
     if "{|" not in text:
         return text
     text = "\n" + text
     out: list[str] = []
-    at = depth = start = 0
+    position = depth = start = 0
     for edge in _EDGE.finditer(text):
         if edge[1]:
             if not depth:
                 start = edge.start() + 1
-                out.append(text[at:start])
+                out.append(text[position:start])
             depth += 1
         elif depth:
             depth -= 1
             if not depth:
-                at = edge.end()
-                dropped.append(text[start:at])
+                position = edge.end()
+                dropped.append(text[start:position])
                 out.append(BLOCK)
     if depth:
-        at = _end_of_unclosed(text, start)
-        dropped.append(text[start:at])
+        position = _end_of_unclosed(text, start)
+        dropped.append(text[start:position])
         out.append(BLOCK)
-    out.append(text[at:])
+    out.append(text[position:])
     return "".join(out)[1:]
 
 
 def _end_of_unclosed(text: str, start: int) -> int:
-    """Where a table without an end stops hiding text: where a row begins that has no cell, else with the page.
+    """Where an unclosed table stops hiding text: at a last row that has no cell, else at the end of the page.
 
-    What stands in a row but in no cell is shown before the table, as HTML has it.
+    As in HTML, text in a row but in no cell is shown before the table.
     """
     last = None
     for code in _CODE.finditer(text, start):

@@ -6,72 +6,49 @@
     {*}  {*, }     all without a name, with what follows the star between them
     {#1}           the first with its number as the language writes it
     {@2}           the second, if it is the code of a Wikipedia
-    {lc!}          nothing; the argument must be given
+    {lc!}          nothing, but the argument must be given
     {month 2}      the name of the month whose number is given, else what is given
-    {day 1}        the day that is given, of which the first may be written in a way of its own
-    {word 1}       the first, unless it is a code in capitals, of which the template shows a name
+    {day 1}        the day that is given; languages may write the first day of a month in a special way
+    {word 1}       the first, unless it is a code in capitals, for which the template shows a name
     {language 1}   the name of the language whose code is given
     {quantity}     value and unit of {{convert}}; {quantity cvt} in short, as {{cvt}} has them
-    {phonemes}     those of {{IPAc-en}}
+    {phonemes}     the phonemes of {{IPAc-en}}
     {suffix}       what the star stands for in a name such as "lang-*", "script/*" or "*e", a number before it
     ⟦…⟧            what is shown only where all fields in it are given
 
-Of several patterns between " // " the first whose fields are all given is taken, else the last. A field that is not
-given leaves a gap, which is closed as that of a template would be.
+Patterns may be joined by " // ": the first pattern whose fields are all given is taken, else the last. A field that is
+not given leaves a gap, which is closed in the same way as the gap of a template.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass
 
-from icu import Locale
-
-from mlukit.corpus.languages.load import wikipedia_codes
 from mlukit.corpus.wikitext.markers import GAP
-from mlukit.corpus.wikitext.number_format import NumberFormat
-from mlukit.corpus.wikitext.quantities import Units, quantity
+from mlukit.corpus.wikitext.template_fields import Conventions, Field, compile_field
 
 _GROUP = re.compile("⟦([^⟦⟧]*)⟧")
 _FIELD = re.compile(r"\{([^{}]+)\}")
 _LINK = re.compile(r"\[\[(?:[^\[\]|]*\|)?([^\[\]]*)\]\]")
-_NO_TARGET = re.compile(r"\[\[|[<\x01-\x1f]|^\W*$")  # a link of its own, a note, a question mark
+_NO_TARGET = re.compile(r"\[\[|[<\x01-\x1f]|^\W*$")  # a link, a note, a question mark
 _SPLIT = re.compile(r"\[\[|\]\]|-\{|\}-|\|")
-_LANGUAGE = re.compile("[a-z]{2,3}")
-# en.wikipedia.org, Template:IPAc-en: words before the phonemes, and phonemes that are shown as they are written
-_NO_PHONEMES = frozenset(
-    {"", "lang", "pron", "local", "ipa", "also", "us", "uk", "uk-us", "us-uk", "icon", "audio", "and"}
-)
-_SOUND = re.compile(r"\.(?:ogg|oga|wav|mp3)$", re.IGNORECASE)
-_PHONEME = re.compile(r"[a-zɐ-˿ʰæðøœŋɡθχβ̀-ͯ.ˈˌ_(),/ -]{1,6}")
 _LIST_MARKS = frozenset("*#:;")
 _COMMAS = ",;،、，；"
 
 
 @dataclass(frozen=True, slots=True)
-class Conventions:
-    """How a language writes what templates show."""
-
-    language: str = "en"
-    numbers: NumberFormat = field(default_factory=NumberFormat)
-    units: Units = field(default_factory=Units)
-    months: tuple[str, ...] = ()  # their names, if templates show them
-    first_day: str = "1"  # of a month
-
-
-@dataclass(frozen=True, slots=True)
 class Piece:
-    """Literal text and, between its parts, fields: the names of which the first that is given is shown."""
+    """Literal texts, and places between them; of the fields of a place the first that is given is shown."""
 
-    literals: tuple[str, ...]  # one more than there are fields
-    fields: tuple[tuple[str, ...], ...]
+    literals: tuple[str, ...]  # one more than there are places
+    places: tuple[tuple[Field, ...], ...]
     optional: bool = False
 
     def values(self, given: Mapping[str, str], conventions: Conventions) -> list[str]:
-        """What each field shows; GAP for one that shows nothing."""
+        """What each place shows; GAP where none of its fields is given."""
         return [
-            next((value for name in names if (value := _value(name, given, conventions)) is not None), GAP)
-            for names in self.fields
+            next((value for show, name in fields if (value := show(name, given, conventions)) is not None), GAP)
+            for fields in self.places
         ]
 
 
@@ -104,7 +81,7 @@ class Pattern:
         for piece, values in shown:
             out = _filled(out, piece.literals, values)
         if GAP in out and not any(value != GAP for _, values in shown for value in values):
-            return GAP  # not one argument: what is literal would stand alone
+            return GAP  # no argument at all: the literal text would stand alone
         return out
 
 
@@ -115,64 +92,12 @@ def _filled(out: str, literals: tuple[str, ...], values: list[str]) -> str:
         if out.endswith("[[") and literal.startswith("]]") and _NO_TARGET.search(value):
             out, literal = out[:-2], literal[2:]
         elif "[[" in value and out.rfind("[[") > out.rfind("]]"):
-            value = _LINK.sub(r"\1", value)  # a link within a link is none
+            value = _LINK.sub(r"\1", value)  # a link within a link is shown as text
         out += value
         if literal[:1] in _COMMAS and out[-1:] == literal[:1]:
             literal = literal[1:]
         out += literal
     return out
-
-
-def _value(name: str, given: Mapping[str, str], conventions: Conventions) -> str | None:
-    """What the field `name` shows; None where its argument is not given."""
-    mark = name[0]
-    if mark == "*":
-        return name[1:].join(value for key, value in given.items() if key.isdigit() and value) or None
-    if mark == "@":
-        code = given.get(name[1:])
-        return code if code in wikipedia_codes() else None
-    if mark == "#":
-        number = given.get(name[1:])
-        return conventions.numbers.first_written(number) if number else None
-    if name[-1] == "!":
-        return "" if given.get(name[:-1]) else None
-    function, _, argument = name.partition(" ")
-    if function == "phonemes":
-        return _phonemes([value for key, value in given.items() if key.isdigit()])
-    if function == "day" and argument:
-        day = given.get(argument, "")
-        return conventions.first_day + day[1:] if day == "1" or day.startswith("1 ") else day or None
-    if function == "quantity":
-        return quantity(given, conventions.units, conventions.numbers, abbreviated=argument == "cvt")
-    if function == "month" and argument:
-        return _month(given.get(argument), conventions.months)
-    if function == "language" and argument:
-        code = (given.get(argument) or "").partition("-")[0]
-        return language_name(code, conventions.language) if _LANGUAGE.fullmatch(code) else None
-    if function == "word" and argument:
-        return None if given.get(argument, "").isupper() else given.get(argument) or None
-    return given.get(name) or None
-
-
-def _month(written: str | None, months: tuple[str, ...]) -> str | None:
-    if written and written.isdecimal() and len(written) <= 2 and 1 <= int(written) <= len(months):
-        return months[int(written) - 1]
-    return written or None
-
-
-def _phonemes(given: list[str]) -> str | None:
-    """The phonemes of {{IPAc-en}} in a row; None where one is written in a code of its own."""
-    phonemes = [value for value in given if value not in _NO_PHONEMES and not _SOUND.search(value)]
-    if not phonemes or not all(map(_PHONEME.fullmatch, phonemes)):
-        return None
-    return "".join(phonemes).replace("_", " ")
-
-
-@cache
-def language_name(code: str, language: str) -> str | None:
-    """The name of the language `code` in another one, as CLDR has it; None where it has none."""
-    name = str(Locale(code).getDisplayLanguage(Locale(language)))
-    return name if name != code else None
 
 
 def split_arguments(text: str) -> dict[str, str]:
@@ -181,15 +106,15 @@ def split_arguments(text: str) -> dict[str, str]:
     if not text:
         return given
     parts: list[str] = []
-    depth = at = 0
+    depth = start = 0
     for mark in _SPLIT.finditer(text):
         if mark[0] == "|":
             if not depth:
-                parts.append(text[at : mark.start()])
-                at = mark.end()
+                parts.append(text[start : mark.start()])
+                start = mark.end()
         else:
             depth = max(0, depth + (1 if mark[0] in ("[[", "-{") else -1))
-    parts.append(text[at:])
+    parts.append(text[start:])
     number = 0
     for part in parts[1:]:
         name, equals, value = part.partition("=")
@@ -215,10 +140,11 @@ def compile_pattern(written: str) -> Pattern:
 
 
 def _compile(written: str) -> tuple[Piece, ...]:
+    """The pieces of one alternative; parts in ⟦ ⟧ are optional."""
     pieces = []
     for i, part in enumerate(_GROUP.split(written)):
         if part:
             split = _FIELD.split(part)
-            fields = tuple(tuple(names.split("|")) for names in split[1::2])
-            pieces.append(Piece(tuple(split[::2]), fields, optional=i % 2 == 1))
+            places = tuple(tuple(map(compile_field, names.split("|"))) for names in split[1::2])
+            pieces.append(Piece(tuple(split[::2]), places, optional=i % 2 == 1))
     return tuple(pieces)

@@ -1,4 +1,4 @@
-"""The wikitext table of a language: what templates show, how numbers are written, words for pictures' places.
+"""The wikitext table of a language: texts of templates, format of numbers, words for the places of pictures.
 
 Templates stand in `corpus/languages/wikitext/{code}.toml`, with `common.toml` below it, in the patterns of
 `corpus.wikitext.template_pattern`; the rest in `messages.json` beside them, which `tools/make_wikitext_messages.py`
@@ -17,7 +17,8 @@ from typing import Any
 from mlukit.corpus.languages.fold_name import fold_name
 from mlukit.corpus.wikitext.number_format import NumberFormat
 from mlukit.corpus.wikitext.quantities import Units
-from mlukit.corpus.wikitext.template_pattern import Conventions, Pattern, compile_pattern
+from mlukit.corpus.wikitext.template_fields import Conventions
+from mlukit.corpus.wikitext.template_pattern import Pattern, compile_pattern
 
 _NUMBERED = re.compile(r"(\d+)([^\d\W]+)")
 _TABLES = files("mlukit.corpus.languages") / "wikitext"
@@ -29,7 +30,7 @@ ENGLISH_PLACES = frozenset(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TemplateTable:
-    """One language's table; names are kept as `template_name` has them."""
+    """One language's table; names of templates are in the form of `template_name`."""
 
     patterns: Mapping[str, Pattern]
     folded: Mapping[str, Pattern]  # the same by names in small letters
@@ -39,10 +40,11 @@ class TemplateTable:
     picture_places: frozenset[str]  # "thumb", "right", …: options of a picture that stands beside the text
 
     def pattern(self, name: str) -> Pattern | None:
-        """What the template `name` shows; None for one that is not in the table.
+        """The pattern of the template `name`; None for a template that is not in the table.
 
-        MediaWiki tells small letters from capitals but for the first. Wikipedias have redirects for other spellings
-        of the usual names, so these are found, too; a name all in capitals ({{ESP}}, a flag) is what it says.
+        MediaWiki distinguishes capitals from small letters except in the first place. Wikipedias have redirects for
+        other spellings of usual names, so other spellings are found too; a name all in capitals ({{ESP}}, a flag) is
+        looked up as it is.
         """
         exact = template_name(name)
         found = self.patterns.get(exact)
@@ -66,7 +68,7 @@ class TemplateTable:
 
 
 def template_name(name: str) -> str:
-    """A template's name as MediaWiki knows it, the first letter small: single spaces, none at the ends."""
+    """A template's name in MediaWiki's form, but with a small first letter: single spaces, no spaces at the ends."""
     if "_" in name or "  " in name:
         name = " ".join(part for part in name.replace("_", " ").split(" ") if part)
     return name[:1].lower() + name[1:]
@@ -74,10 +76,10 @@ def template_name(name: str) -> str:
 
 @cache
 def load_template_table(code: str) -> TemplateTable:
-    """The table of a Wikipedia; without one of its own, the templates that most have, and MediaWiki's own words."""
-    common, own = _read_toml("common"), _read_toml(code)
+    """The table of a Wikipedia. Without a file for its language: the common templates and MediaWiki's own words."""
+    common, local = _read_toml("common"), _read_toml(code)
     patterns: dict[str, Pattern] = {}
-    for table in (common, own):
+    for table in (common, local):
         for written, names in table.get("templates", {}).items():
             compiled = compile_pattern(written)
             for name in names:
@@ -90,26 +92,29 @@ def load_template_table(code: str) -> TemplateTable:
     return TemplateTable(
         patterns,
         {name.lower(): pattern for name, pattern in patterns.items()},
-        frozenset(fold_name(name) for table in (common, own) for name in table.get("notes", ())),
-        _conventions(code, common, own, messages),
+        frozenset(fold_name(name) for table in (common, local) for name in table.get("notes", ())),
+        _conventions(code, common, local, messages),
         messages.get("functions", {}),
         frozenset(places),
     )
 
 
 def _forget(patterns: dict[str, Pattern], name: str) -> None:
-    """Takes the template out in the spelling of a table that goes before."""
+    """Removes a template that an earlier table has in the same or in another spelling."""
     for spelling in {template_name(name), fold_name(name)}:
         patterns.pop(spelling, None)
 
 
-def _conventions(code: str, common: dict[str, Any], own: dict[str, Any], messages: dict[str, Any]) -> Conventions:
+def _conventions(code: str, common: dict[str, Any], local: dict[str, Any], messages: dict[str, Any]) -> Conventions:
+    """The conventions of a language, out of the common table, its own table and MediaWiki's messages."""
     numbers = dict(messages.get("numbers", {}))
     numbers["digits"] = {ord(str(i)): digit for i, digit in enumerate(numbers.get("digits", ""))}
-    names = {unit: (one, several) for unit, (one, several) in own.get("unit_names", {}).items()}
-    symbols = common["unit_symbols"] | own.get("unit_symbols", {})
-    units = Units(symbols, names, own.get("words_between_numbers", {}))
-    return Conventions(code, NumberFormat(**numbers), units, tuple(own.get("months", ())), own.get("first_day", "1"))
+    names = {unit: (one, several) for unit, (one, several) in local.get("unit_names", {}).items()}
+    symbols = common["unit_symbols"] | local.get("unit_symbols", {})
+    units = Units(symbols, names, local.get("words_between_numbers", {}))
+    return Conventions(
+        code, NumberFormat(**numbers), units, tuple(local.get("months", ())), local.get("first_day", "1")
+    )
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Templates: found by one scan over the braces, shown as the language's table says, else left out with a gap.
+"""Templates: found by one scan over the braces, expanded by the language's table, or left out with a gap.
 
 Which braces belong together is MediaWiki 1.39's Preprocessor_Hash: a stack of "{{" and "[[", on which only the
 innermost can be closed; three braces that close are a parameter, two a template; what stays open is text.
@@ -24,7 +24,7 @@ _LINK = "[["
 
 @dataclass(slots=True)
 class _Piece:
-    """Something opened: `braces` of them end at `start`; `edits` are what was replaced inside."""
+    """An open "{{" (of `braces` braces, which end at `start`) or "[[" (0 braces); `edits` were made inside of it."""
 
     start: int
     braces: int
@@ -33,31 +33,33 @@ class _Piece:
 
 @dataclass(slots=True)
 class TemplateReader:
-    """What templates of one page show."""
+    """Expands the templates of one page."""
 
     table: TemplateTable
     functions: Functions
-    names: dict[str, Pattern | None] = field(default_factory=dict)  # all templates met, in order: what each shows
-    dropped: list[str] = field(default_factory=list)  # texts of those that show nothing
-    _dropped: list[tuple[int, int]] = field(default_factory=list)  # where they stand, those within others left out
+    names: dict[str, Pattern | None] = field(default_factory=dict)  # all templates found, in order, and their patterns
+    dropped: list[str] = field(default_factory=list)  # texts of templates that show nothing
+    _dropped: list[tuple[int, int]] = field(
+        default_factory=list
+    )  # (start, end) of these templates; without those that lie in another one
 
     def expand(self, text: str) -> str:
-        """`text` with every template replaced by what a reader sees, or by a gap."""
-        at = text.find("{{")
-        if at < 0:
+        """`text` with every template replaced by the text that a reader sees, or by a gap."""
+        position = text.find("{{")
+        if position < 0:
             return text
         edits: list[tuple[int, int, str]] = []
-        while at >= 0:
-            at = self._expand_from(text, at, edits)
-            at = text.find("{{", at)
+        while position >= 0:
+            position = self._expand_from(text, position, edits)
+            position = text.find("{{", position)
         self.dropped += (text[start:end] for start, end in self._dropped)
         self._dropped.clear()
         return _edited(text, 0, len(text), edits)
 
-    def _expand_from(self, text: str, at: int, edits: list[tuple[int, int, str]]) -> int:
-        """Reads the template that opens at `at`; (where to go on, with its edit added)."""
+    def _expand_from(self, text: str, position: int, edits: list[tuple[int, int, str]]) -> int:
+        """Expands the template at `position`, appends its edit to `edits`, and returns where to continue."""
         stack: list[_Piece] = []
-        edge = _EDGE.search(text, at)
+        edge = _EDGE.search(text, position)
         while edge:
             mark = edge[0]
             end = edge.end()
@@ -78,42 +80,44 @@ class TemplateReader:
             edits += piece.edits
         return len(text)
 
-    def _close(self, text: str, at: int, closing: int, stack: list[_Piece], edits: list[tuple[int, int, str]]) -> int:
-        """Closes the innermost piece with two or three of the braces at `at`; where to go on."""
+    def _close(self, text: str, end: int, closing: int, stack: list[_Piece], edits: list[tuple[int, int, str]]) -> int:
+        """Closes the innermost piece with two or three of the `closing` braces at `end`; returns where to continue."""
         piece = stack[-1]
         braces = min(closing, piece.braces, 3)
-        shown = self._parameter(text, piece, at) if braces == 3 else self._template(text, piece, at, len(stack))
-        edit = (piece.start - braces, at + braces, shown)
+        shown = self._parameter(text, piece, end) if braces == 3 else self._template(text, piece, end, len(stack))
+        edit = (piece.start - braces, end + braces, shown)
         piece.braces -= braces
         piece.start -= braces
         piece.edits = [edit]
         if piece.braces < 2:
             stack.pop()
             (stack[-1].edits if stack else edits).append(edit)
-        return at + braces
+        return end + braces
 
     def _parameter(self, text: str, piece: _Piece, end: int) -> str:
-        """What {{{name|default}}} shows on a page that nothing includes."""
+        """The text of {{{name|default}}} on a page that is not itself a template."""
         inner = _edited(text, piece.start, end, piece.edits)
         _, pipe, default = inner.partition("|")
         return default if pipe else "{{{" + inner + "}}}"
 
     def _template(self, text: str, piece: _Piece, end: int, depth: int) -> str:
+        """The text of a template or magic word.
+
+        Args:
+            text: the page.
+            piece: the open braces.
+            end: where the closing braces begin.
+            depth: how many pieces are open, this one included.
+        """
         start = piece.start
         name_end = text.find("|", start, end)
         name_end = end if name_end < 0 else name_end
         if piece.edits and piece.edits[0][0] < name_end:
             return self._computed_name(text, piece, end)
         name = text[start:name_end].strip()
-        if name in self.names:
-            pattern = self.names[name]
-        else:
-            pattern = self.names[name] = self.table.pattern(name)
+        pattern = self._pattern(name)
         if pattern is not None and depth <= MAX_DEPTH:
-            shown = _edited(text, name_end, end, [(s, e, r.replace("|", PIPE)) for s, e, r in piece.edits])
-            spaced = text.startswith("| ", name_end) and text[max(0, start - 3) : start - 2].isalnum()
-            shown = pattern.render(shown, self.table.conventions).replace(PIPE, "|")
-            return (" " if spaced else "") + TAG + shown + TAG_END  # as within a <span>
+            return self._rendered(pattern, text, piece, name_end, end)
         if ":" in name or not name.islower() or not name[:1].isalnum():
             value = self.functions.value(name, lambda: _edited(text, start, end, piece.edits))
             if value is not None:
@@ -124,29 +128,47 @@ class TemplateReader:
             return shown
         return self._drop(start, end)
 
+    def _pattern(self, name: str) -> Pattern | None:
+        """The pattern of a template, looked up once for each name on a page."""
+        if name not in self.names:
+            self.names[name] = self.table.pattern(name)
+        return self.names[name]
+
+    def _rendered(self, pattern: Pattern, text: str, piece: _Piece, name_end: int, end: int) -> str:
+        """The text that a pattern makes of a template's arguments, which stand from `name_end` to `end`."""
+        given = _edited(text, name_end, end, _without_pipes(piece.edits))
+        shown = pattern.render(given, self.table.conventions).replace(PIPE, "|")
+        spaced = text.startswith("| ", name_end) and text[max(0, piece.start - 3) : piece.start - 2].isalnum()
+        return (" " if spaced else "") + TAG + shown + TAG_END  # as within a <span>
+
     def _drop(self, start: int, end: int) -> str:
-        """The gap that a template leaves; those within it went with it."""
+        """The gap that a template leaves. Dropped templates inside of it need not be remembered any more."""
         while self._dropped and self._dropped[-1][0] >= start:
             self._dropped.pop()
         self._dropped.append((start, end))
         return GAP
 
-    def _list(self, text: str, piece: _Piece, at: int, end: int) -> str:
-        """The list that an unknown template has as its only argument but settings: it makes columns or a look."""
-        if text.find("\n*", at, end) < 0 and text.find("\n#", at, end) < 0:
+    def _list(self, text: str, piece: _Piece, start: int, end: int) -> str:
+        """The list that is the only argument of an unknown template besides settings: such templates make columns."""
+        if text.find("\n*", start, end) < 0 and text.find("\n#", start, end) < 0:
             return ""
-        given = split_arguments(_edited(text, at, end, [(s, e, r.replace("|", PIPE)) for s, e, r in piece.edits]))
+        given = split_arguments(_edited(text, start, end, _without_pipes(piece.edits)))
         lists = [value for name, value in given.items() if name.isdecimal() and value.startswith(("\n*", "\n#"))]
         if len(lists) != 1 or any(len(value) > _LONGEST_SETTING for value in given.values() if value != lists[0]):
             return ""
         return f"{lists[0]}\n".replace(PIPE, "|")
 
     def _computed_name(self, text: str, piece: _Piece, end: int) -> str:
-        """A template whose name, or a function whose first argument, was itself made by a template."""
+        """The text of a template whose name, or a function whose first argument, was made by a template."""
         inner = _edited(text, piece.start, end, piece.edits)
         name = inner.partition("|")[0].strip()
         value = self.functions.value(name, lambda: inner) if ":" in name else None
         return self._drop(piece.start, end) if value is None else value
+
+
+def _without_pipes(edits: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    """The edits with PIPE for "|", since a "|" that a template made separates no arguments."""
+    return [(start, end, shown.replace("|", PIPE)) for start, end, shown in edits]
 
 
 def _edited(text: str, start: int, end: int, edits: list[tuple[int, int, str]]) -> str:
@@ -154,11 +176,11 @@ def _edited(text: str, start: int, end: int, edits: list[tuple[int, int, str]]) 
     if not edits:
         return text[start:end]
     out: list[str] = []
-    at = start
+    position = start
     for edit_start, edit_end, shown in edits:
         if edit_start < start:
             continue
-        out += (text[at:edit_start], shown)
-        at = edit_end
-    out.append(text[at:end])
+        out += (text[position:edit_start], shown)
+        position = edit_end
+    out.append(text[position:end])
     return "".join(out)

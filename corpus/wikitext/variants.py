@@ -1,4 +1,4 @@
-"""Text in several variants, -{zh-hans:A; zh-hant:B}-: MediaWiki's ConverterRule for a reader who has chosen none."""
+"""Text in several variants, -{zh-hans:A; zh-hant:B}-: MediaWiki's ConverterRule for a reader who has not chosen one."""
 
 import re
 
@@ -15,18 +15,19 @@ def resolve_variants(text: str, language: Language) -> str:
     if not language.variants or "-{" not in text:
         return text
     for _ in range(_MAX_DEPTH):
-        text, count = _INNERMOST.subn(lambda rule: _apart(_shown(rule[1], language)), text)
+        text, count = _INNERMOST.subn(lambda rule: _separated(_shown(rule[1], language)), text)
         if not count:
             break
     return text
 
 
-def _apart(shown: str) -> str:
-    """What follows a rule is no part of a link in it: links are read before rules."""
+def _separated(shown: str) -> str:
+    """Separates the text of a rule from the text behind it, which is no part of a link that ends the rule."""
     return shown + TAG + TAG_END if shown.endswith("]]") else shown
 
 
 def _shown(rule: str, language: Language) -> str:
+    """The text of a rule, which is given without its braces, in the main variant or the first fallback."""
     flags, pipe, content = rule.partition("|")
     if not pipe or "[[" in flags:
         flags, content = "", rule

@@ -19,15 +19,16 @@ _SPACES = " \n\t" + BREAK + BLOCK
 
 @dataclass(frozen=True, slots=True)
 class _Patterns:
-    """How the links of a language are found in text."""
+    """Expressions that find the links of a language."""
 
-    usual: re.Pattern[str]  # target, label and trail of a link with nothing unusual in it
-    prefix: re.Pattern[str] | None  # what belongs to a link's text before it
-    trail: re.Pattern[str]  # what belongs to it after it
+    usual: re.Pattern[str]  # target, label and trail of a link without special cases
+    prefix: re.Pattern[str] | None  # letters before a link that belong to its text
+    trail: re.Pattern[str]  # letters after a link that belong to its text
 
 
 @cache
 def _patterns(language: Language) -> _Patterns:
+    """The expressions for a language."""
     trail = language.link_trail or "(?!)"
     label = rf"(?! )[^\[\]|\n\t{BREAK}{BLOCK}]++(?<! )"
     return _Patterns(
@@ -49,7 +50,7 @@ class LinkReader:
     interlanguage: dict[tuple[str, str], None] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
     dropped: list[str] = field(default_factory=list)  # captions of pictures
-    dead: int = -1  # a piece that is text because a picture before it broke off there
+    broken_piece: int = -1  # the number of a piece at which a picture ended without "]]": it is text
     patterns: _Patterns = field(init=False)
 
     def __post_init__(self) -> None:
@@ -77,7 +78,11 @@ class LinkReader:
         return "".join(out)
 
     def _usual_link(self, link: re.Match[str], out: list[str]) -> bool:
-        """Adds what a link with nothing unusual in it shows, as `_link` would; False where that is to be asked."""
+        """Adds the anchor of a link without special cases, as `_link` does, but faster.
+
+        Returns:
+            False where the link is a special case: nothing was added, and `_link` must read it.
+        """
         target, label, trail = link.groups()
         title = usual_title(target, self.language)
         anchor = label or target
@@ -91,10 +96,19 @@ class LinkReader:
         return True
 
     def _unclosed(self, pieces: list[str], number: int, out: list[str]) -> int:
-        """A piece without "]]": a picture whose caption has links, or text. Where to go on."""
+        """Reads a piece without "]]": a picture whose caption has links, or text.
+
+        Args:
+            pieces: the text, split at "[[".
+            number: the number of the next piece.
+            out: gets what the reader sees.
+
+        Returns:
+            The number of the piece to continue with.
+        """
         piece = pieces[number - 1]
         target, pipe, label = piece.partition("|")
-        title = normalise_title(target, self.language) if pipe and number - 1 != self.dead else None
+        title = normalise_title(target, self.language) if pipe and number - 1 != self.broken_piece else None
         if title is None or title.namespace != _FILE or title.leading_colon:
             out.append("[[" + piece)
             return number
@@ -106,13 +120,17 @@ class LinkReader:
                 self._picture("".join(caption), parts[2], out)
                 return i + 1
             if len(parts) == 1:
-                self.dead = i
+                self.broken_piece = i
                 break
         out.append("[[" + piece)
         return number
 
     def _link(self, inner: str, rest: str, out: list[str]) -> bool:
-        """Adds what a link with `inner` between its brackets shows; False where it is none."""
+        """Adds the anchor of `[[inner]]` and the text behind it.
+
+        Returns:
+            False where the brackets make no link: nothing was added.
+        """
         target, pipe, shown = inner.partition("|")
         if shown and rest.startswith("]") and "[" in shown:  # [[X|[http://example.org label]]]
             shown += "]"
@@ -120,12 +138,12 @@ class LinkReader:
         label = shown if pipe else None
         title = normalise_title(target, self.language)
         if title is None:
-            return self._no_title(target, label, rest, out)
+            return self._link_without_title(target, label, rest, out)
         if ":" in target or target.startswith("//"):
             if STARTS_WITH_PROTOCOL.match(target.lstrip(" ")):
                 self.left_out["invalid title"] += 1
                 return False
-            if not title.leading_colon and self._beside_text(title, label, rest, out):
+            if not title.leading_colon and self._hidden_link(title, label, rest, out):
                 return True
         if label is None:
             label = _written_target(target)
@@ -136,8 +154,12 @@ class LinkReader:
         self._anchor(title, label, rest, out)
         return True
 
-    def _no_title(self, target: str, label: str | None, rest: str, out: list[str]) -> bool:
-        """A target that is no title: text with its brackets, as in MediaWiki, unless a template has a part in it."""
+    def _link_without_title(self, target: str, label: str | None, rest: str, out: list[str]) -> bool:
+        """A link whose target is no title: text with its brackets, as in MediaWiki, unless a template made the target.
+
+        Returns:
+            False where it is text with its brackets: nothing was added.
+        """
         if GAP in target and "\n" not in target:
             self.left_out["target from a template"] += 1
             out.append((target if label is None else label) + rest)
@@ -145,8 +167,12 @@ class LinkReader:
         self.left_out["invalid title"] += 1
         return False
 
-    def _beside_text(self, title: Title, label: str | None, rest: str, out: list[str]) -> bool:
-        """Adds a link that shows nothing in the text: to another language, a picture, a category."""
+    def _hidden_link(self, title: Title, label: str | None, rest: str, out: list[str]) -> bool:
+        """Reads a link that shows nothing in the text: a link to another language, a picture, a category.
+
+        Returns:
+            False where it is a link that shows its anchor: nothing was added.
+        """
         if title.interlanguage:
             if title.language and not title.namespace and title.title:
                 self.interlanguage[title.language, title.title] = None
@@ -165,7 +191,7 @@ class LinkReader:
         return True
 
     def _picture(self, options: str, rest: str, out: list[str]) -> None:
-        """A picture is no text: beside the text it ends the paragraph, as in MediaWiki; brackets around one go too."""
+        """Leaves out a picture and brackets around it; as in MediaWiki, a picture beside the text ends a paragraph."""
         if "[[" in options:
             self.dropped.append(options)
         places = self.picture_places
@@ -178,6 +204,14 @@ class LinkReader:
         out += (GAP if alone else "", rest)
 
     def _anchor(self, title: Title, label: str, rest: str, out: list[str]) -> None:
+        """Adds the anchor of a link, marked with LINK if the link leads to an article, and the text behind it.
+
+        Args:
+            title: the page that the link leads to.
+            label: the text between the brackets that is shown.
+            rest: the text from the closing brackets to the next link; its beginning may belong to the anchor.
+            out: gets anchor and text; the end of its last text may belong to the anchor.
+        """
         if self.patterns.prefix:
             label = self._taken_prefix(out) + label
         trail = self.patterns.trail.match(rest)
@@ -193,17 +227,17 @@ class LinkReader:
             label = label.replace("\n", " ")
             out += (f"{TAG}{label}{TAG_END}" if ":" in label else label, rest)  # its colon ends no term of a list
             return
-        before = after = ""
+        space_before = space_after = ""
         if len(core) != len(label):
-            before = " " if label[0] in _SPACES else ""
-            after = " " if label[-1] in _SPACES else ""
-        if not core.isprintable():  # faster than to look for each
+            space_before = " " if label[0] in _SPACES else ""
+            space_after = " " if label[-1] in _SPACES else ""
+        if not core.isprintable():  # faster than a search for each character
             core = core.replace("\n", " ").replace(BREAK, " ").replace(BLOCK, " ")
-        out += (f"{before}{LINK}{len(self.targets)}{LINK_TEXT}{core}{LINK_END}{after}", rest)
+        out += (f"{space_before}{LINK}{len(self.targets)}{LINK_TEXT}{core}{LINK_END}{space_after}", rest)
         self.targets.append((title.language or "", title.title))
 
     def _taken_prefix(self, out: list[str]) -> str:
-        """What belongs to a link's text before it, which is taken from the text there."""
+        """The letters before a link that belong to its text; they are removed from the end of `out`."""
         prefix = self.patterns.prefix and self.patterns.prefix.search(out[-1][-_LONGEST_PREFIX:])
         if not prefix:
             return ""
@@ -211,7 +245,7 @@ class LinkReader:
         return prefix[0]
 
     def _why_not(self, title: Title, anchor: str) -> str | None:
-        """Why a link is not kept; None for one that is."""
+        """Why a link is not kept; None for a link that is kept."""
         if title.language is None:
             return "other wiki"
         if title.namespace:
@@ -226,7 +260,7 @@ class LinkReader:
 
 
 def _written_target(target: str) -> str:
-    """What [[target]] shows."""
+    """The text that [[target]] shows."""
     shown = target.lstrip(" ")
     if "%" in shown:
         shown = unquote(shown)
@@ -237,14 +271,14 @@ _DISAMBIGUATION = re.compile(r"\s*(?:\([^()]*\)|（[^（）]*）)\s*$")
 
 
 def _pipe_trick(target: str) -> str:
-    """What [[target|]] is saved as: without prefix and what stands in parentheses, else after the last comma."""
+    """The label of [[target|]]: the title without prefix and parentheses, else the part before the first comma."""
     name = target.removeprefix(":").partition(":")[2] or target.removeprefix(":")
     short = _DISAMBIGUATION.sub("", name)
     return short if short != name else name.partition(", ")[0]
 
 
 def _strip_end(out: list[str]) -> None:
-    """Links beside the text take the white space before them with them."""
+    """Removes white space at the end of `out`: a link that shows nothing removes the white space before it."""
     while out:
         out[-1] = out[-1].rstrip(" \t\n")
         if out[-1]:

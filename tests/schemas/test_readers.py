@@ -17,9 +17,9 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from mlukit.corpus.entities.count_links import DEFAULT_KINDS, count_shard
+from mlukit.corpus.entities.count_links import count_shard
 from mlukit.corpus.entities.mention_dictionary import merge_mentions
-from mlukit.corpus.entities.vocabulary import merge_entities, order_vocabulary
+from mlukit.corpus.entities.vocabulary import EntityNames, merge_entities, order_vocabulary
 from mlukit.engine.split_shards import SplitShards
 from mlukit.engine.storage import Storage
 from mlukit.schemas import arrow, layout
@@ -112,7 +112,7 @@ def write_counted(out: Path) -> None:
     entities = []
     for language, articles in ARTICLES.items():
         counts = io.BytesIO(), io.BytesIO()
-        count_shard([ARTICLE_ROWS.to_batch(articles)], DEFAULT_KINDS, 1, *counts)
+        count_shard([ARTICLE_ROWS.to_batch(articles)], frozenset({"article", "list"}), 1, *counts)
         entities.append((language, counts[0]))
         mentions = io.BytesIO()
         merge_mentions([counts[1]], 0, mentions)
@@ -125,15 +125,8 @@ def write_counted(out: Path) -> None:
         (out / "vocabulary/vocabulary.parquet").open("wb") as parquet,
         (out / "vocabulary/vocabulary.jsonl").open("wb") as jsonl,
     ):
-        order_vocabulary(
-            [merged],
-            languages=list(ARTICLES),
-            size=100,
-            titles_of=lambda language, qids: [TITLES.get((language, qid)) for qid in qids],
-            labels_of=None,
-            parquet=parquet,
-            jsonl=jsonl,
-        )
+        names = EntityNames(list(ARTICLES), lambda language, qids: [TITLES.get((language, qid)) for qid in qids])
+        order_vocabulary([merged], names, 100, parquet, jsonl)
 
 
 @pytest.fixture(scope="module")

@@ -56,7 +56,7 @@ def test_whole_file(data: bytes) -> None:
 def test_blocks_begin_at_every_bit() -> None:
     bits = bin(int.from_bytes(SINGLE, "big"))[2:].zfill(len(SINGLE) * 8)
     magic = f"{BLOCK_MAGIC:048b}"
-    places = [at for at in range(len(bits)) if bits.startswith(magic, at)]
+    places = [offset for offset in range(len(bits)) if bits.startswith(magic, offset)]
     assert [place // 8 for place in places] == [block.position for block in blocks(SINGLE)]
     assert len({place % 8 for place in places}) > 2
 
@@ -94,18 +94,18 @@ def with_false_magic(data: bytes) -> bytes:
     data needs are passed over.
     """
     bits = bin(int.from_bytes(data, "big"))[2:].zfill(len(data) * 8)
-    at = 32 + 48 + 32 + 1 + 24  # header, magic, CRC, randomised, origin
-    used = bits[at : at + 16]
-    at += 16 + 16 * used.count("1")
-    assert int(bits[at : at + 3], 2) >= 3
-    count = int(bits[at + 3 : at + 18], 2)
-    selectors = at + 18
+    offset = 32 + 48 + 32 + 1 + 24  # header, magic, CRC, randomised, origin
+    used = bits[offset : offset + 16]
+    offset += 16 + 16 * used.count("1")
+    assert int(bits[offset : offset + 3], 2) >= 3
+    count = int(bits[offset + 3 : offset + 18], 2)
+    selectors = offset + 18
     end = selectors
     for _ in range(count):
         end = bits.index("0", end) + 1
     magic = f"{BLOCK_MAGIC:048b}0"
     more = f"{count + magic.count('0'):015b}"
-    bits = bits[: at + 3] + more + bits[selectors:end] + magic + bits[end:]
+    bits = bits[: offset + 3] + more + bits[selectors:end] + magic + bits[end:]
     footer = bits.rindex(f"{END_MAGIC:048b}")
     bits = bits[: footer + 80]
     bits += "0" * (-len(bits) % 8)

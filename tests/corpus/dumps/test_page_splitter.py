@@ -71,7 +71,7 @@ def test_the_limit_does_not_depend_on_the_pieces(step: int, length: int) -> None
 
 def test_a_huge_page_is_not_held() -> None:
     cutter = PageSplitter(
-        (Chunk(at, at + 1, b"<page>" if at == 0 else b"x" * 1000) for at in range(10_000)), 10_000, 10_000, 5_000
+        (Chunk(i, i + 1, b"<page>" if i == 0 else b"x" * 1000) for i in range(10_000)), 10_000, 10_000, 5_000
     )
     (page, end) = list(cutter)
     assert (page.problem, len(page.data), end.problem) == ("page_too_large", 4096, "truncated")

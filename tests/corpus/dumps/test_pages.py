@@ -35,7 +35,7 @@ def open_file(path: str) -> BinaryIO:
 
 def reader(data: bytes, name: str = "d.xml", **options: Any) -> PageReader:
     whole = DumpRange("en", name, len(data), 0, len(data), 0)
-    return PageReader(lambda path: io.BytesIO(data), whole, **options)
+    return PageReader(lambda path: io.BytesIO(data), whole, "link", **options)
 
 
 def read(pages: bytes | str, **options: Any) -> list[Record]:
@@ -77,7 +77,7 @@ def test_real_dumps_as_another_parser_reads_them(path: Path) -> None:
     check_dump(open_file, str(path), size)
     records: list[Record] = []
     for dump_range in plan_ranges("xx", [FileInfo(str(path), size)], 300_000):
-        records.extend(PageReader(open_file, dump_range, keep_namespaces=EVERY_NAMESPACE))
+        records.extend(PageReader(open_file, dump_range, "link", keep_namespaces=EVERY_NAMESPACE))
     truncated = [record for record in records if isinstance(record, Failure) and record.reason in DUMP_FAILURES]
     assert [record.reason for record in truncated] == (
         ["truncated"] if path.name.startswith(("enwiki-head", "jawiki-head2006")) else []

@@ -50,7 +50,7 @@ def read(data: bytes, name: str, cuts: list[int], **options: Any) -> list[Record
     records: list[Record] = []
     for index, (start, end) in enumerate(zip([0, *cuts], [*cuts, len(data)], strict=True)):
         dump_range = DumpRange("en", name, len(data), start, end, index)
-        records.extend(PageReader(in_memory(data), dump_range, keep_namespaces=EVERY_NAMESPACE, **options))
+        records.extend(PageReader(in_memory(data), dump_range, "link", keep_namespaces=EVERY_NAMESPACE, **options))
     return records
 
 
@@ -124,7 +124,7 @@ def test_files_read_in_one_go_fill_their_shards(name: str) -> None:
     data = COMPRESS[name](dump(pages))
     (whole,) = plan_ranges("en", [FileInfo(name, len(data))], -(-len(data) // 3))
     assert whole.shards == 3
-    reader = PageReader(in_memory(data), whole)
+    reader = PageReader(in_memory(data), whole, "link")
     shards = Counter(reader.shard for _ in reader)
     assert list(shards) == [0, 1, 2]
     assert min(shards.values()) > 10
@@ -148,7 +148,7 @@ def test_every_split_of_real_xml() -> None:
 
 def test_every_split_of_small_bzip2_streams() -> None:
     """Streams of 100 bytes, so that every tag is cut by their borders somewhere."""
-    data = b"".join(bz2.compress(XML[at : at + 100]) for at in range(0, 2000, 100)) + bz2.compress(XML[2000:])
+    data = b"".join(bz2.compress(XML[i : i + 100]) for i in range(0, 2000, 100)) + bz2.compress(XML[2000:])
     whole = read(data, "d.xml.bz2", [])
     assert whole == read(XML, "d.xml", [])
     for cut in range(1, len(data)):
@@ -172,17 +172,17 @@ def test_tags_across_blocks(inside: int) -> None:
     assert [record.page_id for record in whole] == [1, 2]
     for cut in [chunk.position + delta for chunk in chunks[1:] for delta in (-1, 0, 1)]:
         assert read(data, "d.xml.bz2", [cut]) == whole
-    own = DumpRange("en", "d.xml.bz2", len(data), 0, chunks[1].position, 0)
-    assert [record.page_id for record in PageReader(in_memory(data), own)] == [1]
+    first_range = DumpRange("en", "d.xml.bz2", len(data), 0, chunks[1].position, 0)
+    assert [record.page_id for record in PageReader(in_memory(data), first_range, "link")] == [1]
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, len(XML) + 10), st.sampled_from(["d.xml", "d.xml.bz2"]))
 def test_any_range_size(size: int, name: str) -> None:
-    data = XML if name == "d.xml" else b"".join(bz2.compress(XML[at : at + 777]) for at in range(0, len(XML), 777))
+    data = XML if name == "d.xml" else b"".join(bz2.compress(XML[i : i + 777]) for i in range(0, len(XML), 777))
     records = []
     for dump_range in plan_ranges("en", [FileInfo(name, len(data))], max(size, 50)):
-        records.extend(PageReader(in_memory(data), dump_range, keep_namespaces=EVERY_NAMESPACE))
+        records.extend(PageReader(in_memory(data), dump_range, "link", keep_namespaces=EVERY_NAMESPACE))
     assert records == read(XML, "d.xml", [])
 
 
@@ -211,7 +211,7 @@ def test_reading_stops_where_the_last_page_ends() -> None:
 
     xml = dump([page(number, "x" * 100_000) for number in range(1, 100)])
     first = DumpRange("en", "d.xml", len(xml), 0, 1000, 0)
-    assert [record.page_id for record in PageReader(lambda path: Watched(xml), first)] == [1]
+    assert [record.page_id for record in PageReader(lambda path: Watched(xml), first, "link")] == [1]
     assert max(read_to) <= 1000 + (1 << 20)
 
 

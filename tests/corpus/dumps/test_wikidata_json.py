@@ -138,11 +138,11 @@ def test_a_long_line_takes_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> No
 def test_lines_do_not_depend_on_chunks(lines: list[bytes], sizes: list[int]) -> None:
     data = b"\n".join(line.replace(b"\n", b"") for line in lines)
     chunks: list[bytes] = []
-    at = 0
-    while at < len(data):
+    offset = 0
+    while offset < len(data):
         size = sizes[len(chunks) % len(sizes)]
-        chunks.append(data[at : at + size])
-        at += size
+        chunks.append(data[offset : offset + size])
+        offset += size
     expected = data.split(b"\n")
     assert list(lines_of(chunks)) == (expected if expected[-1] else expected[:-1])
 

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from mlukit.corpus.entities import count_links
 from mlukit.corpus.entities.count_links import (
-    DEFAULT_KINDS,
     ENTITY_COUNTS,
     MENTION_COUNTS,
     Tally,
@@ -23,6 +22,7 @@ from mlukit.schemas.arrow import ARTICLE_ROWS
 from mlukit.schemas.manifest import Flow
 from mlukit.schemas.records import Kind, LinkedArticle, Mention, Split
 
+KINDS = frozenset({"article", "list"})  # the default of --kinds
 BERLIN, GERMANY, SHIP = 64, 183, 821244
 Anchors = list[tuple[str, int | None]]
 
@@ -51,7 +51,7 @@ def counted(
 ) -> tuple[dict[str, Flow], list[list[tuple[int, int]]], list[list[tuple[str, int, int]]]]:
     """The flows, and the rows of each part of both files."""
     entities, mentions = io.BytesIO(), io.BytesIO()
-    flows = count_shard(batches, DEFAULT_KINDS, parts, entities, mentions)
+    flows = count_shard(batches, KINDS, parts, entities, mentions)
     rows = [
         [[tuple(row.values()) for row in read_part(stream, part).to_pylist()] for part in range(parts)]
         for stream in (entities, mentions)
@@ -96,7 +96,7 @@ def test_how_articles_are_cut_into_batches_does_not_show_in_the_bytes() -> None:
     ]
     for batches, written in ways:
         entities, mentions = io.BytesIO(), io.BytesIO()
-        count_shard(batches, DEFAULT_KINDS, 3, entities, mentions)
+        count_shard(batches, KINDS, 3, entities, mentions)
         written += [entities.getvalue(), mentions.getvalue()]
     assert whole == single == sliced
 
@@ -121,7 +121,7 @@ def articles(draw: st.DrawFn) -> LinkedArticle:
 
 @given(st.lists(articles(), max_size=8), st.integers(1, 5))
 def test_the_counts_are_those_of_plain_python(drawn: list[LinkedArticle], parts: int) -> None:
-    chosen = [page for page in drawn if page.kind in DEFAULT_KINDS]
+    chosen = [page for page in drawn if page.kind in KINDS]
     entities = Counter(link.qid for page in chosen for link in page.links if link.qid)
     mentions = Counter(
         (page.text[link.start : link.end], link.qid)
@@ -154,7 +154,7 @@ def test_parts_are_of_about_the_same_size() -> None:
 @pytest.mark.parametrize("part", [-1, 3])
 def test_a_part_that_is_not_there_is_refused(part: int) -> None:
     entities, mentions = io.BytesIO(), io.BytesIO()
-    count_shard([], DEFAULT_KINDS, 3, entities, mentions)
+    count_shard([], KINDS, 3, entities, mentions)
     with pytest.raises(ValueError, match=rf"part {part} of a file of 3 parts"):
         read_part(entities, part)
 

@@ -15,6 +15,7 @@ from mlukit.corpus.entities import vocabulary
 from mlukit.corpus.entities.count_links import ENTITY_COUNTS, count_shard
 from mlukit.corpus.entities.vocabulary import (
     SPECIAL_ENTITIES,
+    EntityNames,
     EntityVocabulary,
     TextsOf,
     VocabularyError,
@@ -49,7 +50,7 @@ def no_titles(language: str, qids: Sequence[int]) -> list[None]:
 def merged(
     counts: list[Counts], parts: int, min_languages: int, min_count: int
 ) -> tuple[list[io.BytesIO], Flow, Counter[str]]:
-    shards = [(language, shard(of, parts)) for one in counts for language, of in one.items()]
+    shards = [(language, shard(items, parts)) for one in counts for language, items in one.items()]
     files, total, spread = [], Flow(), Counter[str]()
     for part in range(parts):
         files.append(io.BytesIO())
@@ -67,9 +68,7 @@ def ordered(
     labels_of: TextsOf | None = None,
 ) -> tuple[list[Entity], list[dict[str, object]], Flow]:
     parquet, jsonl = io.BytesIO(), io.BytesIO()
-    flow = order_vocabulary(
-        files, languages=languages, size=size, titles_of=titles_of, labels_of=labels_of, parquet=parquet, jsonl=jsonl
-    )
+    flow = order_vocabulary(files, EntityNames(languages, titles_of, labels_of), size, parquet, jsonl)
     table = pq.read_table(parquet)
     assert table.schema.equals(VOCABULARY)
     rows = [row for batch in table.to_batches() for row in VOCABULARY_ROWS.to_records(batch)]
@@ -146,15 +145,9 @@ def test_titles_and_labels() -> None:
 def test_json_lines_are_those_of_json(titles: list[str]) -> None:
     files, _, _ = merged([{"de": {1: 3, 2: 2, 3: 1}}], 1, min_languages=1, min_count=1)
     jsonl, names = io.BytesIO(), ['"', "\\ \n\x00\x7f\u2028", *titles]
-    order_vocabulary(
-        files,
-        languages=[f"l{i}" for i in range(len(names))],
-        size=100,
-        titles_of=lambda language, qids: [None, names[int(language[1:])], None],
-        labels_of=None,
-        parquet=io.BytesIO(),
-        jsonl=jsonl,
-    )
+    languages = [f"l{i}" for i in range(len(names))]
+    titles = EntityNames(languages, lambda language, qids: [None, names[int(language[1:])], None])
+    order_vocabulary(files, titles, 100, io.BytesIO(), jsonl)
     lines = jsonl.getvalue().decode().split("\n")
     assert json.loads(lines[5])["titles"] == {f"l{i}": name for i, name in enumerate(names)}
     assert lines == [*(json.dumps(json.loads(line), ensure_ascii=False) for line in lines[:-1]), ""]
@@ -240,16 +233,17 @@ def test_the_vocabulary_is_that_of_plain_python(
 ) -> None:
     totals: dict[int, Counter[str]] = {}
     for one in counts:
-        for language, of in one.items():
-            for qid, count in of.items():
+        for language, items in one.items():
+            for qid, count in items.items():
                 totals.setdefault(qid, Counter())[language] += count
     kept = [
-        (-by.total(), qid, tuple(sorted(by.items())))
-        for qid, by in totals.items()
-        if len(by) >= min_languages and by.total() >= min_count
+        (-languages.total(), qid, tuple(sorted(languages.items())))
+        for qid, languages in totals.items()
+        if len(languages) >= min_languages and languages.total() >= min_count
     ]
     expected = [
-        Entity(4 + i, f"Q{qid}", qid, -minus, by, (), ()) for i, (minus, qid, by) in enumerate(sorted(kept)[: size - 4])
+        Entity(4 + i, f"Q{qid}", qid, -minus, by_language, (), ())
+        for i, (minus, qid, by_language) in enumerate(sorted(kept)[: size - 4])
     ]
     files, flow, _ = merged(counts, parts, min_languages, min_count)
     with pytest.MonkeyPatch.context() as patch:
@@ -286,8 +280,7 @@ def test_the_fingerprint_is_the_digest_of_the_names_in_order() -> None:
 def test_what_was_written_opens() -> None:
     parquet = io.BytesIO()
     files, _, _ = merged(COUNTS, 2, min_languages=1, min_count=1)
-    options = {"languages": ["de"], "size": 100, "titles_of": no_titles, "labels_of": None}
-    order_vocabulary(files, **options, parquet=parquet, jsonl=io.BytesIO())
+    order_vocabulary(files, EntityNames(["de"], no_titles), 100, parquet, io.BytesIO())
     assert EntityVocabulary.open(parquet).ids_of([7, 64, 183, 5]).tolist() == [4, 5, 6, 7]
 
 

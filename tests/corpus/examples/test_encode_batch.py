@@ -43,7 +43,7 @@ def check(tokenizer: Tokenizer, some: list[LinkedArticle], options: ExampleOptio
         [(m.start, m.end, 7) for m in article.links if any(s <= m.start and m.end <= e for s, e in spans)]
         for article, spans in zip(some, split, strict=True)
     ]
-    columns = ArticleColumns.of(ARTICLE_ROWS.to_batch(some))
+    columns = ArticleColumns.from_batch(ARTICLE_ROWS.to_batch(some))
     spans = columns.spans([[(start, end) for start, end, _ in of_one] for of_one in inside])
     mentions = Mentions(*spans, np.full(len(spans.start), 7))
     flows, expected_flows = Flows(), Flows()
@@ -52,7 +52,7 @@ def check(tokenizer: Tokenizer, some: list[LinkedArticle], options: ExampleOptio
         encode_sentences(article.text, with_mentions(*rows), tokenizer, options, expected_flows)
         for article, *rows in zip(some, split, inside, strict=True)
     ]
-    assert rows_of(encoded) == rows_of(EncodedSentences.of(columns, alone))
+    assert rows_of(encoded) == rows_of(EncodedSentences.from_sentences(columns, alone))
     assert flows == expected_flows
 
 
@@ -66,7 +66,7 @@ def test_most_sentences_are_encoded_together(xlmr: Tokenizer) -> None:
     """Also in languages without spaces: what is left to `encode_sentences` goes a long way."""
     text = "東京は日本の首都である。กรุงเทพเป็นเมือง។ Ça (Paris) va. Е́то."
     article = LinkedArticle("ja", 1, 1, "T", 5, "article", "train", text, (), (), ())
-    columns = ArticleColumns.of(ARTICLE_ROWS.to_batch([article]))
+    columns = ArticleColumns.from_batch(ARTICLE_ROWS.to_batch([article]))
     anchors = ["日本", "首都", "กรุงเทพ", "Paris"]
     starts = np.array([text.index(anchor) for anchor in anchors])
     mentions = Mentions(starts, starts + list(map(len, anchors)), np.arange(4))
@@ -80,5 +80,5 @@ def test_most_sentences_are_encoded_together(xlmr: Tokenizer) -> None:
 
 def test_spans_around() -> None:
     spans = Spans(np.array([2, 8]), np.array([5, 9]))
-    assert spans.around(np.array([0, 2, 4, 5, 8, 9])).tolist() == [False, True, True, False, True, False]
-    assert Spans(np.array([], int), np.array([], int)).around(np.array([3])).tolist() == [False]
+    assert spans.contain(np.array([0, 2, 4, 5, 8, 9])).tolist() == [False, True, True, False, True, False]
+    assert Spans(np.array([], int), np.array([], int)).contain(np.array([3])).tolist() == [False]

@@ -125,7 +125,7 @@ def test_merge_sentences(links: list[tuple[int, int]], expected: list[tuple[int,
         article_of("Dr. A. No ca\nme back"),
         links=tuple(Mention(start, end, "en", "T", "T", 1, "resolved") for start, end in links),
     )
-    columns = ArticleColumns.of(ARTICLE_ROWS.to_batch([article]))
+    columns = ArticleColumns.from_batch(ARTICLE_ROWS.to_batch([article]))
     split = columns.spans([[(0, 3), (4, 6), (7, 12), (13, 20)]])
     merged = merge_sentences(split, columns.links)
     assert [*zip(*(column.tolist() for column in merged), strict=True)] == expected

@@ -17,11 +17,11 @@ from tests.corpus.examples.made_examples import Made, examples_of
 
 def article_of(text: str, *anchors: str, language: str = "en", headings: tuple[str, ...] = ()) -> LinkedArticle:
     """Paragraphs in lines; each anchor, found after the one before, links to Q7."""
-    links, at = [], 0
+    links, offset = [], 0
     for anchor in anchors:
-        start = text.index(anchor, at)
-        at = start + len(anchor)
-        links.append(Mention(start, at, language, "T", "T", 7, "resolved"))
+        start = text.index(anchor, offset)
+        offset = start + len(anchor)
+        links.append(Mention(start, offset, language, "T", "T", 7, "resolved"))
     paragraphs, start = [], 0
     for line in text.split("\n"):
         paragraphs.append(Span(start, start + len(line)))

@@ -12,7 +12,7 @@ HARD = st.sampled_from(
 TEXTS = st.text(HARD | st.characters(codec="utf-8"), min_size=2, max_size=12)
 
 
-def apart(text: str, place: int) -> bool:
+def is_safe(text: str, place: int) -> bool:
     data = np.frombuffer(text.encode(), np.uint8)
     return bool(is_safe_boundary(data, np.array([len(text[:place].encode())]))[0])
 
@@ -21,7 +21,7 @@ def apart(text: str, place: int) -> bool:
 @settings(max_examples=1000, deadline=None)
 def test_the_two_sides_are_normalised_as_the_whole(xlmr: Tokenizer, text: str, data: st.DataObject) -> None:
     place = data.draw(st.integers(1, len(text) - 1))
-    if not apart(text, place):
+    if not is_safe(text, place):
         return
     before, after = xlmr.normalize(text[:place]), xlmr.normalize(text[place:])
     spaced = " " in (text[place - 1], text[place])
@@ -48,4 +48,4 @@ def test_the_two_sides_are_normalised_as_the_whole(xlmr: Tokenizer, text: str, d
     ],
 )
 def test_cuts(text: str, place: int, expected: bool) -> None:
-    assert apart(text, place) == expected
+    assert is_safe(text, place) == expected

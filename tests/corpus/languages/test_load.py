@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import pytest
 
-from mlukit.corpus.dumps.pages import read_pages
+from mlukit.corpus.dumps.pages import PageReader
 from mlukit.corpus.dumps.ranges import DumpRange
 from mlukit.corpus.dumps.siteinfo import read_siteinfo
 from mlukit.corpus.languages.load import (
@@ -55,7 +55,7 @@ def pages_of(code: str) -> list[Page]:
     if not path.exists():
         pytest.skip(f"no real data at {path}")
     whole = DumpRange(code, str(path), path.stat().st_size, 0, path.stat().st_size, 0)
-    found = read_pages(open_file, whole, keep_namespaces=frozenset(range(-2, 3000)))
+    found = PageReader(open_file, whole, "link", keep_namespaces=frozenset(range(-2, 3000)))
     return [page for page in found if isinstance(page, Page)]
 
 

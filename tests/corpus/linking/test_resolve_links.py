@@ -1,12 +1,15 @@
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mlukit.corpus.dumps.mediawiki_tables import DisambiguationPage, PageItem
 from mlukit.corpus.linking.build_title_index import build_title_index
 from mlukit.corpus.linking.join_titles import title_items
-from mlukit.corpus.linking.resolve_links import resolve_articles
+from mlukit.corpus.linking.resolve_links import resolve_batch
 from mlukit.corpus.linking.title_index import TitleIndex
+from mlukit.schemas.arrow import ARTICLE_ROWS, PARSED_ARTICLE_ROWS
 from mlukit.schemas.records import Article, Kind, Link, LinkedArticle, LinkStatus, Mention, PageTitle, Section, Span
 
 
@@ -14,6 +17,11 @@ def article(title: str, *targets: tuple[str, str], page_id: int = 1, kind: Kind 
     text = "x" * len(targets)
     links = tuple(Link(i, i + 1, language, target) for i, (language, target) in enumerate(targets))
     return Article("en", page_id, 10, title, kind, text, (Span(0, len(text)),), (), links, (("fr", "X"),))
+
+
+def resolved(articles: Sequence[Article], *arguments: Any, **options: Any) -> list[LinkedArticle]:
+    """The articles as `resolve_batch` returns them, as records."""
+    return ARTICLE_ROWS.to_records(resolve_batch(PARSED_ARTICLE_ROWS.to_batch(articles), *arguments, **options))
 
 
 @pytest.fixture
@@ -29,7 +37,7 @@ def indexes(tmp_path: Path) -> dict[str, TitleIndex]:
 
 def test_links_get_page_item_and_status(indexes: dict[str, TitleIndex]) -> None:
     targets = [("en", "A"), ("en", "R"), ("fr", "Étoile"), ("de", "A"), ("fr", "A"), ("en", "Lost"), ("en", "Many")]
-    (linked,) = resolve_articles([article("A", *targets)], indexes)
+    (linked,) = resolved([article("A", *targets)], indexes)
     expected: list[tuple[str | None, int | None, LinkStatus]] = [
         ("A", 64, "resolved"),
         ("A", 64, "redirected"),
@@ -48,7 +56,7 @@ def test_links_get_page_item_and_status(indexes: dict[str, TitleIndex]) -> None:
 def test_everything_else_stays(indexes: dict[str, TitleIndex]) -> None:
     sections = (Section(0, 3, 2, "abc"),)
     page = Article("en", 1, 10, "A", "list", "abc\nd", (Span(0, 3), Span(4, 5)), sections, (), ())
-    (linked,) = resolve_articles([page], indexes)
+    (linked,) = resolved([page], indexes)
     assert linked == LinkedArticle(
         "en", 1, 10, "A", 64, "list", "train", "abc\nd", (Span(0, 3), Span(4, 5)), sections, ()
     )
@@ -56,29 +64,29 @@ def test_everything_else_stays(indexes: dict[str, TitleIndex]) -> None:
 
 def test_own_item_and_kind(indexes: dict[str, TitleIndex]) -> None:
     pages = [article("Many"), article("Unknown"), article("R"), article("A", kind="date")]
-    linked = resolve_articles(pages, indexes)
+    linked = resolved(pages, indexes)
     assert [(one.qid, one.kind) for one in linked] == [
         *((5, "disambiguation"), (None, "article"), (None, "article"), (64, "date")),
     ]
 
 
 def test_a_page_of_a_language_without_index(indexes: dict[str, TitleIndex]) -> None:
-    (linked,) = resolve_articles([article("A", ("en", "A"), ("fr", "Étoile"))], {"fr": indexes["fr"]})
+    (linked,) = resolved([article("A", ("en", "A"), ("fr", "Étoile"))], {"fr": indexes["fr"]})
     assert (linked.qid, [mention.status for mention in linked.links]) == (None, ["unknown_wiki", "resolved"])
 
 
 def test_alternatives(indexes: dict[str, TitleIndex]) -> None:
     pages = [article("A", ("fr", "ÉTOILE"), ("en", "ÉTOILE"))]
-    linked = resolve_articles(pages, indexes, alternatives={"fr": lambda title: [title.capitalize()]})[0]
+    linked = resolved(pages, indexes, alternatives={"fr": lambda title: [title.capitalize()]})[0]
     assert [mention.page for mention in linked.links] == ["Étoile", None]
 
 
 def test_a_batch_is_as_its_articles(indexes: dict[str, TitleIndex]) -> None:
     pages = [article(title, ("en", "A"), ("en", title), page_id=i) for i, title in enumerate(["A", "Many", "Z"])]
-    assert resolve_articles(pages, indexes) == [one for page in pages for one in resolve_articles([page], indexes)]
-    assert resolve_articles([], indexes) == []
+    assert resolved(pages, indexes) == [one for page in pages for one in resolved([page], indexes)]
+    assert resolved([], indexes) == []
 
 
 def test_split_by_item(indexes: dict[str, TitleIndex]) -> None:
-    assert {one.split for one in resolve_articles([article("A"), article("Z")], indexes, 1.0)} == {"validation"}
-    assert {one.split for one in resolve_articles([article("A"), article("Z")], indexes, 0.0)} == {"train"}
+    assert {one.split for one in resolved([article("A"), article("Z")], indexes, 1.0)} == {"validation"}
+    assert {one.split for one in resolved([article("A"), article("Z")], indexes, 0.0)} == {"train"}

@@ -2,9 +2,10 @@ from pathlib import Path
 
 from mlukit.corpus.dumps.mediawiki_tables import PageItem
 from mlukit.corpus.linking.build_title_index import build_title_index
-from mlukit.corpus.linking.resolve_links import resolve_articles
+from mlukit.corpus.linking.resolve_links import resolve_batch
 from mlukit.corpus.linking.script_variants import title_variants, variants_of
 from mlukit.corpus.linking.title_index import TitleIndex
+from mlukit.schemas.arrow import ARTICLE_ROWS, PARSED_ARTICLE_ROWS
 from mlukit.schemas.records import Article, Link, PageTitle, Span
 
 
@@ -27,7 +28,8 @@ def test_a_link_leads_to_the_page_in_the_other_script_where_there_is_none_in_its
     indexes = {"zh": TitleIndex.open(tmp_path / "zh")}
     links = (Link(0, 1, "zh", "计算机"), Link(1, 2, "zh", "没有"))
     page = Article("zh", 2, 1, "X", "article", "ab", (Span(0, 2),), (), links, ())
-    (linked,) = resolve_articles([page], indexes, alternatives=variants_of(("zh",)))
+    batch = resolve_batch(PARSED_ARTICLE_ROWS.to_batch([page]), indexes, alternatives=variants_of(("zh",)))
+    (linked,) = ARTICLE_ROWS.to_records(batch)
     assert [(link.target, link.page, link.qid, link.status) for link in linked.links] == [
         ("计算机", "計算機", 68, "resolved"),
         ("没有", None, None, "red"),

@@ -32,13 +32,13 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def said() -> list[str]:
+def notices() -> list[str]:
     return []
 
 
 @pytest.fixture
-def client(said: list[str]) -> Client:
-    return Client("someone@example.org", PATIENCE, said.append)
+def client(notices: list[str]) -> Client:
+    return Client("someone@example.org", PATIENCE, notices.append)
 
 
 def remote(server: Server, content: bytes = CONTENT, size: int | None = None) -> RemoteFile:
@@ -86,12 +86,12 @@ def test_what_is_labelled_as_compressed_stays_compressed(server: Server, client:
     assert only_the_file(tmp_path)
 
 
-def test_goes_on_where_it_broke_off(server: Server, client: Client, tmp_path: Path, said: list[str]) -> None:
+def test_goes_on_where_it_broke_off(server: Server, client: Client, tmp_path: Path, notices: list[str]) -> None:
     server.faults["/a.gz"] = [break_off(1000), break_off(0), break_off(500)]
     client.fetch(remote(server), tmp_path)
     assert only_the_file(tmp_path)
     assert asked_for(server) == ["", "bytes=1000-", "bytes=1000-", "bytes=1500-"]
-    assert len(said) == 3
+    assert len(notices) == 3
 
 
 def test_goes_on_with_what_an_earlier_run_left(server: Server, client: Client, tmp_path: Path) -> None:
@@ -205,10 +205,10 @@ def test_refused(server: Server, client: Client, code: int) -> None:
 
 
 @pytest.mark.parametrize("code", [429, 500, 502, 503, 504])
-def test_busy(server: Server, client: Client, code: int, said: list[str]) -> None:
+def test_busy(server: Server, client: Client, code: int, notices: list[str]) -> None:
     server.faults["/a.gz"] = [status(code), status(code, Retry_After="0"), status(code, Retry_After=formatdate(1))]
     assert client.read(f"{server.url}/a.gz") == CONTENT
-    assert len(said) == 3
+    assert len(notices) == 3
     server.faults["/a.gz"] = [status(code)] * 4
     with pytest.raises(DownloadError, match=rf"answers {code} .*\(tries: 4\)"):
         client.read(f"{server.url}/a.gz")
@@ -299,13 +299,13 @@ def test_sizes(server: Server, client: Client) -> None:
 
 
 def test_a_server_that_drips(
-    server: Server, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
+    server: Server, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, notices: list[str]
 ) -> None:
     monkeypatch.setattr(download, "_SLOW", (0.1, 1000))
     server.faults["/a.gz"] = [drip(0.02)]
     client.fetch(remote(server), tmp_path)
     assert only_the_file(tmp_path)
-    assert "bytes came in" in said[0]
+    assert "bytes came in" in notices[0]
 
 
 def test_stop(server: Server, client: Client, tmp_path: Path) -> None:

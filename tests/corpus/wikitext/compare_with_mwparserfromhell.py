@@ -138,8 +138,10 @@ def _links(page: TheirPage, reading: Reading) -> Iterator[Fact]:
         title = link.title
         if link.place != "text" or title is None or title.language is None or title.namespace or not title.title:
             continue
-        own = title.language == reading.language.code and title.title == reading.title and title.fragment is None
-        if own and SELF_LINK in reading.rules:
+        is_self_link = (
+            title.language == reading.language.code and title.title == reading.title and title.fragment is None
+        )
+        if is_self_link and SELF_LINK in reading.rules:
             continue
         if anchor or EMPTY_ANCHOR not in reading.rules:
             yield "link", f"{title.language}:{title.title}", anchor

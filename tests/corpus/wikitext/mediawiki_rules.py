@@ -73,12 +73,12 @@ def _without_templates(text: str) -> str:
         elif token == "]]" and opened and opened[-1][0] == "[[":
             opened.pop()
         while out[-1].startswith("}}") and opened and opened[-1][0].startswith("{{"):
-            braces, at = opened.pop()
+            braces, offset = opened.pop()
             closing = out[-1]
             used = min(len(braces), len(closing), 3)
-            out[at:] = [braces[used:], GAP, closing[used:]]
+            out[offset:] = [braces[used:], GAP, closing[used:]]
             if len(braces) - used > 1:
-                opened.append((braces[used:], at))
+                opened.append((braces[used:], offset))
     return "".join(out)
 
 

@@ -140,8 +140,8 @@ class _Reader:
     def wikilink(self, node: Wikilink, place: str) -> None:
         written = "".join(str(part) for part in node.title.nodes if not isinstance(part, Comment))
         title = normalise_title(written, self.language)
-        beside = title is not None and not title.leading_colon
-        if title and beside and (title.interlanguage or title.namespace in (_FILE, _CATEGORY)):
+        may_be_hidden = title is not None and not title.leading_colon
+        if title and may_be_hidden and (title.interlanguage or title.namespace in (_FILE, _CATEGORY)):
             self.walk(node.text, "picture" if title.namespace == _FILE else "category")
             if title.namespace == _FILE:
                 self.add(GAP, place)

@@ -15,7 +15,7 @@ from typing import BinaryIO
 import pytest
 
 from mlukit.corpus.dumps.files import FileInfo
-from mlukit.corpus.dumps.pages import read_pages
+from mlukit.corpus.dumps.pages import PageReader
 from mlukit.corpus.dumps.ranges import plan_ranges
 from mlukit.corpus.languages.load import any_language
 from mlukit.corpus.titles.normalise import namespace_of
@@ -50,7 +50,7 @@ def articles(dump: Path) -> Iterator[Page]:
     language = any_language(dump.name.partition("wiki")[0])
     redirect = tuple(word.lower() for word in language.redirect_words)
     for part in plan_ranges(language.code, [FileInfo(str(dump), dump.stat().st_size)]):
-        for page in read_pages(_open, part):
+        for page in PageReader(_open, part, "link"):
             if not isinstance(page, Page) or page.redirect or page.text.lstrip().lower().startswith(redirect):
                 continue
             if page.namespace is not None or namespace_of(page.title, language) == 0:

@@ -39,12 +39,12 @@ def test_what_is_left(text: str, closed: str) -> None:
 
 
 @given(st.text(alphabet='ab ,;:()"«».-–', max_size=40))
-def test_text_without_a_hole_stays(text: str) -> None:
+def test_text_without_a_gap_stays(text: str) -> None:
     assert close_gaps(text) == text
 
 
 @given(st.text(alphabet=f"ab,;:().- {GAP}", max_size=60))
-def test_no_hole_and_no_word_is_lost(text: str) -> None:
+def test_no_gap_stays_and_no_word_is_lost(text: str) -> None:
     closed = close_gaps(text)
     assert GAP not in closed
     assert [c for c in closed if c.isalpha()] == [c for c in text if c.isalpha()]

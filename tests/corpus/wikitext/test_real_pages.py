@@ -53,12 +53,12 @@ def test_contract_and_little_markup_left(code: str) -> None:
         assert parsed.text == "\n".join(parsed.text[start:end] for start, end in parsed.paragraphs)
         paragraphs += len(parsed.paragraphs)
         dirty += sum(bool(MARKUP.search(parsed.text[start:end])) for start, end in parsed.paragraphs)
-        at = 0
+        offset = 0
         for link in parsed.links:
-            assert at <= link.start < link.end
+            assert offset <= link.start < link.end
             anchor = parsed.text[link.start : link.end]
             assert anchor == anchor.strip() and "\n" not in anchor
-            at = link.end
+            offset = link.end
             links += 1
     assert paragraphs > 20
     assert links > 20
