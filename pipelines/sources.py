@@ -36,7 +36,6 @@ _KEYS = {
     "page_props": "pp_page",
     "langlinks": "ll_from",
     "redirect": "rd_from",
-    "page": "page_id",
     "wb_items_per_site": "ips_item_id",
 }
 

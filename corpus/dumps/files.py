@@ -46,7 +46,6 @@ class FilePatterns:
     page_props: tuple[str, ...] = ("{wiki}-*page_props.sql*",)
     langlinks: tuple[str, ...] = ("{wiki}-*langlinks.sql*",)
     redirect: tuple[str, ...] = ("{wiki}-*redirect.sql*",)
-    page: tuple[str, ...] = ("{wiki}-*-page.sql*",)
     pagelinks: tuple[str, ...] = ("{wiki}-*pagelinks.sql*",)
     linktarget: tuple[str, ...] = ("{wiki}-*linktarget.sql*",)
     wikidata_folders: tuple[str, ...] = (
@@ -78,7 +77,7 @@ class FilePatterns:
         return cls(**values)
 
 
-TABLES = ("page_props", "langlinks", "redirect", "page")
+TABLES = ("page_props", "langlinks", "redirect")
 AUDIT_TABLES = ("pagelinks", "linktarget")  # large, and of use to the audit alone
 SHARED_TABLES = ("wb_items_per_site", "wikidata_json")
 
