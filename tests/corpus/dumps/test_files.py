@@ -199,7 +199,7 @@ def test_globs_cover_what_is_found() -> None:
 def test_patterns_of_a_configuration() -> None:
     patterns = FilePatterns.from_table({"pages": ["{wiki}.{date}.xml"], "folders": "{wiki}/"})
     assert patterns.folders == ("{wiki}/",)
-    assert patterns.redirect == FilePatterns().redirect
+    assert patterns.tables == FilePatterns().tables
     files = listing("enwiki/enwiki.20230501.xml", "enwiki/enwiki-20230501-pages-articles.xml")
     assert find_dumps(files, ["en"], patterns).sets["en"].files == (files[0],)
     assert "enwiki/enwiki.*.xml" in listing_globs("", ["en"], patterns)

@@ -6,10 +6,9 @@ from typing import Any, cast
 
 import pytest
 
-from mlukit.corpus.dumps.files import AUDIT_TABLES, TABLES, FileInfo, find_dumps
+from mlukit.corpus.dumps.files import AUDIT_TABLES, DOWNLOADABLE, TABLES, FileInfo, find_dumps
 from mlukit.corpus.web.dump_mirror import (
     CONTENT,
-    DOWNLOADABLE,
     IncompleteError,
     Wanted,
     find_files,
