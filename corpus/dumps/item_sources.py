@@ -8,10 +8,21 @@ from typing import TypeAlias, TypeVar
 
 from mlukit.corpus.dumps.mediawiki_tables import read_items_per_site, read_langlinks, read_page_props
 from mlukit.corpus.dumps.table_shapes import ItemLines, LanguageLinks, PageItems, Service, Table, TitleItems
+from mlukit.corpus.dumps.title_items import begins_as_title_items, read_title_items
 from mlukit.corpus.dumps.wikidata_json import begins_as_json, read_entities
 
 ItemSource: TypeAlias = PageItems | TitleItems | ItemLines | LanguageLinks | Service
 
+TITLE_ITEMS = ItemLines(
+    name="title_items",
+    patterns=("{wiki}-*title_items.tsv*",),
+    ending="tsv",
+    read=read_title_items,
+    begins=begins_as_title_items,
+    description="table of titles and items",
+    accepted="on each line a title, a tab and a QID",
+    subject="title_items",
+)
 PAGE_PROPS = PageItems(
     name="page_props",
     patterns=("{wiki}-*page_props.sql*",),
@@ -53,7 +64,10 @@ LANGLINKS = LanguageLinks(  # and the links between languages that stand in the 
 )
 QUERY_SERVICE = Service(name="wikidata_api", layer="asked")
 
-ITEM_SOURCES: tuple[ItemSource, ...] = (PAGE_PROPS, ITEMS_PER_SITE, WIKIDATA_JSON, LANGLINKS, QUERY_SERVICE)
+ITEM_SOURCES: tuple[ItemSource, ...] = (
+    *(TITLE_ITEMS, PAGE_PROPS, ITEMS_PER_SITE, WIKIDATA_JSON),
+    *(LANGLINKS, QUERY_SERVICE),
+)
 
 S = TypeVar("S", bound=Table | Service)
 

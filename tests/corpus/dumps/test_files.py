@@ -187,6 +187,13 @@ def test_shared_tables(name: str, kind: str) -> None:
     assert find_dumps(files, ["en"]).shared == {kind: files[1]}
 
 
+@pytest.mark.parametrize("name", ["enwiki-title_items.tsv", "enwiki-20230501-title_items.tsv.zst"])
+def test_a_table_of_somebody_s_own(name: str) -> None:
+    others = ("dewiki-title_items.tsv", f"{name}.md5", "enwiki-title_items.csv")
+    files = listing("enwiki-20230501-pages-articles.xml", name, *others)
+    assert find_dumps(files, ["en"]).sets["en"].tables == {"title_items": files[1]}
+
+
 def test_globs_cover_what_is_found() -> None:
     globs = listing_globs("/d/", ["en", "zh-min-nan"], date="20230501")
     assert "/d/enwiki-*pages-articles*.xml*" in globs

@@ -160,6 +160,27 @@ def test_redirect_table_overrides_the_dump(tmp_path: Path) -> None:
     assert counts["unknown_page page_props"] == 1
 
 
+def test_preference_among_sources_by_page_and_by_title(tmp_path: Path) -> None:
+    counts = build_title_index(
+        tmp_path,
+        [article(1, "A"), article(2, "B"), article(3, "C"), PageTitle(4, "D", "A")],
+        items_by_page={"second": [PageItem(1, 21), PageItem(2, 22), PageItem(9, 9)], "fourth": [PageItem(1, 1)]},
+        items_by_title={
+            "third": title_items([("B", 1), ("C", 33), ("D", 34)]),
+            "first": title_items([("A", 11), ("A", 12), ("E", 15)]),
+        },
+        preference=["first", "second", "third", "fourth", "fifth"],
+    )
+    found = TitleIndex.open(tmp_path).find(["A", "B", "C", "D", "E"])
+    assert [(one.page, one.qid) for one in found] == [("A", 11), ("B", 22), ("C", 33), ("A", 34), ("E", 15)]
+    assert {name: n for name, n in counts.items() if name.startswith(("items from", "unknown_page"))} == {
+        "items from first": 2,
+        "items from second": 1,
+        "items from third": 2,
+        "unknown_page second": 1,
+    }
+
+
 def test_two_pages_of_one_title(tmp_path: Path) -> None:
     pages = [PageTitle(1, "A", "B"), article(9, "A"), article(8, "A"), article(2, "B")]
     counts = build_title_index(
