@@ -110,7 +110,7 @@ def read_pages(shards: Path) -> Iterator[PageTitle]:
 def measure_build(directory: Path, titles: int) -> dict[str, float]:
     """Seconds of CPU to build, reading the pages included."""
     start = time.process_time()
-    build_title_index(directory, read_pages(shards_of(directory)), items_by_page=items(titles))
+    build_title_index(directory, read_pages(shards_of(directory)), items_by_page={"page_props": items(titles)})
     seconds = time.process_time() - start
     size = sum(path.stat().st_size for path in directory.iterdir())
     return {

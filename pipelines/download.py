@@ -13,12 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from mlukit.corpus.dumps.files import AUDIT_TABLES, TABLES, DumpError, FileInfo, find_dumps, listing_globs
+from mlukit.corpus.dumps.files import (
+    AUDIT_TABLES,
+    DOWNLOADABLE,
+    DOWNLOADED,
+    TABLES,
+    DumpError,
+    FileInfo,
+    find_dumps,
+    listing_globs,
+)
 from mlukit.corpus.languages.load import any_language
 from mlukit.corpus.web.dump_mirror import (
     CLASSIC,
     CONTENT,
-    DOWNLOADABLE,
     WIKIMEDIA,
     Wanted,
     find_files,
@@ -116,10 +124,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--tables",
-        default=("page_props",),
+        default=DOWNLOADED,
         type=among(DOWNLOADABLE),
         metavar="TABLES",
-        help=f"among {','.join(DOWNLOADABLE)} (default page_props)",
+        help=f"among {','.join(DOWNLOADABLE)} (default {','.join(DOWNLOADED)})",
     )
     add("--contact", default="", metavar="ADDRESS", help="address that the server's people may write to")
     add("--dry-run", action="store_true", help="show what would be got, and stop")

@@ -1,10 +1,13 @@
 """`mlukit link`: dumps become articles, text with its links and the Wikidata items that they denote."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from mlukit.corpus.dumps.files import FileInfo
+from mlukit.corpus.dumps.item_sources import ITEM_SOURCES
 from mlukit.corpus.dumps.ranges import DumpRange, plan_ranges
+from mlukit.corpus.dumps.table_shapes import ItemLines
 from mlukit.engine.manifests import publish_manifest, sources_of
 from mlukit.pipelines.command import run_command
 from mlukit.pipelines.report import ResultsByLanguage, by_language, language_totals
@@ -16,16 +19,15 @@ from mlukit.schemas.arrow import ARTICLES, FAILURES
 from mlukit.schemas.layout import ALL_LANGUAGES
 from mlukit.schemas.manifest import TaskResult, total_counts
 from mlukit.transforms.ask_wikidata import AskWikidata
-from mlukit.transforms.build_title_index import BuildTitleIndex
+from mlukit.transforms.build_title_index import OWN_TABLES, BuildTitleIndex
 from mlukit.transforms.carry_items import CarryItems
 from mlukit.transforms.checksum_files import ChecksumFile
-from mlukit.transforms.gather_items import LABELS, SITELINKS, WIKIDATA, GatherSitelinks, GatherWikidata
+from mlukit.transforms.gather_items import plan_gathering
 from mlukit.transforms.parse_articles import ParseArticles
 from mlukit.transforms.resolve_links import ResolveLinks
 
 STAGE = "link"
-STEPS = ("checksum", "parse", "items", "wikidata", "index", "carry", "ask", "resolve")
-INDEX_TABLES = ("page_props", "redirect", "langlinks")
+STEPS = ("checksum", "parse", "items", "item_lines", "index", "carry", "ask", "resolve")
 
 
 def link_articles(run: Run) -> None:
@@ -76,7 +78,7 @@ def _checksums(run: Run, files: Sequence[tuple[str, str, FileInfo]]) -> list[dic
     return described
 
 
-_Items = dict[str, int]  # how many files of each source there are for each language, in order of preference
+_Items = Counter[tuple[str, str]]  # how many files of titles there are of each source and language
 
 
 def _read(
@@ -90,26 +92,12 @@ def _read(
         for language, of_language in ranges.items()
         for part in of_language
     ]
-    gathering, items = _gathering(run, sources)
-    results = run.step("read dumps", [*parsing, *gathering])
-    return by_language(parsing, results[: len(parsing)]), results[len(parsing) :], items
-
-
-def _gathering(run: Run, sources: Sources) -> tuple[list[GatherSitelinks | GatherWikidata], _Items]:
-    shared, languages = sources.found.shared, tuple(sources.languages)
-    tasks: list[GatherSitelinks | GatherWikidata] = []
-    items: _Items = {}
-    if SITELINKS in shared:
-        file = shared[SITELINKS]
-        tasks.append(GatherSitelinks(ALL_LANGUAGES, 0, file.size, file.path, languages))
-        items[SITELINKS] = 1
-    if WIKIDATA in shared:
-        ranges = plan_ranges(ALL_LANGUAGES, [shared[WIKIDATA]], run.settings.range_size)
-        tasks += [
-            GatherWikidata(ALL_LANGUAGES, n, part.end - part.start, part, languages) for n, part in enumerate(ranges)
-        ]
-        items[WIKIDATA] = items[LABELS] = len(ranges)
-    return tasks, items
+    shards = {language: sum(part.shards for part in of_language) for language, of_language in ranges.items()}
+    gathering = plan_gathering(sources.files(), sources.languages, shards, run.settings.range_size)
+    items = Counter((task.source, language) for task in gathering for language in task.languages)
+    results = by_language([*parsing, *gathering], run.step("read dumps", [*parsing, *gathering]))
+    gathered = results.pop(ALL_LANGUAGES, [])
+    return results, gathered, items
 
 
 def _sizes(results: ResultsByLanguage) -> dict[str, int]:
@@ -130,15 +118,18 @@ def _index(
 
 
 def _index_of(language: str, sources: Sources, shards: int, items: _Items, sizes: dict[str, int]) -> BuildTitleIndex:
-    def files(source: str) -> tuple[str, ...]:
-        return tuple(layout.items(source, language, number) for number in range(items.get(source, 0)))
-
     titles = tuple(layout.page_titles(language, shard) for shard in range(shards))
     own = sources.found.sets[language].tables
-    tables = tuple((name, own[name]) for name in INDEX_TABLES if name in own)
-    by_title = tuple((source, files(source)) for source in (SITELINKS, WIKIDATA) if source in items)
+    tables = tuple((name, own[name]) for name in OWN_TABLES if name in own)
+    by_title, labels = [], list[str]()
+    for source in ITEM_SOURCES:
+        numbers = range(items[source.name, language])
+        if numbers:
+            by_title.append((source.name, tuple(layout.items(source.name, language, number) for number in numbers)))
+        if isinstance(source, ItemLines) and source.labels:
+            labels += (layout.item_labels(source.name, language, number) for number in numbers)
     cost = sum(sizes[path] for path in titles) + sum(file.size for _, file in tables)
-    return BuildTitleIndex(language, 0, cost, titles, tables, by_title, files(LABELS))
+    return BuildTitleIndex(language, 0, cost, titles, tables, tuple(by_title), tuple(labels))
 
 
 def _ask(run: Run, languages: Sequence[str], shards: dict[str, int]) -> list[TaskResult]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from apache_beam.io.filesystems import FileSystems
 
 from mlukit.corpus.dumps.files import (
+    TABLE_KINDS,
     TABLES,
     DumpError,
     DumpSet,
@@ -19,10 +20,12 @@ from mlukit.corpus.dumps.files import (
     find_dumps,
     listing_globs,
 )
+from mlukit.corpus.dumps.item_sources import item_tables, sources_of_shape, tells_items
 from mlukit.corpus.dumps.lines import lines_within
 from mlukit.corpus.dumps.ranges import DumpRange
 from mlukit.corpus.dumps.siteinfo import SiteInfo, check_dump, read_siteinfo
 from mlukit.corpus.dumps.sql import SqlDumpError, open_sql, read_table
+from mlukit.corpus.dumps.table_shapes import ItemLines, LanguageLinks, SqlTable
 from mlukit.corpus.languages.load import any_language, language_codes
 from mlukit.corpus.languages.wiki_names import language_of
 from mlukit.engine.storage import is_local, open_file
@@ -31,14 +34,6 @@ from mlukit.pipelines.settings import Settings, SettingsError
 
 # The export format of the dumps in which interlanguage links still stood in the text: Wikidata took them over in 2013.
 _LAST_VERSION_WITH_LINKS = (0, 8)
-# A column of each SQL table, to tell it by.
-_KEYS = {
-    "page_props": "pp_page",
-    "langlinks": "ll_from",
-    "redirect": "rd_from",
-    "page": "page_id",
-    "wb_items_per_site": "ips_item_id",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,53 +169,55 @@ def check_table(kind: str, file: FileInfo) -> None:
     """Looks at the beginning of a table.
 
     Args:
-        kind: one of `corpus.dumps.files.TABLES` or `SHARED_TABLES`.
+        kind: one of `corpus.dumps.files.TABLE_KINDS`.
 
     Raises:
         DumpError: it is empty, does not decode as its name says, or is another table or none.
     """
     if not file.size:
         raise DumpError(f"{file.path} is empty; take it away, or get it again")
+    table = TABLE_KINDS[kind]
     try:
-        if kind == "wikidata_json":
-            _check_json(file)
-        else:
+        if isinstance(table, ItemLines):
+            _check_lines(table, file)
+        elif isinstance(table, SqlTable):
             with open_sql(open_file, file.path) as stream:
-                next(read_table(stream, kind, [_KEYS[kind]]), None)
+                next(read_table(stream, kind, [table.key]), None)
     except (SqlDumpError, OSError) as error:
         raise DumpError(f"{error}; take it away, or get it again") from error
 
 
-def _check_json(file: FileInfo) -> None:
+def _check_lines(table: ItemLines, file: FileInfo) -> None:
     damage: Counter[str] = Counter()
     pieces = lines_within(open_file, DumpRange("all", file.path, file.size, 0, file.size, 0), damage)
-    head = next(pieces, b"").lstrip()
-    if damage or not head.startswith((b"[", b"{")):
-        what = ", ".join(damage) or f"it begins with {head[:60]!r}"
-        raise OSError(f"{file.path} is no JSON dump of Wikidata ({what}); accepted: an array with an entity a line")
+    head = next(pieces, b"")
+    if damage or not table.begins(head):
+        what = ", ".join(damage) or f"it begins with {head.lstrip()[:60]!r}"
+        raise OSError(f"{file.path} is no {table.description} ({what}); accepted: {table.accepted}")
 
 
 def _check_items(settings: Settings, found: FoundDumps) -> None:
     """Refuses to start where nothing says which items a language's pages have."""
     if settings.allow_unresolved or settings.wikidata_api or found.shared:
         return
-    direct = {language for language, dump in found.sets.items() if "page_props" in dump.tables}
+    telling = {table.name for table in item_tables() if tells_items(table)}
+    direct = {language for language, dump in found.sets.items() if telling & dump.tables.keys()}
     without = [
         language
         for language, dump in found.sets.items()
         if language not in direct and not (direct and _names_other_languages(dump))
     ]
     if without:
+        *others, last = (table.advice for table in item_tables() if table.advice)
         raise SettingsError(
-            f"no source of Wikidata items for {', '.join(without)}: give {{wiki}}-{{date}}-page_props.sql.gz, "
-            "wikidatawiki-{date}-wb_items_per_site.sql.gz or the Wikidata JSON dump beside the dumps, "
-            "or ask for --wikidata-api, or go on with --allow-unresolved"
+            f"no source of Wikidata items for {', '.join(without)}: give {', '.join(others)} or {last} beside the "
+            "dumps, or ask for --wikidata-api, or go on with --allow-unresolved"
         )
 
 
 def _names_other_languages(dump: DumpSet) -> bool:
     """Whether a dump's pages say which pages they are in other languages: in langlinks, or in the text till 2013."""
-    if "langlinks" in dump.tables:
+    if any(source.name in dump.tables for source in sources_of_shape(LanguageLinks)):
         return True
     head = check_dump(open_file, dump.files[0].path, dump.files[0].size)
     version = re.search(rb"export-(\d+)\.(\d+)", head)

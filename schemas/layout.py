@@ -117,8 +117,13 @@ def page_titles(language: str, number: int) -> str:
 
 
 def items(source: str, language: str, number: int) -> str:
-    """A part of a language's sitelinks or labels, of one source of items."""
+    """A part of the titles and items of a language that one source of items tells."""
     return f"{WORK}/items/{source}/{language}-{number:05}.parquet"
+
+
+def item_labels(source: str, language: str, number: int) -> str:
+    """A part of the items' labels in a language that one source of items tells."""
+    return f"{WORK}/items/{source}/labels-{language}-{number:05}.parquet"
 
 
 def entity_counts(language: str, number: int) -> str:

@@ -11,6 +11,7 @@ from typing import ClassVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlukit.corpus.dumps.item_sources import QUERY_SERVICE
 from mlukit.corpus.linking.build_title_index import build_title_index
 from mlukit.corpus.linking.join_titles import title_items
 from mlukit.corpus.linking.title_index import TitleIndex
@@ -23,7 +24,7 @@ from mlukit.schemas.manifest import TaskResult
 from mlukit.schemas.parquet import read_parquet
 from mlukit.transforms.open_title_index import header_shard, open_indexes
 
-ASKED = "asked"  # the layer of an index: corpus.title_index.LAYERS
+ASKED = QUERY_SERVICE.layer  # of an index
 
 
 @dataclass(frozen=True)

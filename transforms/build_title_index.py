@@ -8,9 +8,11 @@ from typing import BinaryIO, ClassVar
 
 import pyarrow as pa
 
-from mlukit.corpus.dumps.files import FileInfo
-from mlukit.corpus.dumps.mediawiki_tables import LangLink, read_langlinks, read_page_props, read_redirects
+from mlukit.corpus.dumps.files import REDIRECT, FileInfo
+from mlukit.corpus.dumps.item_sources import ITEM_SOURCES, sources_of_shape
+from mlukit.corpus.dumps.mediawiki_tables import LangLink, read_redirects
 from mlukit.corpus.dumps.sql import open_sql
+from mlukit.corpus.dumps.table_shapes import LanguageLinks, PageItems
 from mlukit.corpus.languages.load import any_language
 from mlukit.corpus.linking.build_title_index import build_title_index
 from mlukit.corpus.linking.join_titles import BATCH_ROWS
@@ -26,6 +28,8 @@ from mlukit.schemas.parquet import read_parquet
 from mlukit.schemas.records import PageTitle
 from mlukit.transforms.open_title_index import header_shard
 
+# What is read of a wiki's own tables where its index is built.
+OWN_TABLES = (*(source.name for source in sources_of_shape(PageItems, LanguageLinks)), REDIRECT.name)
 _REPORT_EVERY = 1 << 12  # rows
 
 
@@ -35,8 +39,8 @@ class BuildTitleIndex(Task):
 
     step: ClassVar[str] = "index"
     titles: tuple[str, ...]  # shards of PageTitle
-    tables: tuple[tuple[str, FileInfo], ...]  # "page_props", "redirect", "langlinks"
-    items: tuple[tuple[str, tuple[str, ...]], ...]  # source -> files of TITLE_ITEMS, in order of preference
+    tables: tuple[tuple[str, FileInfo], ...]  # of `OWN_TABLES`
+    items: tuple[tuple[str, tuple[str, ...]], ...]  # source -> files of TITLE_ITEMS
     labels: tuple[str, ...]  # files of ITEM_LABELS
 
     def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
@@ -51,10 +55,20 @@ class BuildTitleIndex(Task):
             counts = build_title_index(
                 folder,
                 self._pages(storage, heartbeat),
-                items_by_page=read_page_props(table("page_props"), skipped) if "page_props" in tables else (),
+                items_by_page={
+                    source.name: source.read(table(source.name), skipped)
+                    for source in sources_of_shape(PageItems)
+                    if source.name in tables
+                },
                 items_by_title={source: _batches(storage, paths) for source, paths in self.items},
-                redirects=read_redirects(table("redirect"), skipped) if "redirect" in tables else (),
-                langlinks=self._langlinks(table("langlinks"), skipped) if "langlinks" in tables else (),
+                preference=[source.name for source in ITEM_SOURCES],
+                redirects=read_redirects(table(REDIRECT.name), skipped) if REDIRECT.name in tables else (),
+                langlinks=(
+                    link
+                    for source in sources_of_shape(LanguageLinks)
+                    if source.name in tables
+                    for link in self._links(source, table(source.name), skipped)
+                ),
             )
             if self.labels:
                 counts["labels"] = build_label_index(folder, _batches(storage, self.labels))
@@ -70,9 +84,9 @@ class BuildTitleIndex(Task):
                         heartbeat.advance()
                     yield page
 
-    def _langlinks(self, stream: BinaryIO, skipped: Counter[str]) -> Iterator[LangLink]:
+    def _links(self, source: LanguageLinks, stream: BinaryIO, skipped: Counter[str]) -> Iterator[LangLink]:
         wikipedias = {prefix: code for prefix, code in any_language(self.language).interwiki.items() if code}
-        return read_langlinks(stream, wikipedias, skipped)
+        return source.read(stream, wikipedias, skipped)
 
 
 def _batches(storage: Storage, paths: Iterable[str]) -> Iterator[pa.RecordBatch]:

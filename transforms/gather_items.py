@@ -1,20 +1,26 @@
-"""Reads a table of Wikidata once for all languages, and writes what each language's index takes of it."""
+"""Reads the sources of items by title, and writes what each language's index takes of them.
+
+A class for each shape of a source (`corpus.dumps.table_shapes`); which sources there are is no matter here. A table of
+Wikidata is read once for all languages.
+"""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlukit.corpus.dumps.files import FileInfo
+from mlukit.corpus.dumps.item_sources import ITEM_SOURCES, sources_of_shape
 from mlukit.corpus.dumps.lines import lines_within
-from mlukit.corpus.dumps.mediawiki_tables import read_items_per_site
-from mlukit.corpus.dumps.ranges import DumpRange
+from mlukit.corpus.dumps.ranges import DumpRange, plan_ranges
 from mlukit.corpus.dumps.sql import open_sql
-from mlukit.corpus.dumps.wikidata_json import BadLine, WikidataItem, lines_of, read_entities
+from mlukit.corpus.dumps.table_shapes import ItemLines, TitleItems
+from mlukit.corpus.dumps.wikidata_json import BadLine, WikidataItem, lines_of
 from mlukit.corpus.languages.load import any_language
 from mlukit.corpus.languages.wiki_names import wiki_of
 from mlukit.corpus.titles.normalise import namespace_of
@@ -29,7 +35,6 @@ from mlukit.schemas.layout import ALL_LANGUAGES
 from mlukit.schemas.manifest import Flow, Shard, TaskResult
 from mlukit.schemas.records import Failure
 
-SITELINKS, WIKIDATA, LABELS = "wb_items_per_site", "wikidata_json", "labels"  # sources, in order of preference
 _ROW_GROUP = 1 << 16
 _BLOCK_ROWS = 1 << 17
 _REPORT_EVERY = 1 << 12  # items
@@ -38,18 +43,20 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True)
-class GatherSitelinks(Task):
-    """wb_items_per_site: titles and their items."""
+class GatherTable(Task):
+    """A table that is read whole: titles and their items."""
 
     step: ClassVar[str] = "items"
+    source: str  # the name of a `TitleItems`
     path: str
     languages: tuple[str, ...]
 
     def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """Writes a file of `schemas.items.TITLE_ITEMS` for each language."""
         skipped: Counter[str] = Counter()
+        (source,) = (one for one in sources_of_shape(TitleItems) if one.name == self.source)
         wikis = {wiki_of(language): language for language in self.languages}
-        paths = {language: layout.items(SITELINKS, language, self.number) for language in self.languages}
+        paths = {language: layout.items(self.source, language, 0) for language in self.languages}
         with ExitStack() as files:
             streams = {language: files.enter_context(storage.write(path)) for language, path in paths.items()}
             writers = {
@@ -58,7 +65,7 @@ class GatherSitelinks(Task):
             }
             raw = files.enter_context(open_file(self.path))
             table = files.enter_context(open_sql(lambda _: raw, self.path))
-            batches = read_items_per_site(table, wikis, skipped)
+            batches = source.read(table, wikis, skipped)
             for rows in _blocks(batches, lambda: heartbeat.advance(raw.tell())):
                 articles = _of_articles(rows, skipped)
                 for language, writer in writers.items():
@@ -66,7 +73,8 @@ class GatherSitelinks(Task):
                     writer.write(of_language.select(TITLE_ITEMS.names))
         shards = tuple(storage.shard(path, streams[language]) for language, path in paths.items())
         written = sum(shard.rows for shard in shards)
-        return TaskResult(self.name, shards, {"sitelinks": Flow(written + skipped.total(), written, skipped=skipped)})
+        flow = Flow(written + skipped.total(), written, skipped=skipped)
+        return TaskResult(self.name, shards, {_flow_name(source): flow})
 
 
 def _blocks(batches: Iterator[pa.RecordBatch], report: Callable[[], None]) -> Iterator[pa.Table]:
@@ -96,58 +104,108 @@ def _of_articles(sitelinks: pa.Table, skipped: Counter[str]) -> pa.Table:
 
 
 @dataclass(frozen=True)
-class GatherWikidata(Task):
-    """A range of the Wikidata JSON dump: titles, their items, and the items' labels."""
+class GatherLines(Task):
+    """A range of a text of items: titles, their items, and the items' labels if the source has any."""
 
-    step: ClassVar[str] = "wikidata"
+    step: ClassVar[str] = "item_lines"
+    source: str  # the name of an `ItemLines`
     dump_range: DumpRange
     languages: tuple[str, ...]
 
     def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
-        """Writes a file of `schemas.items.TITLE_ITEMS` and one of `ITEM_LABELS` for each language."""
+        """Writes a file of `schemas.items.TITLE_ITEMS`, and maybe one of `ITEM_LABELS`, for each language."""
         skipped: Counter[str] = Counter()
         damage: Counter[str] = Counter()
+        lost: Counter[str] = Counter()
         failures: list[Failure] = []
+        (source,) = (one for one in sources_of_shape(ItemLines) if one.name == self.source)
         wikis = {wiki_of(language): language for language in self.languages}
-        with _WikidataFiles(storage, self.languages, self.number) as files:
+        with _ItemFiles(storage, source, self.languages, self.dump_range.shard) as files:
             lines = lines_of(lines_within(open_file, self.dump_range, damage))
-            for count, entity in enumerate(read_entities(lines, wikis, skipped)):
+            for count, item in enumerate(source.read(lines, wikis, skipped)):
                 if count % _REPORT_EVERY == 0:
                     heartbeat.advance()
-                if isinstance(entity, BadLine):
-                    detail = f"line {entity.number} of range {self.number}: {entity.detail}"
-                    failures.append(Failure("link", f"wikidata {entity.reason}", ALL_LANGUAGES, None, None, detail))
+                if isinstance(item, BadLine):
+                    failures.append(self._failure(source, item))
+                    lost.update({item.reason: item.titles} if item.titles else {})
                 else:
-                    files.write_item(entity)
-        path = layout.failures_shard(ALL_LANGUAGES, "link", self.number)
+                    files.write_item(item)
+        path = layout.failures_shard(self.language, "link", self.number)
         shards = [*files.shards, *write_failures(storage, path, failures)]
         foreign = Counter({"other namespace": files.foreign} if files.foreign else {})
-        flow = Flow(files.titles + files.foreign, files.titles, skipped=foreign)
+        flow = Flow(files.titles + files.foreign + lost.total(), files.titles, lost, foreign)
         counts = {f"items without {reason}": n for reason, n in skipped.items()}
         counts |= {f"damage {reason}": n for reason, n in damage.items()} | {"bad lines": len(failures)}
-        return TaskResult(self.name, tuple(shards), {"sitelinks": flow}, counts)
+        return TaskResult(self.name, tuple(shards), {_flow_name(source): flow}, counts)
+
+    def _failure(self, source: ItemLines, line: BadLine) -> Failure:
+        detail = f"line {line.number} of range {self.dump_range.shard}: {line.detail}"
+        return Failure("link", f"{source.subject} {line.reason}", self.language, None, None, detail)
 
 
-class _WikidataFiles:
-    """A file of titles and one of labels for each language, all open at once."""
+Gathering: TypeAlias = GatherTable | GatherLines
 
-    def __init__(self, storage: Storage, languages: Sequence[str], number: int) -> None:
-        self._storage, self._number = storage, number
+
+def plan_gathering(
+    files: Sequence[tuple[str, str, FileInfo]],
+    languages: Sequence[str],
+    first_numbers: Mapping[str, int],
+    range_size: int | None,
+) -> list[Gathering]:
+    """The tasks that read the sources of items by title, those of a source in the order of their files' parts.
+
+    Args:
+        files: (language, kind, file) of all that is read, of which some are such sources.
+        languages: those to build.
+        first_numbers: language -> the number of its first task; failures are filed by number, and the tasks of the
+            language's dump have the numbers before.
+        range_size: in bytes; None for one that follows from a file's size.
+    """
+    tasks: list[Gathering] = []
+    numbers: Counter[tuple[str, str]] = Counter()
+    for source in ITEM_SOURCES:
+        for language, file in ((language, file) for language, kind, file in files if kind == source.name):
+            wanted = tuple(languages) if language == ALL_LANGUAGES else (language,)
+            if isinstance(source, TitleItems):
+                number = _next(numbers, GatherTable.step, language, first_numbers)
+                tasks.append(GatherTable(language, number, file.size, source.name, file.path, wanted))
+            elif isinstance(source, ItemLines):
+                for part in plan_ranges(language, [file], range_size):
+                    number = _next(numbers, GatherLines.step, language, first_numbers)
+                    tasks.append(GatherLines(language, number, part.end - part.start, source.name, part, wanted))
+    return tasks
+
+
+def _next(numbers: Counter[tuple[str, str]], step: str, language: str, first_numbers: Mapping[str, int]) -> int:
+    number = first_numbers.get(language, 0) + numbers[step, language]
+    numbers[step, language] += 1
+    return number
+
+
+def _flow_name(source: TitleItems | ItemLines) -> str:
+    return "sitelinks" if source.of_wikidata else source.name
+
+
+class _ItemFiles:
+    """A file of titles and, where the source has labels, one of labels for each language, all open at once."""
+
+    def __init__(self, storage: Storage, source: ItemLines, languages: Sequence[str], number: int) -> None:
+        self._storage, self._source, self._number = storage, source, number
         self._languages = {code: any_language(code) for code in languages}
         self._open = ExitStack()
         self._streams: dict[str, CountingStream] = {}
         self.titles = self.foreign = 0  # sitelinks to articles, and to other pages
         self.shards: list[Shard] = []
 
-    def __enter__(self) -> "_WikidataFiles":
-        self._titles = self._writers(WIKIDATA, TITLE_ITEM_ROWS)
-        self._labels = self._writers(LABELS, ITEM_LABEL_ROWS)
+    def __enter__(self) -> "_ItemFiles":
+        self._titles = self._writers(layout.items, TITLE_ITEM_ROWS)
+        self._labels = self._writers(layout.item_labels, ITEM_LABEL_ROWS) if self._source.labels else {}
         return self
 
-    def _writers(self, source: str, codec: RecordCodec[R]) -> dict[str, ShardWriter[R]]:
+    def _writers(self, path_of: Callable[[str, str, int], str], codec: RecordCodec[R]) -> dict[str, ShardWriter[R]]:
         writers = {}
         for code in self._languages:
-            path = layout.items(source, code, self._number)
+            path = path_of(self._source.name, code, self._number)
             self._streams[path] = self._open.enter_context(self._storage.write(path))
             writers[code] = self._open.enter_context(write_records(self._streams[path], codec, _ROW_GROUP))
         return writers
@@ -160,7 +218,7 @@ class _WikidataFiles:
             else:
                 self._titles[code].write(TitleItem(title, item.qid))
                 self.titles += 1
-        for code, label in item.labels.items():
+        for code, label in item.labels.items() if self._labels else ():
             self._labels[code].write(ItemLabel(item.qid, label))
 
     def __exit__(self, *error: object) -> None:

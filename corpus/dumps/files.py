@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, fields
 from fnmatch import translate
 from itertools import pairwise, product
 
+from mlukit.corpus.dumps.item_sources import item_tables
+from mlukit.corpus.dumps.table_shapes import SqlTable, Table
 from mlukit.corpus.languages.wiki_names import wiki_of
 
 
@@ -24,7 +26,22 @@ class FileInfo:
 _DATE = r"\d{8}|\d{4}-\d\d-\d\d|latest"
 _PAGE_RANGE = re.compile(r"-p(\d+)p(\d+)")
 _PART_NUMBER = re.compile(r"(?<=[a-z])(\d+)(?=\.xml)")
-_READABLE = re.compile(r"\.(xml|sql|json)(-[^.]*)?(\.(bz2|gz|xz|zst|7z))?$")  # the end of a name
+
+REDIRECT = SqlTable(name="redirect", patterns=("{wiki}-*redirect.sql*",), in_classic_dumps=True, key="rd_from")
+PAGELINKS = SqlTable(name="pagelinks", patterns=("{wiki}-*pagelinks.sql*",), in_classic_dumps=True, key="pl_from")
+LINKTARGET = SqlTable(name="linktarget", patterns=("{wiki}-*linktarget.sql*",), in_classic_dumps=True, key="lt_id")
+# Every kind of file beside the dumps, by name.
+TABLE_KINDS: Mapping[str, Table] = {one.name: one for one in (*item_tables(), REDIRECT, PAGELINKS, LINKTARGET)}
+AUDIT_TABLES = (PAGELINKS.name, LINKTARGET.name)  # large, and of use to the audit alone
+SHARED_TABLES = tuple(one.name for one in TABLE_KINDS.values() if one.of_wikidata)
+TABLES = tuple(name for name in TABLE_KINDS if name not in (*AUDIT_TABLES, *SHARED_TABLES))  # each wiki's own
+DOWNLOADABLE = tuple(
+    name for name in (*TABLES, *AUDIT_TABLES, *SHARED_TABLES) if TABLE_KINDS[name].in_classic_dumps
+)  # that `mlukit download` can get
+DOWNLOADED = tuple(name for name in DOWNLOADABLE if TABLE_KINDS[name].by_default)  # where nobody asks for others
+
+_ENDINGS = "|".join(dict.fromkeys(("xml", *(one.ending for one in TABLE_KINDS.values()))))
+_READABLE = re.compile(rf"\.({_ENDINGS})(-[^.]*)?(\.(bz2|gz|xz|zst|7z))?$")  # what a name must end in
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +49,8 @@ class FilePatterns:
     """Where dumps lie and what they are called; each field can be set in a configuration file.
 
     In folders and names, {wiki} is the database's name ("enwiki"), {date} any date or the chosen date ("20260101",
-    "2026-01-01", "latest"), and * any text without "/". A file's name must also end in .xml, .sql or .json, plain or
-    compressed (.bz2, .gz, .xz, .zst, .7z), so that checksums and indexes are ignored.
+    "2026-01-01", "latest"), and * any text without "/". A name must also end in .xml or in the ending of a table,
+    plain or compressed (.bz2, .gz, .xz, .zst, .7z), so that checksums and indexes are ignored.
     """
 
     folders: tuple[str, ...] = ("", "{wiki}/{date}/", "{wiki}/", "{wiki}/{date}/xml/bzip2/")
@@ -43,12 +60,6 @@ class FilePatterns:
         "{wiki}-{date}-p[0-9]*p[0-9]*.xml*",  # mediawiki_content_current
     )
     ignored: tuple[str, ...] = ("*-rss.xml",)
-    page_props: tuple[str, ...] = ("{wiki}-*page_props.sql*",)
-    langlinks: tuple[str, ...] = ("{wiki}-*langlinks.sql*",)
-    redirect: tuple[str, ...] = ("{wiki}-*redirect.sql*",)
-    page: tuple[str, ...] = ("{wiki}-*-page.sql*",)
-    pagelinks: tuple[str, ...] = ("{wiki}-*pagelinks.sql*",)
-    linktarget: tuple[str, ...] = ("{wiki}-*linktarget.sql*",)
     wikidata_folders: tuple[str, ...] = (
         "",
         "wikidatawiki/{date}/",
@@ -56,8 +67,9 @@ class FilePatterns:
         "wikidatawiki/entities/",
         "wikidatawiki/entities/{date}/",
     )
-    wb_items_per_site: tuple[str, ...] = ("wikidatawiki-*wb_items_per_site.sql*",)
-    wikidata_json: tuple[str, ...] = ("wikidata-*all.json*", "{date}-all.json*")
+    tables: Mapping[str, tuple[str, ...]] = field(  # each set under its own name
+        default_factory=lambda: {name: kind.patterns for name, kind in TABLE_KINDS.items()}
+    )
 
     @classmethod
     def from_table(cls, table: Mapping[str, object]) -> "FilePatterns":
@@ -69,22 +81,18 @@ class FilePatterns:
         Raises:
             DumpError: a name is no field, or a value has another type.
         """
-        names = [field.name for field in fields(cls)]
+        places = [field.name for field in fields(cls) if field.name != "tables"]
         values: dict[str, tuple[str, ...]] = {}
         for name, value in table.items():
             texts = [value] if isinstance(value, str) else value
-            if name not in names or not isinstance(texts, list) or not all(map(_is_pattern, texts)):
+            if name not in (*places, *TABLE_KINDS) or not isinstance(texts, list) or not all(map(_is_pattern, texts)):
                 raise DumpError(
                     f"file patterns: {name} = {value!r}; accepted: a list of texts, with no more than {{wiki}} and "
-                    f"{{date}} in braces, for any of {', '.join(names)}"
+                    f"{{date}} in braces, for any of {', '.join((*places, *TABLE_KINDS))}"
                 )
             values[name] = tuple(texts)
-        return cls(**values)
-
-
-TABLES = ("page_props", "langlinks", "redirect", "page")
-AUDIT_TABLES = ("pagelinks", "linktarget")  # large, and of use to the audit alone
-SHARED_TABLES = ("wb_items_per_site", "wikidata_json")
+        tables = {name: values.pop(name, kind.patterns) for name, kind in TABLE_KINDS.items()}
+        return cls(**values, tables=tables)
 
 
 def _is_pattern(value: object) -> bool:
@@ -125,9 +133,9 @@ def listing_globs(
     patterns = patterns or FilePatterns()
     globs: dict[str, None] = {}
     for language in languages:
-        names = [name for table in ("pages", *tables) for name in getattr(patterns, table)]
+        names = [*patterns.pages, *(name for table in tables for name in patterns.tables[table])]
         globs |= dict.fromkeys(_globs(root, patterns.folders, names, wiki_of(language), date))
-    names = [name for table in SHARED_TABLES for name in getattr(patterns, table)]
+    names = [name for table in SHARED_TABLES for name in patterns.tables[table]]
     globs |= dict.fromkeys(_globs(root, patterns.wikidata_folders, names, "wikidatawiki", date))
     return list(globs)
 
@@ -166,7 +174,7 @@ def find_dumps(
     }
     shared = {}
     for table in SHARED_TABLES:
-        matches = _matching(files, getattr(patterns, table), "wikidatawiki")
+        matches = _matching(files, patterns.tables[table], "wikidatawiki")
         if matches:
             shared[table] = _one_table(matches, date, table)
     return FoundDumps(sets, shared)
@@ -187,7 +195,7 @@ def _find_set(
     dump_date = _date(parts[0])
     found, warnings = {}, [_missing_part(a, b) for a, b in pairwise(parts)]
     for table in tables:
-        matches = _matching(files, getattr(patterns, table), wiki)
+        matches = _matching(files, patterns.tables[table], wiki)
         if matches:
             found[table] = _one_table(matches, date or dump_date, table)
             table_date = _date(found[table])

@@ -30,7 +30,7 @@ SKIP_REASONS = {
     "other_language": "a language link to a language that was not asked for",
 }
 INTEGERS = (
-    *("pp_page", "ips_item_id", "ll_from", "rd_from", "rd_namespace", "page_id", "page_namespace", "page_is_redirect"),
+    *("pp_page", "ips_item_id", "ll_from", "rd_from", "rd_namespace"),
     *("pl_from", "pl_namespace", "pl_target_id", "lt_id", "lt_namespace"),
 )
 MAX_QID = (1 << 63) - 1
@@ -66,15 +66,6 @@ class RedirectRow(NamedTuple):
     title: str
     interwiki: str
     fragment: str
-
-
-class PageRow(NamedTuple):
-    """A page: `title` is without the namespace's name."""
-
-    page_id: int
-    namespace: int
-    title: str
-    is_redirect: bool
 
 
 class PageLink(NamedTuple):
@@ -177,14 +168,6 @@ def read_redirects(stream: BinaryIO, skipped: Counter[str]) -> Iterator[Redirect
         part = _text(fragment or b"", skipped)
         if title is not None and where is not None and part is not None:
             yield RedirectRow(page_id, namespace, title, where, part)
-
-
-def read_page_table(stream: BinaryIO, skipped: Counter[str]) -> Iterator[PageRow]:
-    """The pages of a wiki, in every namespace, out of page."""
-    columns = ("page_id", "page_namespace", "page_title", "page_is_redirect")
-    for page_id, namespace, page, is_redirect in _rows(stream, "page", columns, skipped):
-        if (title := _title(page, skipped)) is not None:
-            yield PageRow(page_id, namespace, title, is_redirect != 0)
 
 
 def read_pagelinks(stream: BinaryIO, skipped: Counter[str]) -> Iterator[PageLink | TargetLink]:

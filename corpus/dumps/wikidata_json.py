@@ -55,6 +55,12 @@ class BadLine:
     number: int  # from 1, among the lines given
     reason: str  # "malformed", "too long", "bad id"
     detail: str
+    titles: int = 0  # that are lost with the line, where it is known how many
+
+
+def begins_as_json(head: bytes) -> bool:
+    """Whether a file that begins so may be the dump."""
+    return head.lstrip().startswith((b"[", b"{"))
 
 
 def read_entities(

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from mlukit.corpus.dumps.mediawiki_tables import DisambiguationPage, LangLink, PageItem, RedirectRow
 from mlukit.corpus.linking.follow_redirects import NOWHERE, follow_redirects
 from mlukit.corpus.linking.hash_partitions import PARTS, PartitionedRows, scratch_folder
-from mlukit.corpus.linking.join_titles import TitleJoin, part_of_hashes, title_items
+from mlukit.corpus.linking.join_titles import NO_SOURCE, TitleJoin, part_of_hashes, title_items
 from mlukit.corpus.linking.title_index import (
     BROKEN,
     DISAMBIGUATION,
@@ -52,7 +52,6 @@ COUNTS = {
     "qid_out_of_range": "rows whose item is not in Q1 to Q4294967295",
     "not_unicode": "rows whose title has a lone surrogate",
 }
-PAGE_PROPS = "page_props"
 ROW_LINKS = pa.schema([pa.field("row", pa.uint32()), pa.field("language", pa.string()), pa.field("title", pa.string())])
 _REDIRECTS = pa.schema([pa.field("row", pa.uint32()), pa.field("target", pa.binary())])
 _ITEMS = pa.schema([pa.field("qid", pa.uint32()), pa.field("standing", pa.uint8()), pa.field("row", pa.uint32())])
@@ -64,8 +63,9 @@ def build_title_index(
     directory: Path,
     pages: Iterable[PageTitle] = (),
     *,
-    items_by_page: Iterable[PageItem | DisambiguationPage] = (),
+    items_by_page: Mapping[str, Iterable[PageItem | DisambiguationPage]] | None = None,
     items_by_title: Mapping[str, Iterable[pa.RecordBatch]] | None = None,
+    preference: Sequence[str] = (),
     redirects: Iterable[RedirectRow] = (),
     langlinks: Iterable[LangLink] = (),
     hash_titles: HashTitles = hash_titles,
@@ -77,9 +77,11 @@ def build_title_index(
     Args:
         directory: holds nothing but the index. The header is written last: a folder without a header is no index.
         pages: articles and redirects of the main namespace, in any order.
-        items_by_page: rows of page_props; preferred to all other items.
+        items_by_page: source -> rows about pages of this wiki, by their ids.
         items_by_title: source -> titles of this wiki's main namespace and their items, as
-            `corpus.linking.join_titles.TitleJoin.add_titles` takes them; sources in order of preference.
+            `corpus.linking.join_titles.TitleJoin.add_titles` takes them.
+        preference: the names of the sources, and maybe of others, in order of preference; by default the sources of
+            `items_by_page`, then those of `items_by_title`.
         redirects: they override and complete the redirects of the dump.
         langlinks: stored with the interlanguage links of the pages, for `corpus.linking.interlanguage_items`.
         hash_titles: another hash function, for tests.
@@ -88,19 +90,21 @@ def build_title_index(
         Counts under the names in COUNTS; a count of 0 may be missing.
     """
     counts: Counter[str] = Counter()
-    sources = items_by_title or {}
+    by_page, by_title = items_by_page or {}, items_by_title or {}
+    sources = preference or (*by_page, *by_title)
     with scratch_folder(directory / "parts") as folder, ExitStack() as stack:
-        rows = TitleJoin(folder, stack, hash_titles, counts)
+        rows = TitleJoin(folder, stack, hash_titles, counts, sources)
         rows.add_pages(pages)
-        rows.add_items(items_by_page)
+        for source, items in by_page.items():
+            rows.add_items(source, items)
         rows.add_redirects(redirects)
         rows.add_links(langlinks)
-        for source, titles in enumerate(sources.values(), start=1):
+        for source, titles in by_title.items():
             rows.add_titles(source, titles)
         rows.join_pages()
         writer = TitleIndexWriter(directory, rows.heap_bytes)
         stack.callback(writer.close)
-        _IndexBuild(folder, stack, writer, counts).build(rows, [PAGE_PROPS, *sources])
+        _IndexBuild(folder, stack, writer, counts).build(rows, sources)
         counts = +counts
         writer.finish(counts)
     return dict(counts)
@@ -147,7 +151,7 @@ class _IndexBuild:
     def _write_titles(
         self, rows: pa.Table, links: pa.Table, sources: Sequence[str], link_writer: pq.ParquetWriter
     ) -> None:
-        """Merges the rows of each title: the page of the dump if there is a page, with the item of the first source.
+        """Merges the rows of each title: the page if there is a page, with the item of the most preferred source.
 
         Args:
             rows: of `corpus.linking.join_titles.TITLES`, sorted.
@@ -160,10 +164,13 @@ class _IndexBuild:
         starts = np.flatnonzero(first)
         source, qids = rows["source"].to_numpy(), rows["qid"].to_numpy()
         duplicates = ~first & (source == 0)
-        chosen = np.where((qids > 0) & ~duplicates, np.arange(len(qids)), len(qids))
-        chosen = np.minimum.reduceat(chosen, starts)
-        qids = np.append(qids, np.uint32(0))[chosen]
-        self._count_titles(np.append(source, np.uint8(255))[chosen], sources)
+        preference = np.where((qids > 0) & ~duplicates, rows["preference"].to_numpy(), np.uint8(NO_SOURCE))
+        # Of the rows of a title the first with the least preference; NO_SOURCE for a title without an item.
+        best, chosen = np.divmod(
+            np.minimum.reduceat(preference.astype(np.int64) * len(qids) + np.arange(len(qids)), starts), len(qids)
+        )
+        qids = np.where(best == NO_SOURCE, np.uint32(0), qids[chosen])
+        self._count_titles(best, sources)
         self._counts["duplicate_titles"] += int(np.count_nonzero(duplicates))
         rows = rows.take(pa.array(starts)).combine_chunks()
         flags = self._flags(rows)
@@ -172,11 +179,11 @@ class _IndexBuild:
         self._add_items(qids, flags, row_0)
         self._write_links(links, rows, qids, row_0, link_writer)
 
-    def _count_titles(self, source_of_item: npt.NDArray[np.uint8], sources: Sequence[str]) -> None:
+    def _count_titles(self, source_of_item: npt.NDArray[np.int64], sources: Sequence[str]) -> None:
         for number, source in enumerate(sources):
             self._counts[f"items from {source}"] += int(np.count_nonzero(source_of_item == number))
         self._counts["titles"] += len(source_of_item)
-        self._counts["items"] += int(np.count_nonzero(source_of_item != 255))
+        self._counts["items"] += int(np.count_nonzero(source_of_item != NO_SOURCE))
 
     def _flags(self, rows: pa.Table) -> npt.NDArray[np.uint8]:
         """The flags of titles that are known before redirects are followed."""

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mlukit.corpus.dumps.item_sources import LANGLINKS
 from mlukit.corpus.linking.build_title_index import part_of_items, write_layer
 from mlukit.corpus.linking.hash_partitions import PARTS, PartitionedRows, scratch_folder
 from mlukit.corpus.linking.title_index import INTERLANGUAGE, TitleIndex
@@ -26,7 +27,7 @@ CARRY_COUNTS = {
     "item_disputed": "pages that chose the same item as another page, with as many votes",
     "item_outvoted": "pages that chose the same item as another page, which has more votes",
 }
-CARRIED = "carried"
+CARRIED = LANGLINKS.layer
 _CANDIDATES = pa.schema([pa.field("qid", pa.uint32()), pa.field("votes", pa.uint32()), pa.field("row", pa.uint32())])
 _BATCH_ROWS = 1 << 16
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
@@ -21,23 +21,24 @@ from mlukit.schemas.records import PageTitle
 BATCH_ROWS = 1 << 15
 _LONE_SURROGATE = re.compile(b"\xed[\xa0-\xbf]")  # in UTF-8
 
+NO_SOURCE = 255  # the preference of a row without an item
 _PAGE_ID, _QID = pa.field("page_id", pa.int64()), pa.field("qid", pa.uint32())
+_PREFERENCE = pa.field("preference", pa.uint8())  # of the source that tells the item: 0 for the first, and so on
 _NAME = [pa.field("hash", pa.uint64()), pa.field("title", pa.binary())]
 _TARGET = [pa.field("target_hash", pa.uint64()), pa.field("target", pa.binary())]  # null: no page of the main namespace
 _PAGES = pa.schema([_PAGE_ID, *_NAME, pa.field("redirect", pa.bool_()), *_TARGET])
-_ITEMS = pa.schema([_PAGE_ID, _QID])
+_ITEMS = pa.schema([_PAGE_ID, _PREFERENCE, _QID])
 _DISAMBIGUATIONS = pa.schema([_PAGE_ID])
 _REDIRECTS = pa.schema([_PAGE_ID, *_TARGET])
 LINKS = pa.schema([_PAGE_ID, pa.field("language", pa.string()), pa.field("title", pa.string())])
 TITLES = pa.schema(
     [
         *_NAME,
-        pa.field(
-            "source", pa.uint8()
-        ),  # 0: the dump with page_props; then the sources of titles, in order of preference
+        pa.field("source", pa.uint8()),  # 0: a page of the dump; else 1 + the preference of the source of the title
         pa.field("redirect", pa.bool_()),
         _PAGE_ID,
         _QID,  # 0 for none
+        _PREFERENCE,
         pa.field("disambiguation", pa.bool_()),
         *_TARGET,
     ]
@@ -47,15 +48,25 @@ R = TypeVar("R")
 
 
 class TitleJoin:
-    """Joins rows of all sources by page; then `titles` and `links` hold the rows, partitioned by the title's hash."""
+    """Rows are added, then joined by page; `titles` and `links` then hold them by the hash of the title.
 
-    def __init__(self, folder: Path, stack: ExitStack, hash_titles: HashTitles, counts: Counter[str]) -> None:
+    Args:
+        folder: for temporary files.
+        stack: closes and removes them.
+        hash_titles: the hash function.
+        counts: counts what is left out.
+        sources: the names of the sources of items, in order of preference.
+    """
+
+    def __init__(
+        self, folder: Path, stack: ExitStack, hash_titles: HashTitles, counts: Counter[str], sources: Sequence[str]
+    ) -> None:
         def parts(name: str, schema: pa.Schema) -> PartitionedRows:
             return stack.enter_context(PartitionedRows(folder / name, schema))
 
         self.titles, self.links = parts("titles", TITLES), parts("links", LINKS)
         self.heap_bytes = 0  # of all titles; a title that comes twice counts twice
-        self._counts, self._hash = counts, hash_titles
+        self._counts, self._hash, self._sources = counts, hash_titles, sources
         self._pages, self._items = parts("pages", _PAGES), parts("items", _ITEMS)
         self._disambiguations = parts("disambiguations", _DISAMBIGUATIONS)
         self._redirects, self._page_links = parts("redirects", _REDIRECTS), parts("page_links", LINKS)
@@ -72,12 +83,14 @@ class TitleJoin:
             self.heap_bytes += sum(map(len, titles))
             self.add_links(LangLink(page.page_id, *link) for page in batch for link in page.interlanguage)
 
-    def add_items(self, items: Iterable[PageItem | DisambiguationPage]) -> None:
-        """Adds rows of page_props."""
+    def add_items(self, source: str, items: Iterable[PageItem | DisambiguationPage]) -> None:
+        """Adds page ids and items of a source."""
+        preference = self._sources.index(source)
         for batch in _batches(items):
             with_item = [row for row in batch if isinstance(row, PageItem) and self._in_range(row.qid)]
             page_ids = _page_ids(with_item)
-            self._items.add(_rows(_ITEMS, page_ids, [row.qid for row in with_item]), page_ids % PARTS)
+            qids = [row.qid for row in with_item]
+            self._items.add(_rows(_ITEMS, page_ids, [preference] * len(qids), qids), page_ids % PARTS)
             page_ids = _page_ids([row for row in batch if isinstance(row, DisambiguationPage)])
             self._disambiguations.add(_rows(_DISAMBIGUATIONS, page_ids), page_ids % PARTS)
 
@@ -95,13 +108,14 @@ class TitleJoin:
             languages, titles = [link.language for link in batch], [link.title for link in batch]
             self._page_links.add(_rows(LINKS, page_ids, languages, titles), page_ids % PARTS)
 
-    def add_titles(self, source: int, items: Iterable[pa.RecordBatch]) -> None:
+    def add_titles(self, source: str, items: Iterable[pa.RecordBatch]) -> None:
         """Adds titles and items of a source.
 
         Args:
-            source: its number: 1 for the most preferred source, and so on.
+            source: its name.
             items: batches of `schemas.items.TITLE_ITEMS`, or of `title_items`.
         """
+        preference = self._sources.index(source)
         for batch in items:
             qids = batch["item"].to_numpy()
             usable = (qids > 0) & (qids <= MAX_QID)
@@ -110,9 +124,10 @@ class TitleJoin:
                 usable &= self._are_text(batch["title"], usable)
             titles, qids = batch["title"].filter(pa.array(usable)).cast(pa.binary()), qids[usable]
             hashes, n, no = self._hash(titles.to_pylist()), len(titles), np.zeros(len(titles), bool)
-            constant = [np.full(n, source, np.uint8), no, np.zeros(n, np.int64)]
+            constant = [np.full(n, 1 + preference, np.uint8), no, np.zeros(n, np.int64)]
+            item = [qids.astype(np.uint32), np.full(n, preference, np.uint8)]
             target = [np.zeros(n, np.uint64), pa.nulls(n, pa.binary())]
-            rows = _rows(TITLES, hashes, titles, *constant, qids.astype(np.uint32), no, *target)
+            rows = _rows(TITLES, hashes, titles, *constant, *item, no, *target)
             self.titles.add(rows, part_of_hashes(hashes))
             self.heap_bytes += pc.sum(pc.binary_length(titles)).as_py() or 0
 
@@ -124,14 +139,16 @@ class TitleJoin:
                 continue
             pages = self._pages.read(part).combine_chunks().sort_by("page_id")
             page_ids = pages["page_id"].to_numpy()
-            items = self._known(self._items, part, page_ids, "page_props")
+            items = self._known(self._items, part, page_ids, *self._sources)
             positions = _places(items["page_id"].to_numpy(), page_ids)
             qids = np.where(positions >= 0, np.append(items["qid"].to_numpy(), np.uint32(0))[positions], np.uint32(0))
+            preference = np.append(items["preference"].to_numpy(), np.uint8(NO_SOURCE))[positions]
             disambiguations = self._known(self._disambiguations, part, page_ids, "disambiguation")
             disambiguation = _places(disambiguations["page_id"].to_numpy(), page_ids) >= 0
             pages = self._with_redirects(part, pages, page_ids)
             columns = {**{name: pages[name] for name in _PAGES.names}, "qid": qids, "disambiguation": disambiguation}
             columns["source"] = np.zeros(len(pages), np.uint8)
+            columns["preference"] = np.where(positions >= 0, preference, np.uint8(NO_SOURCE))
             for batch in pa.table([columns[name] for name in TITLES.names], TITLES).combine_chunks().to_batches():
                 self.titles.add(batch, part_of_hashes(batch["hash"].to_numpy()))
             self._partition_links(part, pages, page_ids, qids)
@@ -162,12 +179,18 @@ class TitleJoin:
         for batch in links.take(pa.array(wanted)).combine_chunks().to_batches():
             self.links.add(batch, part_of_hashes(hashes))
 
-    def _known(self, parts: PartitionedRows, part: int, page_ids: npt.NDArray[np.int64], table: str) -> pa.Table:
-        """A part's rows about pages of the dump, in the order of page ids; rows about other pages are counted."""
+    def _known(self, parts: PartitionedRows, part: int, page_ids: npt.NDArray[np.int64], *tables: str) -> pa.Table:
+        """A part's rows about pages of the dump, in the order of page ids; the others are counted.
+
+        Args:
+            tables: where the rows come from, the table of a row being told by its preference where there are several.
+        """
         rows = parts.read(part).combine_chunks()
-        order = [(name, "ascending") for name in ("page_id", "qid") if name in rows.column_names]
+        order = [(name, "ascending") for name in ("page_id", "preference", "qid") if name in rows.column_names]
         known = _places(page_ids, rows["page_id"].to_numpy()) >= 0
-        self._counts[f"unknown_page {table}"] += int(np.count_nonzero(~known))
+        table_of_row = rows["preference"].to_numpy() if "preference" in rows.column_names else np.zeros(len(rows), int)
+        for table, unknown in zip(tables, np.bincount(table_of_row[~known], minlength=len(tables)), strict=True):
+            self._counts[f"unknown_page {table}"] += int(unknown)
         return rows.filter(pa.array(known)).sort_by(order)
 
     def _hash_some(self, titles: list[bytes | None]) -> npt.NDArray[np.uint64]:

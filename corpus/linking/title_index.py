@@ -28,13 +28,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlukit.corpus.dumps.item_sources import LAYERS
 from mlukit.schemas.records import LinkStatus
 
 VERSION = 1
 MAX_QID = (1 << 32) - 1
 HEADER = "header.json"
 INTERLANGUAGE = "interlanguage.parquet"
-LAYERS = ("carried", "asked")  # in order of preference
 
 # flags
 IN_DUMP = 1  # other titles are known only from a source of items

@@ -13,14 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mlukit.corpus.dumps.files import AUDIT_TABLES, TABLES
+from mlukit.corpus.dumps.files import SHARED_TABLES
 from mlukit.corpus.languages.wiki_names import wiki_of
 from mlukit.corpus.web.http_client import Client, DownloadError, NotFoundError, RemoteFile
 
 WIKIMEDIA = "https://dumps.wikimedia.org"
 CLASSIC, CONTENT = "classic", "content"
-SITELINKS = "wb_items_per_site"  # Wikidata's, for all languages
-DOWNLOADABLE = (*TABLES, *AUDIT_TABLES, SITELINKS)
 _CONTENT_FOLDER = "other/mediawiki_content_current"
 _DATES = {CLASSIC: r"\d{8}", CONTENT: r"\d{4}-\d\d-\d\d"}
 _DIGITS = {"sha1": 40, "sha256": 64}
@@ -37,7 +35,7 @@ class Wanted:
     """The files asked for."""
 
     languages: Sequence[str]
-    tables: Sequence[str]  # of DOWNLOADABLE
+    tables: Sequence[str]  # of corpus.dumps.files.DOWNLOADABLE
     family: str = CLASSIC
     mirror: str = WIKIMEDIA
 
@@ -115,7 +113,8 @@ def find_files(client: Client, wanted: Wanted, date: str) -> list[RemoteFile]:
         DownloadError: the mirror does not answer.
     """
     files: list[RemoteFile] = []
-    wiki_tables = [table for table in wanted.tables if table != SITELINKS]
+    wiki_tables = [table for table in wanted.tables if table not in SHARED_TABLES]
+    shared_tables = [table for table in wanted.tables if table in SHARED_TABLES]
     for wiki in map(wiki_of, wanted.languages):
         classic = _classic_list(client, wanted, wiki, date) if wanted.family == CLASSIC or wiki_tables else None
         if wanted.family == CONTENT:
@@ -125,10 +124,10 @@ def find_files(client: Client, wanted: Wanted, date: str) -> list[RemoteFile]:
             files += _remote_files(client, classic, _classic_pages(classic, wiki, date), wiki, date)
         if classic:
             files += _remote_files(client, classic, _table_files(classic, wiki_tables, wiki, date), wiki, date)
-    if SITELINKS in wanted.tables:
+    if shared_tables:
         wiki = "wikidatawiki"
         classic = _classic_list(client, wanted, wiki, date)
-        files += _remote_files(client, classic, _table_files(classic, [SITELINKS], wiki, date), wiki, date)
+        files += _remote_files(client, classic, _table_files(classic, shared_tables, wiki, date), wiki, date)
     return files
 
 

@@ -191,6 +191,64 @@ def test_which_source_goes_first(tmp_path: Path) -> None:
     }
 
 
+BAD_ROWS = ("Havel Q1", "Spree\tQ", "[[Spree]]\tQ1585", "Kategorie:Fluss\tQ5")
+
+
+@pytest.mark.parametrize("range_size", ["64M", "20"])
+def test_a_table_of_the_user_s_own_goes_before_all_others(tmp_path: Path, range_size: str) -> None:
+    write_dump(tmp_path, "de", DE)
+    write_dump(tmp_path, "fr", FR)
+    write_items(tmp_path, "de", {1: 64, 2: 1585})
+    write_items(tmp_path, "fr", {1: 64})
+    rows_ = ["title\titem", "Berlin\tQ99", *BAD_ROWS, '"Köpenick"@de\t<http://www.wikidata.org/entity/Q7>']
+    (tmp_path / "dewiki-title_items.tsv.bz2").write_bytes(bz2.compress("\n".join(rows_).encode()))
+    (tmp_path / "frwiki-title_items.tsv").write_text("Sprée\tQ1585\n", encoding="utf-8")
+    link(tmp_path, "--range-size", range_size)
+    assert items(tmp_path, "de") == {"Berlin": "Q99", "Spree": "Q1585"}
+    assert items(tmp_path, "fr") == {"Berlin": "Q64", "Sprée": "Q1585", "Allemagne": None}
+    assert targets(tmp_path, "de")[2] == ("Köpenick", "Köpenick", "Q7", "resolved")
+    totals = load(tmp_path / "OUT/link.json")["languages"]
+    assert totals.keys() == {"de", "fr"}
+    assert totals["de"]["flows"]["title_items"] == {
+        "in": 6,
+        "out": 2,
+        "failed": {"malformed": 1, "bad id": 1, "bad title": 1},
+        "skipped": {"other namespace": 1},
+    }
+    assert totals["fr"]["flows"]["title_items"]["out"] == 1
+    counts = totals["de"]["counts"]
+    assert {name: n for name, n in counts.items() if name.startswith("items from")} == {
+        "items from title_items": 2,
+        "items from page_props": 1,
+    }
+    failures = rows(*shards(tmp_path / "OUT/failures/de"))
+    assert sorted((row["reason"], row["language"]) for row in failures) == [
+        (f"title_items {reason}", "de") for reason in ("bad id", "bad title", "malformed")
+    ]
+    assert any("line 3 of range 0: " in row["detail"] and "Havel Q1" in row["detail"] for row in failures)
+    sources = load(tmp_path / "OUT/articles/de/_manifest.json")["sources"]
+    assert [source["kind"] for source in sources] == ["dump", "title_items", "page_props"]
+
+
+def test_a_table_of_the_user_s_own_is_enough(tmp_path: Path) -> None:
+    write_dump(tmp_path, "de", DE)
+    write_dump(tmp_path, "fr", FR)
+    (tmp_path / "dewiki-title_items.tsv").write_text("Berlin\tQ64\n", encoding="utf-8")
+    write_table(tmp_path, "frwiki", "langlinks", [(1, "de", "Berlin")])
+    link(tmp_path)
+    assert items(tmp_path, "de") == {"Berlin": "Q64", "Spree": None}
+    assert items(tmp_path, "fr") == {"Berlin": "Q64", "Sprée": None, "Allemagne": None}
+
+
+def test_failures_of_the_dump_and_of_a_table_lie_beside_each_other(tmp_path: Path) -> None:
+    broken = "<page><title>Broken</title><ns>0</ns><id>9</id><revision><text>a & b</text></revision></page>\n"
+    write_dump(tmp_path, "de", [*DE, SmallPage(9, "Broken", raw=broken)])
+    (tmp_path / "dewiki-title_items.tsv").write_text("Berlin\tQ64\nSpree\n", encoding="utf-8")
+    link(tmp_path)
+    reasons = [[row["reason"] for row in rows(shard)] for shard in shards(tmp_path / "OUT/failures/de")]
+    assert len(reasons) == 2 and reasons[1] == ["title_items malformed"]
+
+
 def test_langlinks_carry_items_from_the_languages_that_have_them(tmp_path: Path) -> None:
     write_dump(tmp_path, "de", DE)
     write_items(tmp_path, "de", {1: 64, 2: 1585})

@@ -265,7 +265,7 @@ def test_enwiki_of_2021_with_its_own_tables(tmp_path: Path, with_json: bool) -> 
     found = {row["title"]: row["qid"] for row in rows_in_order(tmp_path / "OUT/articles/en")}
     assert found == PAGE_PROPS | {title: qid if with_json else None for title, qid in ITEMS_OF_WIKIDATA.items()}
     sources = [source["kind"] for source in load(tmp_path / "OUT/articles/en/_manifest.json")["sources"]]
-    assert sources == ["dump"] * 4 + ["page_props", "redirect", "page"] + ["wikidata_json"] * with_json
+    assert sources == ["dump"] * 4 + ["page_props", "redirect"] + ["wikidata_json"] * with_json
 
 
 def test_berlin_with_real_wikidata_items_made_a_json_dump(tmp_path: Path) -> None:

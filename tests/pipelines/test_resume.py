@@ -232,6 +232,20 @@ def test_a_dump_of_another_size_is_an_error_that_names_it_alone(copied: Path, ow
     )
 
 
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_table_that_nothing_reads_is_no_source(
+    own_dumps: Path, tmp_path: Path, built: Path, stop_after: Callable[[int], None], finished: bool
+) -> None:
+    stop_after(100 if finished else 8)
+    build(own_dumps, tmp_path / "OUT")
+    stop_after(100)
+    (own_dumps / "enwiki-20260901-page.sql.gz").write_bytes(b"not even a table")
+    ran = build(own_dumps, tmp_path / "OUT")
+    assert ran.status == 0, ran.err
+    assert ran.err.count("finished before, nothing to do") == 3 * finished
+    assert checksums(tmp_path / "OUT") == checksums(built)
+
+
 def test_a_dump_of_the_same_size_but_other_content_is_an_error_while_the_stage_is_unfinished(
     own_dumps: Path, tmp_path: Path, built: Path, stop_after: Callable[[int], None]
 ) -> None:

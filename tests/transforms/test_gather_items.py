@@ -5,12 +5,13 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from mlukit.corpus.dumps.item_sources import ITEMS_PER_SITE
 from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.storage import Storage
 from mlukit.schemas import layout
 from mlukit.schemas.manifest import Flow
 from mlukit.transforms import gather_items
-from mlukit.transforms.gather_items import SITELINKS, GatherSitelinks
+from mlukit.transforms.gather_items import GatherTable
 
 SQL = """CREATE TABLE `wb_items_per_site` (
   `ips_row_id` bigint(20), `ips_item_id` int(10), `ips_site_id` varbinary(32), `ips_site_page` varbinary(310)
@@ -27,9 +28,9 @@ def test_sitelinks(tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch) 
     table = tmp_path / "wb_items_per_site.sql"
     table.write_text(SQL)
     storage, languages = Storage(str(tmp_path / "out")), ("de", "en", "fo")
-    result = GatherSitelinks("all", 0, 1, str(table), languages).run(storage, Heartbeat(None, ""))
+    result = GatherTable("all", 0, 1, ITEMS_PER_SITE.name, str(table), languages).run(storage, Heartbeat(None, ""))
     titles = {
-        language: pq.read_table(storage.path(layout.items(SITELINKS, language, 0))).to_pylist()
+        language: pq.read_table(storage.path(layout.items(ITEMS_PER_SITE.name, language, 0))).to_pylist()
         for language in languages
     }
     assert titles == {
@@ -45,5 +46,5 @@ def test_sitelinks(tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch) 
     assert result.flows == {"sitelinks": Flow(9, 5, skipped=result.flows["sitelinks"].skipped)}
     assert result.flows["sitelinks"].skipped == left_out
     assert [(shard.path, shard.rows) for shard in result.shards] == [
-        (layout.items(SITELINKS, language, 0), rows) for language, rows in (("de", 3), ("en", 2), ("fo", 0))
+        (layout.items(ITEMS_PER_SITE.name, language, 0), rows) for language, rows in (("de", 3), ("en", 2), ("fo", 0))
     ]

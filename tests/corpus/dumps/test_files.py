@@ -153,20 +153,22 @@ def test_a_dump_named_by_hand() -> None:
 def test_tables() -> None:
     tables = ["page_props", "langlinks", "redirect", "page", "pagelinks", "page_restrictions"]
     names = [f"d/enwiki-20230501-{table}.sql.gz" for table in tables]
-    files = listing("d/enwiki-20230501-pages-articles.xml.bz2", *names, "d/dewiki-20230501-page.sql.gz")
+    files = listing("d/enwiki-20230501-pages-articles.xml.bz2", *names, "d/dewiki-20230501-redirect.sql.gz")
     dump = find_dumps(files, ["en"]).sets["en"]
-    assert {kind: file.path for kind, file in dump.tables.items()} == dict(zip(tables[:4], names, strict=False))
+    assert {kind: file.path for kind, file in dump.tables.items()} == dict(zip(tables[:3], names, strict=False))
 
 
 def test_tables_of_the_dump_s_date_come_first() -> None:
     dump, other, same = (
-        f"enwiki-{n}" for n in ("20230501-pages-articles.xml", "20230601-page.sql", "20230501-page.sql")
+        f"enwiki-{n}" for n in ("20230501-pages-articles.xml", "20230601-redirect.sql", "20230501-redirect.sql")
     )
-    assert find_dumps(listing(dump, other, same), ["en"]).sets["en"].tables["page"].path == same
+    assert find_dumps(listing(dump, other, same), ["en"]).sets["en"].tables["redirect"].path == same
     only = find_dumps(listing(dump, other), ["en"]).sets["en"]
-    assert only.tables["page"].path == other
+    assert only.tables["redirect"].path == other
     assert only.warnings == (f"{other} is of 20230601, the dump {dump} of 20230501",)
-    with pytest.raises(DumpError, match=r"2 files match page: enwiki-20230501-page.sql, enwiki-20230501-page.sql.gz"):
+    with pytest.raises(
+        DumpError, match=r"2 files match redirect: enwiki-20230501-redirect.sql, enwiki-20230501-redirect.sql.gz"
+    ):
         find_dumps(listing(dump, same, same + ".gz"), ["en"])
 
 
@@ -185,6 +187,13 @@ def test_shared_tables(name: str, kind: str) -> None:
     assert find_dumps(files, ["en"]).shared == {kind: files[1]}
 
 
+@pytest.mark.parametrize("name", ["enwiki-title_items.tsv", "enwiki-20230501-title_items.tsv.zst"])
+def test_a_table_of_somebody_s_own(name: str) -> None:
+    others = ("dewiki-title_items.tsv", f"{name}.md5", "enwiki-title_items.csv")
+    files = listing("enwiki-20230501-pages-articles.xml", name, *others)
+    assert find_dumps(files, ["en"]).sets["en"].tables == {"title_items": files[1]}
+
+
 def test_globs_cover_what_is_found() -> None:
     globs = listing_globs("/d/", ["en", "zh-min-nan"], date="20230501")
     assert "/d/enwiki-*pages-articles*.xml*" in globs
@@ -197,13 +206,15 @@ def test_globs_cover_what_is_found() -> None:
 def test_patterns_of_a_configuration() -> None:
     patterns = FilePatterns.from_table({"pages": ["{wiki}.{date}.xml"], "folders": "{wiki}/"})
     assert patterns.folders == ("{wiki}/",)
-    assert patterns.page == FilePatterns().page
+    assert patterns.tables == FilePatterns().tables
     files = listing("enwiki/enwiki.20230501.xml", "enwiki/enwiki-20230501-pages-articles.xml")
     assert find_dumps(files, ["en"], patterns).sets["en"].files == (files[0],)
     assert "enwiki/enwiki.*.xml" in listing_globs("", ["en"], patterns)
 
 
-@pytest.mark.parametrize("table", [{"page": ["x"], "pagse": ["x"]}, {"page": 5}, {"page": [1]}, {"page": "{wiik}.sql"}])
+@pytest.mark.parametrize(
+    "table", [{"pages": ["x"], "pagse": ["x"]}, {"pages": 5}, {"pages": [1]}, {"pages": "{wiik}.sql"}]
+)
 def test_wrong_configuration(table: dict[str, object]) -> None:
     with pytest.raises(DumpError, match="accepted"):
         FilePatterns.from_table(table)
@@ -225,7 +236,7 @@ def test_real_folders() -> None:
         "20570393p22070392.bz2",
         "22070393p23570392.bz2",
     ]
-    assert set(matched.sets["en"].tables) == {"page", "page_props", "redirect"}
+    assert set(matched.sets["en"].tables) == {"page_props", "redirect"}
     assert set(matched.shared) == {"wikidata_json"}
     with pytest.raises(DumpError, match="2 dumps match language 'en'"):
         find_dumps([file for file in files("dumps") if "/dumps/enwiki" in file.path], ["en"])

@@ -16,14 +16,12 @@ from mlukit.corpus.dumps.mediawiki_tables import (
     LinkTarget,
     PageItem,
     PageLink,
-    PageRow,
     RedirectRow,
     TargetLink,
     read_items_per_site,
     read_langlinks,
     read_linktarget,
     read_page_props,
-    read_page_table,
     read_pagelinks,
     read_redirects,
 )
@@ -143,18 +141,6 @@ def test_redirects() -> None:
     assert list(read_redirects(sql("redirect", columns, "(1,4,'A_b')"), skipped)) == [RedirectRow(1, 4, "A b", "", "")]
 
 
-def test_page_table() -> None:
-    skipped = Counter[str]()
-    stream = sql(
-        "page",
-        "`page_is_redirect` tinyint, `page_title` varbinary(255), `page_namespace` int, `page_id` int",
-        r"(1,'Foo_\'n_Bar',14,9)",
-        "(0,'宇宙',0,8)",
-    )
-    assert list(read_page_table(stream, skipped)) == [PageRow(9, 14, "Foo 'n Bar", True), PageRow(8, 0, "宇宙", False)]
-    assert not skipped
-
-
 def test_pagelinks_old_between_and_new() -> None:
     skipped = Counter[str]()
     old = sql("pagelinks", "`pl_from` int, `pl_namespace` int, `pl_title` varbinary(255)", "(1,0,'A_b')")
@@ -195,12 +181,6 @@ def test_real_matched_dump() -> None:
         PageItem(450998, 6647660),
     ]
     assert skipped == {"other_property": 9}
-    pages = real(f"{folder}/pagetable/enwiki-20210701-page.sql.gz", lambda stream: read_page_table(stream, skipped))
-    assert (len(pages), pages[2], pages[5]) == (
-        10,
-        PageRow(62320, 0, "Samwise Gamgee", False),
-        PageRow(20599055, 0, "Gimli (Middle-earth)", False),
-    )
     name = "redirecttable/enwiki-20210701-redirect.sql.gz"
     redirects = real(f"{folder}/{name}", lambda stream: read_redirects(stream, skipped))
     assert len(redirects) == 138
@@ -212,10 +192,6 @@ def test_real_matched_dump() -> None:
 @needs_shared
 def test_real_small_wikis() -> None:
     skipped = Counter[str]()
-    pages = real("sql/miwiki-2016/miwiki-20160111-page.sql", lambda stream: read_page_table(stream, skipped))
-    assert len(pages) == 12615
-    assert sum(page.is_redirect for page in pages) == 1193
-    assert pages[0] == PageRow(1, 0, "Hau Käinga", True)
     redirects = real("sql/miwiki-2016/miwiki-20160111-redirect.sql", lambda stream: read_redirects(stream, skipped))
     assert len(redirects) == 1193
     assert redirects[2] == RedirectRow(583, 0, "Whakamārama:Kuputohu", "", "")

@@ -14,7 +14,7 @@ def page(page_id: int, title: str, redirect: str | None = None, **links: str) ->
 def build(root: Path, language: str, pages: list[PageTitle], items: dict[str, int], links: list[LangLink]) -> None:
     ids = {page.title: page.page_id for page in pages}
     by_page = [PageItem(ids[title], qid) for title, qid in items.items()]
-    build_title_index(root / language, pages, items_by_page=by_page, langlinks=links)
+    build_title_index(root / language, pages, items_by_page={"page_props": by_page}, langlinks=links)
 
 
 def qids(root: Path, language: str, *titles: str) -> list[int | None]:

@@ -28,7 +28,7 @@ def resolved(articles: Sequence[Article], *arguments: Any, **options: Any) -> li
 def indexes(tmp_path: Path) -> dict[str, TitleIndex]:
     pages = [PageTitle(1, "A", None), PageTitle(2, "R", "A"), PageTitle(3, "Many", None), PageTitle(4, "Lost", "No")]
     items = [PageItem(1, 64), PageItem(3, 5), DisambiguationPage(3)]
-    build_title_index(tmp_path / "en", pages, items_by_page=items)
+    build_title_index(tmp_path / "en", pages, items_by_page={"page_props": items})
     build_title_index(
         tmp_path / "fr", [PageTitle(1, "Étoile", None)], items_by_title={"sitelinks": title_items([("Étoile", 7)])}
     )

@@ -24,7 +24,7 @@ def test_languages_of_one_script_have_none() -> None:
 
 
 def test_a_link_leads_to_the_page_in_the_other_script_where_there_is_none_in_its_own(tmp_path: Path) -> None:
-    build_title_index(tmp_path / "zh", [PageTitle(1, "計算機", None)], items_by_page=[PageItem(1, 68)])
+    build_title_index(tmp_path / "zh", [PageTitle(1, "計算機", None)], items_by_page={"page_props": [PageItem(1, 68)]})
     indexes = {"zh": TitleIndex.open(tmp_path / "zh")}
     links = (Link(0, 1, "zh", "计算机"), Link(1, 2, "zh", "没有"))
     page = Article("zh", 2, 1, "X", "article", "ab", (Span(0, 2),), (), links, ())

@@ -29,7 +29,9 @@ def test_articles_and_titles_of_other_sources(tmp_path: Path) -> None:
     counts = build_title_index(
         tmp_path,
         [article(1, "Berlin"), article(2, "Mercury"), article(3, "Nameless"), article((1 << 62) + 5, "𠀋")],
-        items_by_page=[PageItem(1, 64), DisambiguationPage(2), PageItem(2, 9), PageItem((1 << 62) + 5, 7)],
+        items_by_page={
+            "page_props": [PageItem(1, 64), DisambiguationPage(2), PageItem(2, 9), PageItem((1 << 62) + 5, 7)]
+        },
         items_by_title={
             "wb_items_per_site": title_items([("Berlin", 65), ("Ελλάδα", 41)]),
             "wikidata": title_items([("Ελλάδα", 1), ("東京", 1490)]),
@@ -87,7 +89,7 @@ def test_redirects(tmp_path: Path) -> None:
     counts = build_title_index(
         tmp_path,
         pages,
-        items_by_page=[PageItem(ids[title], qid) for title, qid in items.items()],
+        items_by_page={"page_props": [PageItem(ids[title], qid) for title, qid in items.items()]},
         items_by_title={"sitelinks": title_items([("Known elsewhere", 5)])},
     )
     index = TitleIndex.open(tmp_path)
@@ -124,7 +126,7 @@ def test_long_chains(tmp_path: Path, ends: str) -> None:
     n = 3000
     last = {"well": "End", "nowhere": "Missing", "in a loop": "1500"}[ends]
     pages = [PageTitle(i, str(i), str(i + 1) if i + 1 < n else last) for i in range(n)] + [article(n, "End")]
-    build_title_index(tmp_path, pages, items_by_page=[PageItem(2000, 7), PageItem(n, 8)])
+    build_title_index(tmp_path, pages, items_by_page={"page_props": [PageItem(2000, 7), PageItem(n, 8)]})
     found = TitleIndex.open(tmp_path).find(["0", "1999", "2001", "2999"])
     page = "End" if ends == "well" else None
     assert found[:2] == [Found(page, 7, "redirected", False)] * 2
@@ -140,7 +142,7 @@ def test_redirect_table_overrides_the_dump(tmp_path: Path) -> None:
     counts = build_title_index(
         tmp_path,
         [article(1, "A"), article(2, "B"), PageTitle(3, "R", "A"), article(4, "S"), PageTitle(5, "T", "A")],
-        items_by_page=[PageItem(1, 11), PageItem(2, 12), PageItem(77, 13)],
+        items_by_page={"page_props": [PageItem(1, 11), PageItem(2, 12), PageItem(77, 13)]},
         redirects=[
             RedirectRow(3, 0, "B", "", "section"),
             RedirectRow(4, 0, "A", "", ""),
@@ -158,9 +160,32 @@ def test_redirect_table_overrides_the_dump(tmp_path: Path) -> None:
     assert counts["unknown_page page_props"] == 1
 
 
+def test_preference_among_sources_by_page_and_by_title(tmp_path: Path) -> None:
+    counts = build_title_index(
+        tmp_path,
+        [article(1, "A"), article(2, "B"), article(3, "C"), PageTitle(4, "D", "A")],
+        items_by_page={"second": [PageItem(1, 21), PageItem(2, 22), PageItem(9, 9)], "fourth": [PageItem(1, 1)]},
+        items_by_title={
+            "third": title_items([("B", 1), ("C", 33), ("D", 34)]),
+            "first": title_items([("A", 11), ("A", 12), ("E", 15)]),
+        },
+        preference=["first", "second", "third", "fourth", "fifth"],
+    )
+    found = TitleIndex.open(tmp_path).find(["A", "B", "C", "D", "E"])
+    assert [(one.page, one.qid) for one in found] == [("A", 11), ("B", 22), ("C", 33), ("A", 34), ("E", 15)]
+    assert {name: n for name, n in counts.items() if name.startswith(("items from", "unknown_page"))} == {
+        "items from first": 2,
+        "items from second": 1,
+        "items from third": 2,
+        "unknown_page second": 1,
+    }
+
+
 def test_two_pages_of_one_title(tmp_path: Path) -> None:
     pages = [PageTitle(1, "A", "B"), article(9, "A"), article(8, "A"), article(2, "B")]
-    counts = build_title_index(tmp_path, pages, items_by_page=[PageItem(1, 1), PageItem(9, 9), PageItem(8, 8)])
+    counts = build_title_index(
+        tmp_path, pages, items_by_page={"page_props": [PageItem(1, 1), PageItem(9, 9), PageItem(8, 8)]}
+    )
     assert TitleIndex.open(tmp_path).find(["A"]) == [Found("A", 8, "resolved", False)]
     assert counts["duplicate_titles"] == 2
 
@@ -176,7 +201,9 @@ def test_an_item_of_several_titles_has_the_title_of_the_article(tmp_path: Path) 
 def test_rows_that_cannot_be_used_are_counted(tmp_path: Path) -> None:
     titles = title_items([("A", 1 << 32), ("B", 0), ("\ud800", 3), ("C", (1 << 32) - 1)])
     items = [PageItem(1, 1 << 40), PageItem(1, 6)]
-    counts = build_title_index(tmp_path, [article(1, "P")], items_by_page=items, items_by_title={"json": titles})
+    counts = build_title_index(
+        tmp_path, [article(1, "P")], items_by_page={"page_props": items}, items_by_title={"json": titles}
+    )
     assert (counts["qid_out_of_range"], counts["not_unicode"], counts["titles"]) == (3, 1, 2)
     index = TitleIndex.open(tmp_path)
     assert index.find(["\ud800", "P", "C"])[0].status == "red"
@@ -204,7 +231,7 @@ def test_alternatives_of_red_titles(tmp_path: Path) -> None:
 
 def test_layers_fill_in_what_is_lacking(tmp_path: Path) -> None:
     pages = [article(1, "A"), article(2, "B"), PageTitle(3, "R", "B"), PageTitle(4, "Loop", "Loop")]
-    build_title_index(tmp_path, pages, items_by_page=[PageItem(1, 1), DisambiguationPage(2)])
+    build_title_index(tmp_path, pages, items_by_page={"page_props": [PageItem(1, 1), DisambiguationPage(2)]})
     write_layer(tmp_path, "carried", [("A", 99), ("B", 2), ("Loop", 98)])
     write_layer(tmp_path, "asked", [("B", 97), ("C", 3)])
     write_layer(tmp_path, "asked", [("C", 3)])
@@ -227,7 +254,9 @@ def test_layers_fill_in_what_is_lacking(tmp_path: Path) -> None:
 def test_same_bytes(tmp_path: Path) -> None:
     pages = [PageTitle(i, f"T{i}", f"T{i // 3}" if i % 3 else None, (("fr", f"F{i}"),)) for i in range(2000)]
     for name in ("a", "b"):
-        build_title_index(tmp_path / name, pages, items_by_page=[PageItem(i, i + 1) for i in range(0, 2000, 2)])
+        build_title_index(
+            tmp_path / name, pages, items_by_page={"page_props": [PageItem(i, i + 1) for i in range(0, 2000, 2)]}
+        )
         write_layer(tmp_path / name, "asked", [("T5", 4)])
     assert files(tmp_path / "a" / "asked") == files(tmp_path / "b" / "asked")
     for name in ("a", "b"):
@@ -336,7 +365,7 @@ def test_against_dictionaries(
         build_title_index(
             Path(folder),
             pages,
-            items_by_page=[PageItem(ids[title], qid) for title, qid in by_page.items() if title in ids],
+            items_by_page={"page_props": [PageItem(ids[title], qid) for title, qid in by_page.items() if title in ids]},
             items_by_title={"sitelinks": title_items(by_title.items())},
             redirects=[RedirectRow(ids[title], 0, target, "", "") for title, target in table.items() if title in ids],
             **options,
@@ -355,7 +384,7 @@ def test_interlanguage_links_are_kept_for_articles_without_item(tmp_path: Path) 
     counts = build_title_index(
         tmp_path,
         pages,
-        items_by_page=[PageItem(1, 1)],
+        items_by_page={"page_props": [PageItem(1, 1)]},
         items_by_title={"sitelinks": title_items([("B", 2)])},
         langlinks=[LangLink(3, "de", "Cd"), LangLink(3, "fr", "Cf"), LangLink(9, "fr", "X"), LangLink(1, "de", "Ad")],
     )

@@ -6,10 +6,9 @@ from typing import Any, cast
 
 import pytest
 
-from mlukit.corpus.dumps.files import AUDIT_TABLES, TABLES, FileInfo, find_dumps
+from mlukit.corpus.dumps.files import AUDIT_TABLES, DOWNLOADABLE, SHARED_TABLES, TABLES, FileInfo, find_dumps
 from mlukit.corpus.web.dump_mirror import (
     CONTENT,
-    DOWNLOADABLE,
     IncompleteError,
     Wanted,
     find_files,
@@ -201,7 +200,8 @@ def test_a_build_finds_all_of_it(family: str) -> None:
     for chosen in (date, None):
         dumps = find_dumps(listing, ["en", "be-tarask"], date=chosen, tables=(*TABLES, *AUDIT_TABLES))
         assert [len(dump.files) for dump in dumps.sets.values()] == [3, 3]
-        assert [sorted(dump.tables) for dump in dumps.sets.values()] == [sorted((*TABLES, *AUDIT_TABLES))] * 2
+        own = sorted(set(DOWNLOADABLE) - set(SHARED_TABLES))
+        assert [sorted(dump.tables) for dump in dumps.sets.values()] == [own] * 2
         assert list(dumps.shared) == ["wb_items_per_site"]
         assert not any(warning for dump in dumps.sets.values() for warning in dump.warnings if "is of" in warning)
 
