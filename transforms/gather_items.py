@@ -23,7 +23,7 @@ from mlukit.corpus.dumps.table_shapes import ItemLines, TitleItems
 from mlukit.corpus.dumps.wikidata_json import BadLine, WikidataItem, lines_of
 from mlukit.corpus.languages.load import any_language
 from mlukit.corpus.languages.wiki_names import wiki_of
-from mlukit.corpus.titles.normalise import namespace_of
+from mlukit.corpus.titles.normalise import capitalise, namespace_of
 from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.parquet_shards import ShardWriter, write_batches, write_failures, write_records
 from mlukit.engine.storage import CountingStream, Storage, open_file
@@ -212,8 +212,10 @@ class _ItemFiles:
 
     def write_item(self, item: WikidataItem) -> None:
         """An item's sitelinks, those that lead to articles, and labels."""
-        for code, title in item.sitelinks.items():
-            if namespace_of(title, self._languages[code]):
+        for code, written in item.sitelinks.items():
+            language = self._languages[code]
+            title = written if self._source.of_wikidata else capitalise(written, language)
+            if namespace_of(title, language):
                 self.foreign += 1
             else:
                 self._titles[code].write(TitleItem(title, item.qid))

@@ -1,6 +1,6 @@
 """A table of titles and their items that somebody made by hand, or had the query service make: `title_items.tsv`.
 
-A row a line, in UTF-8: the title of an article, as the page's heading has it; a tab; the item.
+A row a line, in UTF-8: the title of an article, whose first letter may be small; a tab; the item.
 
     Berlin\tQ64
     Mercury (planet)\tQ308

@@ -202,7 +202,7 @@ def test_a_table_of_the_user_s_own_goes_before_all_others(tmp_path: Path, range_
     write_items(tmp_path, "fr", {1: 64})
     rows_ = ["title\titem", "Berlin\tQ99", *BAD_ROWS, '"Köpenick"@de\t<http://www.wikidata.org/entity/Q7>']
     (tmp_path / "dewiki-title_items.tsv.bz2").write_bytes(bz2.compress("\n".join(rows_).encode()))
-    (tmp_path / "frwiki-title_items.tsv").write_text("Sprée\tQ1585\n", encoding="utf-8")
+    (tmp_path / "frwiki-title_items.tsv").write_text("sprée\tQ1585\n", encoding="utf-8")
     link(tmp_path, "--range-size", range_size)
     assert items(tmp_path, "de") == {"Berlin": "Q99", "Spree": "Q1585"}
     assert items(tmp_path, "fr") == {"Berlin": "Q64", "Sprée": "Q1585", "Allemagne": None}
