@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from mlukit.engine.storage import Storage
 from mlukit.engine.task import Task
 from mlukit.schemas import layout
-from mlukit.schemas.manifest import Flow, TaskResult, total_counts, total_flows
+from mlukit.schemas.manifest import Flow, TaskResult, total_counts, total_flows, total_summaries
 
 ResultsByLanguage: TypeAlias = dict[str, list[TaskResult]]
 
@@ -15,7 +15,7 @@ _REASONS_SHOWN = 4
 
 
 def by_language(tasks: Sequence[Task], results: Sequence[TaskResult]) -> ResultsByLanguage:
-    """Receipts in the order of their tasks, for each language."""
+    """Results in the order of their tasks, for each language."""
     grouped: ResultsByLanguage = {}
     for task, result in zip(tasks, results, strict=True):
         grouped.setdefault(task.language, []).append(result)
@@ -28,7 +28,8 @@ def language_totals(results: Mapping[str, Iterable[TaskResult]]) -> dict[str, An
     for language, of_language in results.items():
         of_language = list(of_language)
         flows = {name: flow.to_json() for name, flow in total_flows(of_language).items()}
-        totals[language] = {"flows": flows, "counts": dict(total_counts(of_language))}
+        counts, summary = dict(total_counts(of_language)), total_summaries(of_language)
+        totals[language] = {"flows": flows, "counts": counts, "summary": summary}
     return totals
 
 

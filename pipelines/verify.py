@@ -29,6 +29,8 @@ from mlukit.pipelines.run import Run, say
 from mlukit.pipelines.settings import Parser, Settings, SettingsError, check_beam_flags
 from mlukit.schemas import layout
 from mlukit.schemas.layout import RUN_RECORD, STAGES
+from mlukit.schemas.manifest import summary_of
+from mlukit.schemas.summaries import VerifiedShard
 from mlukit.transforms.verify_shards import VerifyShard
 
 _EXAMPLES = """  mlukit verify OUT                               all that is finished
@@ -128,7 +130,7 @@ def _read_again(
     return [
         Problem(stage, CHANGED, task.shard.path, text)
         for task, stage, result in zip(tasks, stages, results, strict=True)
-        if (text := result.facts["problem"])
+        if (text := summary_of(result, VerifiedShard).problem)
     ]
 
 

@@ -76,9 +76,9 @@ def step_files(step: str) -> str:
     return f"{WORK}/{step}"
 
 
-def folder(folder_type: str, language: str) -> str:
-    """A folder of a language's data: articles, mentions, examples or failures."""
-    return f"{folder_type}/{language}"
+def folder(folder_type: str, language: str | None) -> str:
+    """A folder of a language's data: articles, mentions, examples or failures; None for what holds all languages."""
+    return folder_type if language is None else f"{folder_type}/{language}"
 
 
 def manifest(of_folder: str) -> str:

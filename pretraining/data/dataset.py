@@ -31,13 +31,14 @@ from mlukit.pretraining.data.example_rows import ExampleRows, read_parquet_rows,
 from mlukit.pretraining.data.row_limits import RowLimits
 from mlukit.schemas.arrow import EXAMPLES, SCHEMA_VERSION
 from mlukit.schemas.manifest import MANIFEST, Shard
+from mlukit.schemas.summaries import MadeExamples, summary_in
 from mlukit.schemas.tfrecord import TFRecordError
 
 TOKENIZER = "tokenizer/sentencepiece.bpe.model"
 VOCABULARY = "vocabulary/vocabulary.parquet"
 _PARQUET, _TFRECORD = ".parquet", ".tfrecord.gz"
 _LIMITS = {"max_tokens": "max_tokens", "max_entities": "max_entities", "max_mention_tokens": "max_mention_tokens"}
-_PARTS = ("options", "inputs", "counts", "flows")  # of a manifest that are read
+_PARTS = ("options", "inputs", "summary", "flows")  # of a manifest that are read
 _SCHEMA = {f.name: str(f.type) for f in EXAMPLES}
 _UNREADABLE = (OSError, ValueError, OverflowError, pa.ArrowException, TFRecordError, ProtobufError)
 
@@ -279,15 +280,16 @@ def _check_sum(path: Path, shard: Shard) -> None:
 
 
 def _check_splits(folder: Path, manifest: Mapping[str, Any], groups: Sequence[Group]) -> None:
-    found, said = sum(group.train for group in groups), manifest["counts"].get("examples train", 0)
+    found, said = sum(group.train for group in groups), summary_in(manifest, MadeExamples).train
     if found != said:
         raise ExamplesError(f"{folder}: {found:,} examples of the split 'train', the manifest says {said:,}")
 
 
 def _means(manifest: Mapping[str, Any]) -> Means:
     try:
-        examples = max(1, manifest["counts"].get("examples", 0))
-        return Means(manifest["counts"].get("tokens", 0) / examples, manifest["flows"]["mentions"]["out"] / examples)
+        made = summary_in(manifest, MadeExamples)
+        examples = max(1, made.total)
+        return Means(made.tokens / examples, manifest["flows"]["mentions"]["out"] / examples)
     except (KeyError, TypeError) as error:
         raise ExamplesError(f"the manifest of {manifest.get('language')} lacks counts: {error!r}") from error
 

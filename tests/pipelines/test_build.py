@@ -489,6 +489,19 @@ def test_manifests_say_what_the_records_say(built: Path, stage: str) -> None:
             assert value == record["languages"][language]["flows"][name]
         for name, value in manifest["counts"].items():
             assert value == record["languages"][language]["counts"][name]
+        for name, value in manifest["summary"].items():
+            assert value == record["languages"][language]["summary"][name]
+
+
+def test_numbers_that_code_reads(built: Path) -> None:
+    def summary(record: str, language: str) -> dict[str, Any]:
+        return dict(load(built / record)["languages"][language]["summary"])
+
+    assert summary("link.json", "en")["articles"] == {"with_item": 5, "without_item": 2}
+    assert summary("link.json", "de")["text"]["characters"] == sum(len(row["text"]) for row in GERMAN)
+    assert summary("vocabulary.json", "all") == {"entity_spread": {"entities": {"1": 2, "2": 1, "3": 2}}}
+    tokens = sum(len(row["token_ids"]) for row in EXAMPLES["de"])
+    assert summary("examples.json", "de") == {"examples": {"train": 2, "validation": 1, "tokens": tokens}}
 
 
 def test_the_run_ends_with_the_table(first_build: tuple[Path, Ran]) -> None:

@@ -16,8 +16,9 @@ from mlukit.pretraining.data.batch import IGNORED, Batch
 from mlukit.pretraining.data.counter_random import random_bits
 from mlukit.pretraining.data.example_rows import ExampleRows, offsets_of
 from mlukit.schemas.arrow import EXAMPLE_ROWS, EXAMPLES, VOCABULARY_ROWS
-from mlukit.schemas.manifest import MANIFEST, Flow, Shard, dump_json, folder_manifest
+from mlukit.schemas.manifest import MANIFEST, Flow, FolderContents, Shard, TaskResult, dump_json, folder_manifest
 from mlukit.schemas.records import Entity, Example, Split
+from mlukit.schemas.summaries import MadeExamples
 from mlukit.schemas.tf_example import encode_examples
 from mlukit.schemas.tfrecord import TFRecordWriter
 from tests.small_dumps import sentencepiece_model
@@ -117,23 +118,12 @@ def write_manifest(
     inputs: Mapping[str, str],
 ) -> None:
     """The manifest of a language's examples."""
-    counts = {
-        "examples": len(examples),
-        "examples train": sum(example.split == "train" for example in examples),
-        "tokens": sum(len(example.token_ids) for example in examples),
-    }
+    train = sum(example.split == "train" for example in examples)
+    tokens = sum(len(example.token_ids) for example in examples)
     mentions = sum(len(example.entity_ids) for example in examples)
-    manifest = folder_manifest(
-        "examples",
-        EXAMPLES,
-        language=language,
-        shards=shards,
-        options=options,
-        inputs=inputs,
-        sources=[],
-        flows={"mentions": Flow(entered=mentions, out=mentions)},
-        counts=counts,
-    )
+    flows = {"mentions": Flow(entered=mentions, out=mentions)}
+    result = TaskResult("examples", flows=flows, summary=MadeExamples(train, len(examples) - train, tokens))
+    manifest = folder_manifest(FolderContents("examples", EXAMPLES, language, options, inputs), shards, [result])
     (folder / "examples" / language / MANIFEST).write_bytes(dump_json(manifest))
 
 
