@@ -149,7 +149,7 @@ def _begin(run: Run, plan: Mapping[str, Any]) -> None:
 
 def _clean(run: Run) -> None:
     for step in STEPS:
-        run.storage.delete(layout.step_results(step))
+        run.remove_results(step)
         run.storage.delete(layout.step_files(step))
     run.storage.delete(layout.AUDIT_PLAN)
 

@@ -61,7 +61,7 @@ def _checksums(run: Run, files: Sequence[tuple[str, str, FileInfo]]) -> list[dic
     Raises:
         SettingsError: a file is not the one that shards were made of by the run before.
     """
-    run.storage.delete(layout.step_results(ChecksumFile.step))
+    run.remove_results(ChecksumFile.step)
     tasks = [ChecksumFile(language, number, file.size, file.path) for number, (language, _, file) in enumerate(files)]
     results = run.step("check sources", tasks)
     described = describe(files, [summary_of(result, Checksum).sha256 for result in results])

@@ -36,7 +36,6 @@ from mlukit.transforms.verify_shards import VerifyShard
 _EXAMPLES = """  mlukit verify OUT                               all that is finished
   mlukit verify OUT vocabulary articles/en        some folders
   mlukit verify OUT --direct_num_workers=8"""
-_RESULTS = layout.step_results(VerifyShard.step)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -145,11 +144,11 @@ def _scratch_run(root: str, tasks: Sequence[VerifyShard], beam_flags: Sequence[s
             yield Run(Settings(output=folder), beam_flags)
         return
     run = Run(Settings(output=root), beam_flags)
-    run.storage.delete(_RESULTS)
+    run.remove_results(VerifyShard.step)
     try:
         yield run
     finally:
-        run.storage.delete(_RESULTS)
+        run.remove_results(VerifyShard.step)
 
 
 def _print(storage: Storage, problems: Sequence[Problem], read: int, chosen: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """Where everything lies in an output folder, once. Paths are relative to the folder, with forward slashes.
 
     link.json vocabulary.json examples.json      the record of each finished stage
-    run.json                                     what differs between two runs: times, hosts, workers
+    run.json                                     what differs between two runs: times, hosts, what steps took
     articles/{language}/{split}-{number}.parquet       also .jsonl.gz; `split` is train or
                                                        validation, which not every range has
     mentions/{language}/mentions-{number}.parquet
@@ -69,6 +69,16 @@ def step_results(step: str) -> str:
 def task_result(task: str) -> str:
     """The result of a task, by its name, such as "parse/en/00003"."""
     return f"{WORK}/results/{task}.json"
+
+
+def step_measures(step: str) -> str:
+    """The folder of what a step's tasks took."""
+    return f"{WORK}/measures/{step}"
+
+
+def task_measure(task: str) -> str:
+    """What a task took, by its name."""
+    return f"{WORK}/measures/{task}.json"
 
 
 def step_files(step: str) -> str:

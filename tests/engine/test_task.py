@@ -55,6 +55,7 @@ def test_a_task_leaves_its_result(tmp_path: Path) -> None:
         "summary": {"checksum": {"sha256": "ab"}},
     }
     assert TaskResult.from_json(result_of(storage, task)) == result  # type: ignore[arg-type]
+    assert sorted(storage.sizes()) == ["_work/measures/count/en/00003.json", "_work/results/count/en/00003.json"]
 
 
 def test_a_task_that_loses_something_is_an_error(tmp_path: Path) -> None:

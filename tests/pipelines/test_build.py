@@ -526,13 +526,40 @@ def test_nothing_is_left_of_the_work(built: Path) -> None:
     }
 
 
+def _bytes_in(built: Path, folder: str) -> int:
+    return sum(path.stat().st_size for path in (built / folder).glob("*/*") if path.name != "_manifest.json")
+
+
 def test_what_differs_between_runs_stands_in_run_json_alone(built: Path) -> None:
     runs = load(built / "run.json")["runs"]
     assert [one["stage"] for one in runs] == ["link", "vocabulary", "examples"]
     assert runs[0]["beam_flags"] == [IN_MEMORY]
+    assert {step["step"]: step["tasks_done"] for one in runs for step in one["steps"]} == {
+        "check sources": 6,
+        "read dumps": 3,
+        "build title indexes": 3,
+        "carry items": 3,
+        "resolve links": 3,
+        "count links": 3,
+        "merge entities": 1,
+        "order entities, merge mentions": 4,
+        "tokenizer": 1,
+        "make examples": 3,
+    }
+    for one in runs:
+        assert one["wall_seconds"] >= sum(step["wall_seconds"] for step in one["steps"]) - 0.01
+        for name in ("bytes_read", "bytes_written", "tasks_done", "tasks_found_done"):
+            assert one[name] == sum(step[name] for step in one["steps"])
+        assert one["cpu_seconds"] == pytest.approx(sum(step["cpu_seconds"] for step in one["steps"]), abs=0.01)
+        assert one["peak_bytes"] == max(step["peak_bytes"] for step in one["steps"]) > 10 << 20
+        assert 0 < one["cpu_seconds"] < one["wall_seconds"] * 8 and one["tasks_found_done"] == 0
+    resolve, make = runs[0]["steps"][-1], runs[2]["steps"][-1]
+    assert resolve["bytes_written"] == _bytes_in(built, "articles") == make["bytes_read"]
+    assert make["bytes_written"] == _bytes_in(built, "examples")
     for path in built.rglob("*.json"):
         if path.name != "run.json":
             assert str(built) not in path.read_text(encoding="utf-8")
+            assert "_seconds" not in path.read_text(encoding="utf-8")
 
 
 def test_stages_one_by_one_give_the_same_bytes(built: Path, dumps: Path, tmp_path: Path) -> None:
