@@ -132,7 +132,9 @@ def _finish(
     options, folders = run.settings.output_options(STAGE), []
     for language, of_language in results.items():
         own = sources_of(language, sources)
-        contents = FolderContents(layout.EXAMPLES, EXAMPLES, language, options, fingerprints, own)
+        contents = FolderContents(
+            layout.EXAMPLES, EXAMPLES, language, options=options, inputs=fingerprints, sources=own
+        )
         folders.append(publish_manifest(run.storage, contents, of_language))
         add_failures(run.storage, language, STAGE, of_language)
     run.finish(STAGE, inputs, {"languages": language_totals(results), "fingerprints": fingerprints}, folders, STEPS)

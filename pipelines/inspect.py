@@ -13,7 +13,7 @@ from mlukit.corpus.examples.tokenizer import Tokenizer
 from mlukit.engine.storage import Storage, is_local, open_file
 from mlukit.pipelines.command import exit_status
 from mlukit.pipelines.option_values import at_least, plain_path
-from mlukit.pipelines.report import print_report
+from mlukit.pipelines.report import print_measures, print_report
 from mlukit.pipelines.run import say
 from mlukit.pipelines.settings import Parser, SettingsError
 from mlukit.schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS, RecordCodec
@@ -22,7 +22,7 @@ from mlukit.schemas.layout import ARTICLES, EXAMPLES, RUN_RECORD, STAGES, TOKENI
 from mlukit.schemas.manifest import MANIFEST
 from mlukit.schemas.records import Example, LinkedArticle, qid_name
 
-_EXAMPLES = """  mlukit inspect OUT                            what stages are finished, and where everything went
+_EXAMPLES = """  mlukit inspect OUT                            where everything went, and what each step took
   mlukit inspect OUT/articles/en --number 2     text with its links marked
   mlukit inspect OUT/examples/en --page-id 12   pieces with their entities
   mlukit inspect OUT/vocabulary"""
@@ -75,6 +75,8 @@ def show(folder: str, number: int, characters: int = 0, page_id: int | None = No
     storage = Storage(folder)
     if storage.exists(RUN_RECORD):
         print_report(storage, STAGES)
+        print()
+        print_measures(storage)
         return
     if not storage.exists(MANIFEST):
         raise InspectError(

@@ -193,9 +193,9 @@ def _finish(run: Run, inputs: dict[str, Any], described: list[dict[str, object]]
     for language, of_language in results.items():
         own = sources_of(language, described)
         if language != ALL_LANGUAGES:
-            articles = FolderContents(layout.ARTICLES, ARTICLES, language, options, {}, own)
+            articles = FolderContents(layout.ARTICLES, ARTICLES, language, options=options, inputs={}, sources=own)
             folders.append(publish_manifest(run.storage, articles, of_language))
-        failures = FolderContents(layout.FAILURES, FAILURES, language, options, {}, own)
+        failures = FolderContents(layout.FAILURES, FAILURES, language, options=options, inputs={}, sources=own)
         folders.append(publish_manifest(run.storage, failures, of_language, STAGE))
     summary = {"languages": language_totals(results), "sources": described}
     run.finish(STAGE, inputs, summary, folders, STEPS)

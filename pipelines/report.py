@@ -12,6 +12,7 @@ from mlukit.schemas.manifest import Flow, TaskResult, total_counts, total_flows,
 ResultsByLanguage: TypeAlias = dict[str, list[TaskResult]]
 
 _REASONS_SHOWN = 4
+_MEASURES = ("stage", "step", "tasks", "done before", "wall s", "CPU s", "MB read", "MB written", "peak MB")
 
 
 def by_language(tasks: Sequence[Task], results: Sequence[TaskResult]) -> ResultsByLanguage:
@@ -46,6 +47,25 @@ def print_report(storage: Storage, stages: Sequence[str]) -> None:
             for i, (cell, width) in enumerate(zip(row, widths, strict=False))
         ]
         print("  ".join([*numbers, row[-1]]).rstrip())
+
+
+def print_measures(storage: Storage) -> None:
+    """Prints what the steps of all runs took, if there were any."""
+    rows: list[tuple[str, ...]] = [_MEASURES]
+    for entry in storage.read_json(layout.RUN_RECORD)["runs"]:
+        rows += [_measures_row(entry["stage"], step["step"], step) for step in entry["steps"]]
+        rows.append(_measures_row(entry["stage"], "all", entry))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows if len(rows) > 1 else ():
+        cells = enumerate(zip(row, widths, strict=True))
+        print("  ".join(cell.rjust(width) if i >= 2 else cell.ljust(width) for i, (cell, width) in cells))
+
+
+def _measures_row(stage: str, step: str, measures: Mapping[str, Any]) -> tuple[str, ...]:
+    tasks = (f"{measures[name]:,}" for name in ("tasks_done", "tasks_found_done"))
+    seconds = (f"{measures[name]:,.1f}" for name in ("wall_seconds", "cpu_seconds"))
+    megabytes = (f"{measures[name] / 1e6:,.1f}" for name in ("bytes_read", "bytes_written", "peak_bytes"))
+    return (stage, step, *tasks, *seconds, *megabytes)
 
 
 def _stage_rows(stage: str, languages: Mapping[str, Any]) -> list[tuple[str, ...]]:

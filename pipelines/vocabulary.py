@@ -1,6 +1,6 @@
 """`mlukit vocabulary`: one entity vocabulary over all languages, and a mention dictionary for each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,17 +70,24 @@ def _count(run: Run, articles: Mapping[str, Sequence[Sequence[Shard]]]) -> list[
     kinds = frozenset(run.settings.kinds)
     parts = parts_of(sum(map(len, articles.values())))
     return [
-        CountLinks(language, number, sum(shard.bytes for shard in files), layout.paths(files), kinds, parts)
+        CountLinks(language, number, _bytes(files), articles=layout.paths(files), kinds=kinds, parts=parts)
         for language, ranges in articles.items()
         for number, files in enumerate(ranges)
     ]
 
 
+def _bytes(shards: Iterable[Shard]) -> int:
+    return sum(shard.bytes for shard in shards)
+
+
 def _merge(run: Run, counting: Sequence[CountLinks], counted: ResultsByLanguage, needed: int) -> list[TaskResult]:
     files = tuple((task.language, task.entities_path) for task in counting)
     parts, min_count = counting[0].parts, run.settings.min_count
-    cost = sum(result.shards[0].bytes for results in counted.values() for result in results) // parts
-    tasks = [MergeEntities(ALL_LANGUAGES, part, cost, files, needed, min_count) for part in range(parts)]
+    cost = _bytes(result.shards[0] for results in counted.values() for result in results) // parts
+    tasks = [
+        MergeEntities(ALL_LANGUAGES, part, cost, shards=files, min_languages=needed, min_count=min_count)
+        for part in range(parts)
+    ]
     results = run.step("merge entities", tasks)
     flow, spread = total_flows(results)["entities"], total_of(results, EntitySpread)
     try:
@@ -91,11 +98,9 @@ def _merge(run: Run, counting: Sequence[CountLinks], counted: ResultsByLanguage,
 
 
 def _order(run: Run, languages: Sequence[str], merged: Sequence[TaskResult]) -> OrderVocabulary:
-    shards = [result.shards[0] for result in merged]
-    cost = sum(shard.bytes for shard in shards)
-    return OrderVocabulary(
-        ALL_LANGUAGES, 0, cost, layout.paths(shards), tuple(languages), size=run.settings.vocabulary_size
-    )
+    shards, size = [result.shards[0] for result in merged], run.settings.vocabulary_size
+    parts = layout.paths(shards)
+    return OrderVocabulary(ALL_LANGUAGES, 0, _bytes(shards), parts=parts, languages=tuple(languages), size=size)
 
 
 def _mentions(parts: int, counted: ResultsByLanguage) -> list[MergeMentions]:
@@ -103,7 +108,7 @@ def _mentions(parts: int, counted: ResultsByLanguage) -> list[MergeMentions]:
     for language, results in counted.items():
         written = [result.shards[1] for result in results]
         files = tuple((language, shard.path) for shard in written)
-        cost = sum(shard.bytes for shard in written) // parts
+        cost = _bytes(written) // parts
         for part in range(parts):
             tasks.append(MergeMentions(language, part, cost, files, layout.mentions_shard(language, part)))
     return tasks
@@ -111,11 +116,11 @@ def _mentions(parts: int, counted: ResultsByLanguage) -> list[MergeMentions]:
 
 def _finish(run: Run, inputs: Mapping[str, Any], sources: Sequence[Mapping[str, Any]], results: _Results) -> None:
     options, folders = run.settings.output_options(STAGE), []
-    vocabulary = FolderContents(layout.VOCABULARY, VOCABULARY, None, options, inputs, sources)
+    vocabulary = FolderContents(layout.VOCABULARY, VOCABULARY, None, options=options, inputs=inputs, sources=sources)
     folders.append(publish_manifest(run.storage, vocabulary, results.vocabulary))
     for language, of_language in results.mentions.items():
         own = sources_of(language, sources)
-        mentions = FolderContents(layout.MENTIONS, MENTIONS, language, options, inputs, own)
+        mentions = FolderContents(layout.MENTIONS, MENTIONS, language, options=options, inputs=inputs, sources=own)
         folders.append(publish_manifest(run.storage, mentions, of_language))
     totals = language_totals(
         {code: [*counted, *results.mentions[code]] for code, counted in results.counted.items()}

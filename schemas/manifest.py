@@ -7,7 +7,7 @@ hold nothing that differs between two runs over the same input: no times, hosts,
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -144,6 +144,7 @@ class FolderContents:
     kind: str  # "articles", "vocabulary", "mentions", "examples" or "failures"
     schema: pa.Schema  # of its Parquet shards
     language: str | None  # None where the folder holds all languages
+    _: KW_ONLY
     options: Mapping[str, Any]  # those that decide its bytes
     inputs: Mapping[str, Any]  # what identifies the stages that it builds on
     sources: Sequence[Mapping[str, Any]] = ()  # files it was made of, each with name, size in bytes and checksum

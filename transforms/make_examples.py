@@ -49,7 +49,9 @@ class MakeExamples(Task):
         made = MadeExamples()
         failures: list[Failure] = []
         make = _maker(storage, self)
-        outputs = SplitShards(storage, layout.EXAMPLES, EXAMPLES, self.language, self.number, self.formats)
+        outputs = SplitShards(
+            storage, layout.EXAMPLES, EXAMPLES, language=self.language, number=self.number, formats=self.formats
+        )
         with outputs:
             for articles in self._articles(storage, flows["articles"], heartbeat):
                 for number, batch in _made(articles, make, failures, flows["articles"]):

@@ -34,7 +34,9 @@ class ResolveLinks(Task):
         """See `corpus.linking.resolve_links.resolve_batch`."""
         links, counts, resolved = Flow(), Counter[str](), ResolvedArticles()
         indexes, variants = open_indexes(storage, self.languages), variants_of(self.languages)
-        outputs = SplitShards(storage, layout.ARTICLES, ARTICLES, self.language, self.number, self.formats)
+        outputs = SplitShards(
+            storage, layout.ARTICLES, ARTICLES, language=self.language, number=self.number, formats=self.formats
+        )
         with storage.open(layout.parsed_articles(self.language, self.number)) as parsed, outputs:
             for batch in read_parquet(parsed):
                 articles = resolve_batch(batch, indexes, self.validation_share, variants)

@@ -16,7 +16,7 @@ def failed(storage: Storage, stage: str, number: int = 0) -> TaskResult:
 
 
 def link_again(storage: Storage, *results: TaskResult) -> None:
-    contents = FolderContents("failures", FAILURES, "en", {}, {})
+    contents = FolderContents("failures", FAILURES, "en", options={}, inputs={})
     assert publish_manifest(storage, contents, results, stage="link") == "failures/en"
 
 

@@ -517,6 +517,19 @@ def test_the_run_ends_with_the_table(first_build: tuple[Path, Ran]) -> None:
     assert "\r" not in ran.err
 
 
+def test_inspect_shows_what_each_step_took(built: Path) -> None:
+    ran = run("inspect", built)
+    assert ran.status == 0, ran.err
+    table = ran.out.partition("\n\n")[2].splitlines()
+    assert table[0].split() == [
+        *("stage", "step", "tasks", "done", "before", "wall", "s", "CPU", "s"),
+        *("MB", "read", "MB", "written", "peak", "MB"),
+    ]
+    assert len(table) == 1 + 6 + 4 + 3  # of each stage a row for each step, and one for all
+    assert table[1].startswith("link        check sources                       6            0  ")
+    assert table[-1].split()[:4] == ["examples", "all", "4", "0"]
+
+
 def test_nothing_is_left_of_the_work(built: Path) -> None:
     assert [path for path in (built / "_work").rglob("*") if path.is_file()] == []
     named = {path.relative_to(built).parts[0] for path in built.rglob("*") if path.is_file()}

@@ -123,7 +123,9 @@ def write_manifest(
     mentions = sum(len(example.entity_ids) for example in examples)
     flows = {"mentions": Flow(entered=mentions, out=mentions)}
     result = TaskResult("examples", flows=flows, summary=MadeExamples(train, len(examples) - train, tokens))
-    manifest = folder_manifest(FolderContents("examples", EXAMPLES, language, options, inputs), shards, [result])
+    manifest = folder_manifest(
+        FolderContents("examples", EXAMPLES, language, options=options, inputs=inputs), shards, [result]
+    )
     (folder / "examples" / language / MANIFEST).write_bytes(dump_json(manifest))
 
 

@@ -61,10 +61,14 @@ def _write_manifests(folder: Path) -> None:
     result = TaskResult("examples", flows={"mentions": Flow(entered=7, out=6)}, summary=made)
     for language in ("de", "en"):
         source = {"kind": "dump", "language": language, "name": f"{language}wiki.xml.bz2", "bytes": 9, "sha256": "ab"}
-        contents = FolderContents("examples", EXAMPLES, language, {"max_tokens": 512}, inputs, [source])
+        contents = FolderContents(
+            "examples", EXAMPLES, language, options={"max_tokens": 512}, inputs=inputs, sources=[source]
+        )
         manifest = folder_manifest(contents, (), [result])
         place = folder / "examples" / language
         place.mkdir(parents=True)
         (place / MANIFEST).write_bytes(dump_json(manifest))
-    manifest = folder_manifest(FolderContents("vocabulary", VOCABULARY, None, {"min_languages": 2}, {}), (), [])
+    manifest = folder_manifest(
+        FolderContents("vocabulary", VOCABULARY, None, options={"min_languages": 2}, inputs={}), (), []
+    )
     (folder / "vocabulary" / MANIFEST).write_bytes(dump_json(manifest))
