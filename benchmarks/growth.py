@@ -177,7 +177,7 @@ def measure(dumps: Path, output: Path, language: str, model: str | None) -> Meas
     if status:
         raise SystemExit(f"{' '.join(command)} ended with status {status}")
     runs = json.loads((output / "run.json").read_text())["runs"]
-    return Measured({entry["stage"]: entry["seconds"] for entry in runs}, **peaks)
+    return Measured({entry["stage"]: entry["wall_seconds"] for entry in runs}, **peaks)
 
 
 def watch(run: subprocess.Popen[bytes], peaks: dict[str, float]) -> None:

@@ -71,7 +71,8 @@ def copied(folder: Path, aside: Path, copies: int) -> Path:
                 shutil.copyfile(folder / shard["path"], aside / name)
                 shards.append(shard | {"path": name})
         manifest["shards"] = shards
-        manifest["counts"] = {name: count * copies for name, count in manifest["counts"].items()}
+        made = manifest["summary"]["examples"]
+        made.update({name: number * copies for name, number in made.items()})
         manifest["flows"]["mentions"]["out"] *= copies
         (language / MANIFEST).write_bytes(dump_json(manifest))
     return aside

@@ -17,6 +17,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from mlukit.schemas.summaries import MadeExamples, ParsedText, summary_in
+
 COLUMNS = (
     *("dump", "pages", "articles", "links", "resolved", "failures", "examples"),
     *("link MB/s", "build MB/s", "peak MB"),
@@ -47,10 +49,10 @@ def build(dump: str, tables: str, model: str, output: Path) -> list[str]:
         seconds.append(cpu - start)
         peaks.append(peak)
     totals = json.loads((output / "link.json").read_text())["languages"][language]
-    made = json.loads((output / "examples.json").read_text())["languages"][language]["counts"]
+    made = json.loads((output / "examples.json").read_text())["languages"][language]
     pages, links, items = (totals["flows"][name] for name in ("pages", "links", "links with item"))
     failed = {**pages["failed"], **{k: n for k, n in totals["counts"].items() if k.startswith("damage")}}
-    megabytes = totals["counts"]["xml_bytes"] / 1e6
+    megabytes = summary_in(totals, ParsedText).xml_bytes / 1e6
     shutil.rmtree(output)
     return [
         f"{language} {Path(path).name}",
@@ -59,7 +61,7 @@ def build(dump: str, tables: str, model: str, output: Path) -> list[str]:
         f"{links['out']:,}",
         f"{items['out'] / max(items['in'], 1):.1%}",
         ", ".join(f"{reason} {n}" for reason, n in sorted(failed.items())) or "none",
-        f"{made.get('examples', 0):,}",
+        f"{summary_in(made, MadeExamples).total:,}",
         f"{megabytes / seconds[0]:.1f}",
         f"{megabytes / sum(seconds):.1f}",
         f"{max(peaks) / 1e6:.0f}",

@@ -3,13 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import pyarrow as pa
-
 from mlukit.engine.storage import Storage
 from mlukit.schemas import layout
 from mlukit.schemas.formats import PARQUET, format_of
 from mlukit.schemas.layout import ALL_LANGUAGES
-from mlukit.schemas.manifest import Shard, TaskResult, folder_manifest, total_counts, total_flows
+from mlukit.schemas.manifest import FolderContents, Shard, TaskResult, folder_manifest
 
 
 def shards_of(storage: Storage, folder: str) -> list[Shard]:
@@ -40,23 +38,17 @@ def damage_of(storage: Storage, folder: str) -> str:
     return ""
 
 
-def publish_manifest(
-    storage: Storage,
-    folder: str,
-    kind: str,
-    schema: pa.Schema,
-    language: str | None,
-    options: Mapping[str, Any],
-    inputs: Mapping[str, Any],
-    results: Sequence[TaskResult],
-    sources: Sequence[Mapping[str, Any]] = (),
-    stage: str = "",
-) -> None:
+def publish_manifest(storage: Storage, contents: FolderContents, results: Sequence[TaskResult], stage: str = "") -> str:
     """Writes the manifest of a folder whose shards are done, and removes what an earlier, broken run left there.
 
     Args:
+        results: of the tasks that wrote the shards; those that lie in other folders are passed over.
         stage: where several stages write to the folder, whose shards these are; those of others stay.
+
+    Returns:
+        The folder.
     """
+    folder = layout.folder(contents.kind, contents.language)
     shards = [shard for result in results for shard in result.shards if shard.path.startswith(f"{folder}/")]
     sizes = storage.sizes(folder)
     if stage and layout.manifest(folder) in sizes:
@@ -66,18 +58,8 @@ def publish_manifest(
     for path in sizes:
         if path not in names:
             storage.delete(path)
-    manifest = folder_manifest(
-        kind,
-        schema,
-        language=language,
-        shards=shards,
-        options=options,
-        inputs=inputs,
-        sources=sources,
-        flows=total_flows(results),
-        counts=total_counts(results),
-    )
-    storage.write_json(layout.manifest(folder), manifest)
+    storage.write_json(layout.manifest(folder), folder_manifest(contents, shards, results))
+    return folder
 
 
 def add_failures(storage: Storage, language: str, stage: str, results: Sequence[TaskResult]) -> None:

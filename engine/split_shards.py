@@ -30,7 +30,7 @@ class SplitShards:
     """
 
     def __init__(
-        self, storage: Storage, table: str, schema: pa.Schema, language: str, number: int, formats: Iterable[str]
+        self, storage: Storage, table: str, schema: pa.Schema, *, language: str, number: int, formats: Iterable[str]
     ) -> None:
         self._storage, self._schema = storage, schema
         self._table, self._language, self._number = table, language, number

@@ -14,6 +14,7 @@ from typing import ClassVar
 import apache_beam as beam
 
 from mlukit.engine.heartbeat import Heartbeat
+from mlukit.engine.measures import measuring, write_measure
 from mlukit.engine.storage import Storage
 from mlukit.schemas import layout
 from mlukit.schemas.manifest import TaskResult
@@ -47,7 +48,7 @@ class Task(ABC):
 
 
 def run_task(task: Task, storage: Storage, folder: str | None) -> TaskResult:
-    """Does one task and leaves its result.
+    """Does one task and leaves its result, and beside it what the task took.
 
     Args:
         folder: where the launcher listens; None on a cluster.
@@ -58,11 +59,13 @@ def run_task(task: Task, storage: Storage, folder: str | None) -> TaskResult:
     gc.set_threshold(*RARELY)
     heartbeat = Heartbeat(folder, task.name)
     try:
-        result = task.run(storage, heartbeat)
+        with measuring() as measure:
+            result = task.run(storage, heartbeat)
         for name, flow in result.flows.items():
             if flow.unaccounted:
                 raise ValueError(f"{task.name}: {flow.unaccounted} {name} neither came out nor have a reason: {flow}")
         heartbeat.check()
+        write_measure(storage, task.name, measure)
         storage.write_json(task.result_path, result.to_json())
     except Exception as error:
         heartbeat.fail(error, traceback.format_exc())

@@ -1,7 +1,6 @@
 """`mlukit audit`: how much markup is left in the text, and how links compare with the wikitext and with pagelinks."""
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,13 +21,12 @@ from mlukit.corpus.dumps.files import (
 from mlukit.corpus.dumps.ranges import DumpRange, plan_ranges
 from mlukit.corpus.dumps.siteinfo import read_siteinfo
 from mlukit.corpus.linking.hash_partitions import PARTS
-from mlukit.engine.errors import RunError
 from mlukit.engine.fork_server import SERVER
 from mlukit.engine.manifests import ranges_of
 from mlukit.engine.storage import Storage, open_file
 from mlukit.engine.task import Task
 from mlukit.pipelines.audit_report import print_links, print_residue
-from mlukit.pipelines.command import PRELOADED
+from mlukit.pipelines.command import PRELOADED, exit_status
 from mlukit.pipelines.dataflow import check_dataflow
 from mlukit.pipelines.option_values import nearest, words
 from mlukit.pipelines.run import Run, fingerprint, say
@@ -61,21 +59,15 @@ class Compared:
 
 def main(arguments: Sequence[str]) -> int:
     """The command."""
+    return exit_status("audit", lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str]) -> int:
     parser = _parser()
-    try:
-        asked, beam_flags = parser.parse_known_args(list(arguments))
-        check_beam_flags(beam_flags, parser)
-        SERVER.start(PRELOADED)
-        audit(asked, beam_flags)
-    except (SettingsError, DumpError) as error:
-        print(f"mlukit audit: {error}", file=sys.stderr)
-        return 2
-    except RunError as error:
-        print(f"mlukit audit: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        say("\nmlukit audit: stopped. What was finished is kept: the same command goes on from there.")
-        return 130
+    asked, beam_flags = parser.parse_known_args(list(arguments))
+    check_beam_flags(beam_flags, parser)
+    SERVER.start(PRELOADED)
+    audit(asked, beam_flags)
     return 0
 
 
@@ -151,7 +143,7 @@ def _begin(run: Run, plan: Mapping[str, Any]) -> None:
 
 def _clean(run: Run) -> None:
     for step in STEPS:
-        run.storage.delete(layout.step_results(step))
+        run.remove_results(step)
         run.storage.delete(layout.step_files(step))
     run.storage.delete(layout.AUDIT_PLAN)
 

@@ -35,6 +35,7 @@ from mlukit.corpus.web.dump_mirror import (
 )
 from mlukit.corpus.web.http_client import Client, DownloadError, Patience, RemoteFile, StoppedError, check_url
 from mlukit.engine.progress import duration
+from mlukit.pipelines.command import exit_status
 from mlukit.pipelines.option_values import among, plain_path, some_words
 from mlukit.pipelines.run import say
 from mlukit.pipelines.settings import Parser, SettingsError
@@ -72,12 +73,20 @@ class Plan:
 
 def main(arguments: Sequence[str]) -> int:
     """The command."""
-    parser = _parser()
-    client = None
+    return exit_status(
+        "download",
+        lambda: _run(arguments),
+        refused=(SettingsError,),
+        failed=(DownloadError, DumpError, OSError),
+        after_stop="What is there is kept: the same command goes on from there.",
+    )
+
+
+def _run(arguments: Sequence[str]) -> int:
+    asked = _parser().parse_args(list(arguments))
+    wanted = _wanted(asked)
+    client = Client(asked.contact, PATIENCE, say)
     try:
-        asked = parser.parse_args(list(arguments))
-        wanted = _wanted(asked)
-        client = Client(asked.contact, PATIENCE, say)
         plan = _plan(client, wanted, Path(asked.dumps), asked.date)
         _print_plan(plan)
         _check_folder(plan, wanted)
@@ -85,21 +94,10 @@ def main(arguments: Sequence[str]) -> int:
             with _only_one(plan.folder):
                 _get(client, plan)
             say(_next_command(plan, wanted))
-    except SettingsError as error:
-        return _complain(error, 2)
-    except (DownloadError, DumpError, OSError) as error:
-        return _complain(error, 1)
     except KeyboardInterrupt:
-        if client:
-            client.stop()
-        say("\nmlukit download: stopped. What is there is kept: the same command goes on from there.")
-        return 130
+        client.stop()
+        raise
     return 0
-
-
-def _complain(error: Exception, status: int) -> int:
-    print(f"mlukit download: {error}", file=sys.stderr)
-    return status
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,13 +12,14 @@ from mlukit.engine.manifests import add_failures, publish_manifest, ranges_of, s
 from mlukit.engine.storage import open_file
 from mlukit.engine.task import Task
 from mlukit.pipelines.command import run_command
-from mlukit.pipelines.report import by_language, language_totals
+from mlukit.pipelines.report import ResultsByLanguage, by_language, language_totals
 from mlukit.pipelines.run import Run, fingerprint, say
 from mlukit.pipelines.settings import Settings, SettingsError
 from mlukit.schemas import layout
 from mlukit.schemas.arrow import EXAMPLES
 from mlukit.schemas.layout import ALL_LANGUAGES
-from mlukit.schemas.manifest import Shard, TaskResult
+from mlukit.schemas.manifest import FolderContents, Shard, summary_of
+from mlukit.schemas.summaries import ParsedText, TokenizerModel, summary_in
 from mlukit.transforms.make_examples import MakeExamples
 from mlukit.transforms.train_tokenizer import CopyTokenizer, TrainTokenizer
 
@@ -81,28 +82,29 @@ def make_examples(run: Run) -> None:
         return
     languages = linked["inputs"]["languages"]
     articles = {language: ranges_of(run.storage, layout.folder(layout.ARTICLES, language)) for language in languages}
-    (tokenizer,) = run.step("tokenizer", [_tokenizer(run, identity, linked, articles)])
-    say(f"tokenizer: {tokenizer.counts['pieces']:,} pieces, {tokenizer.facts['tokenizer'][:16]}")
+    (result,) = run.step("tokenizer", [_tokenizer(run, identity, linked, articles)])
+    tokenizer, entities = summary_of(result, TokenizerModel), vocabulary["fingerprints"]["entities"]
+    say(f"tokenizer: {tokenizer.pieces:,} pieces, {tokenizer.fingerprint[:16]}")
     kinds = frozenset(vocabulary["options"]["kinds"])
     options = example_options(run.settings)
-    facts = {**inputs, "tokenizer": tokenizer.facts["tokenizer"], "entities": vocabulary["facts"]["entities"]}
-    belongs_to = facts["tokenizer"], facts["entities"]
     tasks = [
         MakeExamples(
-            language,
-            number,
-            sum(shard.bytes for shard in files),
-            layout.paths(files),
-            kinds,
-            run.settings.format,
-            options,
-            *belongs_to,
+            language=language,
+            number=number,
+            cost=sum(shard.bytes for shard in files),
+            articles=layout.paths(files),
+            kinds=kinds,
+            formats=run.settings.format,
+            options=options,
+            tokenizer=tokenizer.fingerprint,
+            entities=entities,
         )
         for language, ranges in articles.items()
         for number, files in enumerate(ranges)
     ]
-    results = run.step("make examples", tasks)
-    _finish(run, inputs, facts, linked["sources"], by_language(tasks, results))
+    results = by_language(tasks, run.step("make examples", tasks))
+    fingerprints = {**inputs, "tokenizer": tokenizer.fingerprint, "entities": entities}
+    _finish(run, inputs, fingerprints, linked["sources"], results)
 
 
 def _tokenizer(
@@ -111,38 +113,31 @@ def _tokenizer(
     if identity:
         return CopyTokenizer(ALL_LANGUAGES, 0, 1, run.settings.sentencepiece_model, identity)
     totals = linked["languages"]
-    characters = tuple((code, int(totals[code]["counts"].get("text_characters", 0))) for code in articles)
+    characters = tuple((code, summary_in(totals[code], ParsedText).characters) for code in articles)
     files_of = {code: [path for files in ranges for path in layout.paths(files)] for code, ranges in articles.items()}
     shards = tuple(
         (code, tuple(path for path in paths if layout.split_of(path) == "train")) for code, paths in files_of.items()
     )
-    return TrainTokenizer(ALL_LANGUAGES, 0, 1, run.settings.train_sentencepiece, shards, characters)
+    pieces = run.settings.train_sentencepiece
+    return TrainTokenizer(ALL_LANGUAGES, 0, 1, pieces=pieces, shards=shards, characters=characters)
 
 
 def _finish(
     run: Run,
     inputs: dict[str, Any],
-    facts: dict[str, Any],
+    fingerprints: dict[str, str],
     sources: Sequence[Mapping[str, Any]],
-    results: dict[str, list[TaskResult]],
+    results: ResultsByLanguage,
 ) -> None:
-    options = run.settings.output_options(STAGE)
+    options, folders = run.settings.output_options(STAGE), []
     for language, of_language in results.items():
         own = sources_of(language, sources)
-        publish_manifest(
-            run.storage,
-            layout.folder(layout.EXAMPLES, language),
-            "examples",
-            EXAMPLES,
-            language,
-            options,
-            facts,
-            of_language,
-            own,
+        contents = FolderContents(
+            layout.EXAMPLES, EXAMPLES, language, options=options, inputs=fingerprints, sources=own
         )
+        folders.append(publish_manifest(run.storage, contents, of_language))
         add_failures(run.storage, language, STAGE, of_language)
-    summary = {"languages": language_totals(results), "facts": facts}
-    run.finish(STAGE, inputs, summary, [layout.folder(layout.EXAMPLES, language) for language in results], STEPS)
+    run.finish(STAGE, inputs, {"languages": language_totals(results), "fingerprints": fingerprints}, folders, STEPS)
 
 
 def main(arguments: Sequence[str]) -> int:

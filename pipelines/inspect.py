@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -12,8 +11,9 @@ import pyarrow.parquet as pq
 
 from mlukit.corpus.examples.tokenizer import Tokenizer
 from mlukit.engine.storage import Storage, is_local, open_file
+from mlukit.pipelines.command import exit_status
 from mlukit.pipelines.option_values import at_least, plain_path
-from mlukit.pipelines.report import print_report
+from mlukit.pipelines.report import print_measures, print_report
 from mlukit.pipelines.run import say
 from mlukit.pipelines.settings import Parser, SettingsError
 from mlukit.schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS, RecordCodec
@@ -22,7 +22,7 @@ from mlukit.schemas.layout import ARTICLES, EXAMPLES, RUN_RECORD, STAGES, TOKENI
 from mlukit.schemas.manifest import MANIFEST
 from mlukit.schemas.records import Example, LinkedArticle, qid_name
 
-_EXAMPLES = """  mlukit inspect OUT                            what stages are finished, and where everything went
+_EXAMPLES = """  mlukit inspect OUT                            where everything went, and what each step took
   mlukit inspect OUT/articles/en --number 2     text with its links marked
   mlukit inspect OUT/examples/en --page-id 12   pieces with their entities
   mlukit inspect OUT/vocabulary"""
@@ -37,6 +37,18 @@ class InspectError(ValueError):
 
 def main(arguments: Sequence[str]) -> int:
     """The command."""
+    return exit_status(
+        "inspect", lambda: _run(arguments), refused=(SettingsError, InspectError, OSError), failed=(), after_stop=""
+    )
+
+
+def _run(arguments: Sequence[str]) -> int:
+    asked = _parser().parse_args(list(arguments))
+    show(plain_path(asked.folder).rstrip("/"), asked.number, asked.characters, asked.page_id)
+    return 0
+
+
+def _parser() -> Parser:
     parser = Parser(
         prog="mlukit inspect",
         description="Shows records of what mlukit wrote.",
@@ -50,15 +62,7 @@ def main(arguments: Sequence[str]) -> int:
         "--characters", type=at_least(0), default=1500, metavar="N", help="of a record; 0 shows all (default 1500)"
     )
     parser.add_argument("--page-id", type=at_least(1), metavar="ID", help="only records of this page")
-    try:
-        asked = parser.parse_args(list(arguments))
-        show(plain_path(asked.folder).rstrip("/"), asked.number, asked.characters, asked.page_id)
-    except BrokenPipeError:
-        raise
-    except (SettingsError, InspectError, OSError) as error:
-        print(f"mlukit inspect: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return parser
 
 
 def show(folder: str, number: int, characters: int = 0, page_id: int | None = None) -> None:
@@ -71,6 +75,8 @@ def show(folder: str, number: int, characters: int = 0, page_id: int | None = No
     storage = Storage(folder)
     if storage.exists(RUN_RECORD):
         print_report(storage, STAGES)
+        print()
+        print_measures(storage)
         return
     if not storage.exists(MANIFEST):
         raise InspectError(

@@ -95,7 +95,7 @@ def folders_of(records: Records) -> list[Folder]:
     """The folders of finished stages."""
     folders = []
     for stage, record in records.items():
-        inputs = {"link": {}, "vocabulary": record["inputs"], "examples": record.get("facts")}[stage]
+        inputs = {"link": {}, "vocabulary": record["inputs"], "examples": record.get("fingerprints")}[stage]
         common = {"options": record["options"], "inputs": inputs, "schema_version": SCHEMA_VERSION}
         for path in record["folders"]:
             kind, _, language = path.partition("/")
@@ -160,7 +160,7 @@ def check_unlisted(storage: Storage, records: Records) -> Iterator[Problem]:
 def check_models(storage: Storage, records: Records) -> Iterator[Problem]:
     """The tokenizer's model, and the title indexes, of which no more is known than what their headers say."""
     if "examples" in records:
-        expected = (records["examples"].get("facts") or {}).get("tokenizer")
+        expected = (records["examples"].get("fingerprints") or {}).get("tokenizer")
         if not storage.exists(TOKENIZER):
             yield Problem("examples", MISSING, TOKENIZER)
         elif (found := _sha256(storage, TOKENIZER)) != expected:

@@ -17,7 +17,8 @@ from mlukit.pipelines.sources import Sources, describe, find_sources
 from mlukit.schemas import layout
 from mlukit.schemas.arrow import ARTICLES, FAILURES
 from mlukit.schemas.layout import ALL_LANGUAGES
-from mlukit.schemas.manifest import TaskResult, total_counts
+from mlukit.schemas.manifest import FolderContents, TaskResult, summary_of, total_of
+from mlukit.schemas.summaries import Checksum, ResolvedArticles
 from mlukit.transforms.ask_wikidata import AskWikidata
 from mlukit.transforms.build_title_index import OWN_TABLES, BuildTitleIndex
 from mlukit.transforms.carry_items import CarryItems
@@ -62,10 +63,10 @@ def _checksums(run: Run, files: Sequence[tuple[str, str, FileInfo]]) -> list[dic
     Raises:
         SettingsError: a file is not the one that shards were made of by the run before.
     """
-    run.storage.delete(layout.step_results(ChecksumFile.step))
+    run.remove_results(ChecksumFile.step)
     tasks = [ChecksumFile(language, number, file.size, file.path) for number, (language, _, file) in enumerate(files)]
     results = run.step("check sources", tasks)
-    described = describe(files, [result.facts["sha256"] for result in results])
+    described = describe(files, [summary_of(result, Checksum).sha256 for result in results])
     record = layout.checked_sources()
     if not run.storage.exists(record):
         run.storage.write_json(record, described)
@@ -139,9 +140,15 @@ def _ask(run: Run, languages: Sequence[str], shards: dict[str, int]) -> list[Tas
     paths = tuple(
         layout.parsed_articles(language, number) for language in languages for number in range(shards[language])
     )
-    cache = settings.wikidata_cache
     asking = AskWikidata(
-        ALL_LANGUAGES, 0, 1, paths, tuple(languages), settings.wikidata_endpoint, settings.wikidata_contact, cache
+        language=ALL_LANGUAGES,
+        number=0,
+        cost=1,
+        parsed=paths,
+        languages=tuple(languages),
+        endpoint=settings.wikidata_endpoint,
+        contact=settings.wikidata_contact,
+        cache=settings.wikidata_cache,
     )
     (result,) = run.step("ask Wikidata", [asking])
     say(f"ask Wikidata: {', '.join(f'{name} {n:,}' for name, n in sorted(result.counts.items()))}")
@@ -151,12 +158,12 @@ def _ask(run: Run, languages: Sequence[str], shards: dict[str, int]) -> list[Tas
 def _resolve(run: Run, languages: Sequence[str], shards: dict[str, int], sizes: dict[str, int]) -> ResultsByLanguage:
     tasks = [
         ResolveLinks(
-            language,
-            number,
-            sizes[layout.parsed_articles(language, number)],
-            tuple(languages),
-            run.settings.validation_share,
-            run.settings.articles_format,
+            language=language,
+            number=number,
+            cost=sizes[layout.parsed_articles(language, number)],
+            languages=tuple(languages),
+            validation_share=run.settings.validation_share,
+            formats=run.settings.articles_format,
         )
         for language in languages
         for number in range(shards[language])
@@ -167,24 +174,20 @@ def _resolve(run: Run, languages: Sequence[str], shards: dict[str, int], sizes: 
 def _warn_of_no_items(run: Run, resolved: ResultsByLanguage) -> None:
     """Says which languages' sources of items fit no article, as those of another wiki or date would."""
     for language, results in resolved.items():
-        counts = total_counts(results)
-        if counts["articles without item"] and not counts["articles with item"] and not run.settings.allow_unresolved:
-            say(f"{language}: no source of items knows any of its {counts['articles without item']:,} articles")
+        articles = total_of(results, ResolvedArticles)
+        if articles.without_item and not articles.with_item and not run.settings.allow_unresolved:
+            say(f"{language}: no source of items knows any of its {articles.without_item:,} articles")
 
 
 def _finish(run: Run, inputs: dict[str, Any], described: list[dict[str, object]], results: ResultsByLanguage) -> None:
     options, folders = run.settings.output_options(STAGE), []
     for language, of_language in results.items():
         own = sources_of(language, described)
-        kinds = (
-            {layout.FAILURES: FAILURES}
-            if language == ALL_LANGUAGES
-            else {layout.ARTICLES: ARTICLES, layout.FAILURES: FAILURES}
-        )
-        for kind, schema in kinds.items():
-            folders.append(layout.folder(kind, language))
-            stage = STAGE if kind == layout.FAILURES else ""
-            publish_manifest(run.storage, folders[-1], kind, schema, language, options, {}, of_language, own, stage)
+        if language != ALL_LANGUAGES:
+            articles = FolderContents(layout.ARTICLES, ARTICLES, language, options=options, inputs={}, sources=own)
+            folders.append(publish_manifest(run.storage, articles, of_language))
+        failures = FolderContents(layout.FAILURES, FAILURES, language, options=options, inputs={}, sources=own)
+        folders.append(publish_manifest(run.storage, failures, of_language, STAGE))
     summary = {"languages": language_totals(results), "sources": described}
     run.finish(STAGE, inputs, summary, folders, STEPS)
 

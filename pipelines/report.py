@@ -7,15 +7,16 @@ from typing import Any, TypeAlias
 from mlukit.engine.storage import Storage
 from mlukit.engine.task import Task
 from mlukit.schemas import layout
-from mlukit.schemas.manifest import Flow, TaskResult, total_counts, total_flows
+from mlukit.schemas.manifest import Flow, TaskResult, total_counts, total_flows, total_summaries
 
 ResultsByLanguage: TypeAlias = dict[str, list[TaskResult]]
 
 _REASONS_SHOWN = 4
+_MEASURES = ("stage", "step", "tasks", "done before", "wall s", "CPU s", "MB read", "MB written", "peak MB")
 
 
 def by_language(tasks: Sequence[Task], results: Sequence[TaskResult]) -> ResultsByLanguage:
-    """Receipts in the order of their tasks, for each language."""
+    """Results in the order of their tasks, for each language."""
     grouped: ResultsByLanguage = {}
     for task, result in zip(tasks, results, strict=True):
         grouped.setdefault(task.language, []).append(result)
@@ -28,7 +29,8 @@ def language_totals(results: Mapping[str, Iterable[TaskResult]]) -> dict[str, An
     for language, of_language in results.items():
         of_language = list(of_language)
         flows = {name: flow.to_json() for name, flow in total_flows(of_language).items()}
-        totals[language] = {"flows": flows, "counts": dict(total_counts(of_language))}
+        counts, summary = dict(total_counts(of_language)), total_summaries(of_language)
+        totals[language] = {"flows": flows, "counts": counts, "summary": summary}
     return totals
 
 
@@ -45,6 +47,25 @@ def print_report(storage: Storage, stages: Sequence[str]) -> None:
             for i, (cell, width) in enumerate(zip(row, widths, strict=False))
         ]
         print("  ".join([*numbers, row[-1]]).rstrip())
+
+
+def print_measures(storage: Storage) -> None:
+    """Prints what the steps of all runs took, if there were any."""
+    rows: list[tuple[str, ...]] = [_MEASURES]
+    for entry in storage.read_json(layout.RUN_RECORD)["runs"]:
+        rows += [_measures_row(entry["stage"], step["step"], step) for step in entry["steps"]]
+        rows.append(_measures_row(entry["stage"], "all", entry))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows if len(rows) > 1 else ():
+        cells = enumerate(zip(row, widths, strict=True))
+        print("  ".join(cell.rjust(width) if i >= 2 else cell.ljust(width) for i, (cell, width) in cells))
+
+
+def _measures_row(stage: str, step: str, measures: Mapping[str, Any]) -> tuple[str, ...]:
+    tasks = (f"{measures[name]:,}" for name in ("tasks_done", "tasks_found_done"))
+    seconds = (f"{measures[name]:,.1f}" for name in ("wall_seconds", "cpu_seconds"))
+    megabytes = (f"{measures[name] / 1e6:,.1f}" for name in ("bytes_read", "bytes_written", "peak_bytes"))
+    return (stage, step, *tasks, *seconds, *megabytes)
 
 
 def _stage_rows(stage: str, languages: Mapping[str, Any]) -> list[tuple[str, ...]]:

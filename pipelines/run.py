@@ -22,6 +22,7 @@ from mlukit.engine.heartbeat import Report
 from mlukit.engine.launch import choose_workers, run_tasks
 from mlukit.engine.lease import InUseError
 from mlukit.engine.manifests import damage_of
+from mlukit.engine.measures import Measures, add_up, read_measures
 from mlukit.engine.progress import Progress
 from mlukit.engine.storage import Storage, is_local
 from mlukit.engine.task import Task
@@ -46,6 +47,7 @@ class Run:
         self.storage = Storage(settings.output)
         self._beam_flags = tuple(beam_flags)
         self._begun: set[str] = set()
+        self._steps: list[tuple[str, Measures]] = []  # of the stage that goes on, with their titles
         self._lock = FolderLock()
         self._check_folder()
 
@@ -90,16 +92,18 @@ class Run:
         Args:
             seconds: that the stage took.
         """
+        steps, self._steps = self._steps, []
         if stage not in self._begun:
             return
         runs = self.storage.read_json(layout.RUN_RECORD)["runs"]
         entry = {
             "stage": stage,
             "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "seconds": round(seconds, 1),
             "host": platform.node(),
             "cores": os.cpu_count(),
             "beam_flags": _without_secrets(self._beam_flags),
+            **add_up((measures for _, measures in steps), seconds).to_json(),
+            "steps": [{"step": title, **measures.to_json()} for title, measures in steps],
         }
         self.storage.write_json(layout.RUN_RECORD, {"runs": [*runs, entry]})
 
@@ -148,7 +152,9 @@ class Run:
         name = layout.stage_plan(stage)
         old = done or self._read_if_there(name)
         if old is None:
-            for path in (*(layout.step_results(step) for step in steps), *leftovers):
+            for step in steps:
+                self.remove_results(step)
+            for path in leftovers:
                 self.storage.delete(path)
             self.storage.write_json(name, plan)
         else:
@@ -211,14 +217,20 @@ class Run:
     def _tidy(self, stage: str, steps: Iterable[str]) -> None:
         """Removes what only the work on a stage needed; the plan last, which tells that there may be more."""
         for step in steps:
-            self.storage.delete(layout.step_results(step))
+            self.remove_results(step)
             self.storage.delete(layout.step_files(step))
         self.storage.delete(layout.ASIDE)
         self.storage.delete(layout.stage_plan(stage))
 
+    def remove_results(self, step: str) -> None:
+        """Has a step's tasks done anew."""
+        self.storage.delete(layout.step_results(step))
+        self.storage.delete(layout.step_measures(step))
+
     def step(self, title: str, tasks: Sequence[Task]) -> list[TaskResult]:
         """Does those tasks that are not done, and gives the results of all of them, in their order."""
         self._lock.check()
+        start = time.monotonic()
         results = self._results(tasks)
         todo = [task for task in tasks if task.name not in results]
         if todo:
@@ -229,7 +241,24 @@ class Run:
         missing = [task.name for task in tasks if task.name not in results]
         if missing:
             raise RunError(f"the runner ended well, but left no result of {', '.join(missing[:5])}")
+        if tasks:
+            measured = self._measure(todo, results, len(tasks) - len(todo), time.monotonic() - start)
+            self._steps.append((title, measured))
         return [results[task.name] for task in tasks]
+
+    def _measure(
+        self, done: Sequence[Task], results: Mapping[str, TaskResult], found_done: int, seconds: float
+    ) -> Measures:
+        measures = read_measures(self.storage, [task.name for task in done])
+        return Measures(
+            tasks_done=len(done),
+            tasks_found_done=found_done,
+            wall_seconds=seconds,
+            cpu_seconds=sum(measure.cpu_seconds for measure in measures),
+            bytes_read=sum(task.cost for task in done),
+            bytes_written=sum(shard.bytes for task in done for shard in results[task.name].shards),
+            peak_bytes=max((measure.peak_bytes for measure in measures), default=0),
+        )
 
     def _results(self, tasks: Sequence[Task]) -> dict[str, TaskResult]:
         """Of those tasks that are done: a result is there, and so is what it names."""

@@ -1,16 +1,14 @@
 """`mlukit verify`: whether an output folder is still what the runs wrote, and what to run where it is not."""
 
 import argparse
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from mlukit.engine.errors import RunError
 from mlukit.engine.fork_server import SERVER
 from mlukit.engine.launch import choose_workers
 from mlukit.engine.storage import Storage
-from mlukit.pipelines.command import PRELOADED
+from mlukit.pipelines.command import PRELOADED, exit_status
 from mlukit.pipelines.dataflow import check_dataflow
 from mlukit.pipelines.integrity import (
     CHANGED,
@@ -25,37 +23,32 @@ from mlukit.pipelines.integrity import (
     repair_steps,
 )
 from mlukit.pipelines.option_values import nearest, plain_path
-from mlukit.pipelines.run import Run, say
+from mlukit.pipelines.run import Run
 from mlukit.pipelines.settings import Parser, Settings, SettingsError, check_beam_flags
 from mlukit.schemas import layout
 from mlukit.schemas.layout import RUN_RECORD, STAGES
+from mlukit.schemas.manifest import summary_of
+from mlukit.schemas.summaries import VerifiedShard
 from mlukit.transforms.verify_shards import VerifyShard
 
 _EXAMPLES = """  mlukit verify OUT                               all that is finished
   mlukit verify OUT vocabulary articles/en        some folders
   mlukit verify OUT --direct_num_workers=8"""
-_RESULTS = layout.step_results(VerifyShard.step)
 
 
 def main(arguments: Sequence[str]) -> int:
     """The command; its exit status is 0 only where all is whole."""
+    return exit_status("verify", lambda: _run(arguments), after_stop="")
+
+
+def _run(arguments: Sequence[str]) -> int:
     parser = _parser()
-    try:
-        asked, beam_flags = parser.parse_known_args(list(arguments))
-        check_beam_flags(beam_flags, parser)
-        SERVER.start(PRELOADED)
-        storage = Storage(asked.output.rstrip("/") or "/")
-        check_dataflow(Settings(output=storage.root), beam_flags)
-        problems, read = verify(storage, asked.folders, beam_flags)
-    except SettingsError as error:
-        print(f"mlukit verify: {error}", file=sys.stderr)
-        return 2
-    except (RunError, OSError) as error:
-        print(f"mlukit verify: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        say("\nmlukit verify: stopped.")
-        return 130
+    asked, beam_flags = parser.parse_known_args(list(arguments))
+    check_beam_flags(beam_flags, parser)
+    SERVER.start(PRELOADED)
+    storage = Storage(asked.output.rstrip("/") or "/")
+    check_dataflow(Settings(output=storage.root), beam_flags)
+    problems, read = verify(storage, asked.folders, beam_flags)
     _print(storage, problems, read, asked.folders)
     return 1 if problems else 0
 
@@ -128,7 +121,7 @@ def _read_again(
     return [
         Problem(stage, CHANGED, task.shard.path, text)
         for task, stage, result in zip(tasks, stages, results, strict=True)
-        if (text := result.facts["problem"])
+        if (text := summary_of(result, VerifiedShard).problem)
     ]
 
 
@@ -143,11 +136,11 @@ def _scratch_run(root: str, tasks: Sequence[VerifyShard], beam_flags: Sequence[s
             yield Run(Settings(output=folder), beam_flags)
         return
     run = Run(Settings(output=root), beam_flags)
-    run.storage.delete(_RESULTS)
+    run.remove_results(VerifyShard.step)
     try:
         yield run
     finally:
-        run.storage.delete(_RESULTS)
+        run.remove_results(VerifyShard.step)
 
 
 def _print(storage: Storage, problems: Sequence[Problem], read: int, chosen: Sequence[str]) -> None:

@@ -1,19 +1,21 @@
 """`mlukit vocabulary`: one entity vocabulary over all languages, and a mention dictionary for each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from mlukit.corpus.entities.count_links import PARTS
 from mlukit.corpus.entities.vocabulary import EntityVocabulary, VocabularyError, VocabularyOptions, check_candidates
 from mlukit.engine.manifests import publish_manifest, ranges_of, sources_of
 from mlukit.pipelines.command import run_command
-from mlukit.pipelines.report import language_totals
+from mlukit.pipelines.report import ResultsByLanguage, by_language, language_totals
 from mlukit.pipelines.run import Run, fingerprint, say
 from mlukit.pipelines.settings import Settings, SettingsError
 from mlukit.schemas import layout
 from mlukit.schemas.arrow import MENTIONS, VOCABULARY
 from mlukit.schemas.layout import ALL_LANGUAGES
-from mlukit.schemas.manifest import Shard, TaskResult, total_counts, total_flows
+from mlukit.schemas.manifest import FolderContents, Shard, TaskResult, total_flows, total_of
+from mlukit.schemas.summaries import EntitySpread
 from mlukit.transforms.count_links import CountLinks
 from mlukit.transforms.merge_counts import MergeEntities, MergeMentions
 from mlukit.transforms.order_vocabulary import OrderVocabulary
@@ -34,16 +36,20 @@ def make_vocabulary(run: Run) -> None:
         say(f"vocabulary: entities linked to in at least {needed} of {len(languages)} languages (--min-languages)")
     articles = {language: ranges_of(run.storage, layout.folder(layout.ARTICLES, language)) for language in languages}
     counting = _count(run, articles)
-    counted = run.step("count links", counting)
+    counted = by_language(counting, run.step("count links", counting))
     merged = _merge(run, counting, counted, needed)
-    parts, size = tuple(result.shards[0].path for result in merged), run.settings.vocabulary_size
-    cost = sum(result.shards[0].bytes for result in merged)
-    ordering = OrderVocabulary(ALL_LANGUAGES, 0, cost, parts, tuple(languages), size)
-    merging = _mentions(counting, counted, languages)
-    ordered, *merged_mentions = run.step("order entities, merge mentions", [ordering, *merging])
-    mentions = [(task.language, result) for task, result in zip(merging, merged_mentions, strict=True)]
-    sources = linked["sources"]
-    _finish(run, inputs, sources, articles, list(zip(counting, counted, strict=True)), merged, [ordered], mentions)
+    ordering, merging = _order(run, languages, merged), _mentions(counting[0].parts, counted)
+    ordered, *mentions = run.step("order entities, merge mentions", [ordering, *merging])
+    _finish(run, inputs, linked["sources"], _Results(counted, [*merged, ordered], by_language(merging, mentions)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Results:
+    """What the stage's tasks left."""
+
+    counted: ResultsByLanguage
+    vocabulary: list[TaskResult]
+    mentions: ResultsByLanguage
 
 
 def check(settings: Settings, languages: Sequence[str]) -> int:
@@ -64,77 +70,65 @@ def _count(run: Run, articles: Mapping[str, Sequence[Sequence[Shard]]]) -> list[
     kinds = frozenset(run.settings.kinds)
     parts = parts_of(sum(map(len, articles.values())))
     return [
-        CountLinks(language, number, sum(shard.bytes for shard in files), layout.paths(files), kinds, parts)
+        CountLinks(language, number, _bytes(files), articles=layout.paths(files), kinds=kinds, parts=parts)
         for language, ranges in articles.items()
         for number, files in enumerate(ranges)
     ]
 
 
-def _merge(run: Run, counting: Sequence[CountLinks], counted: Sequence[TaskResult], needed: int) -> list[TaskResult]:
+def _bytes(shards: Iterable[Shard]) -> int:
+    return sum(shard.bytes for shard in shards)
+
+
+def _merge(run: Run, counting: Sequence[CountLinks], counted: ResultsByLanguage, needed: int) -> list[TaskResult]:
     files = tuple((task.language, task.entities_path) for task in counting)
-    parts = counting[0].parts
-    cost = sum(result.shards[0].bytes for result in counted) // parts
-    tasks = [MergeEntities(ALL_LANGUAGES, part, cost, files, needed, run.settings.min_count) for part in range(parts)]
+    parts, min_count = counting[0].parts, run.settings.min_count
+    cost = _bytes(result.shards[0] for results in counted.values() for result in results) // parts
+    tasks = [
+        MergeEntities(ALL_LANGUAGES, part, cost, shards=files, min_languages=needed, min_count=min_count)
+        for part in range(parts)
+    ]
     results = run.step("merge entities", tasks)
-    flow = total_flows(results)["entities"]
+    flow, spread = total_flows(results)["entities"], total_of(results, EntitySpread)
     try:
-        check_candidates(flow, total_counts(results), needed, run.settings.min_count)
+        check_candidates(flow, spread.entities, needed, min_count)
     except VocabularyError as error:
         raise SettingsError(str(error)) from error
     return results
 
 
-def _mentions(
-    counting: Sequence[CountLinks], counted: Sequence[TaskResult], languages: Sequence[str]
-) -> list[MergeMentions]:
-    tasks, parts = [], counting[0].parts
-    for language in languages:
-        written = [
-            result.shards[1] for task, result in zip(counting, counted, strict=True) if task.language == language
-        ]
+def _order(run: Run, languages: Sequence[str], merged: Sequence[TaskResult]) -> OrderVocabulary:
+    shards, size = [result.shards[0] for result in merged], run.settings.vocabulary_size
+    parts = layout.paths(shards)
+    return OrderVocabulary(ALL_LANGUAGES, 0, _bytes(shards), parts=parts, languages=tuple(languages), size=size)
+
+
+def _mentions(parts: int, counted: ResultsByLanguage) -> list[MergeMentions]:
+    tasks = []
+    for language, results in counted.items():
+        written = [result.shards[1] for result in results]
         files = tuple((language, shard.path) for shard in written)
-        cost = sum(shard.bytes for shard in written) // parts
+        cost = _bytes(written) // parts
         for part in range(parts):
             tasks.append(MergeMentions(language, part, cost, files, layout.mentions_shard(language, part)))
     return tasks
 
 
-def _finish(
-    run: Run,
-    inputs: Mapping[str, Any],
-    sources: Sequence[Mapping[str, Any]],
-    articles: Mapping[str, Sequence[Sequence[Shard]]],
-    counted: Sequence[tuple[CountLinks, TaskResult]],
-    merged: Sequence[TaskResult],
-    ordered: Sequence[TaskResult],
-    mentions: Sequence[tuple[str, TaskResult]],
-) -> None:
-    options = run.settings.output_options(STAGE)
-    totals: dict[str, Any] = {}
-    for language in articles:
-        results = [result for task, result in counted if task.language == language]
-        dictionary = [result for of, result in mentions if of == language]
-        totals |= language_totals({language: results})
-        totals[language]["counts"] |= total_counts(dictionary)
+def _finish(run: Run, inputs: Mapping[str, Any], sources: Sequence[Mapping[str, Any]], results: _Results) -> None:
+    options, folders = run.settings.output_options(STAGE), []
+    vocabulary = FolderContents(layout.VOCABULARY, VOCABULARY, None, options=options, inputs=inputs, sources=sources)
+    folders.append(publish_manifest(run.storage, vocabulary, results.vocabulary))
+    for language, of_language in results.mentions.items():
         own = sources_of(language, sources)
-        publish_manifest(
-            run.storage,
-            layout.folder(layout.MENTIONS, language),
-            "mentions",
-            MENTIONS,
-            language,
-            options,
-            inputs,
-            dictionary,
-            own,
-        )
-    whole = [*merged, *ordered]
-    totals |= language_totals({ALL_LANGUAGES: whole})
-    publish_manifest(run.storage, "vocabulary", "vocabulary", VOCABULARY, None, options, inputs, whole, sources)
+        mentions = FolderContents(layout.MENTIONS, MENTIONS, language, options=options, inputs=inputs, sources=own)
+        folders.append(publish_manifest(run.storage, mentions, of_language))
+    totals = language_totals(
+        {code: [*counted, *results.mentions[code]] for code, counted in results.counted.items()}
+        | {ALL_LANGUAGES: results.vocabulary}
+    )
     with run.storage.open(layout.VOCABULARY_PARQUET) as stream:
-        facts = {"entities": EntityVocabulary.open(stream).fingerprint}
-    folders = ["vocabulary", *(layout.folder(layout.MENTIONS, language) for language in articles)]
-    run.finish(STAGE, inputs, {"languages": totals, "facts": facts}, folders, STEPS)
+        fingerprints = {"entities": EntityVocabulary.open(stream).fingerprint}
+    run.finish(STAGE, inputs, {"languages": totals, "fingerprints": fingerprints}, folders, STEPS)
 
 
 def main(arguments: Sequence[str]) -> int:

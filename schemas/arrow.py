@@ -1,5 +1,8 @@
 """Arrow schemas of what is written to Parquet, and records to and from record batches.
 
+After a dump is parsed, stages work on batches of these schemas and make no records. A `RecordCodec` writes what was
+parsed, and reads rows back for people and tests (`schemas.records` says which classes are for what).
+
 The columns are the contract with users (docs/data.md). A record's fields and its schema's columns have the same
 names in the same order; an integer `qid` is written as the string a person looks up ("Q64"). Nested fields are lists
 of structs, which every reader of Parquet knows, rather than maps.

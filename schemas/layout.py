@@ -1,7 +1,7 @@
 """Where everything lies in an output folder, once. Paths are relative to the folder, with forward slashes.
 
     link.json vocabulary.json examples.json      the record of each finished stage
-    run.json                                     what differs between two runs: times, hosts, workers
+    run.json                                     what differs between two runs: times, hosts, what steps took
     articles/{language}/{split}-{number}.parquet       also .jsonl.gz; `split` is train or
                                                        validation, which not every range has
     mentions/{language}/mentions-{number}.parquet
@@ -71,14 +71,24 @@ def task_result(task: str) -> str:
     return f"{WORK}/results/{task}.json"
 
 
+def step_measures(step: str) -> str:
+    """The folder of what a step's tasks took."""
+    return f"{WORK}/measures/{step}"
+
+
+def task_measure(task: str) -> str:
+    """What a task took, by its name."""
+    return f"{WORK}/measures/{task}.json"
+
+
 def step_files(step: str) -> str:
     """The folder of files that a step writes for later steps of its stage alone."""
     return f"{WORK}/{step}"
 
 
-def folder(folder_type: str, language: str) -> str:
-    """A folder of a language's data: articles, mentions, examples or failures."""
-    return f"{folder_type}/{language}"
+def folder(folder_type: str, language: str | None) -> str:
+    """A folder of a language's data: articles, mentions, examples or failures; None for what holds all languages."""
+    return folder_type if language is None else f"{folder_type}/{language}"
 
 
 def manifest(of_folder: str) -> str:

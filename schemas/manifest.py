@@ -7,14 +7,18 @@ hold nothing that differs between two runs over the same input: no times, hosts,
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
 from mlukit.schemas.arrow import SCHEMA_VERSION
+from mlukit.schemas.summaries import SUMMARIES, Summary, SummaryOfNumbers
 
 MANIFEST = "_manifest.json"  # readers of a folder of Parquet pass over names with a leading underscore
+
+S = TypeVar("S", bound=Summary)
+N = TypeVar("N", bound=SummaryOfNumbers)
 
 
 @dataclass
@@ -69,8 +73,8 @@ class TaskResult:
     task: str
     shards: tuple[Shard, ...] = ()
     flows: Mapping[str, Flow] = field(default_factory=dict)  # "pages", "links", …
-    counts: Mapping[str, int] = field(default_factory=dict)  # "status redirected", "bytes", …
-    facts: Mapping[str, str] = field(default_factory=dict)  # "sha256", …
+    counts: Mapping[str, int] = field(default_factory=dict)  # for people to read: "links redirected", …
+    summary: Summary | None = None  # for code to read
 
     def to_json(self) -> dict[str, Any]:
         """As written to disk."""
@@ -79,7 +83,7 @@ class TaskResult:
             "shards": [shard.to_json() for shard in self.shards],
             "flows": {name: flow.to_json() for name, flow in self.flows.items()},
             "counts": dict(self.counts),
-            "facts": dict(self.facts),
+            "summary": {} if self.summary is None else {self.summary.name: self.summary.to_json()},
         }
 
     @classmethod
@@ -87,7 +91,8 @@ class TaskResult:
         """The inverse of `to_json`."""
         flows = {name: Flow.from_json(flow) for name, flow in value["flows"].items()}
         shards = tuple(Shard(**shard) for shard in value["shards"])
-        return cls(value["task"], shards, flows, value["counts"], value["facts"])
+        summaries = [SUMMARIES[name].from_json(summary) for name, summary in value["summary"].items()]
+        return cls(value["task"], shards, flows, value["counts"], next(iter(summaries), None))
 
 
 def total_flows(results: Iterable[TaskResult]) -> dict[str, Flow]:
@@ -107,38 +112,61 @@ def total_counts(results: Iterable[TaskResult]) -> Counter[str]:
     return totals
 
 
-def folder_manifest(
-    kind: str,
-    schema: pa.Schema,
-    *,
-    language: str | None,
-    shards: Sequence[Shard],
-    options: Mapping[str, Any],
-    inputs: Mapping[str, Any],
-    sources: Sequence[Mapping[str, Any]],
-    flows: Mapping[str, Flow],
-    counts: Mapping[str, int],
-) -> dict[str, Any]:
+def summary_of(result: TaskResult, kind: type[S]) -> S:
+    """The summary of a result; TypeError where it is of another class, which is a defect of the task."""
+    if not isinstance(result.summary, kind):
+        raise TypeError(f"{result.task} left {result.summary!r} where {kind.__name__} was expected")
+    return result.summary
+
+
+def total_of(results: Iterable[TaskResult], kind: type[N]) -> N:
+    """The summaries of several tasks of one kind added up."""
+    total = kind()
+    for result in results:
+        total += summary_of(result, kind)
+    return total
+
+
+def total_summaries(results: Iterable[TaskResult]) -> dict[str, Any]:
+    """The summaries of tasks of any kind added up, those of each class for themselves, as JSON by name."""
+    totals: dict[str, SummaryOfNumbers] = {}
+    for result in results:
+        summary = result.summary
+        if isinstance(summary, SummaryOfNumbers):
+            totals[summary.name] = totals.get(summary.name, type(summary)()) + summary
+    return {name: total.to_json() for name, total in totals.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class FolderContents:
+    """What a folder of data holds and what it is made of, beside its shards."""
+
+    kind: str  # "articles", "vocabulary", "mentions", "examples" or "failures"
+    schema: pa.Schema  # of its Parquet shards
+    language: str | None  # None where the folder holds all languages
+    _: KW_ONLY
+    options: Mapping[str, Any]  # those that decide its bytes
+    inputs: Mapping[str, Any]  # what identifies the stages that it builds on
+    sources: Sequence[Mapping[str, Any]] = ()  # files it was made of, each with name, size in bytes and checksum
+
+
+def folder_manifest(contents: FolderContents, shards: Sequence[Shard], results: Sequence[TaskResult]) -> dict[str, Any]:
     """The manifest of a folder of shards.
 
     Args:
-        kind: what the folder holds: "articles", "vocabulary", "mentions", "examples", "failures".
-        schema: the schema of its Parquet shards.
-        language: the folder's language; None where it holds all.
-        options: those that decide its bytes.
-        inputs: what identifies the stages that it builds on.
-        sources: what it was made of, each with name, size in bytes and checksum.
+        results: of the tasks that wrote the shards: where everything went.
     """
     return {
-        "kind": kind,
+        "kind": contents.kind,
         "schema_version": SCHEMA_VERSION,
-        "schema": {f.name: str(f.type) for f in schema},
-        "language": language,
-        "options": dict(options),
-        "inputs": dict(inputs),
-        "sources": list(sources),
-        "flows": {name: flow.to_json() for name, flow in flows.items()},
-        "counts": dict(counts),
+        "schema": {f.name: str(f.type) for f in contents.schema},
+        "language": contents.language,
+        "options": dict(contents.options),
+        "inputs": dict(contents.inputs),
+        "sources": list(contents.sources),
+        "flows": {name: flow.to_json() for name, flow in total_flows(results).items()},
+        "counts": dict(total_counts(results)),
+        "summary": total_summaries(results),
         "shards": [shard.to_json() for shard in shards],
     }
 

@@ -1,10 +1,17 @@
-"""The records that flow from a dump to training examples, one type after the other.
+"""What the pipeline knows of a page, from the dump to training examples: a class for each kind of row.
+
+Records flow only as far as a dump is read. There, a `Page` becomes an `Article`, a `PageTitle` or a `Failure`, and
+these are written to Parquet one by one; titles are read again as records to build an index, and failures of every later
+stage are records, too. From the parsed articles on, columns flow: Arrow batches of the schemas in `schemas.arrow`, of
+many rows at once. `Mention`, `LinkedArticle`, `Entity`, `MentionCount` and `Example` say what a row of these columns
+is. Such records are made to look at single rows, by `mlukit inspect`, tests and benchmarks, and to read TFRecord; no
+stage makes them on the way to training examples, but for the special entities, the first rows of the vocabulary.
 
 Offsets are Unicode code points into the record's `text`, end exclusive. `language` is the code of a Wikipedia
 ("en", "zh", "simple"). A QID is kept as its number: 64 stands for Q64; None stands for no item.
 
-Records are plain frozen dataclasses with tuple fields: they keep their class and their tuples through Beam's
-shuffles and on worker processes, which types registered as Beam rows do not.
+Records are plain frozen dataclasses with tuple fields, equal where their values are. They live in one process: between
+processes go files and the plans of tasks.
 """
 
 from dataclasses import dataclass

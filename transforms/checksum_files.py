@@ -8,6 +8,7 @@ from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.storage import Storage, open_file
 from mlukit.engine.task import Task
 from mlukit.schemas.manifest import TaskResult
+from mlukit.schemas.summaries import Checksum
 
 _CHUNK = 4 << 20
 
@@ -20,12 +21,11 @@ class ChecksumFile(Task):
     path: str
 
     def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
-        """The result's facts hold the file's name and checksum, its counts the size."""
+        """Reads the file once."""
         digest, size = hashlib.sha256(), 0
         with open_file(self.path) as stream:
             while chunk := stream.read(_CHUNK):
                 digest.update(chunk)
                 size += len(chunk)
                 heartbeat.advance(size)
-        name = self.path.replace("\\", "/").rpartition("/")[2]
-        return TaskResult(self.name, counts={"bytes": size}, facts={"name": name, "sha256": digest.hexdigest()})
+        return TaskResult(self.name, summary=Checksum(digest.hexdigest()))

@@ -1,7 +1,6 @@
 """Makes the training examples of a shard of articles."""
 
 import traceback
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,7 +23,8 @@ from mlukit.engine.task import Task
 from mlukit.schemas import layout
 from mlukit.schemas.arrow import ARTICLE_TEXTS, EXAMPLES
 from mlukit.schemas.manifest import Flow, TaskResult
-from mlukit.schemas.records import Failure
+from mlukit.schemas.records import SPLITS, Failure
+from mlukit.schemas.summaries import MadeExamples
 
 Maker: TypeAlias = Callable[[pa.RecordBatch], ExampleBatch]
 
@@ -46,20 +46,23 @@ class MakeExamples(Task):
     def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """See `corpus.examples.make_examples.make_examples`."""
         flows = {"articles": Flow(), "sentences": Flow(), "mentions": Flow()}
-        counts: Counter[str] = Counter()
+        made = MadeExamples()
         failures: list[Failure] = []
         make = _maker(storage, self)
-        outputs = SplitShards(storage, layout.EXAMPLES, EXAMPLES, self.language, self.number, self.formats)
+        outputs = SplitShards(
+            storage, layout.EXAMPLES, EXAMPLES, language=self.language, number=self.number, formats=self.formats
+        )
         with outputs:
             for articles in self._articles(storage, flows["articles"], heartbeat):
                 for number, batch in _made(articles, make, failures, flows["articles"]):
                     flows["sentences"].add(batch.sentences)
                     flows["mentions"].add(batch.mentions)
-                    _count(number, batch.examples, flows["articles"], counts)
+                    _count_articles(number, batch.examples, flows["articles"])
+                    made += _summary(batch.examples)
                     outputs.write(batch.examples)
         path = layout.failures_shard(self.language, self.step, self.number)
         shards = (*outputs.shards, *write_failures(storage, path, failures))
-        return TaskResult(self.name, shards, flows, counts)
+        return TaskResult(self.name, shards, flows, summary=made)
 
     def _articles(self, storage: Storage, flow: Flow, heartbeat: Heartbeat) -> Iterator[pa.RecordBatch]:
         """The articles of the kinds that examples are made of, as many together as is good for memory."""
@@ -131,15 +134,14 @@ def _opened(root: str, model_fingerprint: str, entities_fingerprint: str) -> tup
     return tokenizer, vocabulary
 
 
-def _count(number: int, examples: pa.RecordBatch, articles: Flow, counts: Counter[str]) -> None:
-    """Counts examples of so many articles."""
-    if not examples.num_rows:
-        articles.skipped["no example"] += number
-        return
+def _count_articles(number: int, examples: pa.RecordBatch, articles: Flow) -> None:
+    """Counts how many of so many articles have examples."""
     with_examples = pc.count_distinct(examples.column("page_id")).as_py()
     articles.out += with_examples
     if without := number - with_examples:
         articles.skipped["no example"] += without
-    counts["examples"] += examples.num_rows
-    counts.update(f"examples {split}" for split in examples.column("split").to_pylist())
-    counts["tokens"] += len(examples.column("token_ids").values)
+
+
+def _summary(examples: pa.RecordBatch) -> MadeExamples:
+    train, validation = (pc.equal(examples.column("split"), split).true_count for split in SPLITS)
+    return MadeExamples(train, validation, tokens=len(examples.column("token_ids").flatten()))

@@ -11,6 +11,7 @@ from mlukit.engine.storage import Storage
 from mlukit.engine.task import Task
 from mlukit.schemas import layout
 from mlukit.schemas.manifest import TaskResult
+from mlukit.schemas.summaries import EntitySpread
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,9 @@ class MergeEntities(Task):
                 streams, self.number, self.min_languages, self.min_count, cast(BinaryIO, merged)
             )
         merged.rows = flow.out
-        return TaskResult(self.name, (storage.shard(self.path, merged),), {"entities": flow}, spread)
+        return TaskResult(
+            self.name, (storage.shard(self.path, merged),), {"entities": flow}, summary=EntitySpread(spread)
+        )
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from mlukit.schemas import layout
 from mlukit.schemas.arrow import PAGE_TITLE_ROWS, PARSED_ARTICLE_ROWS
 from mlukit.schemas.manifest import Flow, Shard, TaskResult
 from mlukit.schemas.records import Article, Failure, Page, PageTitle
+from mlukit.schemas.summaries import ParsedText
 
 STAGE = "link"
 FAILURES = {
@@ -39,6 +40,15 @@ class _Tally:
     pages: Flow = field(default_factory=Flow)
     links: Flow = field(default_factory=Flow)
     counts: Counter[str] = field(default_factory=Counter)
+    wikitext_bytes: int = 0
+    characters: int = 0  # of articles' text
+
+    def result(self, task: str, shards: list[Shard], xml_bytes: int) -> TaskResult:
+        """As the task leaves it."""
+        flows = {"pages": self.pages, "links": self.links}
+        return TaskResult(
+            task, tuple(shards), flows, self.counts, ParsedText(xml_bytes, self.wikitext_bytes, self.characters)
+        )
 
 
 @dataclass(frozen=True)
@@ -66,8 +76,7 @@ class ParseArticles(Task):
                     heartbeat.advance(done, pages=1)
                     waiting = next(records, None)
             shards += outputs.shards
-        tally.counts["xml_bytes"] = reader.xml_bytes
-        return TaskResult(self.name, tuple(shards), {"pages": tally.pages, "links": tally.links}, tally.counts)
+        return tally.result(self.name, shards, reader.xml_bytes)
 
 
 class _Outputs:
@@ -127,7 +136,7 @@ def _read(
 
 
 def _read_page(page: Page, language: Language, tally: _Tally) -> Iterator[Article | PageTitle | Failure]:
-    tally.counts["wikitext_bytes"] += len(page.text.encode())
+    tally.wikitext_bytes += len(page.text.encode())
     written = page.redirect
     target = redirect_target(page.text, language) if written is None else page_title(written, language)
     if written is not None or target is not None:
@@ -147,7 +156,7 @@ def _read_page(page: Page, language: Language, tally: _Tally) -> Iterator[Articl
         tally.links.out += len(article.links)
         tally.links.skipped.update(left_out)
         tally.counts[f"kind {article.kind}"] += 1
-        tally.counts["text_characters"] += len(article.text)
+        tally.characters += len(article.text)
         yield article
         yield PageTitle(page.page_id, page.title, None, article.interlanguage)
 

@@ -17,6 +17,7 @@ from mlukit.schemas import layout
 from mlukit.schemas.arrow import ARTICLES
 from mlukit.schemas.manifest import Flow, TaskResult
 from mlukit.schemas.parquet import read_parquet
+from mlukit.schemas.summaries import ResolvedArticles
 from mlukit.transforms.open_title_index import open_indexes
 
 
@@ -27,35 +28,36 @@ class ResolveLinks(Task):
     step: ClassVar[str] = "resolve"
     languages: tuple[str, ...]
     validation_share: float
-
     formats: tuple[str, ...]
 
     def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """See `corpus.linking.resolve_links.resolve_batch`."""
-        resolved, counts = Flow(), Counter[str]()
+        links, counts, resolved = Flow(), Counter[str](), ResolvedArticles()
         indexes, variants = open_indexes(storage, self.languages), variants_of(self.languages)
-        outputs = SplitShards(storage, layout.ARTICLES, ARTICLES, self.language, self.number, self.formats)
+        outputs = SplitShards(
+            storage, layout.ARTICLES, ARTICLES, language=self.language, number=self.number, formats=self.formats
+        )
         with storage.open(layout.parsed_articles(self.language, self.number)) as parsed, outputs:
             for batch in read_parquet(parsed):
                 articles = resolve_batch(batch, indexes, self.validation_share, variants)
                 outputs.write(articles)
-                _count(articles, resolved, counts)
+                _count_links(articles, links, counts)
+                counts.update({f"articles {split}": n for split, n in _tally(articles["split"]).items()})
+                counts.update({f"articles of kind {kind}": n for kind, n in _tally(articles["kind"]).items()})
+                lacking = articles["qid"].null_count
+                resolved += ResolvedArticles(with_item=articles.num_rows - lacking, without_item=lacking)
                 heartbeat.advance(parsed.tell(), pages=articles.num_rows)
-        return TaskResult(self.name, tuple(outputs.shards), {"links with item": resolved}, counts)
+        return TaskResult(self.name, tuple(outputs.shards), {"links with item": links}, counts, resolved)
 
 
-def _count(articles: pa.RecordBatch, resolved: Flow, counts: Counter[str]) -> None:
+def _count_links(articles: pa.RecordBatch, flow: Flow, counts: Counter[str]) -> None:
     links = articles["links"].flatten()
     without = pc.is_null(links.field("qid"))
-    resolved.entered += len(links)
-    resolved.skipped.update(_tally(links.field("status").filter(without)))
+    flow.entered += len(links)
+    flow.skipped.update(_tally(links.field("status").filter(without)))
     found = _tally(links.field("status").filter(pc.invert(without)))
-    resolved.out += found.total()
+    flow.out += found.total()
     counts.update({f"links {status}": n for status, n in found.items()})
-    lacking = articles["qid"].null_count
-    counts.update({"articles with item": articles.num_rows - lacking, "articles without item": lacking})
-    counts.update({f"articles {split}": n for split, n in _tally(articles["split"]).items()})
-    counts.update({f"articles of kind {kind}": n for kind, n in _tally(articles["kind"]).items()})
 
 
 def _tally(values: pa.Array) -> Counter[str]:

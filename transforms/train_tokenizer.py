@@ -16,6 +16,7 @@ from mlukit.engine.task import Task
 from mlukit.schemas.layout import TOKENIZER
 from mlukit.schemas.manifest import TaskResult
 from mlukit.schemas.parquet import read_parquet
+from mlukit.schemas.summaries import TokenizerModel
 
 SAMPLE_CHARACTERS = 10_000_000  # over all languages: training takes some 25 bytes for each, and a worker has 600 MB
 CHARACTERS_A_PIECE = 200  # where so many pieces are asked for that the sample has too few: from 50,000 on
@@ -32,7 +33,7 @@ class CopyTokenizer(Task):
     identity: TokenizerIdentity
 
     def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
-        """The result's facts hold the model's fingerprint; ValueError where the file is another one by now."""
+        """Copies the file; ValueError where it is another one by now."""
         with open_file(self.path) as stream:
             model = stream.read()
         found = hashlib.sha256(model).hexdigest()
@@ -92,5 +93,5 @@ def _write(name: str, model: bytes, identity: TokenizerIdentity, storage: Storag
     with storage.write(TOKENIZER) as stream:
         stream.write(model)
         stream.rows = identity.size
-    facts = {"tokenizer": identity.fingerprint}
-    return TaskResult(name, (storage.shard(TOKENIZER, stream),), counts={"pieces": identity.size}, facts=facts)
+    summary = TokenizerModel(identity.fingerprint, identity.size)
+    return TaskResult(name, (storage.shard(TOKENIZER, stream),), summary=summary)

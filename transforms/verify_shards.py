@@ -9,6 +9,7 @@ from mlukit.engine.storage import Storage
 from mlukit.engine.task import Task
 from mlukit.schemas.formats import READ_ERRORS, format_of
 from mlukit.schemas.manifest import Shard, TaskResult
+from mlukit.schemas.summaries import VerifiedShard
 
 _CHUNK = 4 << 20
 
@@ -22,13 +23,13 @@ class VerifyShard(Task):
     shard: Shard
 
     def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
-        """The result's fact "problem" says what is wrong; "" where nothing is."""
+        """Says what is wrong, if anything is."""
         try:
             with Storage(self.root).open(self.shard.path) as stream:
                 problem = _difference(self.shard, stream, heartbeat)
         except READ_ERRORS as error:
             problem = f"cannot be read: {' '.join(str(error).split())}"
-        return TaskResult(self.name, counts={"bytes": self.shard.bytes}, facts={"problem": problem})
+        return TaskResult(self.name, summary=VerifiedShard(problem))
 
 
 def _difference(shard: Shard, stream: BinaryIO, heartbeat: Heartbeat) -> str:

@@ -79,7 +79,7 @@ class VocabularyOptions:
 
 def merge_entities(
     shards: Iterable[tuple[str, BinaryIO]], part: int, min_languages: int, min_count: int, merged: BinaryIO
-) -> tuple[Flow, Counter[str]]:
+) -> tuple[Flow, Counter[int]]:
     """Adds one part of the entity counts up over all shards of all languages.
 
     Args:
@@ -103,10 +103,7 @@ def merge_entities(
     with pq.ParquetWriter(merged, MERGED_ENTITIES, compression="zstd", write_statistics=False) as writer:
         writer.write_table(kept, row_group_size=ROW_GROUP_ROWS)
     numbers, entities = np.unique(languages, return_counts=True)
-    spread = {
-        f"entities in {n} language{'s' * (n > 1)}": e for n, e in zip(numbers.tolist(), entities.tolist(), strict=True)
-    }
-    return flow, Counter(spread)
+    return flow, Counter(dict(zip(numbers.tolist(), entities.tolist(), strict=True)))
 
 
 def _by_entity(rows: pa.Table, languages: list[str]) -> tuple[pa.Table, npt.NDArray[np.int64]]:
@@ -135,7 +132,7 @@ def _kept(
     return kept, Flow(entered=entities.num_rows, out=kept.num_rows, skipped=skipped)
 
 
-def check_candidates(flow: Flow, spread: Mapping[str, int], min_languages: int, min_count: int) -> None:
+def check_candidates(flow: Flow, spread: Mapping[int, int], min_languages: int, min_count: int) -> None:
     """Refuses a vocabulary without entities.
 
     Args:
@@ -151,7 +148,7 @@ def check_candidates(flow: Flow, spread: Mapping[str, int], min_languages: int, 
         return
     if not flow.entered:
         raise VocabularyError("the entity vocabulary is empty: no link on the pages that count has an item")
-    found = ", ".join(f"{n:,} {name}" for name, n in sorted(spread.items(), key=lambda item: int(item[0].split()[2])))
+    found = ", ".join(f"{n:,} entities in {of} language{'s' * (of > 1)}" for of, n in sorted(spread.items()))
     options = [f"--min-languages (is {min_languages})"] * (min_languages > 1) + [f"--min-count (is {min_count})"] * (
         min_count > 1
     )

@@ -31,9 +31,10 @@ from mlukit.schemas.layout import TOKENIZER, VOCABULARY_PARQUET, split_of
 from mlukit.schemas.layout import folder as data_folder
 from mlukit.schemas.manifest import MANIFEST, Shard
 from mlukit.schemas.records import SPLITS, Split
+from mlukit.schemas.summaries import MadeExamples, summary_in
 
 _LIMITS = ("max_tokens", "max_entities", "max_mention_tokens")  # options of the build, and settings of a run
-_PARTS = ("options", "inputs", "counts", "flows")  # the parts of a manifest that are read
+_PARTS = ("options", "inputs", "summary", "flows")  # the parts of a manifest that are read
 _SCHEMA = {f.name: str(f.type) for f in EXAMPLES}
 _UNREADABLE = (*READ_ERRORS, ValueError)
 
@@ -282,17 +283,16 @@ def _check_sum(path: Path, shard: Shard) -> None:
 
 def _check_splits(folder: Path, manifest: Mapping[str, Any], groups: Sequence[RowGroup]) -> None:
     found = sum(group.rows for group in groups if group.split == "train")
-    expected = manifest["counts"].get("examples train", 0)
+    expected = summary_in(manifest, MadeExamples).train
     if found != expected:
         raise ExamplesError(f"{folder}: {found:,} examples of the split 'train', the manifest says {expected:,}")
 
 
 def _mean_lengths(manifest: Mapping[str, Any]) -> MeanLengths:
     try:
-        examples = max(1, manifest["counts"].get("examples", 0))
-        return MeanLengths(
-            manifest["counts"].get("tokens", 0) / examples, manifest["flows"]["mentions"]["out"] / examples
-        )
+        made = summary_in(manifest, MadeExamples)
+        examples = max(1, made.total)
+        return MeanLengths(made.tokens / examples, manifest["flows"]["mentions"]["out"] / examples)
     except (KeyError, TypeError) as error:
         raise ExamplesError(f"the manifest of {manifest.get('language')} lacks counts: {error!r}") from error
 

@@ -10,6 +10,7 @@ from mlukit.pretraining.config import ModelConfig, RunConfig
 from mlukit.pretraining.hugging_face.checkpoint_files import CheckpointError, read_json_object
 from mlukit.schemas import layout
 from mlukit.schemas.manifest import MANIFEST
+from mlukit.schemas.summaries import MadeExamples, summary_in
 
 Manifest: TypeAlias = Mapping[str, Any]
 
@@ -109,14 +110,9 @@ def _training(training: Training) -> Iterator[str]:
 
 def _counts(languages: Mapping[str, Manifest]) -> str:
     rows = [
-        (
-            code,
-            manifest["counts"].get("examples", 0),
-            manifest["counts"].get("examples train", 0),
-            manifest["counts"].get("tokens", 0),
-            manifest["flows"]["mentions"]["out"],
-        )
+        (code, made.total, made.train, made.tokens, manifest["flows"]["mentions"]["out"])
         for code, manifest in languages.items()
+        for made in [summary_in(manifest, MadeExamples)]
     ]
     totals = ("all", *(sum(column) for column in list(zip(*rows, strict=True))[1:]))
     return _table(("language", "examples", "of them to train on", "tokens", "mentions"), [*rows, totals])

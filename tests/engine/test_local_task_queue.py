@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -23,14 +24,15 @@ class Work(Task):
     step: ClassVar[str] = "work"
 
     def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+        process, begun = os.getpid(), time.time_ns()
         time.sleep(self.cost / 100)
-        return TaskResult(self.name, facts={"process": str(os.getpid()), "begun": str(time.time())})
+        return TaskResult(self.name, counts={"process": process, "begun": begun})
 
 
-def do(tasks: list[Work], root: Path, *flags: str) -> list[dict[str, str]]:
+def do(tasks: list[Work], root: Path, *flags: str) -> list[Mapping[str, int]]:
     """What each task's result says."""
     run_tasks(tasks, str(root), flags, lambda reports: None)
-    return [TaskResult.from_json(Storage(str(root)).read_json(task.result_path)).facts for task in tasks]
+    return [TaskResult.from_json(Storage(str(root)).read_json(task.result_path)).counts for task in tasks]
 
 
 def test_a_number_is_taken_once(tmp_path: Path) -> None:
@@ -39,15 +41,15 @@ def test_a_number_is_taken_once(tmp_path: Path) -> None:
 
 def test_who_has_nothing_to_do_takes_the_next_task(tmp_path: Path) -> None:
     tasks = [Work("en", 0, 300), *(Work("en", number, 10) for number in range(1, 9))]
-    facts = do(tasks, tmp_path, "--direct_running_mode=multi_processing", "--direct_num_workers=2")
-    busy = facts[0]["process"]
-    others = [fact["process"] for fact in facts[1:]]
+    found = do(tasks, tmp_path, "--direct_running_mode=multi_processing", "--direct_num_workers=2")
+    busy = found[0]["process"]
+    others = [one["process"] for one in found[1:]]
     assert busy not in others and len(set(others)) == 1  # dealt out beforehand, four would have waited for the long one
 
 
 @pytest.mark.parametrize("mode", ["in_memory", "multi_processing"])
 def test_the_costly_ones_come_first(tmp_path: Path, mode: str) -> None:
     tasks = [Work("en", number, cost) for number, cost in ((2, 1), (3, 8), (4, 4), (5, 8))]
-    facts = do(tasks, tmp_path, f"--direct_running_mode={mode}", "--direct_num_workers=1")
-    begun = {float(fact["begun"]): task.number for task, fact in zip(tasks, facts, strict=True)}
+    found = do(tasks, tmp_path, f"--direct_running_mode={mode}", "--direct_num_workers=1")
+    begun = {one["begun"]: task.number for task, one in zip(tasks, found, strict=True)}
     assert [begun[at] for at in sorted(begun)] == [3, 5, 4, 2]

@@ -4,7 +4,7 @@ from mlukit.engine.manifests import add_failures, publish_manifest, shards_of
 from mlukit.engine.parquet_shards import write_failures
 from mlukit.engine.storage import Storage
 from mlukit.schemas.arrow import FAILURES
-from mlukit.schemas.manifest import Shard, TaskResult
+from mlukit.schemas.manifest import FolderContents, Shard, TaskResult
 from mlukit.schemas.records import Failure
 
 
@@ -16,7 +16,8 @@ def failed(storage: Storage, stage: str, number: int = 0) -> TaskResult:
 
 
 def link_again(storage: Storage, *results: TaskResult) -> None:
-    publish_manifest(storage, "failures/en", "failures", FAILURES, "en", {}, {}, results, stage="link")
+    contents = FolderContents("failures", FAILURES, "en", options={}, inputs={})
+    assert publish_manifest(storage, contents, results, stage="link") == "failures/en"
 
 
 def names(shards: list[Shard]) -> list[str]:

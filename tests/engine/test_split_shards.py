@@ -18,7 +18,9 @@ def example(page_id: int, split: str) -> Example:
 
 
 def write(storage: Storage, *batches: list[Example]) -> SplitShards:
-    outputs = SplitShards(storage, layout.EXAMPLES, EXAMPLES, "en", 3, format_names(layout.EXAMPLES))
+    outputs = SplitShards(
+        storage, layout.EXAMPLES, EXAMPLES, language="en", number=3, formats=format_names(layout.EXAMPLES)
+    )
     with outputs:
         for batch in batches:
             outputs.write(EXAMPLE_ROWS.to_batch(batch))

@@ -16,6 +16,7 @@ from mlukit.engine.heartbeat import ABORT, AbortedError, Heartbeat, TaskError, r
 from mlukit.engine.storage import Storage
 from mlukit.engine.task import RunTasks, Task, run_task
 from mlukit.schemas.manifest import Flow, TaskResult
+from mlukit.schemas.summaries import Checksum
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Count(Task):
             raise KeyError("no such thing")
         lost = 1 if self.spoil == "lose" else 0
         flow = Flow(self.number, self.number - 2, Counter(broken=1), Counter(empty=1 - lost))
-        return TaskResult(self.name, flows={"things": flow}, counts={"things": self.number}, facts={"is": "done"})
+        return TaskResult(self.name, flows={"things": flow}, counts={"things": self.number}, summary=Checksum("ab"))
 
 
 def result_of(storage: Storage, task: Task) -> object:
@@ -51,9 +52,10 @@ def test_a_task_leaves_its_result(tmp_path: Path) -> None:
         "shards": [],
         "flows": {"things": {"in": 3, "out": 1, "failed": {"broken": 1}, "skipped": {"empty": 1}}},
         "counts": {"things": 3},
-        "facts": {"is": "done"},
+        "summary": {"checksum": {"sha256": "ab"}},
     }
     assert TaskResult.from_json(result_of(storage, task)) == result  # type: ignore[arg-type]
+    assert sorted(storage.sizes()) == ["_work/measures/count/en/00003.json", "_work/results/count/en/00003.json"]
 
 
 def test_a_task_that_loses_something_is_an_error(tmp_path: Path) -> None:

@@ -489,6 +489,19 @@ def test_manifests_say_what_the_records_say(built: Path, stage: str) -> None:
             assert value == record["languages"][language]["flows"][name]
         for name, value in manifest["counts"].items():
             assert value == record["languages"][language]["counts"][name]
+        for name, value in manifest["summary"].items():
+            assert value == record["languages"][language]["summary"][name]
+
+
+def test_numbers_that_code_reads(built: Path) -> None:
+    def summary(record: str, language: str) -> dict[str, Any]:
+        return dict(load(built / record)["languages"][language]["summary"])
+
+    assert summary("link.json", "en")["articles"] == {"with_item": 5, "without_item": 2}
+    assert summary("link.json", "de")["text"]["characters"] == sum(len(row["text"]) for row in GERMAN)
+    assert summary("vocabulary.json", "all") == {"entity_spread": {"entities": {"1": 2, "2": 1, "3": 2}}}
+    tokens = sum(len(row["token_ids"]) for row in EXAMPLES["de"])
+    assert summary("examples.json", "de") == {"examples": {"train": 2, "validation": 1, "tokens": tokens}}
 
 
 def test_the_run_ends_with_the_table(first_build: tuple[Path, Ran]) -> None:
@@ -504,6 +517,19 @@ def test_the_run_ends_with_the_table(first_build: tuple[Path, Ran]) -> None:
     assert "\r" not in ran.err
 
 
+def test_inspect_shows_what_each_step_took(built: Path) -> None:
+    ran = run("inspect", built)
+    assert ran.status == 0, ran.err
+    table = ran.out.partition("\n\n")[2].splitlines()
+    assert table[0].split() == [
+        *("stage", "step", "tasks", "done", "before", "wall", "s", "CPU", "s"),
+        *("MB", "read", "MB", "written", "peak", "MB"),
+    ]
+    assert len(table) == 1 + 6 + 4 + 3  # of each stage a row for each step, and one for all
+    assert table[1].startswith("link        check sources                       6            0  ")
+    assert table[-1].split()[:4] == ["examples", "all", "4", "0"]
+
+
 def test_nothing_is_left_of_the_work(built: Path) -> None:
     assert [path for path in (built / "_work").rglob("*") if path.is_file()] == []
     named = {path.relative_to(built).parts[0] for path in built.rglob("*") if path.is_file()}
@@ -513,13 +539,40 @@ def test_nothing_is_left_of_the_work(built: Path) -> None:
     }
 
 
+def _bytes_in(built: Path, folder: str) -> int:
+    return sum(path.stat().st_size for path in (built / folder).glob("*/*") if path.name != "_manifest.json")
+
+
 def test_what_differs_between_runs_stands_in_run_json_alone(built: Path) -> None:
     runs = load(built / "run.json")["runs"]
     assert [one["stage"] for one in runs] == ["link", "vocabulary", "examples"]
     assert runs[0]["beam_flags"] == [IN_MEMORY]
+    assert {step["step"]: step["tasks_done"] for one in runs for step in one["steps"]} == {
+        "check sources": 6,
+        "read dumps": 3,
+        "build title indexes": 3,
+        "carry items": 3,
+        "resolve links": 3,
+        "count links": 3,
+        "merge entities": 1,
+        "order entities, merge mentions": 4,
+        "tokenizer": 1,
+        "make examples": 3,
+    }
+    for one in runs:
+        assert one["wall_seconds"] >= sum(step["wall_seconds"] for step in one["steps"]) - 0.01
+        for name in ("bytes_read", "bytes_written", "tasks_done", "tasks_found_done"):
+            assert one[name] == sum(step[name] for step in one["steps"])
+        assert one["cpu_seconds"] == pytest.approx(sum(step["cpu_seconds"] for step in one["steps"]), abs=0.01)
+        assert one["peak_bytes"] == max(step["peak_bytes"] for step in one["steps"]) > 10 << 20
+        assert 0 < one["cpu_seconds"] < one["wall_seconds"] * 8 and one["tasks_found_done"] == 0
+    resolve, make = runs[0]["steps"][-1], runs[2]["steps"][-1]
+    assert resolve["bytes_written"] == _bytes_in(built, "articles") == make["bytes_read"]
+    assert make["bytes_written"] == _bytes_in(built, "examples")
     for path in built.rglob("*.json"):
         if path.name != "run.json":
             assert str(built) not in path.read_text(encoding="utf-8")
+            assert "_seconds" not in path.read_text(encoding="utf-8")
 
 
 def test_stages_one_by_one_give_the_same_bytes(built: Path, dumps: Path, tmp_path: Path) -> None:

@@ -31,8 +31,8 @@ def test_it_is_a_failure_record_and_the_others_have_their_examples(
         return really(articles, *rest)
 
     monkeypatch.setattr(make_examples, "make_examples", fails)
-    kinds, facts = frozenset({"article", "list"}), storage.read_json("examples.json")["facts"]
-    belongs_to = (facts["tokenizer"], facts["entities"])
+    kinds, made_of = frozenset({"article", "list"}), storage.read_json("examples.json")["fingerprints"]
+    belongs_to = (made_of["tokenizer"], made_of["entities"])
     task = MakeExamples("en", 0, 1, (f"articles/en/{shard.name}",), kinds, ("parquet",), ExampleOptions(), *belongs_to)
     result = run_task(task, storage, None)
     flow = result.flows["articles"]
@@ -51,9 +51,9 @@ def test_it_is_a_failure_record_and_the_others_have_their_examples(
 def test_a_shard_without_articles_of_the_kinds(built: Path, tmp_path: Path) -> None:
     shutil.copytree(built, tmp_path / "out")
     storage = Storage(str(tmp_path / "out"))
-    facts = storage.read_json("examples.json")["facts"]
+    made_of = storage.read_json("examples.json")["fingerprints"]
     shard = tmp_path / "out/articles/en/train-00000.parquet"
-    belongs_to = (facts["tokenizer"], facts["entities"])
+    belongs_to = (made_of["tokenizer"], made_of["entities"])
     formats = ("parquet", "tfrecord")
     task = MakeExamples("en", 0, 1, (f"articles/en/{shard.name}",), frozenset(), formats, ExampleOptions(), *belongs_to)
     result = run_task(task, storage, None)

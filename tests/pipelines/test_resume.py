@@ -94,6 +94,7 @@ def test_runs_that_stop_after_a_few_units_end_with_the_same_bytes(
 def test_what_a_run_does_again_is_said(dumps: Path, tmp_path: Path, stop_after: Callable[[int], None]) -> None:
     stop_after(8)  # 6 checksums, 2 of 3 dumps
     build(dumps, tmp_path / "OUT")
+    assert load(tmp_path / "OUT/run.json") == {"runs": []}
     stop_after(100)
     ran = build(dumps, tmp_path / "OUT")
     said = [line.partition(" in ")[0] + line[line.rfind(")") :] for line in ran.err.splitlines()[:3]]
@@ -102,6 +103,24 @@ def test_what_a_run_does_again_is_said(dumps: Path, tmp_path: Path, stop_after: 
         "read dumps: 1 of 3 shards) in this process, 2 were done before",
         "build title indexes: 3 of 3 shards) in this process",
     ]
+    (linked, *_), steps = load(tmp_path / "OUT/run.json")["runs"], ("check sources", "read dumps")
+    done = {step["step"]: (step["tasks_done"], step["tasks_found_done"]) for step in linked["steps"]}
+    assert [done[step] for step in steps] == [(6, 0), (1, 2)]
+    assert (linked["tasks_done"], linked["tasks_found_done"]) == (6 + 1 + 3 + 3 + 3, 2)
+
+
+def test_each_run_that_does_a_stage_has_an_entry_of_its_own(built: Path, dumps: Path, tmp_path: Path) -> None:
+    output = tmp_path / "OUT"
+    shutil.copytree(built, output)
+    before = load(output / "run.json")["runs"]
+    assert build(dumps, output).status == 0
+    assert load(output / "run.json")["runs"] == before  # nothing was done
+    (output / "examples.json").unlink()
+    assert build(dumps, output).status == 0
+    *earlier, last = load(output / "run.json")["runs"]
+    assert earlier == before
+    assert (last["stage"], [step["step"] for step in last["steps"]]) == ("examples", ["tokenizer", "make examples"])
+    assert last["bytes_written"] == before[-1]["bytes_written"]
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -17,9 +17,10 @@ from mlukit.pretraining.data.counter_random import random_bits
 from mlukit.pretraining.data.example_rows import ExampleRows, offsets_of
 from mlukit.schemas.arrow import EXAMPLE_ROWS, EXAMPLES, VOCABULARY_ROWS
 from mlukit.schemas.formats import FORMATS
-from mlukit.schemas.manifest import MANIFEST, Flow, Shard, dump_json, folder_manifest
+from mlukit.schemas.manifest import MANIFEST, Flow, FolderContents, Shard, TaskResult, dump_json, folder_manifest
 from mlukit.schemas.parquet import ParquetWriter
 from mlukit.schemas.records import SPLITS, Entity, Example, Split
+from mlukit.schemas.summaries import MadeExamples
 from tests.small_dumps import sentencepiece_model
 
 PIECES = [f"▁w{number}" for number in range(995)]
@@ -129,22 +130,13 @@ def write_manifest(
     inputs: Mapping[str, str],
 ) -> None:
     """Writes the manifest of a language's examples."""
-    counts = {
-        "examples": len(examples),
-        "examples train": sum(example.split == "train" for example in examples),
-        "tokens": sum(len(example.token_ids) for example in examples),
-    }
+    train = sum(example.split == "train" for example in examples)
+    tokens = sum(len(example.token_ids) for example in examples)
     mentions = sum(len(example.entity_ids) for example in examples)
+    flows = {"mentions": Flow(entered=mentions, out=mentions)}
+    result = TaskResult("examples", flows=flows, summary=MadeExamples(train, len(examples) - train, tokens))
     manifest = folder_manifest(
-        "examples",
-        EXAMPLES,
-        language=language,
-        shards=shards,
-        options=options,
-        inputs=inputs,
-        sources=[],
-        flows={"mentions": Flow(entered=mentions, out=mentions)},
-        counts=counts,
+        FolderContents("examples", EXAMPLES, language, options=options, inputs=inputs), shards, [result]
     )
     (folder / "examples" / language / MANIFEST).write_bytes(dump_json(manifest))
 

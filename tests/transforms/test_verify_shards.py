@@ -12,7 +12,8 @@ import pytest
 
 from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.storage import Storage
-from mlukit.schemas.manifest import Shard
+from mlukit.schemas.manifest import Shard, summary_of
+from mlukit.schemas.summaries import VerifiedShard
 from mlukit.schemas.tfrecord import TFRecordWriter
 from mlukit.transforms.verify_shards import VerifyShard
 
@@ -36,7 +37,7 @@ FILES = {"a.parquet": (parquet(), 5), "a.tfrecord.gz": (tfrecord(), 3), "a.jsonl
 
 def check(folder: Path, shard: Shard) -> str:
     task = VerifyShard("en", 0, shard.bytes, str(folder), shard)
-    return task.run(Storage("nowhere"), Heartbeat(None, task.name)).facts["problem"]
+    return summary_of(task.run(Storage("nowhere"), Heartbeat(None, task.name)), VerifiedShard).problem
 
 
 def written(folder: Path, name: str) -> Shard:

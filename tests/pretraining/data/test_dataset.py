@@ -225,8 +225,11 @@ def shard(**changes: object) -> Callable[[dict[str, Any]], None]:
         (lambda manifest: manifest.pop("options"), "it has no options"),
         (lambda manifest: manifest.update(inputs=[], flows=1), "it has no inputs, flows"),
         (lambda manifest: manifest["inputs"].pop("entities"), "were made with the entities None"),
-        (lambda manifest: manifest["counts"].update({"examples train": 26}), "27 examples of the split 'train', the"),
+        (lambda manifest: manifest["summary"]["examples"].update(train=26), "27 examples of the split 'train', the"),
         (lambda manifest: manifest["flows"].pop("mentions"), "lacks counts: KeyError('mentions')"),
+        (lambda manifest: manifest["summary"].pop("examples"), "lacks counts: KeyError('examples')"),
+        (lambda manifest: manifest["summary"]["examples"].update(test=1), "unexpected keyword argument 'test'"),
+        (lambda manifest: manifest.pop("summary"), "it has no summary"),
     ],
 )
 def test_manifests_that_are_wrong(folder: Path, change: Callable[[dict[str, Any]], object], text: str) -> None:

@@ -9,8 +9,9 @@ from mlukit.corpus.entities.vocabulary import SPECIAL_ENTITIES, EntityVocabulary
 from mlukit.corpus.examples.tokenizer import Tokenizer
 from mlukit.corpus.examples.train_tokenizer import train_sentencepiece
 from mlukit.schemas.arrow import EXAMPLES, VOCABULARY, VOCABULARY_ROWS
-from mlukit.schemas.manifest import MANIFEST, Flow, dump_json, folder_manifest
+from mlukit.schemas.manifest import MANIFEST, Flow, FolderContents, TaskResult, dump_json, folder_manifest
 from mlukit.schemas.records import Entity
+from mlukit.schemas.summaries import MadeExamples
 
 SENTENCES = {
     "ar": "برلين هي عاصمة ألمانيا وأكبر مدنها.",
@@ -56,32 +57,18 @@ def _write_manifests(folder: Path) -> None:
     with (folder / "vocabulary/vocabulary.parquet").open("rb") as stream:
         entities = EntityVocabulary.open(stream).fingerprint
     inputs = {"tokenizer": tokenizer.fingerprint, "entities": entities}
-    flow = Flow(entered=7, out=6)
+    made = MadeExamples(train=1100, validation=100, tokens=90_000)
+    result = TaskResult("examples", flows={"mentions": Flow(entered=7, out=6)}, summary=made)
     for language in ("de", "en"):
         source = {"kind": "dump", "language": language, "name": f"{language}wiki.xml.bz2", "bytes": 9, "sha256": "ab"}
-        manifest = folder_manifest(
-            "examples",
-            EXAMPLES,
-            language=language,
-            shards=(),
-            options={"max_tokens": 512},
-            inputs=inputs,
-            sources=[source],
-            flows={"mentions": flow},
-            counts={"examples": 1200, "examples train": 1100, "tokens": 90_000},
+        contents = FolderContents(
+            "examples", EXAMPLES, language, options={"max_tokens": 512}, inputs=inputs, sources=[source]
         )
+        manifest = folder_manifest(contents, (), [result])
         place = folder / "examples" / language
         place.mkdir(parents=True)
         (place / MANIFEST).write_bytes(dump_json(manifest))
     manifest = folder_manifest(
-        "vocabulary",
-        VOCABULARY,
-        language=None,
-        shards=(),
-        options={"min_languages": 2},
-        inputs={},
-        sources=[],
-        flows={},
-        counts={},
+        FolderContents("vocabulary", VOCABULARY, None, options={"min_languages": 2}, inputs={}), (), []
     )
     (folder / "vocabulary" / MANIFEST).write_bytes(dump_json(manifest))

@@ -1,0 +1,125 @@
+"""What tasks took: measured by the process that does them, added up by the launcher, and written to run.json alone.
+
+A measure lies beside a task's result, not in it: a result is the same on every run.
+"""
+
+import resource
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mlukit.engine.storage import Storage
+from mlukit.schemas import layout
+
+_READERS = 8  # measures read at once: an object store takes its time for each
+_MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss
+
+
+@dataclass(slots=True)
+class TaskMeasure:
+    """What one task took; known when it has ended."""
+
+    cpu_seconds: float = 0.0  # of its process and of the children that it waited for
+    peak_bytes: int = 0  # the most memory that its process had resident since the process began
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What several tasks took that were done in one run."""
+
+    tasks_done: int = 0
+    tasks_found_done: int = 0  # by an earlier run; not measured here
+    wall_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    bytes_read: int = 0  # the tasks' costs
+    bytes_written: int = 0  # of shards
+    peak_bytes: int = 0  # of the process that had the most
+
+    def to_json(self) -> dict[str, Any]:
+        """As written to run.json."""
+        rounded = {name: round(getattr(self, name), 3) for name in ("wall_seconds", "cpu_seconds")}
+        return {**asdict(self), **rounded}
+
+
+def add_up(steps: Iterable[Measures], wall_seconds: float) -> Measures:
+    """The measures of steps that came one after the other.
+
+    Args:
+        wall_seconds: of all of it, with what lies between the steps.
+    """
+    steps = list(steps)
+    return Measures(
+        tasks_done=sum(step.tasks_done for step in steps),
+        tasks_found_done=sum(step.tasks_found_done for step in steps),
+        wall_seconds=wall_seconds,
+        cpu_seconds=sum(step.cpu_seconds for step in steps),
+        bytes_read=sum(step.bytes_read for step in steps),
+        bytes_written=sum(step.bytes_written for step in steps),
+        peak_bytes=max((step.peak_bytes for step in steps), default=0),
+    )
+
+
+class _ProcessorTime:
+    """Gives the CPU seconds of this process to its tasks, each second once.
+
+    A process of some clusters does several tasks at once: the first that ends gets what all have used until then.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tasks = 0  # that are being done
+        self._given = 0.0  # CPU seconds that were used before any of them, or given to one that has ended
+
+    def begin(self) -> None:
+        with self._lock:
+            if not self._tasks:
+                self._given = _cpu_seconds()
+            self._tasks += 1
+
+    def end(self) -> float:
+        with self._lock:
+            before, self._given = self._given, _cpu_seconds()
+            self._tasks -= 1
+            return self._given - before
+
+
+_PROCESSOR_TIME = _ProcessorTime()
+
+
+def _cpu_seconds() -> float:
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+@contextmanager
+def measuring() -> Iterator[TaskMeasure]:
+    """Measures a task that is done in the block."""
+    measure = TaskMeasure()
+    _PROCESSOR_TIME.begin()
+    try:
+        yield measure
+    finally:
+        measure.cpu_seconds = _PROCESSOR_TIME.end()
+        measure.peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_BYTES
+
+
+def write_measure(storage: Storage, task: str, measure: TaskMeasure) -> None:
+    """Leaves a measure for the launcher; to be called before the task leaves its result."""
+    storage.write_json(layout.task_measure(task), asdict(measure))
+
+
+def read_measures(storage: Storage, tasks: Iterable[str]) -> list[TaskMeasure]:
+    """The measures of tasks, by their names; those that are lost are left out, since nothing depends on them."""
+
+    def read(task: str) -> TaskMeasure | None:
+        try:
+            return TaskMeasure(**storage.read_json(layout.task_measure(task)))
+        except FileNotFoundError:
+            return None
+
+    with ThreadPoolExecutor(_READERS) as readers:
+        return [measure for measure in readers.map(read, tasks) if measure is not None]

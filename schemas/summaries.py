@@ -1,0 +1,137 @@
+"""What code reads of a task's result, a small class for each kind of task.
+
+The counts of a result are for people: a report shows their names. Whatever decides something stands in a field here.
+In JSON a summary is an object of its fields, under the summary's name; a field that is missing or unknown is an error.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Self, TypeVar
+
+S = TypeVar("S", bound="Summary")
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a task has to say to the code that planned it."""
+
+    name: ClassVar[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """As written to results, manifests and records."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`; TypeError where the fields are others."""
+        return cls(**value)
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryOfNumbers(Summary):
+    """A summary whose fields can be added up over the tasks of a language; without arguments all are 0."""
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum(Summary):
+    """Of a source file."""
+
+    name = "checksum"
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedText(SummaryOfNumbers):
+    """How much was read of a dump, and how much text it gave."""
+
+    name = "text"
+    xml_bytes: int = 0
+    wikitext_bytes: int = 0
+    characters: int = 0  # of articles, without markup
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedArticles(SummaryOfNumbers):
+    """How many articles have an item of Wikidata."""
+
+    name = "articles"
+    with_item: int = 0
+    without_item: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EntitySpread(SummaryOfNumbers):
+    """In how many languages entities are linked to."""
+
+    name = "entity_spread"
+    entities: Counter[int] = field(default_factory=Counter)  # number of languages -> number of entities
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON's keys are strings."""
+        return {"entities": {str(languages): number for languages, number in sorted(self.entities.items())}}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        spread = cls(**value)
+        return cls(Counter({int(languages): number for languages, number in spread.entities.items()}))
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizerModel(Summary):
+    """The tokenizer of the output."""
+
+    name = "tokenizer"
+    fingerprint: str  # SHA-256 of the model file
+    pieces: int
+
+
+@dataclass(frozen=True, slots=True)
+class MadeExamples(SummaryOfNumbers):
+    """How many training examples there are, by split."""
+
+    name = "examples"
+    train: int = 0
+    validation: int = 0
+    tokens: int = 0  # of both splits
+
+    @property
+    def total(self) -> int:
+        """Examples of both splits."""
+        return self.train + self.validation
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedShard(Summary):
+    """What reading a shard again told."""
+
+    name = "verified"
+    problem: str  # "" where the shard is whole
+
+
+SUMMARIES: Mapping[str, type[Summary]] = {
+    summary.name: summary
+    for summary in (
+        Checksum,
+        ParsedText,
+        ResolvedArticles,
+        EntitySpread,
+        TokenizerModel,
+        MadeExamples,
+        VerifiedShard,
+    )
+}
+
+
+def summary_in(value: Mapping[str, Any], kind: type[S]) -> S:
+    """The summary of a class that a manifest, or what a record says of a language, holds.
+
+    Raises:
+        KeyError: there is none.
+        TypeError: its fields are others.
+    """
+    return kind.from_json(value["summary"][kind.name])
