@@ -92,9 +92,9 @@ class Heartbeat:
     def _write(self, kind: str, value: dict[str, object]) -> None:
         assert self._folder is not None
         final = self._folder / f"{kind}-{os.getpid()}.json"
-        aside = final.with_suffix(".tmp")
-        aside.write_text(json.dumps(value), encoding="utf-8")
-        aside.replace(final)
+        temporary = final.with_suffix(".tmp")
+        temporary.write_text(json.dumps(value), encoding="utf-8")
+        temporary.replace(final)
 
 
 def _launcher_lives(folder: Path) -> bool:

@@ -65,9 +65,9 @@ def publish_manifest(storage: Storage, contents: FolderContents, results: Sequen
 def add_failures(storage: Storage, language: str, stage: str, results: Sequence[TaskResult]) -> None:
     """Puts the failures of a later stage beside those of the link stage, in place of its own from before."""
     folder = layout.folder(layout.FAILURES, language)
-    mine = f"{folder}/{stage}-"
-    fresh = [shard for result in results for shard in result.shards if shard.path.startswith(mine)]
+    prefix = f"{folder}/{stage}-"
+    fresh = [shard for result in results for shard in result.shards if shard.path.startswith(prefix)]
     manifest = storage.read_json(layout.manifest(folder))
-    others = [shard for shard in manifest["shards"] if not shard["path"].startswith(mine)]
+    others = [shard for shard in manifest["shards"] if not shard["path"].startswith(prefix)]
     manifest["shards"] = others + [shard.to_json() for shard in fresh]
     storage.write_json(layout.manifest(folder), manifest)

@@ -31,8 +31,8 @@ def share_clients() -> None:
 
 @cache
 def _client(**options: Any) -> Any:
-    said = {"AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"} & os.environ.keys()
-    retries = None if said else {"mode": "standard", "total_max_attempts": _ATTEMPTS}
+    retry_settings = {"AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"} & os.environ.keys()
+    retries = None if retry_settings else {"mode": "standard", "total_max_attempts": _ATTEMPTS}
     config = import_module("botocore.config").Config(retries=retries)  # comes with boto3
     client = _boto3.session.Session().client(**options, config=config)
 

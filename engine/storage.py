@@ -187,16 +187,16 @@ class Storage:
 
         Two attempts may publish one file at any time, each the same bytes: a reader finds it whole throughout.
         """
-        aside = f"{layout.ASIDE}/{uuid.uuid4().hex}"
+        temporary = f"{layout.ASIDE}/{uuid.uuid4().hex}"
         try:
-            with self._create(aside) as stream:
+            with self._create(temporary) as stream:
                 counting = CountingStream(stream)
                 yield counting
             with _os_errors(self.path(relative)):
-                self._publish(aside, relative, counting.bytes)
+                self._publish(temporary, relative, counting.bytes)
         except BaseException:
             with suppress(OSError):  # where the store is down, it goes when the stage is finished
-                self.discard(aside)
+                self.discard(temporary)
             raise
 
     @contextmanager
@@ -211,8 +211,8 @@ class Storage:
             with _os_errors(path):
                 stream.close()
 
-    def _publish(self, aside: str, relative: str, size: int) -> None:
-        source, final = self.path(aside), self.path(relative)
+    def _publish(self, temporary: str, relative: str, size: int) -> None:
+        source, final = self.path(temporary), self.path(relative)
         if is_local(final):
             Path(final).parent.mkdir(parents=True, exist_ok=True)
             Path(source).replace(final)
@@ -233,8 +233,8 @@ class Storage:
         near = Path(self.path(layout.ASIDE)) if is_local(self.root) else None
         if near is not None:
             near.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=near) as aside:
-            folder = Path(aside) / "folder"
+        with tempfile.TemporaryDirectory(dir=near) as temporary:
+            folder = Path(temporary) / "folder"
             folder.mkdir()
             yield folder
             if near is None:

@@ -120,13 +120,13 @@ def audit(asked: argparse.Namespace, beam_flags: Sequence[str]) -> None:
 
 
 def _languages(asked: Sequence[str], linked: Mapping[str, Any]) -> list[str]:
-    there: list[str] = sorted(linked["inputs"]["languages"])
+    known: list[str] = sorted(linked["inputs"]["languages"])
     for code in asked:
-        if code not in there:
+        if code not in known:
             raise SettingsError(
-                f"--languages: OUT has no articles in {code!r}{nearest(code, there)}: {', '.join(there)}"
+                f"--languages: OUT has no articles in {code!r}{nearest(code, known)}: {', '.join(known)}"
             )
-    return sorted(set(asked)) or there
+    return sorted(set(asked)) or known
 
 
 def _patterns(config: str) -> Mapping[str, object]:
@@ -152,7 +152,7 @@ def _find(settings: Settings, language: str, linked: Mapping[str, Any], patterns
     """What DIR has of a language: the very dump that OUT was made of, and tables of its date."""
     root, date = settings.dumps.rstrip("/") + "/", settings.date or None
     globs = listing_globs(root, [language], patterns, None, AUDIT_TABLES)
-    listing = [FileInfo(f.path, f.size_in_bytes) for of in FileSystems.match(globs) for f in of.metadata_list]
+    listing = [FileInfo(f.path, f.size_in_bytes) for matched in FileSystems.match(globs) for f in matched.metadata_list]
     used = [
         FileInfo(source["name"], source["bytes"])
         for source in linked["sources"]
@@ -191,9 +191,9 @@ def _say_what_is_missing(language: str, found: DumpSet, dump: bool) -> None:
         say(f"{language}: no linktarget.sql, which names what pagelinks leads to: numbers alone are compared")
 
 
-def _shards(articles: Sequence[Sequence[Shard]], of: Compared | None) -> list[ArticleShards]:
+def _shards(articles: Sequence[Sequence[Shard]], compared: Compared | None) -> list[ArticleShards]:
     """The shards of a language: those of one range of its dump together."""
-    if of is None or not of.ranges:
+    if compared is None or not compared.ranges:
         return [
             ArticleShards(number, (layout.paths(files),), sum(shard.bytes for shard in files), None, ())
             for number, files in enumerate(articles)
@@ -205,14 +205,16 @@ def _shards(articles: Sequence[Sequence[Shard]], of: Compared | None) -> list[Ar
             tuple(paths[part.shard : part.shard + part.shards]),
             part.end - part.start,
             part,
-            of.namespaces,
+            compared.namespaces,
         )
-        for part in of.ranges
+        for part in compared.ranges
     ]
 
 
 def _residue(run: Run, shards: Mapping[str, Sequence[ArticleShards]]) -> dict[str, ResidueTally]:
-    tasks = [AuditResidue(language, some.first, some.size, some) for language, of in shards.items() for some in of]
+    tasks = [
+        AuditResidue(language, some.first, some.size, some) for language, parts in shards.items() for some in parts
+    ]
     run.step("look for markup", tasks)
     tallies = {language: ResidueTally() for language in shards}
     for task in tasks:
@@ -226,20 +228,22 @@ def _links(
     numbers = {code: sum(len(some.files) for some in shards[code]) for code in compared}
     parts = {code: min(PARTS, max(1, numbers[code] // 4)) for code in compared}
     reading = [
-        CollectWikitextLinks(code, of.first, of.size, of, parts[code]) for code in compared for of in shards[code]
+        CollectWikitextLinks(code, some.first, some.size, some, parts[code])
+        for code in compared
+        for some in shards[code]
     ]
     run.step("read links", reading)
-    dealing = [
-        PartitionPageLinks(code, 0, file.size, file, of.tables.get("linktarget"), parts[code])
-        for code, of in compared.items()
-        if (file := of.tables.get("pagelinks"))
+    partitioning = [
+        PartitionPageLinks(code, 0, file.size, file, found.tables.get("linktarget"), parts[code])
+        for code, found in compared.items()
+        if (file := found.tables.get("pagelinks"))
     ]
-    run.step("read pagelinks", dealing)
-    dealt = {task.language for task in dealing}
+    run.step("read pagelinks", partitioning)
+    partitioned = {task.language for task in partitioning}
     comparing: list[Task] = []
     for language in compared:
         seen = tuple(layout.seen_links(language, shard) for shard in range(numbers[language]))
-        table = layout.page_links(language) if language in dealt else ""
+        table = layout.page_links(language) if language in partitioned else ""
         comparing += [CompareLinks(language, part, len(seen), seen, table) for part in range(parts[language])]
     run.step("compare links", comparing)
     tallies = {language: LinkTally() for language in compared}

@@ -10,19 +10,19 @@ from mlukit.corpus.audit.residue_tally import LEFT, SIDES, UNTOLD, ResidueTally
 def print_residue(tallies: Mapping[str, ResidueTally], examples: int) -> None:
     """Paragraphs with remains of markup in a thousand, by language, side and class; then examples and worst pages."""
     print("Paragraphs with remains of markup, of 1,000:\n")
-    there = {side for tally in tallies.values() for side in tally.sides}
-    sides = [side for side in SIDES if side in there or (side != UNTOLD and there - {UNTOLD})]
+    found_sides = {side for tally in tallies.values() for side in tally.sides}
+    sides = [side for side in SIDES if side in found_sides or (side != UNTOLD and found_sides - {UNTOLD})]
     _print_table([["language", "pages", "paragraphs", "any", *sides], *_side_rows(tallies, sides)])
     print()
     for side in sides:
         print(f"{side}: {SIDES[side]}")
-    if UNTOLD in sides:
+    if UNTOLD in found_sides:
         print("So the rates say how much at most is left. --dumps DIR, with the dumps that OUT was made of, tells it.")
     found = {name for tally in tallies.values() for name in tally.all.places}
-    names = [of.name for of in residue_classes(next(iter(tallies), "en")) if of.name in found]
-    for side in [side for side in (UNTOLD, LEFT) if side in there]:
+    names = [one.name for one in residue_classes(next(iter(tallies), "en")) if one.name in found]
+    for side in [side for side in (UNTOLD, LEFT) if side in found_sides]:
         print(f"\n{side}, by class:\n")
-        rows = [[code, *(f"{of.per_thousand(name, side):.2f}" for name in names)] for code, of in tallies.items()]
+        rows = [[code, *(f"{tally.per_thousand(name, side):.2f}" for name in names)] for code, tally in tallies.items()]
         _print_table([["language", *names], *rows])
     for language, tally in tallies.items():
         _print_residue_examples(language, tally, examples)
@@ -38,10 +38,10 @@ def _print_residue_examples(language: str, tally: ResidueTally, number: int) -> 
     if not number or not tally.all.places:
         return
     for side, found in tally.sides.items():
-        for of in residue_classes(language):
-            if of.name in found.places:
-                print(f"\n{language}  {side}: {of.name}  {of.text}: {found.places[of.name]:,} places")
-                for item in found.examples[of.name].items()[:number]:
+        for one in residue_classes(language):
+            if one.name in found.places:
+                print(f"\n{language}  {side}: {one.name}  {one.text}: {found.places[one.name]:,} places")
+                for item in found.examples[one.name].items()[:number]:
                     print(f"    {item['title']}: {item['text']}")
     if tally.worst:
         print(f"\n{language}  worst pages")

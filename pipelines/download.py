@@ -57,7 +57,7 @@ class Plan:
     date: str
     files: Sequence[RemoteFile]
 
-    def there(self, file: RemoteFile) -> int:
+    def present(self, file: RemoteFile) -> int:
         """How many bytes of a file are there."""
         final = self.folder / file.path
         part = final.with_name(final.name + ".part")
@@ -68,7 +68,7 @@ class Plan:
     @property
     def missing(self) -> int:
         """Bytes that are still to be got."""
-        return sum(file.size - self.there(file) for file in self.files)
+        return sum(file.size - self.present(file) for file in self.files)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -169,8 +169,8 @@ def _print_plan(plan: Plan) -> None:
     for wiki, files in by_wiki.items():
         print(f"{wiki} {plan.date}")
         for file in files:
-            there = plan.there(file)
-            state = "  there" if there == file.size else f"  {_bytes(there)} there" if there else ""
+            present = plan.present(file)
+            state = "  there" if present == file.size else f"  {_bytes(present)} there" if present else ""
             unchecked = "" if file.checksum else "  no checksum is known"
             print(f"  {_bytes(file.size):>9}  {file.path.rpartition('/')[2]}{state}{unchecked}")
     total = sum(file.size for file in plan.files)
@@ -266,14 +266,14 @@ class _Progress:
 
     def __init__(self, plan: Plan, out: TextIO | None = None) -> None:
         self._out = out or sys.stderr
-        self._there = {file.path: plan.there(file) for file in plan.files}
+        self._present = {file.path: plan.present(file) for file in plan.files}
         self._sizes = {file.path: file.size for file in plan.files}
-        self._before = sum(self._there.values())
+        self._before = sum(self._present.values())
         self._start = time.monotonic()
 
     def report(self, path: str, size: int) -> None:
         """How many bytes of a file are there; may be called by any thread."""
-        self._there[path] = size
+        self._present[path] = size
 
     def show(self) -> None:
         """Shows where the download stands, if somebody watches."""
@@ -283,17 +283,17 @@ class _Progress:
     def close(self) -> None:
         """Says what was got."""
         seconds = time.monotonic() - self._start
-        got = max(0, sum(self._there.values()) - self._before)
+        got = max(0, sum(self._present.values()) - self._before)
         end = "\r" + " " * 78 + "\r" if self._out.isatty() else ""
         print(f"{end}download: {_bytes(got)} in {seconds:.1f} s", file=self._out, flush=True)
 
     def _line(self) -> str:
-        there, total = sum(self._there.values()), sum(self._sizes.values())
-        whole = sum(size == self._sizes[path] for path, size in self._there.items())
-        speed = max(0, there - self._before) / max(time.monotonic() - self._start, 1e-9)
-        left = f", {duration((total - there) / speed)} left" if speed and there < total else ""
+        present, total = sum(self._present.values()), sum(self._sizes.values())
+        whole = sum(size == self._sizes[path] for path, size in self._present.items())
+        speed = max(0, present - self._before) / max(time.monotonic() - self._start, 1e-9)
+        left = f", {duration((total - present) / speed)} left" if speed and present < total else ""
         return (
-            f"download: {whole}/{len(self._sizes)} files, {_bytes(there)} of {_bytes(total)}, {_bytes(speed)}/s{left}"
+            f"download: {whole}/{len(self._sizes)} files, {_bytes(present)} of {_bytes(total)}, {_bytes(speed)}/s{left}"
         )
 
 

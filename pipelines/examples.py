@@ -131,9 +131,9 @@ def _finish(
 ) -> None:
     options, folders = run.settings.output_options(STAGE), []
     for language, of_language in results.items():
-        own = sources_of(language, sources)
+        own_sources = sources_of(language, sources)
         contents = FolderContents(
-            layout.EXAMPLES, EXAMPLES, language, options=options, inputs=fingerprints, sources=own
+            layout.EXAMPLES, EXAMPLES, language, options=options, inputs=fingerprints, sources=own_sources
         )
         folders.append(publish_manifest(run.storage, contents, of_language))
         add_failures(run.storage, language, STAGE, of_language)

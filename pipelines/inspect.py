@@ -144,14 +144,14 @@ def _entity_names(root: Storage, language: str) -> list[str]:
 
 def render_article(article: LinkedArticle) -> str:
     """The article's text with each link as [anchor|QID], or [anchor|status]."""
-    parts, at = [], 0
+    parts, offset = [], 0
     for link in article.links:
         target = link.status if link.qid is None else qid_name(link.qid)
-        parts += [article.text[at : link.start], f"[{article.text[link.start : link.end]}|{target}]"]
-        at = link.end
+        parts += [article.text[offset : link.start], f"[{article.text[link.start : link.end]}|{target}]"]
+        offset = link.end
     qid = "no item" if article.qid is None else qid_name(article.qid)
     head = f"# {article.title} ({article.language}, page {article.page_id}, {qid}, {article.kind}, {article.split})"
-    return f"{head}\n{''.join(parts)}{article.text[at:]}"
+    return f"{head}\n{''.join(parts)}{article.text[offset:]}"
 
 
 def render_example(example: Example, tokenizer: Tokenizer, names: Sequence[str]) -> str:

@@ -44,7 +44,7 @@ def link_articles(run: Run) -> None:
         for language in sources.languages
     }
     parsed, gathered, items = _read(run, sources, ranges)
-    shards = {language: sum(part.shards for part in of) for language, of in ranges.items()}
+    shards = {language: sum(part.shards for part in parts) for language, parts in ranges.items()}
     indexed = _index(run, sources, shards, items, _sizes(parsed))
     gathered += _ask(run, sources.languages, shards)
     resolved = _resolve(run, sources.languages, shards, _sizes(parsed))
@@ -103,7 +103,7 @@ def _read(
 
 def _sizes(results: ResultsByLanguage) -> dict[str, int]:
     """The bytes of each shard."""
-    return {shard.path: shard.bytes for of in results.values() for result in of for shard in result.shards}
+    return {shard.path: shard.bytes for some in results.values() for result in some for shard in result.shards}
 
 
 def _index(
@@ -120,8 +120,8 @@ def _index(
 
 def _index_of(language: str, sources: Sources, shards: int, items: _Items, sizes: dict[str, int]) -> BuildTitleIndex:
     titles = tuple(layout.page_titles(language, shard) for shard in range(shards))
-    own = sources.found.sets[language].tables
-    tables = tuple((name, own[name]) for name in OWN_TABLES if name in own)
+    wiki_tables = sources.found.sets[language].tables
+    tables = tuple((name, wiki_tables[name]) for name in OWN_TABLES if name in wiki_tables)
     by_title, labels = [], list[str]()
     for source in ITEM_SOURCES:
         numbers = range(items[source.name, language])
@@ -182,11 +182,13 @@ def _warn_of_no_items(run: Run, resolved: ResultsByLanguage) -> None:
 def _finish(run: Run, inputs: dict[str, Any], described: list[dict[str, object]], results: ResultsByLanguage) -> None:
     options, folders = run.settings.output_options(STAGE), []
     for language, of_language in results.items():
-        own = sources_of(language, described)
+        own_sources = sources_of(language, described)
         if language != ALL_LANGUAGES:
-            articles = FolderContents(layout.ARTICLES, ARTICLES, language, options=options, inputs={}, sources=own)
+            articles = FolderContents(
+                layout.ARTICLES, ARTICLES, language, options=options, inputs={}, sources=own_sources
+            )
             folders.append(publish_manifest(run.storage, articles, of_language))
-        failures = FolderContents(layout.FAILURES, FAILURES, language, options=options, inputs={}, sources=own)
+        failures = FolderContents(layout.FAILURES, FAILURES, language, options=options, inputs={}, sources=own_sources)
         folders.append(publish_manifest(run.storage, failures, of_language, STAGE))
     summary = {"languages": language_totals(results), "sources": described}
     run.finish(STAGE, inputs, summary, folders, STEPS)

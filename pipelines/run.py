@@ -266,10 +266,10 @@ class Run:
         def read(task: Task) -> TaskResult:
             return TaskResult.from_json(self.storage.read_json(task.result_path))
 
-        there: set[str] = set()
+        present: set[str] = set()
         for step in {task.step for task in tasks}:
-            there |= self.storage.sizes(layout.step_results(step)).keys()
-        done = [task for task in tasks if task.result_path in there]
+            present |= self.storage.sizes(layout.step_results(step)).keys()
+        done = [task for task in tasks if task.result_path in present]
         with ThreadPoolExecutor(_READERS) as readers:
             results = list(readers.map(read, done))
         sizes: dict[str, int] = {}

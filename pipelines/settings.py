@@ -264,7 +264,7 @@ def check_beam_flags(flags: Sequence[str], parser: argparse.ArgumentParser) -> N
         name = others[0].partition("=")[0]
         if not name.startswith("-"):
             raise SettingsError(f"{others[0]!r} is no flag (see {parser.prog} --help)")
-        known = [flag for of in (parser, beam) for flag in of._option_string_actions if flag.startswith("--")]
+        known = [flag for one in (parser, beam) for flag in one._option_string_actions if flag.startswith("--")]
         raise SettingsError(f"unknown flag {name}{nearest(name, known)} (see {parser.prog} --help)")
     if values.direct_num_workers < 0:
         raise SettingsError(f"--direct_num_workers is {values.direct_num_workers}: 0 (all cores) or more is possible")
@@ -347,7 +347,7 @@ def _config_value(path: str, key: str, value: Any, option: Mapping[str, Any]) ->
 def _config_dumps(path: str, value: Any) -> tuple[tuple[str, str], ...]:
     """[dump] with a file or a list of its parts for each language."""
     by_language = value.items() if isinstance(value, dict) else ()
-    files = [(code, file) for code, of in by_language for file in (of if isinstance(of, list) else [of])]
+    files = [(code, file) for code, named in by_language for file in (named if isinstance(named, list) else [named])]
     if not files or not all(isinstance(file, str) for _, file in files):
         raise SettingsError(f"{path}: dump = {value!r} is no table of files, such as en = 'enwiki.xml.bz2'")
     return tuple(files)

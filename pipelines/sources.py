@@ -70,8 +70,8 @@ def chosen_languages(settings: Settings) -> list[str]:
     _check_folder(settings.dumps)
     by_hand = sorted({language for language, _ in settings.dump})
     if settings.languages:
-        if beside := [language for language in by_hand if language not in settings.languages]:
-            raise SettingsError(f"--dump names a dump of {beside[0]}, which is not among --languages")
+        if others := [language for language in by_hand if language not in settings.languages]:
+            raise SettingsError(f"--dump names a dump of {others[0]}, which is not among --languages")
         languages = sorted(set(settings.languages))
     else:
         languages = sorted({*by_hand, *(_languages_in(settings.dumps, settings) if settings.dumps else ())})

@@ -105,8 +105,8 @@ def _choose(root: str, folders: Sequence[Folder], chosen: Sequence[str]) -> list
     wanted = [name.removeprefix(f"{root}/").strip("/") for name in map(plain_path, chosen)]
     for name in wanted:
         if not any(name and is_inside(path, name) for path in names):
-            there = ", ".join(dict.fromkeys(path.partition("/")[0] for path in names)) or "none is finished"
-            raise SettingsError(f"{root} has no finished folder {name!r}{nearest(name, names)} ({there})")
+            known = ", ".join(dict.fromkeys(path.partition("/")[0] for path in names)) or "none is finished"
+            raise SettingsError(f"{root} has no finished folder {name!r}{nearest(name, names)} ({known})")
     return [folder for folder in folders if any(is_inside(folder.path, name) for name in wanted)]
 
 

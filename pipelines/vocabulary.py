@@ -119,8 +119,10 @@ def _finish(run: Run, inputs: Mapping[str, Any], sources: Sequence[Mapping[str, 
     vocabulary = FolderContents(layout.VOCABULARY, VOCABULARY, None, options=options, inputs=inputs, sources=sources)
     folders.append(publish_manifest(run.storage, vocabulary, results.vocabulary))
     for language, of_language in results.mentions.items():
-        own = sources_of(language, sources)
-        mentions = FolderContents(layout.MENTIONS, MENTIONS, language, options=options, inputs=inputs, sources=own)
+        own_sources = sources_of(language, sources)
+        mentions = FolderContents(
+            layout.MENTIONS, MENTIONS, language, options=options, inputs=inputs, sources=own_sources
+        )
         folders.append(publish_manifest(run.storage, mentions, of_language))
     totals = language_totals(
         {code: [*counted, *results.mentions[code]] for code, counted in results.counted.items()}

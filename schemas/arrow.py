@@ -194,10 +194,10 @@ class RecordCodec(Generic[R]):
         parts = [_flat_values(f, elements.field(f.name)) for f in struct]
         rows = list(zip(*parts, strict=True) if make is tuple else map(make, *parts))
         lengths = array.value_lengths().to_pylist()
-        values, at = [], 0
+        values, offset = [], 0
         for length in lengths:
-            values.append(tuple(rows[at : at + length]))
-            at += length
+            values.append(tuple(rows[offset : offset + length]))
+            offset += length
         return values
 
 

@@ -110,6 +110,19 @@ def test_a_room_says_what_belongs_in_it_and_is_not_crowded(room: Path) -> None:
     assert len(_files(room)) - 1 <= MOST_FILES.get(room.relative_to(ROOT).as_posix(), MOST)
 
 
+PREPOSITIONS = {"at", "of", "own", "there", "aside", "beside", "said", "mine"}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(ROOT).as_posix())
+def test_names_are_nouns_and_verbs(file: Path) -> None:
+    names = {
+        node.id if isinstance(node, ast.Name) else node.arg if isinstance(node, ast.arg) else node.name
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Name | ast.arg | ast.FunctionDef)
+    }
+    assert not {name.strip("_") for name in names} & PREPOSITIONS
+
+
 def test_what_is_installed_is_a_link_to_each_room() -> None:
     links = {link.name: link.readlink().as_posix() for link in (ROOT / "mlukit").iterdir() if link.is_symlink()}
     assert links == {name: f"../{name}" for name in [*FLOORS, "configs"]}

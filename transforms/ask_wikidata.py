@@ -80,10 +80,10 @@ class AskWikidata(Task):
 
 
 def _titles(batch: pa.RecordBatch, language: str) -> list[str]:
-    own = batch["title"].filter(pc.equal(batch["language"], language))
+    titles = batch["title"].filter(pc.equal(batch["language"], language))
     links = batch["links"].flatten()
     targets = links.field("target").filter(pc.equal(links.field("language"), language))
-    return sorted({*own.to_pylist(), *targets.to_pylist()})
+    return sorted({*titles.to_pylist(), *targets.to_pylist()})
 
 
 def _without_item(titles: Sequence[str], index: TitleIndex) -> Iterator[str]:

@@ -82,8 +82,8 @@ def local_folders(storage: Storage, languages: Sequence[str]) -> dict[str, Path]
 @contextmanager
 def own_copy(folder: Path) -> Iterator[Path]:
     """A copy, of links, of one of `local_folders`, to write to: another process may do the same."""
-    with tempfile.TemporaryDirectory(dir=_cache()) as beside:
-        yield Path(shutil.copytree(folder, Path(beside) / folder.name, copy_function=os.link))
+    with tempfile.TemporaryDirectory(dir=_cache()) as scratch:
+        yield Path(shutil.copytree(folder, Path(scratch) / folder.name, copy_function=os.link))
 
 
 def _cache() -> Path:
@@ -114,23 +114,23 @@ def _copy(storage: Storage, prefix: str, files: Mapping[str, FileMetadata]) -> P
             os.utime(folder)
             return folder
         _forget(cache)
-        with tempfile.TemporaryDirectory(dir=cache) as beside:
-            aside = Path(beside) / folder.name
+        with tempfile.TemporaryDirectory(dir=cache) as scratch:
+            temporary = Path(scratch) / folder.name
             for path, file in fetched.items():
-                (aside / path).parent.mkdir(parents=True, exist_ok=True)
-                os.link(_fetch(storage, prefix + path, file[1], cache / "files" / _name(*file)), aside / path)
-            aside.rename(folder)
+                (temporary / path).parent.mkdir(parents=True, exist_ok=True)
+                os.link(_fetch(storage, prefix + path, file[1], cache / "files" / _name(*file)), temporary / path)
+            temporary.rename(folder)
     return folder
 
 
 def _fetch(storage: Storage, path: str, size: int, local: Path) -> Path:
     if not local.exists():
-        aside = local.with_name(local.name + ".part")
-        with storage.open(path) as stream, aside.open("wb") as out:
+        temporary = local.with_name(local.name + ".part")
+        with storage.open(path) as stream, temporary.open("wb") as out:
             shutil.copyfileobj(stream, out, _COPY_BYTES)
-        if (got := aside.stat().st_size) != size:
+        if (got := temporary.stat().st_size) != size:
             raise OSError(f"{storage.path(path)} has {size} bytes, and {got} came")
-        aside.replace(local)
+        temporary.replace(local)
     return local
 
 

@@ -148,7 +148,7 @@ def check_candidates(flow: Flow, spread: Mapping[int, int], min_languages: int, 
         return
     if not flow.entered:
         raise VocabularyError("the entity vocabulary is empty: no link on the pages that count has an item")
-    found = ", ".join(f"{n:,} entities in {of} language{'s' * (of > 1)}" for of, n in sorted(spread.items()))
+    found = ", ".join(f"{n:,} entities in {width} language{'s' * (width > 1)}" for width, n in sorted(spread.items()))
     options = [f"--min-languages (is {min_languages})"] * (min_languages > 1) + [f"--min-count (is {min_count})"] * (
         min_count > 1
     )

@@ -192,8 +192,9 @@ from mlukit.transforms.resolve_links import ResolveLinks
 
 root, *flags = sys.argv[1:]
 languages = ("de", "en", "ja")
+tasks = [ResolveLinks(code, 0, 1, languages, 0.1, ("parquet",)) for code in languages]
 try:
-    run_tasks([ResolveLinks(code, 0, 1, languages, 0.1) for code in languages], root, flags, lambda reports: None)
+    run_tasks(tasks, root, flags, lambda reports: None)
 except RunError as error:
     print(error, file=sys.stderr)
     exit_with(1)
