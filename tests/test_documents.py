@@ -261,6 +261,10 @@ ELSEWHERE = {
     "schemas/arrow_ipc.py": "made by whoever follows the recipe for an output format",
     "mlukit.schemas.arrow_ipc": "as above, and what is in it:",
     **{f"mlukit.schemas.arrow_ipc.{name}": "" for name in ("ArrowWriter", "count_arrow_rows", "read_arrow")},
+    "corpus/dumps/sitelinks_csv.py": "made by whoever follows the recipe for an item source",
+    "tests/corpus/dumps/test_sitelinks_csv.py": "as above",
+    "mlukit.corpus.dumps.sitelinks_csv": "as above, and what is in it:",
+    **{f"mlukit.corpus.dumps.sitelinks_csv.{name}": "" for name in ("begins_as_sitelinks", "read_sitelinks_csv")},
 }
 SOURCES = [path.relative_to(ROOT).as_posix() for name in FOLDERS for path in (ROOT / name).rglob("*.py")]
 
