@@ -20,7 +20,7 @@ from tools.flink.cluster import Cluster
 from tools.flink.fetch_jars import FetchError, fetch_jars
 
 ROOT = Path(__file__).resolve().parents[2]
-UNITS = 24
+RANGES = 24
 LIMIT = 400  # seconds for a build: a dozen jobs of a few seconds on a machine that may have other work
 pytestmark = pytest.mark.timeout(900)
 
@@ -53,7 +53,7 @@ def _commands() -> Iterator[str]:
 def long_dump(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dump that --range-size cuts into many tasks, each of which takes a moment."""
     folder = tmp_path_factory.mktemp("long")
-    pages = [SmallPage(i + 1, f"Page {i}", _text(i)) for i in range(UNITS * 30)]
+    pages = [SmallPage(i + 1, f"Page {i}", _text(i)) for i in range(RANGES * 30)]
     (folder / "enwiki-20260901-pages-articles.xml").write_text(dump_xml("en", pages))
     write_items(folder, "en", {page.page_id: page.page_id for page in pages if page.page_id % 3})
     return folder
@@ -65,7 +65,7 @@ def _text(number: int) -> str:
 
 def flags_of(dumps: Path) -> list[str]:
     size = (dumps / "enwiki-20260901-pages-articles.xml").stat().st_size
-    return ["link", "--dumps", str(dumps), "--range-size", str(size // UNITS + 1)]
+    return ["link", "--dumps", str(dumps), "--range-size", str(size // RANGES + 1)]
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def linked(long_dump: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("direct") / "OUT"
     ran = run(*flags_of(long_dump), "--output", output, IN_MEMORY)
     assert ran.status == 0, ran.err
-    assert len(list((output / "articles/en").glob("*.parquet"))) == UNITS
+    assert len(list((output / "articles/en").glob("train-*.parquet"))) == RANGES
     return output
 
 
@@ -102,7 +102,7 @@ def wait_for_the_middle(output: Path, process: subprocess.Popen[str]) -> None:
     while not _parsed(output):
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.005)
-    assert _parsed(output) < UNITS
+    assert _parsed(output) < RANGES
 
 
 def _parsed(output: Path) -> int:
@@ -141,7 +141,7 @@ def test_a_task_manager_killed_in_the_middle(
     process = start(*flags_of(long_dump), "--output", output, *cluster.beam_flags)
     wait_for_the_middle(output, process)
     cluster.task_managers[0].kill()
-    assert _parsed(output) < UNITS
+    assert _parsed(output) < RANGES
     cluster.start_task_manager()
     ended_well(process)
     assert last_fault(cluster, before)
@@ -156,7 +156,7 @@ def test_a_worker_killed_in_the_middle(
     wait_for_the_middle(output, process)
     worker = cluster.workers()[-1]
     worker.kill()
-    assert _parsed(output) < UNITS
+    assert _parsed(output) < RANGES
     ended_well(process)
     assert last_fault(cluster, before)
     assert checksums(output) == checksums(linked)
@@ -174,7 +174,7 @@ def test_ctrl_c_ends_the_job(cluster: Cluster, start: Start, long_dump: Path, li
     while "RUNNING" in cluster.jobs().values() or cluster.workers():
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    assert _parsed(output) < UNITS
+    assert _parsed(output) < RANGES
     assert len(cluster.jobs().keys() - before) == 2  # checksums, and the one that was stopped
     assert run(*flags_of(long_dump), "--output", output, IN_MEMORY).status == 0
     assert checksums(output) == checksums(linked)

@@ -112,7 +112,7 @@ def test_everything_is_accounted_for(output: str, request: pytest.FixtureRequest
     link = load(folder / "link.json")["languages"]
     assert link["all"]["flows"]["sitelinks"]["in"] == 132_578
     for language in set(link) - {"all"}:
-        articles = rows_in_order(folder / "articles" / language)
+        articles = rows(*shards(folder / "articles" / language))
         statuses = Counter(one["status"] for row in articles for one in row["links"])
         resolved = link[language]["flows"]["links with item"]
         assert resolved["skipped"] == {k: n for k, n in statuses.items() if k not in ("resolved", "redirected")}
@@ -174,8 +174,8 @@ def test_pieces_joined_are_the_normalised_text_of_their_sentences(output: str, r
     tokenizer = Tokenizer.load(MODEL.read_bytes())
     names = [row["name"] for row in rows(folder / "vocabulary/vocabulary.parquet")]
     for language in sorted(path.name for path in (folder / "examples").iterdir()):
-        articles = {row["page_id"]: row for row in rows_in_order(folder / "articles" / language)}
-        for row in rows_in_order(folder / "examples" / language):
+        articles = {row["page_id"]: row for row in rows(*shards(folder / "articles" / language))}
+        for row in rows(*shards(folder / "examples" / language)):
             _check_example(row, articles[row["page_id"]], tokenizer, names)
 
 
@@ -276,8 +276,8 @@ def test_berlin_with_real_wikidata_items_made_a_json_dump(tmp_path: Path) -> Non
     ran = run("link", "--dumps", tmp_path, "--output", tmp_path / "OUT", IN_MEMORY)
     assert ran.status == 0, ran.err
     found = {
-        path.parent.name: {row["title"]: row["qid"] for row in rows(path) if row["qid"]}
-        for path in (tmp_path / "OUT/articles").glob("*/*.parquet")
+        folder.name: {row["title"]: row["qid"] for row in rows(*shards(folder)) if row["qid"]}
+        for folder in (tmp_path / "OUT/articles").iterdir()
     }
     others = {"en": {"Atlantic Ocean": "Q97"}, "fr": {"Autriche": "Q40"}}
     assert found == {code: {title: "Q64", **others.get(code, {})} for code, title in BERLIN_TITLES.items()}

@@ -141,7 +141,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ("LINES", layout.ARTICLES, ARTICLE_ROWS.to_batch(ARTICLES[language]), ["jsonl"]),
             ("LINES", layout.EXAMPLES, EXAMPLE_ROWS.to_batch(EXAMPLES[language]), ["jsonl"]),
         ):
-            with SplitShards(Storage(str(top / name)), table, batch.schema, language, 0, formats) as shards:
+            storage = Storage(str(top / name))
+            with SplitShards(storage, table, batch.schema, language=language, number=0, formats=formats) as shards:
                 shards.write(batch)
     shutil.rmtree(out / layout.WORK)
     write_table(out / "failures/de/link-00000.parquet", FAILURE_ROWS.to_batch([FAILED]))
