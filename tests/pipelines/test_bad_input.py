@@ -78,7 +78,7 @@ def output(tmp_path: Path) -> Iterator[Path]:
         ),
         (
             ["--format", "tfrecords"],
-            "argument --format: 'tfrecords' is not one of parquet, tfrecord, jsonl; did you mean 'tfrecord'?",
+            f"argument --format: 'tfrecords' is not one of {', '.join(format_names('examples'))}; did you mean 'tfrecord'?",
         ),
         (["--languages", ""], "argument --languages: '' names nothing"),
         (["--languages", "en,eng"], "--languages: no Wikipedia has the code 'eng'; the nearest is 'ng'"),

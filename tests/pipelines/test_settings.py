@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from mlukit.pipelines.settings import Settings, SettingsError, bundled_configs, command_parser, read_settings
+from mlukit.schemas.formats import format_names
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs/wikipedia24.toml"
 
@@ -36,9 +37,12 @@ def test_flags_are_read_and_beam_gets_the_rest() -> None:
             ["--kinds", "artcle"],
             "'artcle' is not one of article, list, disambiguation, date, other; did you mean 'article'?",
         ),
-        (["--format", "tfrecrod"], "'tfrecrod' is not one of parquet, tfrecord, jsonl; did you mean 'tfrecord'?"),
+        (
+            ["--format", "tfrecrod"],
+            f"'tfrecrod' is not one of {', '.join(format_names('examples'))}; did you mean 'tfrecord'?",
+        ),
         (["--articles-format", "jsonl"], "'jsonl' lacks parquet, which later stages read; accepted: parquet,jsonl"),
-        (["--articles-format", "tfrecord"], "'tfrecord' is not one of parquet, jsonl"),
+        (["--articles-format", "tfrecord"], f"'tfrecord' is not one of {', '.join(format_names('articles'))}"),
         (["--vocabulary-size", "-3"], "--vocabulary-size"),
         (["--range-size", "many"], "'many' is not a size such as 32MiB"),
         (["--validation-share", "1"], "'1' is not a number from 0 up to, not including, 1"),
