@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from mlukit.schemas.formats import format_names
 from tests.small_dumps import (
     IN_MEMORY,
     SmallPage,
@@ -33,6 +34,7 @@ from tests.small_dumps import (
 )
 from tests.small_wikis import DE, build
 
+FORMATS = ", ".join(format_names("examples"))
 ROOT = Path(__file__).resolve().parents[2]
 EN_DUMP, DE_DUMP = (f"{language}wiki-20260901-pages-articles.xml.bz2" for language in ("en", "de"))
 EN_ITEMS, JA_LINKS = "enwiki-20260901-page_props.sql.gz", "jawiki-20260901-langlinks.sql.gz"
@@ -78,7 +80,7 @@ def output(tmp_path: Path) -> Iterator[Path]:
         ),
         (
             ["--format", "tfrecords"],
-            f"argument --format: 'tfrecords' is not one of {', '.join(format_names('examples'))}; did you mean 'tfrecord'?",
+            f"argument --format: 'tfrecords' is not one of {FORMATS}; did you mean 'tfrecord'?",
         ),
         (["--languages", ""], "argument --languages: '' names nothing"),
         (["--languages", "en,eng"], "--languages: no Wikipedia has the code 'eng'; the nearest is 'ng'"),

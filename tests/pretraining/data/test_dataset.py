@@ -14,6 +14,7 @@ from mlukit.pretraining.config import DataConfig, changed
 from mlukit.pretraining.data.dataset import ExamplesError, MeanLengths, open_dataset
 from mlukit.pretraining.data.example_rows import ExampleRows, concatenate, rows_from_table
 from mlukit.pretraining.data.row_limits import RowLimits
+from mlukit.schemas.formats import format_names
 from mlukit.schemas.manifest import dump_json
 from mlukit.schemas.records import Example
 from tests.pretraining.written_examples import (
@@ -81,7 +82,7 @@ def same(first: ExampleRows, second: ExampleRows) -> bool:
     return all(getattr(first, name).tolist() == getattr(second, name).tolist() for name in names)
 
 
-@pytest.mark.parametrize("kind", ["parquet", "tfrecord", "jsonl"])
+@pytest.mark.parametrize("kind", format_names("examples"))
 def test_rows_are_those_written(tmp_path: Path, kind: str) -> None:
     dataset = open_dataset(Written(SHARDS, [kind]).write(tmp_path), CONFIG)
     read = concatenate([dataset.read(group, LIMITS) for group in dataset.groups["de"]])
@@ -193,7 +194,7 @@ def test_a_shard_that_is_damaged_at_its_end(folder: Path) -> None:
     assert refusal(folder).startswith("examples/de/train-00001.parquet: ")
 
 
-@pytest.mark.parametrize("kind", ["parquet", "tfrecord", "jsonl"])
+@pytest.mark.parametrize("kind", format_names("examples"))
 def test_a_shard_that_is_damaged_is_not_trained_on(tmp_path: Path, kind: str) -> None:
     folder = Written(SHARDS, [kind]).write(tmp_path)
     dataset = open_dataset(folder, CONFIG)
@@ -281,7 +282,7 @@ def test_a_mention_of_too_many_tokens() -> None:
         replace(LIMITS, max_mention_tokens=1).check(rows_of([GOOD]))
 
 
-@pytest.mark.parametrize("kind", ["parquet", "tfrecord", "jsonl"])
+@pytest.mark.parametrize("kind", format_names("examples"))
 def test_a_row_of_another_split_than_the_file_s_is_not_trained_on(tmp_path: Path, kind: str) -> None:
     folder = Written({"de": [[GOOD]]}, [kind]).write(tmp_path)
     held_out = write_shard(folder, "examples/de/train-00000", kind, [replace(GOOD, split="validation")], 8)
