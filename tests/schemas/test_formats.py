@@ -105,7 +105,11 @@ def test_a_line_that_is_no_row(line: bytes, said: str) -> None:
 
 
 def test_the_ending_of_a_name_tells_the_format() -> None:
-    names = ["a.parquet", "a.tfrecord.gz", "a.jsonl.gz", "vocabulary.jsonl", "_manifest.json"]
-    assert [one and one.name for one in map(format_of, names)] == ["parquet", "tfrecord", "jsonl", None, None]
-    assert format_names("articles") == ("parquet", "jsonl")
-    assert format_names("examples") == ("parquet", "tfrecord", "jsonl")
+    assert {name: format_of(f"a/train-00000.{one.ending}") for name, one in FORMATS.items()} == FORMATS
+    assert format_of("vocabulary.jsonl") is format_of("_manifest.json") is None
+
+
+def test_parquet_is_read_where_there_is_a_choice() -> None:
+    assert format_names("articles")[:2] == ("parquet", "jsonl")
+    assert format_names("examples")[:3] == ("parquet", "tfrecord", "jsonl")
+    assert "tfrecord" not in format_names("articles")
