@@ -1,4 +1,10 @@
-"""How a run ends that could not go on."""
+"""How a run ends that could not go on, and how every command tells its user."""
+
+import sys
+from collections.abc import Callable
+from typing import TypeAlias
+
+Errors: TypeAlias = tuple[type[Exception], ...]
 
 
 class RunError(Exception):
@@ -7,3 +13,38 @@ class RunError(Exception):
 
 class WorkerDiedError(RunError):
     """A worker process ended that should not have; Beam's threads still wait for it, so leave by `os._exit`."""
+
+
+def report_errors(command: str, work: Callable[[], int], *, refused: Errors, failed: Errors, after_stop: str) -> int:
+    """Does the work of a command; whatever goes wrong, the user reads one line.
+
+    Args:
+        work: returns the exit status where nothing goes wrong.
+        refused: errors in what was asked for; looked for before `failed`.
+        failed: errors of a run that was rightly asked for.
+        after_stop: what to tell the user after Ctrl-C.
+
+    Returns:
+        The exit status: 2 for what was refused, 1 for what failed, 130 after Ctrl-C.
+
+    Raises:
+        BrokenPipeError: the reader of our output has gone, which is no fault of the command.
+    """
+    try:
+        return work()
+    except BrokenPipeError:
+        raise
+    except refused as error:
+        say(f"mlukit {command}: {error}")
+        return 2
+    except failed as error:
+        say(f"mlukit {command}: {error}")
+        return 1
+    except KeyboardInterrupt:
+        say(f"\nmlukit {command}: stopped. {after_stop}".rstrip())
+        return 130
+
+
+def say(line: str) -> None:
+    """Tells the user something that is not a result of the command."""
+    print(line, file=sys.stderr, flush=True)

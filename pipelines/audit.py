@@ -21,6 +21,7 @@ from mlukit.corpus.dumps.files import (
 from mlukit.corpus.dumps.ranges import DumpRange, plan_ranges
 from mlukit.corpus.dumps.siteinfo import read_siteinfo
 from mlukit.corpus.linking.hash_partitions import PARTS
+from mlukit.engine.errors import say
 from mlukit.engine.fork_server import SERVER
 from mlukit.engine.manifests import ranges_of
 from mlukit.engine.storage import Storage, open_file
@@ -29,7 +30,7 @@ from mlukit.pipelines.audit_report import print_links, print_residue
 from mlukit.pipelines.command import PRELOADED, exit_status
 from mlukit.pipelines.dataflow import check_dataflow
 from mlukit.pipelines.option_values import nearest, words
-from mlukit.pipelines.run import Run, fingerprint, say
+from mlukit.pipelines.run import Run, fingerprint
 from mlukit.pipelines.settings import Settings, SettingsError, check_beam_flags, read_config
 from mlukit.schemas import layout
 from mlukit.schemas.manifest import Shard

@@ -3,18 +3,16 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import TypeAlias
 
 from mlukit.corpus.dumps.files import DumpError
-from mlukit.engine.errors import RunError
+from mlukit.engine.errors import Errors, RunError, report_errors
 from mlukit.engine.fork_server import SERVER
 from mlukit.pipelines.dataflow import check_dataflow
 from mlukit.pipelines.report import print_report
-from mlukit.pipelines.run import Run, say
+from mlukit.pipelines.run import Run
 from mlukit.pipelines.settings import Settings, SettingsError, command_parser, read_settings
 
 Stage = Callable[[Run], None]
-Errors: TypeAlias = tuple[type[Exception], ...]
 PRELOADED = tuple(f"mlukit.pipelines.{name}" for name in ("link", "vocabulary", "examples", "audit", "verify"))
 GOES_ON = "What was finished is kept: the same command goes on from there."
 
@@ -27,33 +25,8 @@ def exit_status(
     failed: Errors = (RunError, OSError),
     after_stop: str = GOES_ON,
 ) -> int:
-    """Does the work of a command; whatever goes wrong, the user reads one line.
-
-    Args:
-        work: returns the exit status where nothing goes wrong.
-        refused: errors in what was asked for; looked for before `failed`.
-        failed: errors of a run that was rightly asked for.
-        after_stop: what to tell the user after Ctrl-C.
-
-    Returns:
-        The exit status: 2 for what was refused, 1 for what failed, 130 after Ctrl-C.
-
-    Raises:
-        BrokenPipeError: the reader of our output has gone, which is no fault of the command.
-    """
-    try:
-        return work()
-    except BrokenPipeError:
-        raise
-    except refused as error:
-        say(f"mlukit {command}: {error}")
-        return 2
-    except failed as error:
-        say(f"mlukit {command}: {error}")
-        return 1
-    except KeyboardInterrupt:
-        say(f"\nmlukit {command}: stopped. {after_stop}".rstrip())
-        return 130
+    """As `engine.errors.report_errors`, with the errors and the advice that most commands have."""
+    return report_errors(command, work, refused=refused, failed=failed, after_stop=after_stop)
 
 
 def run_command(

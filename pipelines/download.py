@@ -34,10 +34,10 @@ from mlukit.corpus.web.dump_mirror import (
     plain_date,
 )
 from mlukit.corpus.web.http_client import Client, DownloadError, Patience, RemoteFile, StoppedError, check_url
+from mlukit.engine.errors import say
 from mlukit.engine.progress import duration
 from mlukit.pipelines.command import exit_status
 from mlukit.pipelines.option_values import among, plain_path, some_words
-from mlukit.pipelines.run import say
 from mlukit.pipelines.settings import Parser, SettingsError
 
 CONNECTIONS = 2  # Wikimedia allows three

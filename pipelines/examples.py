@@ -8,12 +8,13 @@ from apache_beam.io.filesystems import FileSystems
 
 from mlukit.corpus.examples.options import ExampleOptions
 from mlukit.corpus.examples.tokenizer import TokenizerError, TokenizerIdentity, identify
+from mlukit.engine.errors import say
 from mlukit.engine.manifests import add_failures, publish_manifest, ranges_of, sources_of
 from mlukit.engine.storage import open_file
 from mlukit.engine.task import Task
 from mlukit.pipelines.command import run_command
 from mlukit.pipelines.report import ResultsByLanguage, by_language, language_totals
-from mlukit.pipelines.run import Run, fingerprint, say
+from mlukit.pipelines.run import Run, fingerprint
 from mlukit.pipelines.settings import Settings, SettingsError
 from mlukit.schemas import layout
 from mlukit.schemas.arrow import EXAMPLES

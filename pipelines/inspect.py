@@ -10,11 +10,11 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from mlukit.corpus.examples.tokenizer import Tokenizer
+from mlukit.engine.errors import say
 from mlukit.engine.storage import Storage, is_local, open_file
 from mlukit.pipelines.command import exit_status
 from mlukit.pipelines.option_values import at_least, plain_path
 from mlukit.pipelines.report import print_measures, print_report
-from mlukit.pipelines.run import say
 from mlukit.pipelines.settings import Parser, SettingsError
 from mlukit.schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS, RecordCodec
 from mlukit.schemas.formats import FORMATS, PARQUET, format_of

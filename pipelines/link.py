@@ -8,10 +8,11 @@ from mlukit.corpus.dumps.files import FileInfo
 from mlukit.corpus.dumps.item_sources import ITEM_SOURCES
 from mlukit.corpus.dumps.ranges import DumpRange, plan_ranges
 from mlukit.corpus.dumps.table_shapes import ItemLines
+from mlukit.engine.errors import say
 from mlukit.engine.manifests import publish_manifest, sources_of
 from mlukit.pipelines.command import run_command
 from mlukit.pipelines.report import ResultsByLanguage, by_language, language_totals
-from mlukit.pipelines.run import Run, say
+from mlukit.pipelines.run import Run
 from mlukit.pipelines.settings import SettingsError
 from mlukit.pipelines.sources import Sources, describe, find_sources
 from mlukit.schemas import layout

@@ -9,14 +9,13 @@ import hashlib
 import os
 import platform
 import re
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
-from mlukit.engine.errors import RunError
+from mlukit.engine.errors import RunError, say
 from mlukit.engine.folder_lock import FolderLock
 from mlukit.engine.heartbeat import Report
 from mlukit.engine.launch import choose_workers, run_tasks
@@ -320,8 +319,3 @@ def _without_secrets(flags: Sequence[str]) -> list[str]:
 def fingerprint(value: Any) -> str:
     """A short name for a value, equal for equal values."""
     return hashlib.sha256(dump_json(value)).hexdigest()[:16]
-
-
-def say(line: str) -> None:
-    """Tells the user something that is no result."""
-    print(line, file=sys.stderr, flush=True)

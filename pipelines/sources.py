@@ -28,8 +28,8 @@ from mlukit.corpus.dumps.sql import SqlDumpError, open_sql, read_table
 from mlukit.corpus.dumps.table_shapes import ItemLines, LanguageLinks, SqlTable
 from mlukit.corpus.languages.load import any_language, language_codes
 from mlukit.corpus.languages.wiki_names import language_of
+from mlukit.engine.errors import say
 from mlukit.engine.storage import is_local, open_file
-from mlukit.pipelines.run import say
 from mlukit.pipelines.settings import Settings, SettingsError
 
 # The export format of the dumps in which interlanguage links still stood in the text: Wikidata took them over in 2013.

@@ -6,10 +6,11 @@ from typing import Any
 
 from mlukit.corpus.entities.count_links import PARTS
 from mlukit.corpus.entities.vocabulary import EntityVocabulary, VocabularyError, VocabularyOptions, check_candidates
+from mlukit.engine.errors import say
 from mlukit.engine.manifests import publish_manifest, ranges_of, sources_of
 from mlukit.pipelines.command import run_command
 from mlukit.pipelines.report import ResultsByLanguage, by_language, language_totals
-from mlukit.pipelines.run import Run, fingerprint, say
+from mlukit.pipelines.run import Run, fingerprint
 from mlukit.pipelines.settings import Settings, SettingsError
 from mlukit.schemas import layout
 from mlukit.schemas.arrow import MENTIONS, VOCABULARY

@@ -1,9 +1,11 @@
 """The errors that a user can correct, and how a command reports them: one line on stderr and an exit status."""
 
-import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import TypeAlias
+
+from mlukit.engine.errors import report_errors
+from mlukit.engine.errors import say as tell
 
 Main: TypeAlias = Callable[[Sequence[str]], int]
 
@@ -17,7 +19,7 @@ REPORTED = (PretrainingError, OSError)  # what ends a command with one line; any
 
 def say(command: str, text: str) -> None:
     """Prints a line to stderr, with the name of the command before it."""
-    print(f"mlukit {command}: {text}", file=sys.stderr, flush=True)
+    tell(f"mlukit {command}: {text}")
 
 
 def reports_errors(command: str) -> Callable[[Main], Main]:
@@ -26,13 +28,7 @@ def reports_errors(command: str) -> Callable[[Main], Main]:
     def decorate(main: Main) -> Main:
         @wraps(main)
         def reporting_main(arguments: Sequence[str]) -> int:
-            try:
-                return main(arguments)
-            except BrokenPipeError:  # no error of the command: the reader of its output has gone
-                raise
-            except REPORTED as error:
-                say(command, str(error))
-                return 2
+            return report_errors(command, lambda: main(arguments), refused=REPORTED, failed=(), after_stop="")
 
         return reporting_main
 
