@@ -31,6 +31,7 @@ from mlukit.engine.forked_workers import RUN_WORKER, ForkedProcessEnvironment, w
 from mlukit.engine.heartbeat import Report, TaskError, read_errors, read_reports
 from mlukit.engine.local_task_queue import LocalTaskQueue
 from mlukit.engine.scratch import scratch_folder
+from mlukit.engine.stop_signals import check_stop
 from mlukit.engine.storage import Storage
 from mlukit.engine.task import RunTasks, Task
 from mlukit.engine.worker_package import is_dataflow, prepare
@@ -105,6 +106,7 @@ def run_tasks(
         try:
             run.start()
             while not run.ended.wait(_POLL):
+                check_stop()
                 show(read_reports(folder))
                 if run.died:
                     raise WorkerDiedError(_death_notice(run.died, read_reports(folder)))

@@ -4,10 +4,11 @@ import difflib
 import importlib
 import io
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+
+from mlukit.engine.stop_signals import catch_stop_signals
 
 COMMANDS = {
     "download": ("mlukit.pipelines.download", "dumps of a day, for some languages, from Wikimedia or a mirror"),
@@ -104,7 +105,7 @@ def exit_with(status: int) -> None:
 
 def run() -> None:
     """The `mlukit` command."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # schedulers stop a job by it: as good as Ctrl-C
+    catch_stop_signals()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # text of any script, where the locale knows but some

@@ -1,0 +1,28 @@
+"""Ctrl-C and SIGTERM, which both end a command as KeyboardInterrupt.
+
+Python drops an exception that is raised while a finalizer runs (weakref, "Exceptions raised by the callback"), and a
+signal may come at such a moment: so a signal is remembered too, and whoever waits for long looks.
+"""
+
+import signal
+from types import FrameType
+
+_came: list[int] = []
+
+
+def catch_stop_signals() -> None:
+    """Makes SIGTERM, by which schedulers stop a job, as good as Ctrl-C, and has both remembered."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+
+
+def _stop(number: int, _: FrameType | None) -> None:
+    _came.append(number)
+    raise KeyboardInterrupt
+
+
+def check_stop() -> None:
+    """Raises KeyboardInterrupt where a signal came whose own exception was dropped."""
+    if _came:
+        _came.clear()
+        raise KeyboardInterrupt
