@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from itertools import chain
+from threading import Lock
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -21,7 +22,7 @@ class Pieces(NamedTuple):
 
 
 class PieceCache:
-    """Remembers the ids of words; forgets all of them when they become too many."""
+    """Remembers the ids of words; forgets all of them when they become too many. Threads may share it."""
 
     def __init__(self, encode: Callable[[list[str]], list[list[int]]]) -> None:
         """Starts without words.
@@ -30,6 +31,7 @@ class PieceCache:
             encode: returns the ids of each of some words.
         """
         self._encode = encode
+        self._lock = Lock()  # some runners have several threads work in a process, which share a tokenizer
         self._forget()
 
     def _forget(self) -> None:
@@ -38,6 +40,10 @@ class PieceCache:
 
     def look_up(self, words: Sequence[str]) -> Pieces:
         """The ids of different words."""
+        with self._lock:
+            return self._look_up(words)
+
+    def _look_up(self, words: Sequence[str]) -> Pieces:
         if len(self._rows) > REMEMBERED:
             self._forget()
         if new := [word for word in words if word not in self._rows]:

@@ -1,3 +1,7 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+
 import pytest
 
 from mlukit.corpus.examples import piece_cache as word_pieces
@@ -26,3 +30,19 @@ def test_a_word_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(word_pieces, "REMEMBERED", 3)
     assert ids_of(words.look_up(["d", "c"])) == [[100], [99]]
     assert asked[4:] == ["d", "c"]
+
+
+def test_threads_share_it() -> None:
+    inside = Lock()
+
+    def encode(words: list[str]) -> list[list[int]]:
+        assert inside.acquire(blocking=False), "two threads add words at the same time"
+        time.sleep(0.01)
+        inside.release()
+        return [[int(word)] * (int(word) % 3) for word in words]
+
+    words = PieceCache(encode)
+    asked = [[str(number + step) for number in range(0, 60, 7)] for step in range(9)]
+    with ThreadPoolExecutor(3) as threads:
+        found = list(threads.map(words.look_up, asked))
+    assert list(map(ids_of, found)) == list(map(encode, asked))
