@@ -28,6 +28,7 @@ from mlukit.corpus.examples.options import ExampleOptions
 from mlukit.corpus.examples.tokenizer import Tokenizer
 from mlukit.corpus.languages.language import Language
 from mlukit.corpus.languages.load import load_language
+from mlukit.corpus.wikitext.read_page import parse_page
 from mlukit.engine.parquet_shards import write_batches, write_records
 from mlukit.engine.task import RARELY
 from mlukit.schemas.arrow import EXAMPLES, PARSED_ARTICLE_ROWS
@@ -35,7 +36,6 @@ from mlukit.schemas.parquet import ROW_GROUP_ROWS
 from mlukit.schemas.records import Article, LinkedArticle, Mention, Page
 from mlukit.schemas.tf_example import encode_examples
 from mlukit.schemas.tfrecord import TFRecordWriter
-from mlukit.transforms.parse_articles import parse_page
 
 T = TypeVar("T")
 

@@ -1,20 +1,17 @@
 """Makes the training examples of a shard of articles."""
 
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
-from typing import ClassVar, TypeAlias
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlukit.corpus.entities.vocabulary import EntityVocabulary
+from mlukit.corpus.examples.make_each import TEXT_BYTES, Maker, make_each
 from mlukit.corpus.examples.make_examples import ExampleBatch, make_examples, sentence_splitter
 from mlukit.corpus.examples.options import ExampleOptions
-from mlukit.corpus.examples.tokenizer import Tokenizer
 from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.parquet_shards import read_shards, write_failures
 from mlukit.engine.split_shards import SplitShards
@@ -25,10 +22,7 @@ from mlukit.schemas.arrow import ARTICLE_TEXTS, EXAMPLES
 from mlukit.schemas.manifest import Flow, TaskResult
 from mlukit.schemas.records import SPLITS, Failure
 from mlukit.schemas.summaries import MadeExamples
-
-Maker: TypeAlias = Callable[[pa.RecordBatch], ExampleBatch]
-
-TEXT_BYTES = 2 << 20  # of articles that are done together: their words take some 25 times as much
+from mlukit.transforms.open_models import open_models
 
 
 @dataclass(frozen=True)
@@ -86,7 +80,7 @@ def _by_size(articles: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
 
 
 def _maker(storage: Storage, task: MakeExamples) -> Maker:
-    tokenizer, vocabulary = _opened(storage.root, task.tokenizer, task.entities)
+    tokenizer, vocabulary = open_models(storage.root, task.tokenizer, task.entities)
     splitter = sentence_splitter(task.language, task.options)
     return lambda articles: make_examples(articles, splitter, tokenizer, vocabulary.ids_of, task.options)
 
@@ -94,44 +88,13 @@ def _maker(storage: Storage, task: MakeExamples) -> Maker:
 def _made(
     articles: pa.RecordBatch, make: Maker, failures: list[Failure], flow: Flow
 ) -> Iterator[tuple[int, ExampleBatch]]:
-    """The number of articles and their examples; where that fails they are taken one by one, to find the bad one."""
-    try:
-        batch = make(articles)
-    except Exception:  # one article must not end the run, and its failure is recorded
-        if articles.num_rows > 1:
-            for i in range(articles.num_rows):
-                yield from _made(articles.slice(i, 1), make, failures, flow)
+    """The number of articles and their examples; the failures are noted."""
+    for made in make_each(articles, make, MakeExamples.step):
+        if isinstance(made, Failure):
+            failures.append(made)
+            flow.failed[made.reason] += 1
         else:
-            failures.append(_failure(articles, flow))
-    else:
-        yield articles.num_rows, batch
-
-
-def _failure(article: pa.RecordBatch, flow: Flow) -> Failure:
-    reason, detail = "example_error", traceback.format_exc(limit=-3)
-    flow.failed[reason] += 1
-    language, page_id, title = (article.column(name)[0].as_py() for name in ("language", "page_id", "title"))
-    return Failure(MakeExamples.step, reason, language, page_id, title, detail)
-
-
-@lru_cache(maxsize=1)
-def _opened(root: str, model_fingerprint: str, entities_fingerprint: str) -> tuple[Tokenizer, EntityVocabulary]:
-    """What the tasks of a run share, kept for the process's next one: it takes a second or two to read.
-
-    Raises:
-        ValueError: they are not those that the run was planned with.
-    """
-    storage = Storage(root)
-    with storage.open(layout.TOKENIZER) as model, storage.open(layout.VOCABULARY_PARQUET) as stream:
-        tokenizer, vocabulary = Tokenizer.load(model.read(), checked=True), EntityVocabulary.open(stream)
-    found = (
-        (layout.TOKENIZER, tokenizer, model_fingerprint),
-        (layout.VOCABULARY_PARQUET, vocabulary, entities_fingerprint),
-    )
-    for path, opened, fingerprint in found:
-        if opened.fingerprint != fingerprint:
-            raise ValueError(f"{path} has the fingerprint {opened.fingerprint}, the run began with {fingerprint}")
-    return tokenizer, vocabulary
+            yield made
 
 
 def _count_articles(number: int, examples: pa.RecordBatch, articles: Flow) -> None:

@@ -1,6 +1,5 @@
 """Reads a range of a dump: pages become articles without markup, and titles for the index."""
 
-import traceback
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,10 +10,8 @@ from mlukit.corpus.dumps.pages import PAGE_FAILURES, PageReader, SkippedPage
 from mlukit.corpus.dumps.ranges import DumpRange
 from mlukit.corpus.languages.language import Language
 from mlukit.corpus.languages.load import any_language, with_namespaces
-from mlukit.corpus.titles.normalise import namespace_of, page_title
-from mlukit.corpus.titles.page_kind import classify
-from mlukit.corpus.titles.redirect_target import redirect_target
-from mlukit.corpus.wikitext import WikitextError, parse_wikitext
+from mlukit.corpus.titles.normalise import namespace_of
+from mlukit.corpus.wikitext.read_page import REDIRECT, read_page
 from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.parquet_shards import ShardWriter, write_failures, write_records
 from mlukit.engine.storage import Storage, open_file
@@ -26,11 +23,6 @@ from mlukit.schemas.records import Article, Failure, Page, PageTitle
 from mlukit.schemas.summaries import ParsedText
 
 STAGE = "link"
-FAILURES = {
-    "wikitext_limits": "the page is over a limit of the wikitext parser",
-    "wikitext_error": "the wikitext parser failed on the page, which is a defect of it",
-}
-REDIRECT = "redirect"
 
 
 @dataclass
@@ -137,52 +129,20 @@ def _read(
 
 def _read_page(page: Page, language: Language, tally: _Tally) -> Iterator[Article | PageTitle | Failure]:
     tally.wikitext_bytes += len(page.text.encode())
-    written = page.redirect
-    target = redirect_target(page.text, language) if written is None else page_title(written, language)
-    if written is not None or target is not None:
+    read = read_page(page, language, STAGE)
+    if isinstance(read, PageTitle):
         tally.pages.skipped[REDIRECT] += 1
-        inside = target is not None and target.namespace == 0 and target.language == language.code
-        yield PageTitle(page.page_id, page.title, target.title if inside and target else "")
-        return
-    try:
-        article, left_out = parse_page(page, language)
-    except WikitextError as error:
-        yield _failure(page, language, tally, "wikitext_limits", str(error))
-    except Exception:  # one page must not end the run, and its failure is recorded
-        yield _failure(page, language, tally, "wikitext_error", traceback.format_exc(limit=-3))
+        yield read
+    elif isinstance(read, Failure):
+        tally.pages.failed[read.reason] += 1
+        yield read
     else:
+        article, left_out = read
         tally.pages.out += 1
-        tally.links.entered += len(article.links) + sum(left_out.values())
+        tally.links.entered += len(article.links) + left_out.total()
         tally.links.out += len(article.links)
         tally.links.skipped.update(left_out)
         tally.counts[f"kind {article.kind}"] += 1
         tally.characters += len(article.text)
         yield article
         yield PageTitle(page.page_id, page.title, None, article.interlanguage)
-
-
-def _failure(page: Page, language: Language, tally: _Tally, reason: str, detail: str) -> Failure:
-    tally.pages.failed[reason] += 1
-    return Failure(STAGE, reason, language.code, page.page_id, page.title, detail)
-
-
-def parse_page(page: Page, language: Language) -> tuple[Article, Counter[str]]:
-    """An article out of a page, and the links that were left out, counted by reason.
-
-    Raises:
-        WikitextError: the page is over a limit.
-    """
-    parsed = parse_wikitext(page.text, page.title, language)
-    article = Article(
-        language=language.code,
-        page_id=page.page_id,
-        revision_id=page.revision_id,
-        title=page.title,
-        kind=classify(page.title, 0, parsed.templates, parsed.categories, language),
-        text=parsed.text,
-        paragraphs=parsed.paragraphs,
-        sections=parsed.sections,
-        links=parsed.links,
-        interlanguage=parsed.interlanguage,
-    )
-    return article, Counter(parsed.left_out)

@@ -9,7 +9,7 @@ from mlukit.corpus.dumps.ranges import DumpRange
 from mlukit.corpus.languages.language import Language
 from mlukit.corpus.languages.load import any_language, with_namespaces
 from mlukit.corpus.titles.normalise import namespace_of
-from mlukit.corpus.titles.redirect_target import redirect_target
+from mlukit.corpus.wikitext.read_page import redirect_title
 from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.storage import open_file
 from mlukit.schemas.records import Page
@@ -49,8 +49,8 @@ class DumpPages:
                 yield record
 
     def is_redirect(self, page: Page) -> bool:
-        """As `transforms.parse_articles` tells it."""
-        return page.redirect is not None or redirect_target(page.text, self.language) is not None
+        """Whether no article was made of it for this reason."""
+        return redirect_title(page, self.language) is not None
 
 
 def beside_articles(pages: Iterable[Page], files: Sequence[Iterator[tuple[int, A]]]) -> Iterator[tuple[Page, A | None]]:

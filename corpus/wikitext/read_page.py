@@ -1,0 +1,76 @@
+"""A page of a dump to an article: its text and links, or why there are none."""
+
+import traceback
+from collections import Counter
+from typing import NamedTuple
+
+from mlukit.corpus.languages.language import Language
+from mlukit.corpus.titles.normalise import page_title
+from mlukit.corpus.titles.page_kind import classify
+from mlukit.corpus.titles.redirect_target import redirect_target
+from mlukit.corpus.wikitext.parse import parse_wikitext
+from mlukit.corpus.wikitext.parsed_text import WikitextError
+from mlukit.schemas.records import Article, Failure, Page, PageTitle
+
+REDIRECT = "redirect"  # the reason that such pages are counted under
+WIKITEXT_FAILURES = {
+    "wikitext_limits": "the page is over a limit of the wikitext parser",
+    "wikitext_error": "the wikitext parser failed on the page, which is a defect of it",
+}
+
+
+class ParsedPage(NamedTuple):
+    """The article of a page, and the links that were left out, counted by reason."""
+
+    article: Article
+    left_out: Counter[str]
+
+
+def read_page(page: Page, language: Language, stage: str) -> ParsedPage | PageTitle | Failure:
+    """What a page is: an article, a redirect, or a failure for a reason of `WIKITEXT_FAILURES`.
+
+    Args:
+        language: of the page, with the names of namespaces in the dump's header.
+        stage: `Failure.stage`.
+    """
+    if redirect := redirect_title(page, language):
+        return redirect
+    try:
+        return parse_page(page, language)
+    except WikitextError as error:
+        reason, detail = "wikitext_limits", str(error)
+    except Exception:  # one page must not end the run, and its failure is recorded
+        reason, detail = "wikitext_error", traceback.format_exc(limit=-3)
+    return Failure(stage, reason, language.code, page.page_id, page.title, detail)
+
+
+def redirect_title(page: Page, language: Language) -> PageTitle | None:
+    """What the title index needs to know of a redirect; None for other pages."""
+    written = page.redirect
+    target = redirect_target(page.text, language) if written is None else page_title(written, language)
+    if written is None and target is None:
+        return None
+    inside = target is not None and target.namespace == 0 and target.language == language.code
+    return PageTitle(page.page_id, page.title, target.title if inside and target else "")
+
+
+def parse_page(page: Page, language: Language) -> ParsedPage:
+    """The article of a page that is no redirect.
+
+    Raises:
+        WikitextError: the page is over a limit.
+    """
+    parsed = parse_wikitext(page.text, page.title, language)
+    article = Article(
+        language=language.code,
+        page_id=page.page_id,
+        revision_id=page.revision_id,
+        title=page.title,
+        kind=classify(page.title, 0, parsed.templates, parsed.categories, language),
+        text=parsed.text,
+        paragraphs=parsed.paragraphs,
+        sections=parsed.sections,
+        links=parsed.links,
+        interlanguage=parsed.interlanguage,
+    )
+    return ParsedPage(article, Counter(parsed.left_out))
