@@ -223,3 +223,27 @@ ARTICLE_ROWS = RecordCodec(LinkedArticle, ARTICLES, {**_ARTICLE_PARTS, "links": 
 VOCABULARY_ROWS = RecordCodec(Entity, VOCABULARY, {"counts": tuple, "titles": tuple, "labels": tuple})
 EXAMPLE_ROWS = RecordCodec(Example, EXAMPLES, {})
 FAILURE_ROWS = RecordCodec(Failure, FAILURES, {})
+
+_CODECS: dict[type, RecordCodec[Any]] = {
+    Article: PARSED_ARTICLE_ROWS,
+    PageTitle: PAGE_TITLE_ROWS,
+    LinkedArticle: ARTICLE_ROWS,
+    Entity: VOCABULARY_ROWS,
+    Example: EXAMPLE_ROWS,
+    Failure: FAILURE_ROWS,
+}
+
+
+def as_row(record: Article | PageTitle | LinkedArticle | Entity | Example | Failure) -> dict[str, Any]:
+    """A record as the row that Parquet has of it: names of columns -> plain values, "Q64" for 64.
+
+    Raises:
+        TypeError: no table has rows of this class, such as `Page`.
+    """
+    codec = _CODECS.get(type(record))
+    if codec is None:
+        raise TypeError(
+            f"no table has rows of {type(record).__name__}; accepted: {', '.join(c.__name__ for c in _CODECS)}"
+        )
+    (row,) = codec.to_batch([record]).to_pylist()
+    return dict(row)

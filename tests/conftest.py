@@ -24,6 +24,7 @@ CROWDED = (
     "tests/pretraining/training/test_distributed.py",
     "tests/test_package.py::test_records_keep_their_class_and_their_tuples_through_a_shuffle",
     "tests/test_sample_build.py",
+    "tests/transforms/elements/test_in_processes.py",
 )
 
 

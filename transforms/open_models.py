@@ -10,10 +10,10 @@ from mlukit.schemas import layout
 
 @lru_cache(maxsize=1)
 def open_models(root: str, model_fingerprint: str, entities_fingerprint: str) -> tuple[Tokenizer, EntityVocabulary]:
-    """What the tasks of a run share, kept for the process's next one: it takes a second or two to read.
+    """What all work of a process shares, kept for the next: it takes a second or two to read.
 
     Raises:
-        ValueError: they are not those that the run was planned with.
+        ValueError: they are not those that the examples were planned with.
     """
     storage = Storage(root)
     with storage.open(layout.TOKENIZER) as model, storage.open(layout.VOCABULARY_PARQUET) as stream:
@@ -24,5 +24,7 @@ def open_models(root: str, model_fingerprint: str, entities_fingerprint: str) ->
     )
     for path, opened, fingerprint in found:
         if opened.fingerprint != fingerprint:
-            raise ValueError(f"{path} has the fingerprint {opened.fingerprint}, the run began with {fingerprint}")
+            raise ValueError(
+                f"{path} has the fingerprint {opened.fingerprint}, the examples were planned with {fingerprint}"
+            )
     return tokenizer, vocabulary

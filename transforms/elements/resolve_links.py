@@ -1,0 +1,74 @@
+"""Resolves links: articles and what they link to get the items that a finished build knows."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import apache_beam as beam
+
+from mlukit.corpus.examples.make_each import TEXT_BYTES
+from mlukit.corpus.linking.resolve_links import resolve_batch
+from mlukit.corpus.linking.script_variants import variants_of
+from mlukit.engine.storage import Storage
+from mlukit.schemas.arrow import ARTICLE_ROWS, PARSED_ARTICLE_ROWS
+from mlukit.schemas.manifest import Flow
+from mlukit.schemas.records import Article, LinkedArticle
+from mlukit.transforms.counters import ARTICLES_WITH_ITEM, ARTICLES_WITHOUT_ITEM, LINKS_WITH_ITEM, count, count_flow
+from mlukit.transforms.elements.batches import ArticleBatches
+from mlukit.transforms.elements.joins import check_input, stage_record
+from mlukit.transforms.open_title_index import open_indexes
+
+
+@beam.typehints.with_input_types(Article)
+@beam.typehints.with_output_types(LinkedArticle)
+class ResolveLinks(beam.PTransform):
+    """Looks the links of articles up in the title indexes of a finished build.
+
+    In: a PCollection of `Article`, of any languages of the build. Out: a PCollection of `LinkedArticle`. Each worker
+    opens the indexes once; they are mapped from OUT where it is local, else copied to the worker's disk.
+
+    Args:
+        output: OUT, whose link stage is finished. Its share of held-out pages counts here, too.
+        text_bytes: of the articles that are looked up together, about.
+
+    Raises:
+        ValueError: OUT has no finished link stage.
+    """
+
+    def __init__(self, output: str, *, text_bytes: int = TEXT_BYTES) -> None:
+        super().__init__()
+        self._resolve = _ResolveArticles(output, stage_record(output, "link", "ResolveLinks"), text_bytes)
+
+    def expand(self, articles: Any) -> beam.PCollection:
+        """Resolves articles where they are, many at a time."""
+        check_input(self, articles)
+        return articles | "Resolve" >> beam.ParDo(self._resolve).with_output_types(LinkedArticle)
+
+
+class _ResolveArticles(ArticleBatches):
+    def __init__(self, output: str, linked: Mapping[str, Any], text_bytes: int) -> None:
+        super().__init__(text_bytes)
+        self._output = output
+        self._languages: tuple[str, ...] = tuple(linked["inputs"]["languages"])
+        self._validation_share: float = linked["options"]["validation_share"]
+
+    def setup(self) -> None:
+        self._indexes = open_indexes(Storage(self._output), self._languages)
+        self._variants = variants_of(self._languages)
+
+    def make(self, articles: Sequence[Article]) -> Iterator[tuple[int, LinkedArticle]]:
+        """Raises ValueError where an article's own language was not built: all its links would be lost."""
+        if others := {article.language for article in articles}.difference(self._languages):
+            raise ValueError(f"articles in {min(others)!r}: {self._output} was built of {', '.join(self._languages)}")
+        parsed = PARSED_ARTICLE_ROWS.to_batch(articles)
+        resolved = resolve_batch(parsed, self._indexes, self._validation_share, self._variants)
+        for number, article in enumerate(ARTICLE_ROWS.to_records(resolved)):
+            _count(article)
+            yield number, article
+
+
+def _count(article: LinkedArticle) -> None:
+    count(ARTICLES_WITHOUT_ITEM if article.qid is None else ARTICLES_WITH_ITEM)
+    links = Flow(len(article.links))
+    links.skipped.update(link.status for link in article.links if link.qid is None)
+    links.out = links.entered - links.skipped.total()
+    count_flow(LINKS_WITH_ITEM, links)
