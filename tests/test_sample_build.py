@@ -5,9 +5,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
+
+from tests.documents import code_of
 
 ROOT = Path(__file__).resolve().parents[1]
 LANGUAGES = ["ar", "de", "en", "es", "hi", "ja", "ko", "ru", "th", "zh"]
@@ -111,3 +115,24 @@ def test_audit_and_verify_take_the_sample(built: Path) -> None:
     residue = json.loads((built / "audit/residue.json").read_text())
     assert sorted(residue) == LANGUAGES
     assert run("verify", str(built)).startswith(f"{built} is whole")
+
+
+def test_the_pipeline_of_the_beam_page_gives_what_the_command_wrote(built: Path, tmp_path: Path) -> None:
+    (code,) = (code for code in code_of(ROOT / "docs/beam.md") if code.language == "python")
+    (tmp_path / "sample").symlink_to(ROOT / "sample")
+    (tmp_path / "sample-output").symlink_to(built)
+    (tmp_path / "pipeline.py").write_text(code.text)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "pipeline.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=250
+    )
+    assert done.returncode == 0, done.stderr
+    for kind in ("examples", "failures"):
+        made = ds.dataset([str(file) for file in (tmp_path / "beam-output").glob(f"{kind}*")]).to_table()
+        written = ds.dataset(built / kind / "en", format="parquet", exclude_invalid_files=True).to_table()
+        assert made.num_rows and in_order(made) == in_order(written)
+
+
+def in_order(rows: pa.Table) -> list[dict[str, Any]]:
+    """Rows of examples or failures by page and number."""
+    return sorted(rows.to_pylist(), key=lambda row: (row["page_id"], row.get("index", 0)))

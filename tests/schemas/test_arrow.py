@@ -12,6 +12,7 @@ from mlukit.schemas.arrow import (
     PAGE_TITLE_ROWS,
     PARSED_ARTICLE_ROWS,
     VOCABULARY_ROWS,
+    as_row,
 )
 from mlukit.schemas.records import (
     Article,
@@ -125,6 +126,20 @@ def test_an_article_is_written_out_literally() -> None:
 )
 def test_records_come_back_from_a_batch(codec, records) -> None:  # type: ignore[no-untyped-def]
     assert codec.to_records(codec.to_batch(records)) == records
+
+
+def test_a_record_as_a_row() -> None:
+    row = as_row(ARTICLE)
+    assert [row] == ARTICLE_ROWS.to_batch([ARTICLE]).to_pylist()
+    assert row["qid"] == f"Q{ARTICLE.qid}"
+    assert as_row(PageTitle(1, "A", None, (("fr", "B"),))) == {
+        "page_id": 1,
+        "title": "A",
+        "redirect": None,
+        "interlanguage": [{"language": "fr", "title": "B"}],
+    }
+    with pytest.raises(TypeError, match="no table has rows of Span; accepted: Article, "):
+        as_row(Span(0, 1))  # type: ignore[arg-type]
 
 
 def test_columns_may_stand_in_any_order_and_beside_others() -> None:

@@ -84,8 +84,8 @@ def all_transforms(dumps: Path, output: Path, languages: Iterable[str]) -> Build
             parsed, failed = pages | f"Parse {code}" >> ParsePages(code, reading.namespaces)
             articles.append(parsed)
             failures += [damaged, failed]
-        linked = articles | beam.Flatten() | ResolveLinks(str(output), text_bytes=60)
-        examples, unmade = linked | MakeExamples(str(output), text_bytes=150)
+        linked = articles | beam.Flatten() | ResolveLinks(str(output), text_bytes=600)
+        examples, unmade = linked | MakeExamples(str(output), text_bytes=1000)
         return {
             "articles": linked,
             "examples": examples,

@@ -49,7 +49,7 @@ def test_one_article_that_fails(built: Path, ran: Ran, tmp_path: Path, monkeypat
 
 
 def test_articles_twice_and_none(built: Path, ran: Ran, tmp_path: Path) -> None:
-    twice = make(tmp_path / "twice", built, ran.elements["articles"] * 2, text_bytes=100)
+    twice = make(tmp_path / "twice", built, ran.elements["articles"] * 2, text_bytes=1000)
     assert in_order(twice.rows("examples")) == sorted(
         ran.rows("examples") * 2, key=lambda row: (row["language"], row["page_id"], row["index"])
     )

@@ -24,7 +24,7 @@ def resolve(folder: Path, output: Path, articles: list[Article], **options: Any)
     return run_pipeline(folder, build)
 
 
-@pytest.mark.parametrize("text_bytes", [1, 20, 1 << 20])
+@pytest.mark.parametrize("text_bytes", [1, 600, 1 << 20])
 def test_batches_of_any_size_give_the_same(built: Path, tmp_path: Path, text_bytes: int) -> None:
     ran = resolve(tmp_path, built, list(map(article, range(1, 8))), text_bytes=text_bytes)
     assert sorted(one.page_id for one in ran.elements["articles"]) == list(range(1, 8))
@@ -52,7 +52,7 @@ def test_articles_keep_their_time_and_window(built: Path, tmp_path: Path) -> Non
         articles = (
             pipeline | beam.Create(list(map(article, range(1, 30)))) | stamped | beam.WindowInto(FixedWindows(10))
         )
-        return {"places": articles | ResolveLinks(str(built), text_bytes=50) | beam.ParDo(_Place())}
+        return {"places": articles | ResolveLinks(str(built), text_bytes=1000) | beam.ParDo(_Place())}
 
     places = run_pipeline(tmp_path, build).elements["places"]
     assert sorted(places) == [(n, n, n // 10 * 10, n // 10 * 10 + 10) for n in range(1, 30)]
