@@ -1,4 +1,4 @@
-"""A DoFn that takes many articles at a time, since to look up or encode many together costs much less than one by one."""
+"""A DoFn that takes many articles at a time: looked up or encoded together they cost much less than one by one."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
