@@ -11,8 +11,8 @@ class RunError(Exception):
     """The run could not go on; its text says why, and how to go on."""
 
 
-class WorkerDiedError(RunError):
-    """A worker process ended that should not have; Beam's threads still wait for it, so leave by `os._exit`."""
+class RefusedError(ValueError):
+    """What was asked for cannot be done; its text shows the value and what would be accepted."""
 
 
 def report_errors(command: str, work: Callable[[], int], *, refused: Errors, failed: Errors, after_stop: str) -> int:

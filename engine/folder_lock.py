@@ -19,20 +19,21 @@ class FolderLock:
         self._descriptor: int | None = None
         self._lease: Lease | None = None
 
-    def take(self, storage: Storage) -> None:
-        """Makes the folder, which exists, this process's own from now on.
+    def take(self, storage: Storage) -> bool:
+        """Makes the folder, which exists, this process's own from now on; False where it was already.
 
         Raises:
             InUseError: it is another run's.
         """
         if self._descriptor is not None or self._lease is not None:
-            return
+            return False
         if is_local(storage.root):
             self._lock(storage.root)
         elif storage.is_object_store:
             lease = Lease(storage)
             lease.take()
             self._lease = lease
+        return True
 
     def _lock(self, folder: str) -> None:
         self._descriptor = os.open(folder, os.O_RDONLY)

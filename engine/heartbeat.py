@@ -1,13 +1,12 @@
 """What worker processes of this machine tell their launcher while they work, and when to stop: small files in a folder.
 
-On a cluster there is no such folder, and nothing is told; a runner reports failures in its own way there.
+On a cluster there is no such folder, and nothing is told; a runner shows progress in its own way there.
 """
 
 import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,16 +27,6 @@ class Report:
     task: str
     bytes: int
     pages: int
-
-
-@dataclass(frozen=True, slots=True)
-class TaskError:
-    """Why a task failed."""
-
-    task: str
-    kind: str  # the exception's class
-    message: str
-    trace: str
 
 
 class Heartbeat:
@@ -63,7 +52,7 @@ class Heartbeat:
             return
         self._next = now + _INTERVAL
         self.check()
-        self._write("worker", {"task": self._task, "bytes": self._bytes, "pages": self._pages})
+        self._write()
 
     def check(self) -> None:
         """To be called before something is published that later steps add to.
@@ -76,25 +65,23 @@ class Heartbeat:
         if self._folder is not None and ((self._folder / ABORT).exists() or not _launcher_lives(self._folder)):
             raise AbortedError(f"{self._task}: stopped, the run is ending")
 
-    def fail(self, error: BaseException, trace: str) -> None:
-        """Leaves the reason of a failure for the launcher, and makes the other workers stop."""
-        if self._folder is not None and not isinstance(error, AbortedError):
-            self._write(
-                "error", {"task": self._task, "kind": type(error).__name__, "message": str(error), "trace": trace}
-            )
-            (self._folder / ABORT).touch()
-
     def finish(self) -> None:
         """The task is done, and the worker idle."""
         if self._folder is not None:
             (self._folder / f"worker-{os.getpid()}.json").unlink(missing_ok=True)
 
-    def _write(self, kind: str, value: dict[str, object]) -> None:
+    def _write(self) -> None:
         assert self._folder is not None
-        final = self._folder / f"{kind}-{os.getpid()}.json"
+        final = self._folder / f"worker-{os.getpid()}.json"
         temporary = final.with_suffix(".tmp")
-        temporary.write_text(json.dumps(value), encoding="utf-8")
+        report = {"task": self._task, "bytes": self._bytes, "pages": self._pages}
+        temporary.write_text(json.dumps(report), encoding="utf-8")
         temporary.replace(final)
+
+
+def stop_workers(folder: str) -> None:
+    """Makes the workers that report to a folder stop."""
+    (Path(folder) / ABORT).touch()
 
 
 def _launcher_lives(folder: Path) -> bool:
@@ -108,19 +95,12 @@ def _launcher_lives(folder: Path) -> bool:
         return True  # it is held, or the filesystem cannot lock
 
 
-def _read(folder: Path, kind: str) -> Iterator[tuple[int, dict[str, object]]]:
-    for path in sorted(folder.glob(f"{kind}-*.json")):
-        try:
-            yield int(path.stem.rpartition("-")[2]), json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            continue  # its worker has just finished
-
-
 def read_reports(folder: Path) -> list[Report]:
     """What each busy worker does."""
-    return [Report(pid, **value) for pid, value in _read(folder, "worker")]  # type: ignore[arg-type]
-
-
-def read_errors(folder: Path) -> list[TaskError]:
-    """What failed."""
-    return [TaskError(**value) for _, value in _read(folder, "error")]  # type: ignore[arg-type]
+    reports = []
+    for path in sorted(folder.glob("worker-*.json")):
+        try:
+            reports.append(Report(int(path.stem.rpartition("-")[2]), **json.loads(path.read_text(encoding="utf-8"))))
+        except FileNotFoundError:
+            continue  # its worker has just finished
+    return reports

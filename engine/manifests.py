@@ -1,13 +1,14 @@
 """Finished folders: their manifests, and what lies in them that should not."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from mlukit.engine.step_results import StepResults
 from mlukit.engine.storage import Storage
 from mlukit.schemas import layout
 from mlukit.schemas.formats import PARQUET, format_of
 from mlukit.schemas.layout import ALL_LANGUAGES
-from mlukit.schemas.manifest import FolderContents, Shard, TaskResult, folder_manifest
+from mlukit.schemas.manifest import FolderContents, Shard, folder_manifest
 
 
 def shards_of(storage: Storage, folder: str) -> list[Shard]:
@@ -15,9 +16,9 @@ def shards_of(storage: Storage, folder: str) -> list[Shard]:
     return [Shard(**shard) for shard in storage.read_json(layout.manifest(folder))["shards"]]
 
 
-def ranges_of(storage: Storage, folder: str) -> list[tuple[Shard, ...]]:
-    """The Parquet files of a finished folder of articles: of each range of a dump those of its splits, in order."""
-    return layout.by_number(shard for shard in shards_of(storage, folder) if format_of(shard.path) is PARQUET)
+def ranges_of(shards: Iterable[Shard]) -> list[tuple[Shard, ...]]:
+    """The Parquet files among shards of articles: of each range of a dump those of its splits, in order."""
+    return layout.by_number(shard for shard in shards if format_of(shard.path) is PARQUET)
 
 
 def sources_of(language: str, sources: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -38,7 +39,7 @@ def damage_of(storage: Storage, folder: str) -> str:
     return ""
 
 
-def publish_manifest(storage: Storage, contents: FolderContents, results: Sequence[TaskResult], stage: str = "") -> str:
+def publish_manifest(storage: Storage, contents: FolderContents, results: StepResults, stage: str = "") -> str:
     """Writes the manifest of a folder whose shards are done, and removes what an earlier, broken run left there.
 
     Args:
@@ -49,7 +50,7 @@ def publish_manifest(storage: Storage, contents: FolderContents, results: Sequen
         The folder.
     """
     folder = layout.folder(contents.kind, contents.language)
-    shards = [shard for result in results for shard in result.shards if shard.path.startswith(f"{folder}/")]
+    shards = [shard for shard in results.shards if shard.path.startswith(f"{folder}/")]
     sizes = storage.sizes(folder)
     if stage and layout.manifest(folder) in sizes:
         others = (shard for shard in shards_of(storage, folder) if not shard.path.startswith(f"{folder}/{stage}-"))
@@ -58,15 +59,15 @@ def publish_manifest(storage: Storage, contents: FolderContents, results: Sequen
     for path in sizes:
         if path not in names:
             storage.delete(path)
-    storage.write_json(layout.manifest(folder), folder_manifest(contents, shards, results))
+    storage.write_json(layout.manifest(folder), folder_manifest(contents, shards, results.to_json()))
     return folder
 
 
-def add_failures(storage: Storage, language: str, stage: str, results: Sequence[TaskResult]) -> None:
+def add_failures(storage: Storage, language: str, stage: str, results: StepResults) -> None:
     """Puts the failures of a later stage beside those of the link stage, in place of its own from before."""
     folder = layout.folder(layout.FAILURES, language)
     prefix = f"{folder}/{stage}-"
-    fresh = [shard for result in results for shard in result.shards if shard.path.startswith(prefix)]
+    fresh = [shard for shard in results.shards if shard.path.startswith(prefix)]
     manifest = storage.read_json(layout.manifest(folder))
     others = [shard for shard in manifest["shards"] if not shard["path"].startswith(prefix)]
     manifest["shards"] = others + [shard.to_json() for shard in fresh]

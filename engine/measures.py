@@ -1,21 +1,14 @@
-"""What tasks took: measured by the process that does them, added up by the launcher, and written to run.json alone.
-
-A measure lies beside a task's result, not in it: a result is the same on every run.
-"""
+"""What tasks took: measured by the process that does them, added up with their results, written to run.json alone."""
 
 import resource
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mlukit.engine.storage import Storage
-from mlukit.schemas import layout
-
-_READERS = 8  # measures read at once: an object store takes its time for each
 _MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss
 
 
@@ -23,6 +16,7 @@ _MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss
 class TaskMeasure:
     """What one task took; known when it has ended."""
 
+    wall_seconds: float = 0.0
     cpu_seconds: float = 0.0  # of its process and of the children that it waited for
     peak_bytes: int = 0  # the most memory that its process had resident since the process began
 
@@ -98,28 +92,11 @@ def _cpu_seconds() -> float:
 @contextmanager
 def measuring() -> Iterator[TaskMeasure]:
     """Measures a task that is done in the block."""
-    measure = TaskMeasure()
+    measure, begun = TaskMeasure(), time.monotonic()
     _PROCESSOR_TIME.begin()
     try:
         yield measure
     finally:
+        measure.wall_seconds = time.monotonic() - begun
         measure.cpu_seconds = _PROCESSOR_TIME.end()
         measure.peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_BYTES
-
-
-def write_measure(storage: Storage, task: str, measure: TaskMeasure) -> None:
-    """Leaves a measure for the launcher; to be called before the task leaves its result."""
-    storage.write_json(layout.task_measure(task), asdict(measure))
-
-
-def read_measures(storage: Storage, tasks: Iterable[str]) -> list[TaskMeasure]:
-    """The measures of tasks, by their names; those that are lost are left out, since nothing depends on them."""
-
-    def read(task: str) -> TaskMeasure | None:
-        try:
-            return TaskMeasure(**storage.read_json(layout.task_measure(task)))
-        except FileNotFoundError:
-            return None
-
-    with ThreadPoolExecutor(_READERS) as readers:
-        return [measure for measure in readers.map(read, tasks) if measure is not None]

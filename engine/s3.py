@@ -1,10 +1,14 @@
-"""Mends three habits of Beam's filesystem for S3 (2.77), in its module that talks to boto3.
+"""Mends three habits of Beam's filesystem for S3 (2.77), in its module that talks to boto3, before its first use.
 
-It makes a session and a client for every single call, which costs 110 ms of CPU, a new connection, and a question to
-the machine's metadata service for credentials where they come from there: here a process has one client. It cannot
-write an empty object, since S3 wants at least one part of a multipart upload: here that gets an empty one. And it tries
-most calls again for hours, those without credentials or to a wrong address too, but uploads and copies not at all: here
-boto3 alone tries again, for about a minute, and every call.
+It makes a session and a client for every single call (io/aws/s3filesystem.py:132, 148, 200, … and
+io/aws/clients/s3/boto3_client.py:65), which costs 110 ms of CPU, a new connection, and a question to the machine's
+metadata service for credentials where they come from there: here a process has one client. It cannot write an empty
+object, since S3 wants at least one part of a multipart upload (boto3_client.py:252): here that gets an empty one. And
+it tries most calls again for hours, those without credentials or to a wrong address too (io/aws/s3io.py:183, 279, 372,
+492, 569), but uploads and copies not at all: here boto3 alone tries again, for about a minute, and every call.
+
+Beam has no setting for any of it, and refuses a second filesystem for s3:// (io/filesystems.py, get_filesystem); so a
+module of Beam's is patched, in processes that use S3 alone.
 """
 
 import os
@@ -21,6 +25,7 @@ _boto3: Any = boto3_client.boto3  # None without the extra "aws"
 _status_of: Any = boto3_client.get_http_error_code
 
 
+@cache
 def share_clients() -> None:
     """Makes all files on S3 that this process opens from now on share a client, which is safe among threads."""
     if _boto3 is not None:

@@ -6,7 +6,7 @@ import json
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -19,13 +19,32 @@ from mlukit.engine.s3 import share_clients
 from mlukit.schemas import layout
 from mlukit.schemas.manifest import Shard, dump_json
 
-share_clients()
 _COPY_BYTES = 8 << 20
 _FIRST = 1000  # files that a store gives in one call
 
 
+def _prepare(path: str) -> None:
+    """To be called before a path is given to Beam."""
+    if FileSystems.get_scheme(path) == "s3":
+        share_clients()
+
+
+def match_files(patterns: Sequence[str]) -> list[FileMetadata]:
+    """The files that fit one of the patterns, on any filesystem that Beam knows."""
+    for pattern in patterns:
+        _prepare(pattern)
+    return [file for matched in FileSystems.match(list(patterns)) for file in matched.metadata_list]
+
+
+def file_exists(path: str) -> bool:
+    """Whether there is such a file."""
+    _prepare(path)
+    return bool(FileSystems.exists(path))
+
+
 def open_file(path: str) -> BinaryIO:
     """Opens a file for reading as it is: Beam would decompress it by its name."""
+    _prepare(path)
     return cast(BinaryIO, FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED))
 
 
@@ -104,6 +123,11 @@ class Storage:
 
     def __init__(self, root: str) -> None:
         self.root = root
+        _prepare(root)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        """A worker prepares for itself."""
+        return type(self), (self.root,)
 
     @property
     def is_object_store(self) -> bool:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from mlukit.engine.stop_signals import catch_stop_signals
+from mlukit.engine.launch.stop_signals import catch_stop_signals
 
 COMMANDS = {
     "download": ("mlukit.pipelines.download", "dumps of a day, for some languages, from Wikimedia or a mirror"),
@@ -91,16 +91,17 @@ def _version() -> str:
         return "mlukit (not installed)"
 
 
-def exit_with(status: int) -> None:
-    """Ends the process at once: after a worker has died, threads of Beam wait for it for ever."""
+def _flush(status: int) -> int:
+    """The exit status, once all that was said is written."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except BrokenPipeError:
-            continue
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         except OSError:  # a full disk
             status = status or 1
-    os._exit(status)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return status
 
 
 def run() -> None:
@@ -109,4 +110,4 @@ def run() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # text of any script, where the locale knows but some
-    exit_with(main())
+    sys.exit(_flush(main()))

@@ -1,1 +1,1 @@
-"""The commands, one a file: options, the graph of transforms, and the report at the end."""
+"""The commands, one a file: options, what is looked at before any work, the report. Their graphs are in `graphs`."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from mlukit.pipelines import examples, link, vocabulary
 from mlukit.pipelines.command import run_command
+from mlukit.pipelines.graphs import examples, vocabulary
+from mlukit.pipelines.graphs.stages import STAGES
 from mlukit.pipelines.settings import Settings
 from mlukit.pipelines.sources import chosen_languages
 
@@ -15,11 +16,7 @@ def main(arguments: Sequence[str]) -> int:
         "Articles, entity vocabulary and training examples, from dumps of Wikipedia.",
         "  mlukit build --dumps DIR --output OUT --languages en,de,ja --sentencepiece-model sentencepiece.bpe.model\n"
         "  mlukit build --dumps DIR --output OUT --config wikipedia24 --train-sentencepiece 250000",
-        [
-            (link.STAGE, link.link_articles),
-            (vocabulary.STAGE, vocabulary.make_vocabulary),
-            (examples.STAGE, examples.make_examples),
-        ],
+        STAGES,
         arguments,
         check,
     )

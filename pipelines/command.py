@@ -1,19 +1,17 @@
 """How a command runs: its flags are read, its stages done, and whatever goes wrong is one line and an exit status."""
 
-import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 
 from mlukit.corpus.dumps.files import DumpError
-from mlukit.engine.errors import Errors, RunError, report_errors
-from mlukit.engine.fork_server import SERVER
+from mlukit.engine.errors import Errors, RefusedError, RunError, report_errors
+from mlukit.engine.launch.pipeline_process import PipelineProcess
 from mlukit.pipelines.dataflow import check_dataflow
 from mlukit.pipelines.report import print_report
 from mlukit.pipelines.run import Run
-from mlukit.pipelines.settings import Settings, SettingsError, command_parser, read_settings
+from mlukit.pipelines.settings import Settings, command_parser, read_settings
+from mlukit.pipelines.stage import Stage
 
-Stage = Callable[[Run], None]
-PRELOADED = tuple(f"mlukit.pipelines.{name}" for name in ("link", "vocabulary", "examples", "audit", "verify"))
 GOES_ON = "What was finished is kept: the same command goes on from there."
 
 
@@ -21,7 +19,7 @@ def exit_status(
     command: str,
     work: Callable[[], int],
     *,
-    refused: Errors = (SettingsError, DumpError),
+    refused: Errors = (RefusedError, DumpError),
     failed: Errors = (RunError, OSError),
     after_stop: str = GOES_ON,
 ) -> int:
@@ -33,14 +31,13 @@ def run_command(
     command: str,
     description: str,
     examples: str,
-    stages: Sequence[tuple[str, Stage]],
+    stages: Sequence[Stage],
     arguments: Sequence[str],
     check: Callable[[Settings], None] = lambda _: None,
 ) -> int:
-    """Runs the stages of a command one after the other.
+    """Runs the stages of a command, which follow each other, in one pipeline.
 
     Args:
-        stages: their names and what does them.
         check: looks at the settings before any work, and raises SettingsError.
 
     Returns:
@@ -49,15 +46,12 @@ def run_command(
 
     def work() -> int:
         settings, beam_flags = read_settings(command_parser(command, description, examples), arguments)
-        SERVER.start(PRELOADED)
-        check_dataflow(settings, beam_flags)
-        check(settings)
-        with closing(Run(settings, beam_flags)) as run:
-            for name, stage in stages:
-                start = time.monotonic()
-                stage(run)
-                run.record(name, time.monotonic() - start)
-            print_report(run.storage, [name for name, _ in stages])
+        with closing(PipelineProcess()) as process:
+            check_dataflow(settings, beam_flags)
+            check(settings)
+            with closing(Run(command, settings, beam_flags, process)) as run:
+                run.do(stages)
+                print_report(run.storage, [stage.name for stage in stages])
         return 0
 
     return exit_status(command, work)

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, TestOptions, WorkerOptions
 
+from mlukit.engine.launch.worker_package import brings_package, is_checkout, is_dataflow, is_installed
 from mlukit.engine.storage import is_local
-from mlukit.engine.worker_package import brings_package, is_checkout, is_dataflow, is_installed
 from mlukit.pipelines.settings import Settings, SettingsError
 
 _READ_BY_WORKERS = ("output", "dumps", "sentencepiece_model", "wikidata_cache")
@@ -20,7 +20,7 @@ def check_dataflow(settings: Settings, beam_flags: Sequence[str]) -> None:
     """
     options = PipelineOptions(list(beam_flags))
     if is_dataflow(options):
-        wrong = [*_missing(options), *_local_paths(settings), *_one_job_only(options)]
+        wrong = [*_missing(options), *_local_paths(settings), *_no_job(options)]
         if wrong:
             raise SettingsError(f"--runner DataflowRunner: {'; '.join(wrong)} (see docs/cluster.md)")
 
@@ -54,8 +54,8 @@ def _local_paths(settings: Settings) -> Iterator[str]:
             yield f"{flag}{space}{path} lies on this machine, where no worker reaches it: name a gs:// path"
 
 
-def _one_job_only(options: PipelineOptions) -> Iterator[str]:
+def _no_job(options: PipelineOptions) -> Iterator[str]:
     if options.view_as(GoogleCloudOptions).template_location:
-        yield "--template_location holds one job, and a run has one for each step, planned after the last one"
+        yield "--template_location makes a job that starts later, and a run waits for its job"
     if options.view_as(TestOptions).dry_run:
-        yield "--dry_run runs no job, and the next one is planned after it"
+        yield "--dry_run runs no job, and a run waits for its job"

@@ -35,7 +35,7 @@ from mlukit.corpus.web.dump_mirror import (
 )
 from mlukit.corpus.web.http_client import Client, DownloadError, Patience, RemoteFile, StoppedError, check_url
 from mlukit.engine.errors import say
-from mlukit.engine.progress import duration
+from mlukit.engine.launch.progress import duration
 from mlukit.pipelines.command import exit_status
 from mlukit.pipelines.option_values import among, plain_path, some_words
 from mlukit.pipelines.settings import Parser, SettingsError

@@ -8,7 +8,7 @@ from typing import Any
 
 from mlukit.corpus.linking.title_index import TitleIndex, TitleIndexError
 from mlukit.engine.storage import Storage, is_local
-from mlukit.pipelines.run import fingerprint
+from mlukit.pipelines.stage import fingerprint
 from mlukit.schemas import layout
 from mlukit.schemas.arrow import SCHEMA_VERSION
 from mlukit.schemas.layout import ALL_LANGUAGES, STAGE_FOLDERS, STAGES, TOKENIZER

@@ -1,37 +1,15 @@
 """The table that a run ends with: for each stage and language, in = out + failed + skipped, with the reasons."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mlukit.engine.storage import Storage
-from mlukit.engine.task import Task
 from mlukit.schemas import layout
-from mlukit.schemas.manifest import Flow, TaskResult, total_counts, total_flows, total_summaries
-
-ResultsByLanguage: TypeAlias = dict[str, list[TaskResult]]
+from mlukit.schemas.manifest import Flow
 
 _REASONS_SHOWN = 4
 _MEASURES = ("stage", "step", "tasks", "done before", "wall s", "CPU s", "MB read", "MB written", "peak MB")
-
-
-def by_language(tasks: Sequence[Task], results: Sequence[TaskResult]) -> ResultsByLanguage:
-    """Results in the order of their tasks, for each language."""
-    grouped: ResultsByLanguage = {}
-    for task, result in zip(tasks, results, strict=True):
-        grouped.setdefault(task.language, []).append(result)
-    return grouped
-
-
-def language_totals(results: Mapping[str, Iterable[TaskResult]]) -> dict[str, Any]:
-    """What the record of a stage says of each language."""
-    totals = {}
-    for language, of_language in results.items():
-        of_language = list(of_language)
-        flows = {name: flow.to_json() for name, flow in total_flows(of_language).items()}
-        counts, summary = dict(total_counts(of_language)), total_summaries(of_language)
-        totals[language] = {"flows": flows, "counts": counts, "summary": summary}
-    return totals
 
 
 def print_report(storage: Storage, stages: Sequence[str]) -> None:

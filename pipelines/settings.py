@@ -13,13 +13,14 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
 import mlukit
+from mlukit.engine.errors import RefusedError
 from mlukit.pipelines.option_values import among, at_least, language_path, nearest, plain_path, share, size, some_words
 from mlukit.schemas.formats import PARQUET, format_names
 from mlukit.schemas.layout import ARTICLES, EXAMPLES
 from mlukit.schemas.records import KINDS
 
 
-class SettingsError(ValueError):
+class SettingsError(RefusedError):
     """An option is wrong; its text shows the value and what would be accepted."""
 
 

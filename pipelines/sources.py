@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from apache_beam.io.filesystems import FileSystems
-
 from mlukit.corpus.dumps.files import (
     TABLE_KINDS,
     TABLES,
@@ -29,7 +27,7 @@ from mlukit.corpus.dumps.table_shapes import ItemLines, LanguageLinks, SqlTable
 from mlukit.corpus.languages.load import any_language, language_codes
 from mlukit.corpus.languages.wiki_names import language_of
 from mlukit.engine.errors import say
-from mlukit.engine.storage import is_local, open_file
+from mlukit.engine.storage import is_local, match_files, open_file
 from mlukit.pipelines.settings import Settings, SettingsError
 
 # The export format of the dumps in which interlanguage links still stood in the text: Wikidata took them over in 2013.
@@ -138,7 +136,7 @@ def _local_file(path: Path) -> FileInfo | None:
 
 
 def _remote_files(pattern: str) -> list[FileInfo]:
-    return [FileInfo(file.path, file.size_in_bytes) for file in FileSystems.match([pattern])[0].metadata_list]
+    return [FileInfo(file.path, file.size_in_bytes) for file in match_files([pattern])]
 
 
 def _languages_in(folder: str, settings: Settings) -> set[str]:

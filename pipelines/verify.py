@@ -2,14 +2,15 @@
 
 import argparse
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 
-from mlukit.engine.fork_server import SERVER
-from mlukit.engine.launch import choose_workers
+from mlukit.engine.launch.pipeline_process import PipelineProcess
+from mlukit.engine.launch.workers import choose_workers
 from mlukit.engine.storage import Storage
-from mlukit.pipelines.command import PRELOADED, exit_status
+from mlukit.pipelines.command import exit_status
 from mlukit.pipelines.dataflow import check_dataflow
+from mlukit.pipelines.graphs.verify import VerifyGraph
 from mlukit.pipelines.integrity import (
     CHANGED,
     Folder,
@@ -27,9 +28,7 @@ from mlukit.pipelines.run import Run
 from mlukit.pipelines.settings import Parser, Settings, SettingsError, check_beam_flags
 from mlukit.schemas import layout
 from mlukit.schemas.layout import RUN_RECORD, STAGES
-from mlukit.schemas.manifest import summary_of
-from mlukit.schemas.summaries import VerifiedShard
-from mlukit.transforms.verify_shards import VerifyShard
+from mlukit.transforms.verify_shards import FinishedShard
 
 _EXAMPLES = """  mlukit verify OUT                               all that is finished
   mlukit verify OUT vocabulary articles/en        some folders
@@ -45,10 +44,10 @@ def _run(arguments: Sequence[str]) -> int:
     parser = _parser()
     asked, beam_flags = parser.parse_known_args(list(arguments))
     check_beam_flags(beam_flags, parser)
-    SERVER.start(PRELOADED)
     storage = Storage(asked.output.rstrip("/") or "/")
-    check_dataflow(Settings(output=storage.root), beam_flags)
-    problems, read = verify(storage, asked.folders, beam_flags)
+    with closing(PipelineProcess()) as process:
+        check_dataflow(Settings(output=storage.root), beam_flags)
+        problems, read = verify(storage, asked.folders, beam_flags, process)
     _print(storage, problems, read, asked.folders)
     return 1 if problems else 0
 
@@ -67,7 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def verify(storage: Storage, chosen: Sequence[str], beam_flags: Sequence[str]) -> tuple[list[Problem], int]:
+def verify(
+    storage: Storage, chosen: Sequence[str], beam_flags: Sequence[str], process: PipelineProcess
+) -> tuple[list[Problem], int]:
     """Looks at an output folder.
 
     Args:
@@ -88,15 +89,16 @@ def verify(storage: Storage, chosen: Sequence[str], beam_flags: Sequence[str]) -
         folders, problems = _choose(storage.root, folders, chosen), []
     else:
         problems += [*check_unlisted(storage, records), *check_models(storage, records)]
-    tasks: list[VerifyShard] = []
-    stages: list[str] = []
+    tasks: list[FinishedShard] = []
+    stages: dict[str, str] = {}  # by shard
     for folder in folders:
         found, shards = check_folder(storage, folder)
         problems += found
-        stages += [folder.stage] * len(shards)
         for shard in shards:
-            tasks.append(VerifyShard(folder.language, len(tasks), shard.bytes, storage.root, shard))
-    problems += _read_again(storage.root, tasks, stages, beam_flags)
+            stages[shard.path] = folder.stage
+            tasks.append(FinishedShard(folder.language, len(tasks), shard.bytes, shard))
+    changed = _read_again(storage.root, tasks, beam_flags, process)
+    problems += [Problem(stages[path], CHANGED, path, text) for path, text in changed.items()]
     return sorted(problems, key=lambda problem: (STAGES.index(problem.stage), problem.path)), len(tasks)
 
 
@@ -111,36 +113,27 @@ def _choose(root: str, folders: Sequence[Folder], chosen: Sequence[str]) -> list
 
 
 def _read_again(
-    root: str, tasks: Sequence[VerifyShard], stages: Sequence[str], beam_flags: Sequence[str]
-) -> list[Problem]:
-    """What reading the shards, each of a stage, tells of them."""
-    if not tasks:
-        return []
-    with _scratch_run(root, tasks, beam_flags) as run:
-        results = run.step("verify", tasks)
-    return [
-        Problem(stage, CHANGED, task.shard.path, text)
-        for task, stage, result in zip(tasks, stages, results, strict=True)
-        if (text := summary_of(result, VerifiedShard).problem)
-    ]
+    root: str, tasks: Sequence[FinishedShard], beam_flags: Sequence[str], process: PipelineProcess
+) -> dict[str, str]:
+    """What reading the shards tells of those that are not whole, by path.
 
-
-@contextmanager
-def _scratch_run(root: str, tasks: Sequence[VerifyShard], beam_flags: Sequence[str]) -> Iterator[Run]:
-    """A run whose results are thrown away.
-
-    They lie outside OUT, which may be read-only; but the workers of a cluster share nothing else with the launcher.
+    Results lie outside OUT, which may be read-only; but the workers of a cluster share nothing else with the launcher.
     """
-    if choose_workers(tasks, beam_flags).runner == "DirectRunner":
-        with tempfile.TemporaryDirectory(prefix="mlukit-verify-") as folder:
-            yield Run(Settings(output=folder), beam_flags)
-        return
-    run = Run(Settings(output=root), beam_flags)
-    run.remove_results(VerifyShard.step)
-    try:
-        yield run
-    finally:
-        run.remove_results(VerifyShard.step)
+    if not tasks:
+        return {}
+    size = sum(task.cost for task in tasks)
+    with tempfile.TemporaryDirectory(prefix="mlukit-verify-") as folder:
+        output = folder if choose_workers(size, beam_flags).are_local else root
+        storage, report = Storage(output), layout.VERIFY_REPORT
+        with closing(Run("verify", Settings(output=output), beam_flags, process)) as run:
+            storage.delete(layout.step_results(FinishedShard.step))
+            try:
+                run.run(VerifyGraph(root, tuple(tasks)), size)
+                problems: dict[str, str] = storage.read_json(report)
+            finally:
+                storage.delete(layout.step_results(FinishedShard.step))
+                storage.delete(report)
+    return problems
 
 
 def _print(storage: Storage, problems: Sequence[Problem], read: int, chosen: Sequence[str]) -> None:

@@ -45,7 +45,9 @@ WIKIDATA_ANSWERS = "wikidata-answers.sqlite"  # of --wikidata-api, where no othe
 WORK = "_work"
 ASIDE = f"{WORK}/aside"  # files under a name of an attempt's own, until they are published
 LEASES = f"{WORK}/leases"
+BOARDS = f"{WORK}/boards"  # of runs on a cluster: what its workers and the launcher tell each other
 AUDIT_PLAN = f"{WORK}/audit.plan.json"
+VERIFY_REPORT = f"{WORK}/verify.json"  # the damage that `mlukit verify` found, until it is printed
 
 _NUMBER = re.compile(r"-(\d+)\.[a-z.]+$")
 P = TypeVar("P", Shard, str)
@@ -69,16 +71,6 @@ def step_results(step: str) -> str:
 def task_result(task: str) -> str:
     """The result of a task, by its name, such as "parse/en/00003"."""
     return f"{WORK}/results/{task}.json"
-
-
-def step_measures(step: str) -> str:
-    """The folder of what a step's tasks took."""
-    return f"{WORK}/measures/{step}"
-
-
-def task_measure(task: str) -> str:
-    """What a task took, by its name."""
-    return f"{WORK}/measures/{task}.json"
 
 
 def step_files(step: str) -> str:
@@ -176,6 +168,11 @@ def checked_sources() -> str:
     return f"{WORK}/checksum/sources.json"
 
 
+def content_of(path: str) -> str:
+    """What a file holds, by its name: "titles" for titles-00003.parquet."""
+    return path.rpartition("/")[2].rpartition("-")[0]
+
+
 def split_of(path: str) -> Split | None:
     """The split that a file of articles or examples holds; None for other files."""
     name = path.rpartition("/")[2]
@@ -202,6 +199,11 @@ def _split_order(shard: Shard | str) -> tuple[int, str]:
     path = shard if isinstance(shard, str) else shard.path
     split = split_of(path)
     return (SPLITS.index(split) if split else len(SPLITS)), path
+
+
+def total_bytes(shards: Iterable[Shard]) -> int:
+    """The sizes of shards added up."""
+    return sum(shard.bytes for shard in shards)
 
 
 def paths(shards: Sequence[Shard]) -> tuple[str, ...]:

@@ -6,19 +6,16 @@ hold nothing that differs between two runs over the same input: no times, hosts,
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
 
 from mlukit.schemas.arrow import SCHEMA_VERSION
-from mlukit.schemas.summaries import SUMMARIES, Summary, SummaryOfNumbers
+from mlukit.schemas.summaries import SUMMARIES, Summary
 
 MANIFEST = "_manifest.json"  # readers of a folder of Parquet pass over names with a leading underscore
-
-S = TypeVar("S", bound=Summary)
-N = TypeVar("N", bound=SummaryOfNumbers)
 
 
 @dataclass
@@ -95,48 +92,6 @@ class TaskResult:
         return cls(value["task"], shards, flows, value["counts"], next(iter(summaries), None))
 
 
-def total_flows(results: Iterable[TaskResult]) -> dict[str, Flow]:
-    """The flows of several tasks added up."""
-    totals: dict[str, Flow] = {}
-    for result in results:
-        for name, flow in result.flows.items():
-            totals.setdefault(name, Flow()).add(flow)
-    return totals
-
-
-def total_counts(results: Iterable[TaskResult]) -> Counter[str]:
-    """The counts of several tasks added up."""
-    totals: Counter[str] = Counter()
-    for result in results:
-        totals.update(result.counts)
-    return totals
-
-
-def summary_of(result: TaskResult, kind: type[S]) -> S:
-    """The summary of a result; TypeError where it is of another class, which is a defect of the task."""
-    if not isinstance(result.summary, kind):
-        raise TypeError(f"{result.task} left {result.summary!r} where {kind.__name__} was expected")
-    return result.summary
-
-
-def total_of(results: Iterable[TaskResult], kind: type[N]) -> N:
-    """The summaries of several tasks of one kind added up."""
-    total = kind()
-    for result in results:
-        total += summary_of(result, kind)
-    return total
-
-
-def total_summaries(results: Iterable[TaskResult]) -> dict[str, Any]:
-    """The summaries of tasks of any kind added up, those of each class for themselves, as JSON by name."""
-    totals: dict[str, SummaryOfNumbers] = {}
-    for result in results:
-        summary = result.summary
-        if isinstance(summary, SummaryOfNumbers):
-            totals[summary.name] = totals.get(summary.name, type(summary)()) + summary
-    return {name: total.to_json() for name, total in totals.items()}
-
-
 @dataclass(frozen=True, slots=True)
 class FolderContents:
     """What a folder of data holds and what it is made of, beside its shards."""
@@ -150,11 +105,11 @@ class FolderContents:
     sources: Sequence[Mapping[str, Any]] = ()  # files it was made of, each with name, size in bytes and checksum
 
 
-def folder_manifest(contents: FolderContents, shards: Sequence[Shard], results: Sequence[TaskResult]) -> dict[str, Any]:
+def folder_manifest(contents: FolderContents, shards: Sequence[Shard], account: Mapping[str, Any]) -> dict[str, Any]:
     """The manifest of a folder of shards.
 
     Args:
-        results: of the tasks that wrote the shards: where everything went.
+        account: of the tasks that wrote the shards, as JSON: `flows`, `counts` and `summary`.
     """
     return {
         "kind": contents.kind,
@@ -164,9 +119,7 @@ def folder_manifest(contents: FolderContents, shards: Sequence[Shard], results: 
         "options": dict(contents.options),
         "inputs": dict(contents.inputs),
         "sources": list(contents.sources),
-        "flows": {name: flow.to_json() for name, flow in total_flows(results).items()},
-        "counts": dict(total_counts(results)),
-        "summary": total_summaries(results),
+        **account,
         "shards": [shard.to_json() for shard in shards],
     }
 

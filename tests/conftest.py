@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 # Tests that start many processes, kill some, or wait for what others do: they run one after the other.
 CROWDED = (
-    "tests/engine/test_launch.py",
-    "tests/engine/test_local_task_queue.py",
+    "tests/engine/launch/test_run_pipeline.py",
+    "tests/engine/test_task_transform.py",
     "tests/pipelines/test_flink.py",
     "tests/pipelines/test_kill_and_resume.py",
     "tests/pipelines/test_resume.py::test_a_worker_that_is_killed_is_named_and_the_run_goes_on",

@@ -2,12 +2,43 @@
 
 import io
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
+from pathlib import Path
 from typing import ClassVar
+from urllib.parse import quote, unquote
 
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes, FileMetadata, FileSystem
 
 SCHEME = "memory"
+
+
+class SharedObjects(MutableMapping[str, bytes]):
+    """Objects by path that processes share: each is a file of a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self._folder = folder
+
+    def _file(self, path: str) -> Path:
+        return self._folder / quote(path, safe="")
+
+    def __getitem__(self, path: str) -> bytes:
+        try:
+            return self._file(path).read_bytes()
+        except FileNotFoundError as error:
+            raise KeyError(path) from error
+
+    def __setitem__(self, path: str, content: bytes) -> None:
+        self._file(path).write_bytes(content)
+
+    def __delitem__(self, path: str) -> None:
+        self._file(path).unlink()
+
+    def __iter__(self) -> Iterator[str]:
+        return (unquote(file.name) for file in sorted(self._folder.iterdir()))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 class _NewFile(io.BytesIO):
@@ -27,7 +58,7 @@ class _NewFile(io.BytesIO):
 class MemoryFiles(FileSystem):
     """memory://bucket/name; Beam finds it by its scheme."""
 
-    files: ClassVar[dict[str, bytes]] = {}
+    files: ClassVar[MutableMapping[str, bytes]] = {}
     times: ClassVar[dict[str, float]] = {}  # when they were written
 
     @classmethod

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mlukit.engine.worker_package import build_wheel
+from mlukit.engine.launch.worker_package import build_wheel
 from tests.bare_python import bare_environment, bare_python, editable_python
 
 ROOT = Path(__file__).resolve().parents[1]

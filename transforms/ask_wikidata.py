@@ -19,6 +19,7 @@ from mlukit.corpus.web.wikidata_query import WikidataApi
 from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.storage import Storage, is_local
 from mlukit.engine.task import Task
+from mlukit.engine.task_transform import TaskTransform
 from mlukit.schemas import layout
 from mlukit.schemas.manifest import TaskResult
 from mlukit.schemas.parquet import read_parquet
@@ -28,17 +29,24 @@ ASKED = QUERY_SERVICE.layer  # of an index
 
 
 @dataclass(frozen=True)
-class AskWikidata(Task):
-    """Adds a layer to the index of each language; one task, since the service bears one asker."""
+class TitlesToAskFor(Task):
+    """The titles of parsed articles and of their links; one task, since the service bears one asker."""
 
     step: ClassVar[str] = "ask"
     parsed: tuple[str, ...]  # shards of parsed articles, of all languages
+
+
+@dataclass(eq=False, repr=False)
+class AskWikidata(TaskTransform[TitlesToAskFor]):
+    """TitlesToAskFor -> a layer of the index of each language."""
+
+    task = TitlesToAskFor
     languages: tuple[str, ...]
     endpoint: str
     contact: str
     cache: str  # a local file; "" for one in the output folder
 
-    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+    def run(self, task: TitlesToAskFor, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """See `corpus.web.wikidata_query`."""
         counts: Counter[str] = Counter()
         indexes = open_indexes(storage, self.languages)
@@ -48,12 +56,13 @@ class AskWikidata(Task):
             )
             for language, index in indexes.items():
                 with storage.write_folder(f"{layout.title_index(language)}/{ASKED}") as folder:
-                    answers = self._answers(api, language, index, storage, heartbeat)
+                    lacking = _lacking(task.parsed, language, index, storage, heartbeat)
+                    answers = _answers(api, language, lacking, heartbeat)
                     built = build_title_index(folder, items_by_title={ASKED: title_items(answers)})
                 counts[f"{language} titles given an item"] = built.get("items", 0)
             counts.update({f"wikidata {name}": n for name, n in api.counts.items()})
         layers = tuple(header_shard(storage, language, ASKED) for language in self.languages)
-        return TaskResult(self.name, layers, counts=counts)
+        return TaskResult(task.name, layers, counts=counts)
 
     def _cache_file(self, storage: Storage, stack: ExitStack) -> Path:
         if self.cache:
@@ -62,21 +71,23 @@ class AskWikidata(Task):
             return Path(storage.path(layout.WIKIDATA_ANSWERS))
         return Path(stack.enter_context(tempfile.TemporaryDirectory())) / layout.WIKIDATA_ANSWERS
 
-    def _answers(
-        self, api: WikidataApi, language: str, index: TitleIndex, storage: Storage, heartbeat: Heartbeat
-    ) -> Iterator[tuple[str, int]]:
-        for title, qid in api.items(language, self._lacking(language, index, storage, heartbeat)):
-            heartbeat.advance()
-            if qid is not None:
-                yield title, qid
 
-    def _lacking(self, language: str, index: TitleIndex, storage: Storage, heartbeat: Heartbeat) -> Iterator[str]:
-        """Titles of a language without an item: of articles, and of what links lead to."""
-        for path in self.parsed:
-            with storage.open(path) as stream:
-                for batch in read_parquet(stream, columns=["language", "title", "links"]):
-                    heartbeat.advance()
-                    yield from _without_item(_titles(batch, language), index)
+def _answers(api: WikidataApi, language: str, titles: Iterator[str], heartbeat: Heartbeat) -> Iterator[tuple[str, int]]:
+    for title, qid in api.items(language, titles):
+        heartbeat.advance()
+        if qid is not None:
+            yield title, qid
+
+
+def _lacking(
+    parsed: Sequence[str], language: str, index: TitleIndex, storage: Storage, heartbeat: Heartbeat
+) -> Iterator[str]:
+    """Titles of a language without an item: of articles, and of what links lead to."""
+    for path in parsed:
+        with storage.open(path) as stream:
+            for batch in read_parquet(stream, columns=["language", "title", "links"]):
+                heartbeat.advance()
+                yield from _without_item(_titles(batch, language), index)
 
 
 def _titles(batch: pa.RecordBatch, language: str) -> list[str]:

@@ -2,8 +2,8 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import BinaryIO, ClassVar, TypeVar, cast
@@ -19,10 +19,12 @@ from mlukit.corpus.dumps.files import FileInfo
 from mlukit.corpus.dumps.mediawiki_tables import LinkTarget, read_linktarget, read_pagelinks
 from mlukit.corpus.dumps.sql import open_sql
 from mlukit.engine.heartbeat import Heartbeat
+from mlukit.engine.step_results import Results
 from mlukit.engine.storage import Storage, is_local, open_file
 from mlukit.engine.task import Task
+from mlukit.engine.task_transform import TaskTransform
 from mlukit.schemas import layout
-from mlukit.schemas.manifest import TaskResult
+from mlukit.schemas.manifest import Shard, TaskResult, dump_json
 from mlukit.schemas.parquet import read_parquet
 from mlukit.transforms.reread_pages import ArticleShards, DumpPages, beside_articles
 
@@ -32,26 +34,36 @@ _REPORT_EVERY = 1 << 14  # rows
 
 
 @dataclass(frozen=True)
-class CollectWikitextLinks(Task):
-    """The extracted links of some shards of articles, and those of the wikitext where the dump is there."""
+class ShardsToCompare(Task):
+    """Some shards of articles."""
 
     step: ClassVar[str] = "seen"
     shards: ArticleShards
-    parts: int
 
-    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
-        """Writes a file for each shard."""
+
+@dataclass(eq=False, repr=False)
+class CollectLinks(TaskTransform[ShardsToCompare]):
+    """PCollection of ShardsToCompare -> results: the extracted links, and those of the wikitext where the dump is."""
+
+    task = ShardsToCompare
+    namespaces: Mapping[str, Mapping[int, str]]  # of the dumps' heads, by language
+    parts: Mapping[str, int]  # by language
+
+    def run(self, task: ShardsToCompare, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+        """Writes a file for each shard, with a row group for each part."""
         counts: Counter[str] = Counter()
-        some = self.shards
-        pages = DumpPages(some.dump_range, some.header_namespaces, heartbeat) if some.dump_range else None
+        some, written = task.shards, list[Shard]()
+        pages = DumpPages(some.dump_range, self.namespaces[task.language], heartbeat) if some.dump_range else None
         for shard, paths in enumerate(some.files, some.first):
-            files = [_articles(storage, path, self.language) for path in paths]
+            files = [_articles(storage, path, task.language) for path in paths]
             seen = [*_merge(files, pages, shard)]
             counts["pages"] += len(seen)
-            with storage.write(layout.seen_links(self.language, shard)) as stream:
-                _write_parts(seen, self.parts, cast(BinaryIO, stream))
+            path = layout.seen_links(task.language, shard)
+            with storage.write(path) as stream:
+                _write_parts(seen, self.parts[task.language], cast(BinaryIO, stream))
+            written.append(storage.shard(path, stream))
             heartbeat.advance()
-        return TaskResult(self.name, counts=counts)
+        return TaskResult(task.name, tuple(written), counts=counts)
 
 
 def _articles(storage: Storage, path: str, language: str) -> Iterator[tuple[int, SeenPage]]:
@@ -90,32 +102,40 @@ def _write_parts(pages: Sequence[SeenPage], parts: int, stream: BinaryIO) -> Non
 
 
 @dataclass(frozen=True)
-class PartitionPageLinks(Task):
-    """pagelinks of one wiki, with linktarget where there is one, partitioned by page."""
+class LinkTables(Task):
+    """pagelinks of one wiki, with linktarget where there is one."""
 
     step: ClassVar[str] = "pagelinks"
     pagelinks: FileInfo
     linktarget: FileInfo | None
-    parts: int
 
-    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+
+@dataclass(eq=False, repr=False)
+class PartitionPageLinks(TaskTransform[LinkTables]):
+    """PCollection of LinkTables -> results: a file of a wiki's rows, partitioned by page."""
+
+    task = LinkTables
+    parts: Mapping[str, int]  # by language
+
+    def run(self, task: LinkTables, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """See `corpus.audit.page_links.write_page_links`."""
         counts: Counter[str] = Counter()
         near = storage.path(layout.WORK) if is_local(storage.root) else None
+        path, parts = layout.page_links(task.language), self.parts[task.language]
         with (
             tempfile.TemporaryDirectory(dir=near) as folder,
-            storage.write(layout.page_links(self.language)) as out,
-            open_sql(open_file, self.pagelinks.path) as links,
+            storage.write(path) as out,
+            open_sql(open_file, task.pagelinks.path) as links,
         ):
-            targets = None if self.linktarget is None else self._targets(self.linktarget.path, counts, heartbeat)
+            targets = None if task.linktarget is None else _targets(task.linktarget.path, counts, heartbeat)
             rows = _watched(read_pagelinks(links, counts), heartbeat)
-            counts += write_page_links(rows, targets, Path(folder), self.parts, cast(BinaryIO, out))
-        return TaskResult(self.name, counts=counts)
+            counts += write_page_links(rows, targets, Path(folder), parts, cast(BinaryIO, out))
+        return TaskResult(task.name, (storage.shard(path, out),), counts=counts)
 
-    @staticmethod
-    def _targets(path: str, counts: Counter[str], heartbeat: Heartbeat) -> Iterator[LinkTarget]:
-        with open_sql(open_file, path) as stream:
-            yield from _watched(read_linktarget(stream, counts), heartbeat)
+
+def _targets(path: str, counts: Counter[str], heartbeat: Heartbeat) -> Iterator[LinkTarget]:
+    with open_sql(open_file, path) as stream:
+        yield from _watched(read_linktarget(stream, counts), heartbeat)
 
 
 def _watched(rows: Iterator[R], heartbeat: Heartbeat) -> Iterator[R]:
@@ -126,30 +146,39 @@ def _watched(rows: Iterator[R], heartbeat: Heartbeat) -> Iterator[R]:
 
 
 @dataclass(frozen=True)
-class CompareLinks(Task):
-    """One part of a language's pages meets its part of pagelinks."""
+class PagePart(Task):
+    """One part of a language's pages."""
 
     step: ClassVar[str] = "compare"
-    seen: tuple[str, ...]
-    page_links: str  # "" where the table is missing
+    page_links: str  # the file of its rows; "" where the table is missing
+    seen: tuple[str, ...] = ()  # files of links
 
-    @property
-    def path(self) -> str:
-        """Where the tally is written."""
-        return layout.link_comparison(self.language, self.number)
 
-    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+@dataclass(eq=False, repr=False)
+class CompareLinks(TaskTransform[PagePart]):
+    """PCollection of PagePart -> results: pages meet pagelinks; goes `after` the results of `CollectLinks`."""
+
+    task = PagePart
+
+    def complete(self, task: PagePart, earlier: Results) -> PagePart:
+        """The language's files, of which each part is read."""
+        return replace(task, seen=tuple(shard.path for shard in earlier[task.language].shards))
+
+    def run(self, task: PagePart, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """See `corpus.audit.link_audit.compare_pages`."""
         tally = LinkTally()
-        table = TablePart(_read_part(storage, self.page_links, self.number)) if self.page_links else None
-        pages = chain.from_iterable(self._pages(storage, path, heartbeat) for path in self.seen)
+        table = TablePart(_read_part(storage, task.page_links, task.number)) if task.page_links else None
+        pages = chain.from_iterable(_pages(storage, path, task.number, heartbeat) for path in task.seen)
         compare_pages(pages, table, tally)
-        storage.write_json(self.path, tally.to_json())
-        return TaskResult(self.name, counts={"pages": tally.counts["pages"]})
+        path = layout.link_comparison(task.language, task.number)
+        with storage.write(path) as stream:
+            stream.write(dump_json(tally.to_json()))
+        return TaskResult(task.name, (storage.shard(path, stream),), counts={"pages": tally.counts["pages"]})
 
-    def _pages(self, storage: Storage, path: str, heartbeat: Heartbeat) -> Iterator[SeenPage]:
-        heartbeat.advance()
-        yield from map(SeenPage.from_row, _read_part(storage, path, self.number).to_pylist())
+
+def _pages(storage: Storage, path: str, part: int, heartbeat: Heartbeat) -> Iterator[SeenPage]:
+    heartbeat.advance()
+    yield from map(SeenPage.from_row, _read_part(storage, path, part).to_pylist())
 
 
 def _read_part(storage: Storage, path: str, part: int) -> pa.Table:

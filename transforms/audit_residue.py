@@ -1,6 +1,6 @@
 """Counts remains of markup in shards of articles, and tells by the pages of the dump which of them the author wrote."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, ClassVar
@@ -11,8 +11,9 @@ from mlukit.corpus.audit.residue_tally import ResidueTally
 from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.storage import Storage
 from mlukit.engine.task import Task
+from mlukit.engine.task_transform import TaskTransform
 from mlukit.schemas import layout
-from mlukit.schemas.manifest import TaskResult
+from mlukit.schemas.manifest import TaskResult, dump_json
 from mlukit.schemas.parquet import read_parquet
 from mlukit.transforms.reread_pages import ArticleShards, DumpPages, beside_articles
 
@@ -20,21 +21,24 @@ _COLUMNS = ["page_id", "title", "text", "paragraphs"]
 
 
 @dataclass(frozen=True)
-class AuditResidue(Task):
-    """Writes what was found as JSON: a few hundred lines, whatever the size of the shards."""
+class ShardsToAudit(Task):
+    """Some shards of articles."""
 
     step: ClassVar[str] = "residue"
     shards: ArticleShards
 
-    @property
-    def path(self) -> str:
-        """Where the tally is written."""
-        return layout.residue_tally(self.language, self.number)
 
-    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+@dataclass(eq=False, repr=False)
+class AuditResidue(TaskTransform[ShardsToAudit]):
+    """PCollection of ShardsToAudit -> results: what was found as JSON, a few hundred lines, whatever their size."""
+
+    task = ShardsToAudit
+    namespaces: Mapping[str, Mapping[int, str]]  # of the dumps' heads, by language
+
+    def run(self, task: ShardsToAudit, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """See `corpus.audit.residue_tally`."""
-        tally, classes, some = ResidueTally(), residue_classes(self.language), self.shards
-        pages = DumpPages(some.dump_range, some.header_namespaces, heartbeat) if some.dump_range else None
+        tally, classes, some = ResidueTally(), residue_classes(task.language), task.shards
+        pages = DumpPages(some.dump_range, self.namespaces[task.language], heartbeat) if some.dump_range else None
         for shard, paths in enumerate(some.files, some.first):
             for row, wikitext in self._articles(storage, paths, pages, shard, heartbeat):
                 text, author = row["text"], None
@@ -42,8 +46,11 @@ class AuditResidue(Task):
                     author = LiteralMarkup(wikitext, pages.language, classes)
                 starts = [span["start"] for span in row["paragraphs"]]
                 tally.add_page(row["page_id"], row["title"], text, starts, classes, author)
-        storage.write_json(self.path, tally.to_json())
-        return TaskResult(self.name, counts={"pages": tally.pages, "paragraphs": tally.paragraphs})
+        path = layout.residue_tally(task.language, task.number)
+        with storage.write(path) as stream:
+            stream.write(dump_json(tally.to_json()))
+        counts = {"pages": tally.pages, "paragraphs": tally.paragraphs}
+        return TaskResult(task.name, (storage.shard(path, stream),), counts=counts)
 
     @staticmethod
     def _articles(

@@ -21,6 +21,7 @@ from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.parquet_shards import read_records
 from mlukit.engine.storage import Storage, open_file
 from mlukit.engine.task import Task
+from mlukit.engine.task_transform import TaskTransform
 from mlukit.schemas import layout
 from mlukit.schemas.arrow import PAGE_TITLE_ROWS
 from mlukit.schemas.manifest import TaskResult
@@ -34,8 +35,8 @@ _REPORT_EVERY = 1 << 12  # rows
 
 
 @dataclass(frozen=True)
-class BuildTitleIndex(Task):
-    """The index of a language, but for what other languages know of its pages."""
+class WikiTitles(Task):
+    """What is known of the titles of a wiki."""
 
     step: ClassVar[str] = "index"
     titles: tuple[str, ...]  # shards of PageTitle
@@ -43,50 +44,59 @@ class BuildTitleIndex(Task):
     items: tuple[tuple[str, tuple[str, ...]], ...]  # source -> files of TITLE_ITEMS
     labels: tuple[str, ...]  # files of ITEM_LABELS
 
-    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+
+@dataclass(eq=False, repr=False)
+class BuildTitleIndexes(TaskTransform[WikiTitles]):
+    """PCollection of WikiTitles -> the indexes, but for what other languages know of a wiki's pages."""
+
+    task = WikiTitles
+
+    def run(self, task: WikiTitles, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """See `corpus.linking.build_title_index.build_title_index`."""
         skipped: Counter[str] = Counter()
-        tables = dict(self.tables)
-        with ExitStack() as files, storage.write_folder(layout.title_index(self.language)) as folder:
+        tables = dict(task.tables)
+        with ExitStack() as files, storage.write_folder(layout.title_index(task.language)) as folder:
 
             def table(name: str) -> BinaryIO:
                 return files.enter_context(open_sql(open_file, tables[name].path))
 
             counts = build_title_index(
                 folder,
-                self._pages(storage, heartbeat),
+                _pages(task.titles, storage, heartbeat),
                 items_by_page={
                     source.name: source.read(table(source.name), skipped)
                     for source in sources_of_shape(PageItems)
                     if source.name in tables
                 },
-                items_by_title={source: _batches(storage, paths) for source, paths in self.items},
+                items_by_title={source: _batches(storage, paths) for source, paths in task.items},
                 preference=[source.name for source in ITEM_SOURCES],
                 redirects=read_redirects(table(REDIRECT.name), skipped) if REDIRECT.name in tables else (),
                 langlinks=(
                     link
                     for source in sources_of_shape(LanguageLinks)
                     if source.name in tables
-                    for link in self._links(source, table(source.name), skipped)
+                    for link in _links(task.language, source, table(source.name), skipped)
                 ),
             )
-            if self.labels:
-                counts["labels"] = build_label_index(folder, _batches(storage, self.labels))
+            if task.labels:
+                counts["labels"] = build_label_index(folder, _batches(storage, task.labels))
             heartbeat.check()
         counts |= {f"rows of tables left out: {reason}": n for reason, n in skipped.items()}
-        return TaskResult(self.name, (header_shard(storage, self.language),), counts=counts)
+        return TaskResult(task.name, (header_shard(storage, task.language),), counts=counts)
 
-    def _pages(self, storage: Storage, heartbeat: Heartbeat) -> Iterator[PageTitle]:
-        for path in self.titles:
-            with storage.open(path) as stream:
-                for count, page in enumerate(read_records(stream, PAGE_TITLE_ROWS)):
-                    if count % _REPORT_EVERY == 0:
-                        heartbeat.advance()
-                    yield page
 
-    def _links(self, source: LanguageLinks, stream: BinaryIO, skipped: Counter[str]) -> Iterator[LangLink]:
-        wikipedias = {prefix: code for prefix, code in any_language(self.language).interwiki.items() if code}
-        return source.read(stream, wikipedias, skipped)
+def _pages(titles: Iterable[str], storage: Storage, heartbeat: Heartbeat) -> Iterator[PageTitle]:
+    for path in titles:
+        with storage.open(path) as stream:
+            for count, page in enumerate(read_records(stream, PAGE_TITLE_ROWS)):
+                if count % _REPORT_EVERY == 0:
+                    heartbeat.advance()
+                yield page
+
+
+def _links(language: str, source: LanguageLinks, stream: BinaryIO, skipped: Counter[str]) -> Iterator[LangLink]:
+    wikipedias = {prefix: code for prefix, code in any_language(language).interwiki.items() if code}
+    return source.read(stream, wikipedias, skipped)
 
 
 def _batches(storage: Storage, paths: Iterable[str]) -> Iterator[pa.RecordBatch]:

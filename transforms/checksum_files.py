@@ -7,6 +7,7 @@ from typing import ClassVar
 from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.storage import Storage, open_file
 from mlukit.engine.task import Task
+from mlukit.engine.task_transform import TaskTransform
 from mlukit.schemas.manifest import TaskResult
 from mlukit.schemas.summaries import Checksum
 
@@ -14,18 +15,25 @@ _CHUNK = 4 << 20
 
 
 @dataclass(frozen=True)
-class ChecksumFile(Task):
-    """The SHA-256 of a file."""
+class SourceFile(Task):
+    """A file that the link stage reads."""
 
     step: ClassVar[str] = "checksum"
     path: str
 
-    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+
+@dataclass(eq=False, repr=False)
+class ChecksumFiles(TaskTransform[SourceFile]):
+    """PCollection of SourceFile -> results, whose summary is the file's SHA-256."""
+
+    task = SourceFile
+
+    def run(self, task: SourceFile, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """Reads the file once."""
         digest, size = hashlib.sha256(), 0
-        with open_file(self.path) as stream:
+        with open_file(task.path) as stream:
             while chunk := stream.read(_CHUNK):
                 digest.update(chunk)
                 size += len(chunk)
                 heartbeat.advance(size)
-        return TaskResult(self.name, summary=Checksum(digest.hexdigest()))
+        return TaskResult(task.name, summary=Checksum(digest.hexdigest()))

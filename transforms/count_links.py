@@ -8,18 +8,18 @@ from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.parquet_shards import read_shards
 from mlukit.engine.storage import Storage
 from mlukit.engine.task import Task
+from mlukit.engine.task_transform import TaskTransform
 from mlukit.schemas import layout
 from mlukit.schemas.manifest import TaskResult
 
 
 @dataclass(frozen=True)
-class CountLinks(Task):
-    """Writes two files, each with a row group a hash part."""
+class LinkedShard(Task):
+    """The articles of a range."""
 
     step: ClassVar[str] = "count"
-    articles: tuple[str, ...]  # the files of a range
-    kinds: frozenset[str]
-    parts: int
+    articles: tuple[str, ...]  # the files
+    parts: int  # that counts are cut into
 
     @property
     def entities_path(self) -> str:
@@ -31,10 +31,18 @@ class CountLinks(Task):
         """Where the counts of anchors lie."""
         return layout.anchor_counts(self.language, self.number)
 
-    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+
+@dataclass(eq=False, repr=False)
+class CountLinks(TaskTransform[LinkedShard]):
+    """PCollection of LinkedShard -> results: a file of entities, one of mentions, each with a row group a hash part."""
+
+    task = LinkedShard
+    kinds: frozenset[str]  # of pages that count
+
+    def run(self, task: LinkedShard, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """See `corpus.entities.count_links.count_shard`."""
-        with storage.write(self.entities_path) as entities, storage.write(self.mentions_path) as mentions:
-            batches = read_shards(storage, self.articles, COLUMNS)
-            flows = count_shard(batches, self.kinds, self.parts, cast(BinaryIO, entities), cast(BinaryIO, mentions))
-        shards = (storage.shard(self.entities_path, entities), storage.shard(self.mentions_path, mentions))
-        return TaskResult(self.name, shards, flows)
+        with storage.write(task.entities_path) as entities, storage.write(task.mentions_path) as mentions:
+            batches = read_shards(storage, task.articles, COLUMNS)
+            flows = count_shard(batches, self.kinds, task.parts, cast(BinaryIO, entities), cast(BinaryIO, mentions))
+        shards = (storage.shard(task.entities_path, entities), storage.shard(task.mentions_path, mentions))
+        return TaskResult(task.name, shards, flows)

@@ -28,6 +28,7 @@ from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.parquet_shards import ShardWriter, write_batches, write_failures, write_records
 from mlukit.engine.storage import CountingStream, Storage, open_file
 from mlukit.engine.task import Task
+from mlukit.engine.task_transform import TaskTransform
 from mlukit.schemas import layout
 from mlukit.schemas.arrow import RecordCodec
 from mlukit.schemas.items import ITEM_LABEL_ROWS, TITLE_ITEM_ROWS, TITLE_ITEMS, ItemLabel, TitleItem
@@ -43,7 +44,7 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True)
-class GatherTable(Task):
+class ItemTable(Task):
     """A table that is read whole: titles and their items."""
 
     step: ClassVar[str] = "items"
@@ -51,20 +52,27 @@ class GatherTable(Task):
     path: str
     languages: tuple[str, ...]
 
-    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+
+@dataclass(eq=False, repr=False)
+class GatherTables(TaskTransform[ItemTable]):
+    """PCollection of ItemTable -> results: files of items by title."""
+
+    task = ItemTable
+
+    def run(self, task: ItemTable, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """Writes a file of `schemas.items.TITLE_ITEMS` for each language."""
         skipped: Counter[str] = Counter()
-        (source,) = (one for one in sources_of_shape(TitleItems) if one.name == self.source)
-        wikis = {wiki_of(language): language for language in self.languages}
-        paths = {language: layout.items(self.source, language, 0) for language in self.languages}
+        (source,) = (one for one in sources_of_shape(TitleItems) if one.name == task.source)
+        wikis = {wiki_of(language): language for language in task.languages}
+        paths = {language: layout.items(task.source, language, 0) for language in task.languages}
         with ExitStack() as files:
             streams = {language: files.enter_context(storage.write(path)) for language, path in paths.items()}
             writers = {
                 language: files.enter_context(write_batches(stream, TITLE_ITEMS, _ROW_GROUP))
                 for language, stream in streams.items()
             }
-            raw = files.enter_context(open_file(self.path))
-            table = files.enter_context(open_sql(lambda _: raw, self.path))
+            raw = files.enter_context(open_file(task.path))
+            table = files.enter_context(open_sql(lambda _: raw, task.path))
             batches = source.read(table, wikis, skipped)
             for rows in _blocks(batches, lambda: heartbeat.advance(raw.tell())):
                 articles = _of_articles(rows, skipped)
@@ -74,7 +82,7 @@ class GatherTable(Task):
         shards = tuple(storage.shard(path, streams[language]) for language, path in paths.items())
         written = sum(shard.rows for shard in shards)
         flow = Flow(written + skipped.total(), written, skipped=skipped)
-        return TaskResult(self.name, shards, {_flow_name(source): flow})
+        return TaskResult(task.name, shards, {_flow_name(source): flow})
 
 
 def _blocks(batches: Iterator[pa.RecordBatch], report: Callable[[], None]) -> Iterator[pa.Table]:
@@ -104,7 +112,7 @@ def _of_articles(sitelinks: pa.Table, skipped: Counter[str]) -> pa.Table:
 
 
 @dataclass(frozen=True)
-class GatherLines(Task):
+class ItemRange(Task):
     """A range of a text of items: titles, their items, and the items' labels if the source has any."""
 
     step: ClassVar[str] = "item_lines"
@@ -112,38 +120,46 @@ class GatherLines(Task):
     dump_range: DumpRange
     languages: tuple[str, ...]
 
-    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+
+@dataclass(eq=False, repr=False)
+class GatherLines(TaskTransform[ItemRange]):
+    """PCollection of ItemRange -> results: files of items by title, of labels, and of bad lines."""
+
+    task = ItemRange
+
+    def run(self, task: ItemRange, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """Writes a file of `schemas.items.TITLE_ITEMS`, and maybe one of `ITEM_LABELS`, for each language."""
         skipped: Counter[str] = Counter()
         damage: Counter[str] = Counter()
         lost: Counter[str] = Counter()
         failures: list[Failure] = []
-        (source,) = (one for one in sources_of_shape(ItemLines) if one.name == self.source)
-        wikis = {wiki_of(language): language for language in self.languages}
-        with _ItemFiles(storage, source, self.languages, self.dump_range.shard) as files:
-            lines = lines_of(lines_within(open_file, self.dump_range, damage))
+        (source,) = (one for one in sources_of_shape(ItemLines) if one.name == task.source)
+        wikis = {wiki_of(language): language for language in task.languages}
+        with _ItemFiles(storage, source, task.languages, task.dump_range.shard) as files:
+            lines = lines_of(lines_within(open_file, task.dump_range, damage))
             for count, item in enumerate(source.read(lines, wikis, skipped)):
                 if count % _REPORT_EVERY == 0:
                     heartbeat.advance()
                 if isinstance(item, BadLine):
-                    failures.append(self._failure(source, item))
+                    failures.append(_failure(task, source, item))
                     lost.update({item.reason: item.titles} if item.titles else {})
                 else:
                     files.write_item(item)
-        path = layout.failures_shard(self.language, "link", self.number)
+        path = layout.failures_shard(task.language, "link", task.number)
         shards = [*files.shards, *write_failures(storage, path, failures)]
         foreign = Counter({"other namespace": files.foreign} if files.foreign else {})
         flow = Flow(files.titles + files.foreign + lost.total(), files.titles, lost, foreign)
         counts = {f"items without {reason}": n for reason, n in skipped.items()}
         counts |= {f"damage {reason}": n for reason, n in damage.items()} | {"bad lines": len(failures)}
-        return TaskResult(self.name, tuple(shards), {_flow_name(source): flow}, counts)
-
-    def _failure(self, source: ItemLines, line: BadLine) -> Failure:
-        detail = f"line {line.number} of range {self.dump_range.shard}: {line.detail}"
-        return Failure("link", f"{source.subject} {line.reason}", self.language, None, None, detail)
+        return TaskResult(task.name, tuple(shards), {_flow_name(source): flow}, counts)
 
 
-Gathering: TypeAlias = GatherTable | GatherLines
+def _failure(task: ItemRange, source: ItemLines, line: BadLine) -> Failure:
+    detail = f"line {line.number} of range {task.dump_range.shard}: {line.detail}"
+    return Failure("link", f"{source.subject} {line.reason}", task.language, None, None, detail)
+
+
+Gathering: TypeAlias = ItemTable | ItemRange
 
 
 def plan_gathering(
@@ -167,12 +183,12 @@ def plan_gathering(
         for language, file in ((language, file) for language, kind, file in files if kind == source.name):
             wanted = tuple(languages) if language == ALL_LANGUAGES else (language,)
             if isinstance(source, TitleItems):
-                number = _next(numbers, GatherTable.step, language, first_numbers)
-                tasks.append(GatherTable(language, number, file.size, source.name, file.path, wanted))
+                number = _next(numbers, ItemTable.step, language, first_numbers)
+                tasks.append(ItemTable(language, number, file.size, source.name, file.path, wanted))
             elif isinstance(source, ItemLines):
                 for part in plan_ranges(language, [file], range_size):
-                    number = _next(numbers, GatherLines.step, language, first_numbers)
-                    tasks.append(GatherLines(language, number, part.end - part.start, source.name, part, wanted))
+                    number = _next(numbers, ItemRange.step, language, first_numbers)
+                    tasks.append(ItemRange(language, number, part.end - part.start, source.name, part, wanted))
     return tasks
 
 

@@ -17,6 +17,7 @@ from mlukit.engine.parquet_shards import read_shards, write_failures
 from mlukit.engine.split_shards import SplitShards
 from mlukit.engine.storage import Storage
 from mlukit.engine.task import Task
+from mlukit.engine.task_transform import TaskTransform
 from mlukit.schemas import layout
 from mlukit.schemas.arrow import ARTICLE_TEXTS, EXAMPLES
 from mlukit.schemas.manifest import Flow, TaskResult
@@ -26,41 +27,50 @@ from mlukit.transforms.open_models import open_models
 
 
 @dataclass(frozen=True)
-class MakeExamples(Task):
-    """The articles of a range give a shard of examples for each split and format."""
+class ArticleShard(Task):
+    """The articles of a range."""
 
     step: ClassVar[str] = "examples"
-    articles: tuple[str, ...]  # the files of the range
-    kinds: frozenset[str]
+    articles: tuple[str, ...]  # the files
+    tokenizer: str  # fingerprint of the model that the run began with
+    entities: str  # fingerprint of its vocabulary
+
+
+@dataclass(eq=False, repr=False)
+class MakeExampleShards(TaskTransform[ArticleShard]):
+    """PCollection of ArticleShard -> results: a shard of examples for each split and format."""
+
+    task = ArticleShard
+    kinds: frozenset[str]  # of pages that examples are made of
     formats: tuple[str, ...]
     options: ExampleOptions
-    tokenizer: str  # fingerprint of the model
-    entities: str  # fingerprint of the vocabulary
 
-    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+    def run(self, task: ArticleShard, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """See `corpus.examples.make_examples.make_examples`."""
         flows = {"articles": Flow(), "sentences": Flow(), "mentions": Flow()}
         made = MadeExamples()
         failures: list[Failure] = []
-        make = _maker(storage, self)
+        make = _maker(storage, task, self.options)
         outputs = SplitShards(
-            storage, layout.EXAMPLES, EXAMPLES, language=self.language, number=self.number, formats=self.formats
+            storage, layout.EXAMPLES, EXAMPLES, language=task.language, number=task.number, formats=self.formats
         )
         with outputs:
-            for articles in self._articles(storage, flows["articles"], heartbeat):
+            for articles in self._articles(task, storage, flows["articles"], heartbeat):
                 for number, batch in _made(articles, make, failures, flows["articles"]):
                     flows["sentences"].add(batch.sentences)
                     flows["mentions"].add(batch.mentions)
                     _count_articles(number, batch.examples, flows["articles"])
                     made += _summary(batch.examples)
                     outputs.write(batch.examples)
-        path = layout.failures_shard(self.language, self.step, self.number)
+        path = layout.failures_shard(task.language, task.step, task.number)
         shards = (*outputs.shards, *write_failures(storage, path, failures))
-        return TaskResult(self.name, shards, flows, summary=made)
+        return TaskResult(task.name, shards, flows, summary=made)
 
-    def _articles(self, storage: Storage, flow: Flow, heartbeat: Heartbeat) -> Iterator[pa.RecordBatch]:
+    def _articles(
+        self, task: ArticleShard, storage: Storage, flow: Flow, heartbeat: Heartbeat
+    ) -> Iterator[pa.RecordBatch]:
         """The articles of the kinds that examples are made of, as many together as is good for memory."""
-        for group in read_shards(storage, self.articles, ARTICLE_TEXTS, heartbeat.advance):
+        for group in read_shards(storage, task.articles, ARTICLE_TEXTS, heartbeat.advance):
             for batch in _by_size(group):
                 flow.entered += batch.num_rows
                 heartbeat.advance(pages=batch.num_rows)
@@ -79,17 +89,17 @@ def _by_size(articles: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         yield articles.slice(start, end - start)
 
 
-def _maker(storage: Storage, task: MakeExamples) -> Maker:
+def _maker(storage: Storage, task: ArticleShard, options: ExampleOptions) -> Maker:
     tokenizer, vocabulary = open_models(storage.root, task.tokenizer, task.entities)
-    splitter = sentence_splitter(task.language, task.options)
-    return lambda articles: make_examples(articles, splitter, tokenizer, vocabulary.ids_of, task.options)
+    splitter = sentence_splitter(task.language, options)
+    return lambda articles: make_examples(articles, splitter, tokenizer, vocabulary.ids_of, options)
 
 
 def _made(
     articles: pa.RecordBatch, make: Maker, failures: list[Failure], flow: Flow
 ) -> Iterator[tuple[int, ExampleBatch]]:
     """The number of articles and their examples; the failures are noted."""
-    for made in make_each(articles, make, MakeExamples.step):
+    for made in make_each(articles, make, ArticleShard.step):
         if isinstance(made, Failure):
             failures.append(made)
             flow.failed[made.reason] += 1

@@ -1,60 +1,95 @@
 """Adds the counts of all shards up, one hash part at a time."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, ClassVar, cast
 
 from mlukit.corpus.entities.mention_dictionary import merge_mentions
 from mlukit.corpus.entities.vocabulary import merge_entities
 from mlukit.engine.heartbeat import Heartbeat
+from mlukit.engine.step_results import Results
 from mlukit.engine.storage import Storage
 from mlukit.engine.task import Task
+from mlukit.engine.task_transform import TaskTransform
 from mlukit.schemas import layout
 from mlukit.schemas.manifest import TaskResult
 from mlukit.schemas.summaries import EntitySpread
 
 
 @dataclass(frozen=True)
-class MergeEntities(Task):
-    """One part of the entities of all languages."""
+class EntityPart(Task):
+    """One hash part of the entities of all languages."""
 
     step: ClassVar[str] = "merge"
-    shards: tuple[tuple[str, str], ...]  # (language, counts of a shard)
-    min_languages: int
-    min_count: int
+    counts: tuple[tuple[str, str], ...] = ()  # (language, counts of a shard)
 
     @property
     def path(self) -> str:
         """Where the part is written."""
         return layout.merged_entities(self.number)
 
-    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+
+@dataclass(eq=False, repr=False)
+class MergeEntities(TaskTransform[EntityPart]):
+    """PCollection of EntityPart -> results; goes `after` the results of `CountLinks`."""
+
+    task = EntityPart
+    min_languages: int
+    min_count: int
+
+    def complete(self, task: EntityPart, earlier: Results) -> EntityPart:
+        """All counts, of which each part is merged."""
+        return replace(
+            task, counts=tuple(pair for code in sorted(earlier) for pair in _files(code, earlier, "entities"))
+        )
+
+    def run(self, task: EntityPart, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """See `corpus.entities.vocabulary.merge_entities`."""
-        with storage.write(self.path) as merged:
-            streams = _opened(storage, self.shards, heartbeat, self.cost)
+        with storage.write(task.path) as merged:
+            streams = _opened(storage, task.counts, heartbeat, task.cost)
             flow, spread = merge_entities(
-                streams, self.number, self.min_languages, self.min_count, cast(BinaryIO, merged)
+                streams, task.number, self.min_languages, self.min_count, cast(BinaryIO, merged)
             )
         merged.rows = flow.out
         return TaskResult(
-            self.name, (storage.shard(self.path, merged),), {"entities": flow}, summary=EntitySpread(spread)
+            task.name, (storage.shard(task.path, merged),), {"entities": flow}, summary=EntitySpread(spread)
         )
 
 
 @dataclass(frozen=True)
-class MergeMentions(Task):
-    """Some parts of the mention dictionary of a language: one shard of it."""
+class MentionPart(Task):
+    """One hash part of the mention dictionary of a language: a shard of it."""
 
     step: ClassVar[str] = "mentions"
-    shards: tuple[tuple[str, str], ...]
-    path: str  # the dictionary's shard
+    counts: tuple[tuple[str, str], ...] = ()
 
-    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+    @property
+    def path(self) -> str:
+        """Where the shard is written."""
+        return layout.mentions_shard(self.language, self.number)
+
+
+@dataclass(eq=False, repr=False)
+class MergeMentions(TaskTransform[MentionPart]):
+    """PCollection of MentionPart -> results; goes `after` the results of `CountLinks`."""
+
+    task = MentionPart
+
+    def complete(self, task: MentionPart, earlier: Results) -> MentionPart:
+        """The language's counts, of which each part is merged."""
+        return replace(task, counts=tuple(_files(task.language, earlier, "mentions")))
+
+    def run(self, task: MentionPart, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """See `corpus.entities.mention_dictionary.merge_mentions`."""
-        with storage.write(self.path) as mentions:
-            streams = (stream for _, stream in _opened(storage, self.shards, heartbeat, self.cost))
-            mentions.rows = merge_mentions(streams, self.number, cast(BinaryIO, mentions))
-        return TaskResult(self.name, (storage.shard(self.path, mentions),), counts={"mentions": mentions.rows})
+        with storage.write(task.path) as mentions:
+            streams = (stream for _, stream in _opened(storage, task.counts, heartbeat, task.cost))
+            mentions.rows = merge_mentions(streams, task.number, cast(BinaryIO, mentions))
+        return TaskResult(task.name, (storage.shard(task.path, mentions),), counts={"mentions": mentions.rows})
+
+
+def _files(language: str, counted: Results, content: str) -> Iterator[tuple[str, str]]:
+    """The counts of a language's shards, in the order of their numbers."""
+    return ((language, shard.path) for shard in counted[language].shards if layout.content_of(shard.path) == content)
 
 
 def _opened(

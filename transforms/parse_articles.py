@@ -1,7 +1,7 @@
 """Reads a range of a dump: pages become articles without markup, and titles for the index."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -16,6 +16,7 @@ from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.parquet_shards import ShardWriter, write_failures, write_records
 from mlukit.engine.storage import Storage, open_file
 from mlukit.engine.task import Task
+from mlukit.engine.task_transform import TaskTransform
 from mlukit.schemas import layout
 from mlukit.schemas.arrow import PAGE_TITLE_ROWS, PARSED_ARTICLE_ROWS
 from mlukit.schemas.manifest import Flow, Shard, TaskResult
@@ -44,31 +45,39 @@ class _Tally:
 
 
 @dataclass(frozen=True)
-class ParseArticles(Task):
+class RangeToParse(Task):
     """A range of a dump, which gives one shard, or several where the file can be read in one go only."""
 
     step: ClassVar[str] = "parse"
     dump_range: DumpRange
-    header_namespaces: tuple[tuple[int, str], ...]
 
-    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+
+@dataclass(eq=False, repr=False)
+class ParseShards(TaskTransform[RangeToParse]):
+    """PCollection of RangeToParse -> results: articles without markup, titles, and failures of pages."""
+
+    task = RangeToParse
+    namespaces: Mapping[str, Mapping[int, str]]  # of the dumps' heads, by language
+
+    def run(self, task: RangeToParse, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """Writes articles, titles and failures, a file of each for every shard of the range."""
-        language = with_namespaces(any_language(self.language), dict(self.header_namespaces))
+        language = with_namespaces(any_language(task.language), self.namespaces[task.language])
+        dump_range = task.dump_range
         reader = PageReader(
-            open_file, self.dump_range, STAGE, namespace_of_title=lambda title: namespace_of(title, language)
+            open_file, dump_range, STAGE, namespace_of_title=lambda title: namespace_of(title, language)
         )
         tally, shards = _Tally(), list[Shard]()
         records = iter(reader)
         waiting = next(records, None)
-        for shard in range(self.dump_range.shard, self.dump_range.shard + self.dump_range.shards):
-            with _Outputs(storage, self.language, shard) as outputs:
+        for shard in range(dump_range.shard, dump_range.shard + dump_range.shards):
+            with _Outputs(storage, task.language, shard) as outputs:
                 while waiting is not None and reader.shard <= shard:
                     outputs.write(_read(waiting, language, tally))
-                    done = reader.position - self.dump_range.start
+                    done = reader.position - dump_range.start
                     heartbeat.advance(done, pages=1)
                     waiting = next(records, None)
             shards += outputs.shards
-        return tally.result(self.name, shards, reader.xml_bytes)
+        return tally.result(task.name, shards, reader.xml_bytes)
 
 
 class _Outputs:

@@ -1,6 +1,6 @@
 """The pages of a dump once more, beside the articles that were made of them: for an audit."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -25,14 +25,13 @@ class ArticleShards:
     files: tuple[tuple[str, ...], ...]  # of each shard, its train and validation files
     size: int  # bytes to read, about
     dump_range: DumpRange | None  # None where the dump is not there
-    header_namespaces: tuple[tuple[int, str], ...]
 
 
 class DumpPages:
     """The pages of a range one after the other."""
 
-    def __init__(self, dump_range: DumpRange, header: tuple[tuple[int, str], ...], heartbeat: Heartbeat) -> None:
-        self.language: Language = with_namespaces(any_language(dump_range.language), dict(header))
+    def __init__(self, dump_range: DumpRange, namespaces: Mapping[int, str], heartbeat: Heartbeat) -> None:
+        self.language: Language = with_namespaces(any_language(dump_range.language), namespaces)
         self._reader = PageReader(
             open_file, dump_range, "audit", namespace_of_title=lambda title: namespace_of(title, self.language)
         )

@@ -13,6 +13,7 @@ from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.split_shards import SplitShards
 from mlukit.engine.storage import Storage
 from mlukit.engine.task import Task
+from mlukit.engine.task_transform import TaskTransform
 from mlukit.schemas import layout
 from mlukit.schemas.arrow import ARTICLES
 from mlukit.schemas.manifest import Flow, TaskResult
@@ -22,22 +23,30 @@ from mlukit.transforms.open_title_index import open_indexes
 
 
 @dataclass(frozen=True)
-class ResolveLinks(Task):
-    """The parsed articles of a range become linked ones, a shard for each split and format."""
+class ParsedShard(Task):
+    """The parsed articles of a range."""
 
     step: ClassVar[str] = "resolve"
+    articles: str  # the file
+
+
+@dataclass(eq=False, repr=False)
+class ResolveShards(TaskTransform[ParsedShard]):
+    """PCollection of ParsedShard -> results; parsed articles become linked ones, a shard for each split and format."""
+
+    task = ParsedShard
     languages: tuple[str, ...]
     validation_share: float
     formats: tuple[str, ...]
 
-    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+    def run(self, task: ParsedShard, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """See `corpus.linking.resolve_links.resolve_batch`."""
         links, counts, resolved = Flow(), Counter[str](), ResolvedArticles()
         indexes, variants = open_indexes(storage, self.languages), variants_of(self.languages)
         outputs = SplitShards(
-            storage, layout.ARTICLES, ARTICLES, language=self.language, number=self.number, formats=self.formats
+            storage, layout.ARTICLES, ARTICLES, language=task.language, number=task.number, formats=self.formats
         )
-        with storage.open(layout.parsed_articles(self.language, self.number)) as parsed, outputs:
+        with storage.open(task.articles) as parsed, outputs:
             for batch in read_parquet(parsed):
                 articles = resolve_batch(batch, indexes, self.validation_share, variants)
                 outputs.write(articles)
@@ -47,7 +56,7 @@ class ResolveLinks(Task):
                 lacking = articles["qid"].null_count
                 resolved += ResolvedArticles(with_item=articles.num_rows - lacking, without_item=lacking)
                 heartbeat.advance(parsed.tell(), pages=articles.num_rows)
-        return TaskResult(self.name, tuple(outputs.shards), {"links with item": links}, counts, resolved)
+        return TaskResult(task.name, tuple(outputs.shards), {"links with item": links}, counts, resolved)
 
 
 def _count_links(articles: pa.RecordBatch, flow: Flow, counts: Counter[str]) -> None:

@@ -13,6 +13,7 @@ from mlukit.corpus.examples.train_tokenizer import train_sentencepiece
 from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.storage import Storage, open_file
 from mlukit.engine.task import Task
+from mlukit.engine.task_transform import TaskTransform
 from mlukit.schemas.layout import TOKENIZER
 from mlukit.schemas.manifest import TaskResult
 from mlukit.schemas.parquet import read_parquet
@@ -25,40 +26,54 @@ LANGUAGE_EXPONENT = 0.7  # of a language's share, as mLUKE samples languages
 
 
 @dataclass(frozen=True)
-class CopyTokenizer(Task):
+class ModelFile(Task):
     """A model file of the user's, which was looked at before the run."""
 
     step: ClassVar[str] = "tokenizer"
     path: str
     identity: TokenizerIdentity
 
-    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+
+@dataclass(eq=False, repr=False)
+class CopyTokenizer(TaskTransform[ModelFile]):
+    """ModelFile -> the tokenizer of the output."""
+
+    task = ModelFile
+
+    def run(self, task: ModelFile, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """Copies the file; ValueError where it is another one by now."""
-        with open_file(self.path) as stream:
+        with open_file(task.path) as stream:
             model = stream.read()
         found = hashlib.sha256(model).hexdigest()
-        if found != self.identity.fingerprint:
-            raise ValueError(f"{self.path} has changed: its SHA-256 was {self.identity.fingerprint}, now it is {found}")
-        return _write(self.name, model, self.identity, storage)
+        if found != task.identity.fingerprint:
+            raise ValueError(f"{task.path} has changed: its SHA-256 was {task.identity.fingerprint}, now it is {found}")
+        return _write(task.name, model, task.identity, storage)
 
 
 @dataclass(frozen=True)
-class TrainTokenizer(Task):
-    """A model of the articles' own, in one process: SentencePiece's trainer knows no other way."""
+class TrainingText(Task):
+    """What a model is to be trained on."""
 
     step: ClassVar[str] = "tokenizer"
-    pieces: int
-    shards: tuple[tuple[str, tuple[str, ...]], ...]  # of articles to train on, by language
+    shards: tuple[tuple[str, tuple[str, ...]], ...]  # of articles, by language
     characters: tuple[tuple[str, int], ...]  # of text, by language
 
-    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
-        """Reads shards in an order of their own until each language has its share."""
-        model = train_sentencepiece(self._paragraphs(storage, heartbeat), self.pieces)
-        return _write(self.name, model, identify(model), storage)
 
-    def _paragraphs(self, storage: Storage, heartbeat: Heartbeat) -> Iterator[str]:
-        budgets = sample_sizes(dict(self.characters), max(SAMPLE_CHARACTERS, CHARACTERS_A_PIECE * self.pieces))
-        for language, paths in self.shards:
+@dataclass(eq=False, repr=False)
+class TrainTokenizer(TaskTransform[TrainingText]):
+    """TrainingText -> a model of the articles' own, in one process: SentencePiece's trainer knows no other way."""
+
+    task = TrainingText
+    pieces: int
+
+    def run(self, task: TrainingText, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+        """Reads shards in an order of their own until each language has its share."""
+        model = train_sentencepiece(self._paragraphs(task, storage, heartbeat), self.pieces)
+        return _write(task.name, model, identify(model), storage)
+
+    def _paragraphs(self, task: TrainingText, storage: Storage, heartbeat: Heartbeat) -> Iterator[str]:
+        budgets = sample_sizes(dict(task.characters), max(SAMPLE_CHARACTERS, CHARACTERS_A_PIECE * self.pieces))
+        for language, paths in task.shards:
             left = budgets[language]
             share = left // min(len(paths), SHARDS_SAMPLED) + 1
             for path in sorted(paths, key=lambda p: hashlib.sha256(p.encode()).digest()):

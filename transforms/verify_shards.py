@@ -7,6 +7,7 @@ from typing import BinaryIO, ClassVar
 from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.storage import Storage
 from mlukit.engine.task import Task
+from mlukit.engine.task_transform import TaskTransform
 from mlukit.schemas.formats import READ_ERRORS, format_of
 from mlukit.schemas.manifest import Shard, TaskResult
 from mlukit.schemas.summaries import VerifiedShard
@@ -15,21 +16,28 @@ _CHUNK = 4 << 20
 
 
 @dataclass(frozen=True)
-class VerifyShard(Task):
-    """Compares size, SHA-256 and number of rows of a shard; what differs is a result, and no failure of the task."""
+class FinishedShard(Task):
+    """A shard as its manifest has it."""
 
     step: ClassVar[str] = "verify"
-    root: str  # the output folder that is looked at: the result goes elsewhere, since that one may be read-only
     shard: Shard
 
-    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+
+@dataclass(eq=False, repr=False)
+class VerifyShards(TaskTransform[FinishedShard]):
+    """PCollection of FinishedShard -> results: what differs in size, SHA-256 or rows, which is no failure of a task."""
+
+    task = FinishedShard
+    root: str  # the output folder that is looked at: results go elsewhere, since that one may be read-only
+
+    def run(self, task: FinishedShard, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """Says what is wrong, if anything is."""
         try:
-            with Storage(self.root).open(self.shard.path) as stream:
-                problem = _difference(self.shard, stream, heartbeat)
+            with Storage(self.root).open(task.shard.path) as stream:
+                problem = _difference(task.shard, stream, heartbeat)
         except READ_ERRORS as error:
             problem = f"cannot be read: {' '.join(str(error).split())}"
-        return TaskResult(self.name, summary=VerifiedShard(problem))
+        return TaskResult(task.name, summary=VerifiedShard(problem))
 
 
 def _difference(shard: Shard, stream: BinaryIO, heartbeat: Heartbeat) -> str:

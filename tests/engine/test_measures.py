@@ -1,14 +1,12 @@
-"""What tasks took: each CPU second once, and no measure that anything depends on."""
+"""What tasks took: each CPU second once."""
 
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
-from mlukit.engine.measures import Measures, TaskMeasure, add_up, measuring, read_measures, write_measure
-from mlukit.engine.storage import Storage
+from mlukit.engine.measures import Measures, add_up, measuring
 
 
 def use_cpu(seconds: float) -> None:
@@ -50,17 +48,6 @@ def test_each_second_counts_once_where_a_process_does_several_tasks() -> None:
         use_cpu(0.1)
     assert inner.cpu_seconds >= 0.2  # what both have used until it ended
     assert 0.3 <= outer.cpu_seconds + inner.cpu_seconds <= time.process_time() - start + 0.05
-
-
-def test_a_measure_that_is_lost_is_left_out(tmp_path: Path) -> None:
-    storage = Storage(str(tmp_path))
-    measures = {f"parse/en/0000{number}": TaskMeasure(number / 4, number << 20) for number in range(3)}
-    for task, measure in measures.items():
-        write_measure(storage, task, measure)
-    assert sorted(storage.sizes()) == [f"_work/measures/{task}.json" for task in measures]
-    assert read_measures(storage, measures) == list(measures.values())
-    storage.delete("_work/measures/parse/en/00001.json")
-    assert read_measures(storage, measures) == [TaskMeasure(0.0, 0), TaskMeasure(0.5, 2 << 20)]
 
 
 def test_steps_add_up() -> None:

@@ -1,83 +1,129 @@
-"""Task of work: what they leave behind when they succeed, fail, lose something, or are stopped."""
+"""Tasks: what they leave behind when they succeed, fail, lose something, or are stopped."""
 
 import json
 import os
+import pickle
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import apache_beam as beam
 import pytest
-from apache_beam.runners.direct import direct_runner
 
-from mlukit.engine.heartbeat import ABORT, AbortedError, Heartbeat, TaskError, read_errors, read_reports
+from mlukit.engine.errors import RefusedError
+from mlukit.engine.heartbeat import ABORT, AbortedError, Heartbeat, read_reports
+from mlukit.engine.measures import Measures
+from mlukit.engine.step_results import StepResults
 from mlukit.engine.storage import Storage
-from mlukit.engine.task import RunTasks, Task, run_task
+from mlukit.engine.task import Task, found_result
+from mlukit.engine.task_transform import TaskTransform, run_task
+from mlukit.engine.workplace import Workplace
 from mlukit.schemas.manifest import Flow, TaskResult
 from mlukit.schemas.summaries import Checksum
+from tests.workplaces import on_cluster, workplace
 
 
 @dataclass(frozen=True)
-class Count(Task):
-    """Counts to its number; does to that what `spoil` names."""
+class Number(Task):
+    """Something to count to."""
 
     step: ClassVar[str] = "count"
+
+
+@dataclass(eq=False, repr=False)
+class Count(TaskTransform[Number]):
+    """Counts to a task's number; does to that what `spoil` names."""
+
+    task = Number
     spoil: str = ""
 
-    def run(self, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
+    def run(self, task: Number, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         heartbeat.advance(7, pages=2)
         if self.spoil == "error":
             raise KeyError("no such thing")
         lost = 1 if self.spoil == "lose" else 0
-        flow = Flow(self.number, self.number - 2, Counter(broken=1), Counter(empty=1 - lost))
-        return TaskResult(self.name, flows={"things": flow}, counts={"things": self.number}, summary=Checksum("ab"))
-
-
-def result_of(storage: Storage, task: Task) -> object:
-    return json.loads(Path(storage.path(task.result_path)).read_bytes())
+        flow = Flow(task.number, task.number - 2, Counter(broken=1), Counter(empty=1 - lost))
+        with storage.write("numbers") as stream:
+            stream.write(b"123")
+        shards = (storage.shard("numbers", stream),)
+        return TaskResult(task.name, shards, {"things": flow}, {"things": task.number}, Checksum("ab"))
 
 
 def test_names_sort_as_numbers() -> None:
-    task = Count("zh-yue", 12, 5)
+    task = Number("zh-yue", 12, 5)
     assert (task.name, task.result_path) == ("count/zh-yue/00012", "_work/results/count/zh-yue/00012.json")
 
 
+def test_a_transform_pickles_by_its_fields(tmp_path: Path) -> None:
+    transform = Count(on_cluster(tmp_path), "lose")
+    transform.label = "of a graph"
+    again = pickle.loads(pickle.dumps(transform))
+    assert (type(again), again.workplace, again.spoil) == (Count, transform.workplace, "lose")
+
+
 def test_a_task_leaves_its_result(tmp_path: Path) -> None:
-    storage, task = Storage(str(tmp_path / "out")), Count("en", 3, 5)
-    result = run_task(task, storage, None)
-    assert result_of(storage, task) == {
+    place, task = on_cluster(tmp_path), Number("en", 3, 5)
+    assert found_result(task, place.storage) is None
+    done = run_task(Count(place), task)
+    written = json.loads((tmp_path / task.result_path).read_bytes())
+    assert written == {
         "task": "count/en/00003",
-        "shards": [],
+        "shards": [
+            {
+                "path": "numbers",
+                "rows": 0,
+                "bytes": 3,
+                "sha256": "a665a45920422f9d417e4867efdc4fb8a04a1f3fff1fa07e998e86f7f7a27ae3",
+            }
+        ],
         "flows": {"things": {"in": 3, "out": 1, "failed": {"broken": 1}, "skipped": {"empty": 1}}},
         "counts": {"things": 3},
         "summary": {"checksum": {"sha256": "ab"}},
     }
-    assert TaskResult.from_json(result_of(storage, task)) == result  # type: ignore[arg-type]
-    assert sorted(storage.sizes()) == ["_work/measures/count/en/00003.json", "_work/results/count/en/00003.json"]
+    measures = done.measures
+    assert (measures.tasks_done, measures.bytes_read, measures.bytes_written) == (1, 5, 3)
+    assert done == StepResults.of_task(TaskResult.from_json(written), measures)
+    found = found_result(task, place.storage)
+    assert found == StepResults.of_task(TaskResult.from_json(written), Measures(tasks_found_done=1))
+    (tmp_path / "numbers").write_bytes(b"12")
+    assert found_result(task, place.storage) is None  # what it names has changed
 
 
 def test_a_task_that_loses_something_is_an_error(tmp_path: Path) -> None:
-    storage, task = Storage(str(tmp_path / "out")), Count("en", 3, 5, "lose")
+    place, task = on_cluster(tmp_path), Number("en", 3, 5)
     with pytest.raises(ValueError, match="count/en/00003: 1 things neither came out nor have a reason"):
-        run_task(task, storage, None)
-    assert not storage.exists(task.result_path)
+        run_task(Count(place, "lose"), task)
+    assert not place.storage.exists(task.result_path)
 
 
 def test_a_task_that_fails_tells_the_launcher_and_stops_the_others(tmp_path: Path) -> None:
-    storage, folder = Storage(str(tmp_path / "out")), tmp_path / "reports"
-    folder.mkdir()
-    with pytest.raises(KeyError):
-        run_task(Count("en", 3, 5, "error"), storage, str(folder))
-    (error,) = read_errors(folder)
-    assert (error.task, error.kind, error.message) == ("count/en/00003", "KeyError", "'no such thing'")
-    assert error.trace.startswith("Traceback (most recent call last):") and "no such thing" in error.trace
-    assert (folder / ABORT).exists()
-    with pytest.raises(AbortedError, match="count/en/00004: stopped, the run is ending"):
-        run_task(Count("en", 4, 5), storage, str(folder))
-    assert [one.task for one in read_errors(folder)] == ["count/en/00003"]  # to be stopped is no failure
-    assert storage.sizes() == {}
+    place, task = workplace(tmp_path / "out", tmp_path / "board"), Number("en", 3, 5)
+    with pytest.raises(KeyError), place.reporting(task.name):
+        run_task(Count(place, "error"), task)
+    (path,) = place.notes.sizes("errors")
+    fault = place.notes.read_json(path)
+    assert fault.pop("trace").startswith("Traceback (most recent call last):")
+    assert fault == {"task": "count/en/00003", "kind": "KeyError", "message": "'no such thing'", "refused": False}
+    assert (tmp_path / "board" / ABORT).exists()
+    with pytest.raises(AbortedError, match="count/en/00004: stopped, the run is ending"), place.reporting("another"):
+        run_task(Count(place), Number("en", 4, 5))
+    assert list(place.notes.sizes("errors")) == [path]  # to be stopped is no failure
+    assert place.storage.sizes() == {}
+
+
+def test_what_is_refused_is_told_apart_also_on_a_cluster(tmp_path: Path) -> None:
+    place = on_cluster(tmp_path)
+    with pytest.raises(RefusedError), place.reporting("begin vocabulary"):
+        raise RefusedError("--number is 0")
+    fault = place.notes.read_json("errors/begin vocabulary.json")
+    assert (fault["refused"], fault["message"]) == (True, "--number is 0")
+
+
+def test_a_workplace_is_deserted_on_a_cluster_alone(tmp_path: Path) -> None:
+    assert not on_cluster(tmp_path).is_deserted
+    assert Workplace(str(tmp_path), str(tmp_path / "elsewhere"), 0).is_deserted
+    assert not Workplace(str(tmp_path), str(tmp_path / "elsewhere"), 1).is_deserted
 
 
 def test_a_busy_worker_reports_and_an_idle_one_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,29 +149,4 @@ def test_reports_of_several_workers_are_read(tmp_path: Path) -> None:
     (tmp_path / "worker-12.json").write_text('{"task": "a", "bytes": 1, "pages": 2}')
     (tmp_path / "worker-7.json").write_text('{"task": "b", "bytes": 3, "pages": 4}')
     (tmp_path / "worker-9.tmp").write_text("{")
-    (tmp_path / "error-7.json").write_text('{"task": "b", "kind": "E", "message": "m", "trace": "t"}')
     assert {(report.pid, report.task) for report in read_reports(tmp_path)} == {(12, "a"), (7, "b")}
-    assert read_errors(tmp_path) == [TaskError("b", "E", "m", "t")]
-
-
-def test_all_units_are_done_the_costly_ones_first(tmp_path: Path) -> None:
-    tasks = [Count("en", number, cost) for number, cost in ((2, 1), (3, 100), (4, 10), (5, 100))]
-    transform = RunTasks(tasks, str(tmp_path), "_work/stopped")
-    pipeline = beam.Pipeline(runner=direct_runner.BundleBasedDirectRunner())
-    created: list[Task] = []
-    pipeline | transform
-    pipeline.visit(_Creates(created))
-    assert [task.number for task in created] == [3, 5, 4, 2]
-    pipeline.run().wait_until_finish()
-    assert all(Storage(str(tmp_path)).exists(task.result_path) for task in tasks)
-
-
-class _Creates(beam.pipeline.PipelineVisitor):
-    def __init__(self, found: list[Task]) -> None:
-        self._found = found
-
-    def visit_transform(self, node: beam.pipeline.AppliedPTransform) -> None:
-        if isinstance(node.transform, beam.Create):
-            self._found += node.transform.values
-
-    enter_composite_transform = visit_transform

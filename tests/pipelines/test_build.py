@@ -3,15 +3,13 @@
 import bz2
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from mlukit.engine import launch
-from mlukit.engine.task import Task
 from mlukit.schemas import arrow
 from mlukit.schemas.records import SPLITS
 from mlukit.schemas.tf_example import decode_example
@@ -601,23 +599,12 @@ def test_dumps_elsewhere_and_named_in_another_order_give_the_same_bytes(
     assert checksums(tmp_path / "OUT ?") == checksums(built)
 
 
-@pytest.mark.parametrize(("workers", "steps"), [(1, {"parse"}), (2, {"parse", "resolve", "examples"})])
-def test_worker_processes_give_the_same_bytes(
-    built: Path, dumps: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int, steps: set[str]
-) -> None:
-    """In the steps named: a worker process takes seconds to start."""
-    used = set()
-
-    def choose(tasks: Sequence[Task], beam_flags: Sequence[str]) -> launch.Workers:
-        chosen = choose_workers(tasks, beam_flags if tasks[0].step in steps else [IN_MEMORY])
-        used.add((tasks[0].step, chosen.processes))
-        return chosen
-
-    choose_workers = launch.choose_workers
-    monkeypatch.setattr(launch, "choose_workers", choose)
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_worker_processes_give_the_same_bytes(built: Path, dumps: Path, tmp_path: Path, workers: int) -> None:
     ran = build(dumps, tmp_path / "OUT", "--direct_running_mode=multi_processing", f"--direct_num_workers={workers}")
     assert ran.status == 0, ran.err
-    assert used >= {(step, workers) for step in steps} | {("index", 0)}
+    assert f"in {workers} worker processes" in ran.err
     assert checksums(tmp_path / "OUT") == checksums(built)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from mlukit.corpus.dumps.files import DumpError
-from mlukit.engine.errors import RunError, WorkerDiedError
+from mlukit.engine.errors import RefusedError, RunError
 from mlukit.pipelines.command import exit_status
 from mlukit.pipelines.settings import SettingsError
 
@@ -22,8 +22,8 @@ def raising(error: BaseException) -> Callable[[], int]:
     [
         (SettingsError("--number is 0"), 2),
         (DumpError("no dump"), 2),
+        (RefusedError("found within the pipeline"), 2),
         (RunError("a task failed"), 1),
-        (WorkerDiedError("a worker died"), 1),
         (FileNotFoundError("no file"), 1),
     ],
 )

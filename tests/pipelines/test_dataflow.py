@@ -8,6 +8,7 @@ import base64
 import bz2
 import hashlib
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOpt
 from apache_beam.portability import common_urns
 from apache_beam.portability.api import beam_runner_api_pb2
 
-from mlukit.engine.worker_package import prepare
+from mlukit.engine.launch.worker_package import prepare
 from mlukit.pipelines.dataflow import check_dataflow
 from mlukit.pipelines.settings import Settings, SettingsError
 from tests.bare_python import bare_environment, bare_python
@@ -155,8 +156,8 @@ def test_a_stage_is_staged_and_done_with_the_staged_package(dataflow: Dataflow, 
     assert (launcher.returncode, dataflow.failures, cloud.unknown) == (0, [], []), said
     assert dataflow.worker
     assert [file for file in dataflow.worker.modules if not file.startswith(str(tmp_path))] == []
-    for job in cloud.jobs:
-        check_job(cloud, job)
+    (job,) = cloud.jobs
+    check_job(cloud, job)
     assert run(*STAGE, "--dumps", dumps, "--output", tmp_path / "local", IN_MEMORY).status == 0
     written = {name.removeprefix("out/"): data for (_, name), data in cloud.objects.items() if name.startswith("out/")}
     assert {path: hashlib.sha256(data).hexdigest() for path, data in written.items() if path != "run.json"} == {
@@ -178,7 +179,10 @@ def check_job(cloud: GoogleCloud, job: dict[str, Any]) -> None:
 
     graph = beam_runner_api_pb2.Pipeline.FromString(graph_bytes(cloud, job))
     names = {transform.unique_name for transform in graph.components.transforms.values()}
-    assert {"Tasks/Plan", "Tasks/Spread", "Tasks/Do"} <= {"/".join(name.split("/")[:2]) for name in names}
+    steps = ("check sources", "read dumps", "build title indexes", "resolve links")
+    assert {f"link/{step}/{part}" for step in steps for part in ("Plan", "Tasks", "Report")} <= {
+        "/".join(name.split("/")[:3]) for name in names
+    }
     staged = dict(
         file for place in graph.components.environments.values() for file in map(staged_file, place.dependencies)
     )
@@ -186,7 +190,7 @@ def check_job(cloud: GoogleCloud, job: dict[str, Any]) -> None:
     for url, checksum in staged.items():
         assert hashlib.sha256(cloud.objects[parse_gcs_path(url)]).hexdigest() == checksum
     code = b"".join(pickled(graph)).replace(str(Path(beam.__file__).parent).encode(), b"")  # where its lambdas stand
-    assert b"mlukit.engine.task" in code
+    assert b"mlukit.engine.task_transform" in code
     for flags in environment["sdkPipelineOptions"].values():  # Beam writes down where the launcher had the package
         drop_flag(flags, "extra_packages")
     for text in (json.dumps(job).encode(), graph_bytes(cloud, job), code):
@@ -223,7 +227,7 @@ def test_a_job_that_fails_ends_the_run_with_its_reason(dataflow: Dataflow) -> No
     dataflow.cloud.messages["job-0"] = "Traceback (most recent call last):\n  …\nValueError: the value was 7"
     _, said = (launcher := dataflow.start(*LINK)).communicate(timeout=100)
     assert launcher.returncode == 1
-    assert said == (
+    assert re.sub(r" \(log: \S+\)", "", said) == (
         "mlukit link: the pipeline failed: ValueError: the value was 7. "
         "What was finished is kept: the same command goes on from there.\n"
     )
@@ -265,14 +269,14 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
         "--staging_location /tmp/staging is no gs:// path",
         f"--output {tmp_path}/out lies on this machine, where no worker reaches it: name a gs:// path",
         f"--dump en={tmp_path}/en.xml.bz2 lies on this machine, where no worker reaches it: name a gs:// path",
-        "--template_location holds one job, and a run has one for each step, planned after the last one",
-        "--dry_run runs no job, and the next one is planned after it (see docs/cluster.md)\n",
+        "--template_location makes a job that starts later, and a run waits for its job",
+        "--dry_run runs no job, and a run waits for its job (see docs/cluster.md)\n",
     ]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_without_a_checkout_an_image_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("mlukit.engine.worker_package.ROOT", tmp_path)
+    monkeypatch.setattr("mlukit.engine.launch.worker_package.ROOT", tmp_path)
     settings = Settings(output="gs://data/out")
     with pytest.raises(SettingsError, match=r"installed without its setup\.py.*--sdk_container_image"):
         check_dataflow(settings, FLAGS)

@@ -9,10 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlukit.corpus.examples.options import ExampleOptions
+from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.storage import Storage
-from mlukit.engine.task import run_task
 from mlukit.transforms import make_examples
-from mlukit.transforms.make_examples import MakeExamples
+from mlukit.transforms.make_examples import ArticleShard, MakeExampleShards
+from tests.workplaces import on_cluster
 
 
 def test_it_is_a_failure_record_and_the_others_have_their_examples(
@@ -33,8 +34,9 @@ def test_it_is_a_failure_record_and_the_others_have_their_examples(
     monkeypatch.setattr(make_examples, "make_examples", fails)
     kinds, made_of = frozenset({"article", "list"}), storage.read_json("examples.json")["fingerprints"]
     belongs_to = (made_of["tokenizer"], made_of["entities"])
-    task = MakeExamples("en", 0, 1, (f"articles/en/{shard.name}",), kinds, ("parquet",), ExampleOptions(), *belongs_to)
-    result = run_task(task, storage, None)
+    task = ArticleShard("en", 0, 1, (f"articles/en/{shard.name}",), *belongs_to)
+    transform = MakeExampleShards(on_cluster(tmp_path / "out"), kinds, ("parquet",), ExampleOptions())
+    result = transform.run(task, storage, Heartbeat(None, task.name))
     flow = result.flows["articles"]
     assert (flow.entered, dict(flow.failed), flow.unaccounted) == (len(pages), {"example_error": 1}, 0)
     (row,) = pq.read_table(tmp_path / "out/failures/en/examples-00000.parquet").to_pylist()
@@ -55,8 +57,9 @@ def test_a_shard_without_articles_of_the_kinds(built: Path, tmp_path: Path) -> N
     shard = tmp_path / "out/articles/en/train-00000.parquet"
     belongs_to = (made_of["tokenizer"], made_of["entities"])
     formats = ("parquet", "tfrecord")
-    task = MakeExamples("en", 0, 1, (f"articles/en/{shard.name}",), frozenset(), formats, ExampleOptions(), *belongs_to)
-    result = run_task(task, storage, None)
+    task = ArticleShard("en", 0, 1, (f"articles/en/{shard.name}",), *belongs_to)
+    transform = MakeExampleShards(on_cluster(tmp_path / "out"), frozenset(), formats, ExampleOptions())
+    result = transform.run(task, storage, Heartbeat(None, task.name))
     flow = result.flows["articles"]
     assert flow.entered == sum(number for reason, number in flow.skipped.items() if reason.startswith("kind "))
     assert [made.rows for made in result.shards] == [0, 0]

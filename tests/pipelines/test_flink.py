@@ -21,7 +21,7 @@ from tools.flink.fetch_jars import FetchError, fetch_jars
 
 ROOT = Path(__file__).resolve().parents[2]
 RANGES = 24
-LIMIT = 400  # seconds for a build: a dozen jobs of a few seconds on a machine that may have other work
+LIMIT = 400  # seconds for a build, on a machine that may have other work
 pytestmark = pytest.mark.timeout(900)
 
 
@@ -119,6 +119,11 @@ def last_fault(cluster: Cluster, before: set[str]) -> list[str]:
     return [fault for job in cluster.jobs().keys() - before for fault in cluster.faults(job)]
 
 
+def workers_of(cluster: Cluster) -> set[int]:
+    """Pids. Where a task manager was killed, Beam (2.62) may forget an idle worker of another one."""
+    return {worker.pid for worker in cluster.workers()}
+
+
 Start = Callable[..., subprocess.Popen[str]]
 
 
@@ -130,8 +135,7 @@ def test_a_build_on_flink_has_the_bytes_of_one_in_this_process(
     ended_well(start("build", "--dumps", dumps, "--output", output, *model, *cluster.beam_flags))
     assert differences(output, built) == []
     assert checksums(output) == checksums(built)
-    assert set(cluster.jobs().values()) == {"FINISHED"}
-    assert len(cluster.jobs()) >= 10  # a step each
+    assert list(cluster.jobs().values()) == ["FINISHED"]  # one job a command
 
 
 def test_a_task_manager_killed_in_the_middle(
@@ -151,11 +155,10 @@ def test_a_task_manager_killed_in_the_middle(
 def test_a_worker_killed_in_the_middle(
     cluster: Cluster, start: Start, long_dump: Path, linked: Path, tmp_path: Path
 ) -> None:
-    output, before = tmp_path / "OUT", set(cluster.jobs())
+    output, before, idle = tmp_path / "OUT", set(cluster.jobs()), workers_of(cluster)
     process = start(*flags_of(long_dump), "--output", output, *cluster.beam_flags)
     wait_for_the_middle(output, process)
-    worker = cluster.workers()[-1]
-    worker.kill()
+    os.kill(max(workers_of(cluster) - idle), signal.SIGKILL)
     assert _parsed(output) < RANGES
     ended_well(process)
     assert last_fault(cluster, before)
@@ -163,7 +166,7 @@ def test_a_worker_killed_in_the_middle(
 
 
 def test_ctrl_c_ends_the_job(cluster: Cluster, start: Start, long_dump: Path, linked: Path, tmp_path: Path) -> None:
-    output, before = tmp_path / "OUT", set(cluster.jobs())
+    output, before, idle = tmp_path / "OUT", set(cluster.jobs()), workers_of(cluster)
     process = start(*flags_of(long_dump), "--output", output, *cluster.beam_flags)
     wait_for_the_middle(output, process)
     process.send_signal(signal.SIGINT)
@@ -171,10 +174,10 @@ def test_ctrl_c_ends_the_job(cluster: Cluster, start: Start, long_dump: Path, li
     assert process.returncode == 130
     assert said.endswith("\nmlukit link: stopped. What was finished is kept: the same command goes on from there.\n")
     deadline = time.monotonic() + 90
-    while "RUNNING" in cluster.jobs().values() or cluster.workers():
-        assert time.monotonic() < deadline
+    while "RUNNING" in cluster.jobs().values() or workers_of(cluster) - idle:
+        assert time.monotonic() < deadline, (cluster.jobs(), cluster.workers())
         time.sleep(0.1)
     assert _parsed(output) < RANGES
-    assert len(cluster.jobs().keys() - before) == 2  # checksums, and the one that was stopped
+    assert len(cluster.jobs().keys() - before) == 1
     assert run(*flags_of(long_dump), "--output", output, IN_MEMORY).status == 0
     assert checksums(output) == checksums(linked)

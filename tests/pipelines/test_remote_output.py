@@ -1,19 +1,20 @@
 """Dumps and output on a filesystem that is no local disk."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 
 import pytest
 
-from tests.memory_files import MemoryFiles
+from tests.memory_files import MemoryFiles, SharedObjects
 from tests.small_dumps import IN_MEMORY, Ran, checksums, run
 
 
 @pytest.fixture
-def store(dumps: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str, bytes]]:
+def store(dumps: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[MutableMapping[str, bytes]]:
     """The objects, the dumps of the small wikis among them under memory://dumps/."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))  # where copies of indexes are kept
-    files = {f"memory://dumps/{path.name}": path.read_bytes() for path in dumps.iterdir()}
+    files = SharedObjects(tmp_path / "objects")
+    files.update({f"memory://dumps/{path.name}": path.read_bytes() for path in dumps.iterdir()})
     monkeypatch.setattr(MemoryFiles, "files", files)
     yield files
 
@@ -26,12 +27,12 @@ def build(*flags: object) -> Ran:
     )
 
 
-def written(store: dict[str, bytes]) -> dict[str, bytes]:
+def written(store: MutableMapping[str, bytes]) -> dict[str, bytes]:
     prefix = "memory://out/of/2026/"
     return {path.removeprefix(prefix): content for path, content in store.items() if path.startswith(prefix)}
 
 
-def test_the_same_bytes_as_on_a_local_disk(store: dict[str, bytes], built: Path) -> None:
+def test_the_same_bytes_as_on_a_local_disk(store: MutableMapping[str, bytes], built: Path) -> None:
     ran = build()
     assert ran.status == 0, ran.err
     files = {path: content for path, content in written(store).items() if path != "run.json"}
@@ -41,16 +42,15 @@ def test_the_same_bytes_as_on_a_local_disk(store: dict[str, bytes], built: Path)
     assert (again.status, again.err.count("finished before, nothing to do")) == (0, 3)
 
 
-def test_what_a_broken_run_left_is_removed(store: dict[str, bytes], built: Path) -> None:
+def test_what_a_broken_run_left_is_removed(store: MutableMapping[str, bytes], built: Path) -> None:
     left = ("examples/en/train-00007.parquet", "_work/aside/0123", "_work/parse/en/articles-00009.parquet")
-    store |= {f"memory://out/of/2026/{path}": b"x" for path in left} | {
-        "memory://out/of/2026/run.json": b'{"runs": []}'
-    }
+    store.update({f"memory://out/of/2026/{path}": b"x" for path in left})
+    store["memory://out/of/2026/run.json"] = b'{"runs": []}'
     assert build().status == 0
     assert not set(left) & set(written(store))
 
 
-def test_inspect(store: dict[str, bytes]) -> None:
+def test_inspect(store: MutableMapping[str, bytes]) -> None:
     assert build().status == 0
     for folder in ("", "/articles/en", "/examples/ja", "/vocabulary", "/failures/en"):
         ran = run("inspect", f"memory://out/of/2026{folder}")
@@ -58,14 +58,14 @@ def test_inspect(store: dict[str, bytes]) -> None:
         assert ran.out
 
 
-def test_an_output_with_something_else_in_it(store: dict[str, bytes]) -> None:
+def test_an_output_with_something_else_in_it(store: MutableMapping[str, bytes]) -> None:
     store["memory://out/of/2026/thesis.tex"] = b""
     ran = build()
     assert ran.status == 2
     assert "--output memory://out/of/2026 holds something else (thesis.tex)" in ran.err
 
 
-def test_dumps_in_folders_and_by_hand(store: dict[str, bytes], built: Path) -> None:
+def test_dumps_in_folders_and_by_hand(store: MutableMapping[str, bytes], built: Path) -> None:
     for path in [path for path in store if "dewiki" in path]:
         name = path.rpartition("/")[2]
         store[f"memory://dumps/dewiki/20260901/{name}"] = store.pop(path)

@@ -15,9 +15,10 @@ from typing import Any
 import psutil
 import pytest
 
-from mlukit.engine import local_task_queue
+from mlukit.engine import task_transform
+from mlukit.engine.step_results import StepResults
 from mlukit.engine.task import Task
-from mlukit.schemas.manifest import TaskResult
+from mlukit.engine.task_transform import TaskTransform
 from tests.small_dumps import (
     IN_MEMORY,
     SmallPage,
@@ -49,15 +50,15 @@ def own_dumps(dumps: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def stop_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Makes all tasks fail after some."""
-    run_task, left = local_task_queue.run_task, [0]
+    run_task, left = task_transform.run_task, [0]
 
-    def fail_after(task: Task, *others: Any) -> TaskResult:
+    def fail_after(transform: TaskTransform[Any], task: Task) -> StepResults:
         left[0] -= 1
         if left[0] < 0:
             raise OSError(f"no more tasks, {task.name} was next")
-        return run_task(task, *others)
+        return run_task(transform, task)
 
-    monkeypatch.setattr(local_task_queue, "run_task", fail_after)
+    monkeypatch.setattr(task_transform, "run_task", fail_after)
     return lambda number: left.__setitem__(0, number)
 
 
@@ -99,9 +100,9 @@ def test_what_a_run_does_again_is_said(dumps: Path, tmp_path: Path, stop_after: 
     ran = build(dumps, tmp_path / "OUT")
     said = [line.partition(" in ")[0] + line[line.rfind(")") :] for line in ran.err.splitlines()[:3]]
     assert said == [
-        "check sources: 6 of 6 shards) in this process",
-        "read dumps: 1 of 3 shards) in this process, 2 were done before",
-        "build title indexes: 3 of 3 shards) in this process",
+        "check sources: 6 of 6 shards) in one process",
+        "read dumps: 1 of 3 shards) in one process, 2 were done before",
+        "build title indexes: 3 of 3 shards) in one process",
     ]
     (linked, *_), steps = load(tmp_path / "OUT/run.json")["runs"], ("check sources", "read dumps")
     done = {step["step"]: (step["tasks_done"], step["tasks_found_done"]) for step in linked["steps"]}
@@ -335,13 +336,14 @@ def test_a_stage_without_the_one_before_it_is_an_error(dumps: Path, tmp_path: Pa
 SLOW = """
 import sys, time
 from mlukit.command_line import run
-from mlukit.engine import local_task_queue
+from mlukit.engine import task_transform
 
-def slowly(task, *others, run_task=local_task_queue.run_task):
-    run_task(task, *others)
+def slowly(*arguments, run_task=task_transform.run_task):
+    done = run_task(*arguments)
     time.sleep(0.1)
+    return done
 
-local_task_queue.run_task = slowly
+task_transform.run_task = slowly
 run()
 """
 

@@ -185,20 +185,34 @@ def test_what_is_wrongly_asked_is_one_error(server: S3Server, monkeypatch: pytes
 
 RESOLVE = """
 import sys
-from mlukit.command_line import exit_with
-from mlukit.engine.errors import RunError
-from mlukit.engine.launch import run_tasks
-from mlukit.transforms.resolve_links import ResolveLinks
+from contextlib import closing
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
+from mlukit.engine.errors import RunError, report_errors
+from mlukit.engine.launch.run_pipeline import run_pipeline
+from mlukit.engine.launch.pipeline_process import PipelineProcess
+from mlukit.engine.launch.progress import Progress
+from mlukit.engine.steps import Step
+from mlukit.engine.launch.workers import Workers
+from mlukit.schemas import layout
+from mlukit.transforms.resolve_links import ParsedShard, ResolveShards
 
 root, *flags = sys.argv[1:]
-languages = ("de", "en", "ja")
-tasks = [ResolveLinks(code, 0, 1, languages, 0.1, ("parquet",)) for code in languages]
-try:
-    run_tasks(tasks, root, flags, lambda reports: None)
-except RunError as error:
-    print(error, file=sys.stderr)
-    exit_with(1)
-exit_with(0)
+LANGUAGES = ("de", "en", "ja")
+
+def plan():
+    return [ParsedShard(code, 0, 1, layout.parsed_articles(code, 0)) for code in LANGUAGES]
+
+def graph(pipeline, workplace):
+    return [pipeline | Step("link", "resolve", plan, [ResolveShards(workplace, LANGUAGES, 0.1, ("parquet",))])]
+
+def work():
+    with closing(PipelineProcess()) as process:
+        FileSystems.set_options(PipelineOptions(flags))
+        run_pipeline(process, "resolve", graph, root, Workers("DirectRunner", 2), tuple(flags), Progress("here"))
+    return 0
+
+sys.exit(report_errors("resolve", work, refused=(), failed=(RunError,), after_stop=""))
 """
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from mlukit.engine import local_task_queue as share_tasks
+from mlukit.engine import task_transform
+from mlukit.engine.step_results import StepResults
 from mlukit.engine.task import Task
-from mlukit.schemas.manifest import TaskResult
+from mlukit.engine.task_transform import TaskTransform
 from tests.small_dumps import checksums
 from tests.small_wikis import build
 
@@ -21,15 +22,15 @@ def test_a_dump_that_vanishes_is_named(
 ) -> None:
     own_dumps, output = Path(shutil.copytree(dumps, tmp_path / "dumps")), tmp_path / "OUT"
     (dump,) = own_dumps.glob("enwiki-*pages-articles*")
-    away, run_task = tmp_path / "away", share_tasks.run_task
+    away, run_task = tmp_path / "away", task_transform.run_task
 
-    def take_away_before(task: Task, *others: Any) -> TaskResult:
+    def take_away_before(transform: TaskTransform[Any], task: Task) -> StepResults:
         if task.step == step and dump.exists():
             dump.rename(away)
-        return run_task(task, *others)
+        return run_task(transform, task)
 
     with monkeypatch.context() as patched:
-        patched.setattr(share_tasks, "run_task", take_away_before)
+        patched.setattr(task_transform, "run_task", take_away_before)
         ran = build(own_dumps, output)
     assert ran.status == 1
     said = ran.err.splitlines()[-1]

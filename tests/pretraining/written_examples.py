@@ -12,6 +12,8 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from mlukit.corpus.entities.vocabulary import SPECIAL_ENTITIES, EntityVocabulary
+from mlukit.engine.measures import Measures
+from mlukit.engine.step_results import StepResults
 from mlukit.pretraining.data.batch import IGNORED, Batch
 from mlukit.pretraining.data.counter_random import random_bits
 from mlukit.pretraining.data.example_rows import ExampleRows, offsets_of
@@ -135,9 +137,8 @@ def write_manifest(
     mentions = sum(len(example.entity_ids) for example in examples)
     flows = {"mentions": Flow(entered=mentions, out=mentions)}
     result = TaskResult("examples", flows=flows, summary=MadeExamples(train, len(examples) - train, tokens))
-    manifest = folder_manifest(
-        FolderContents("examples", EXAMPLES, language, options=options, inputs=inputs), shards, [result]
-    )
+    contents = FolderContents("examples", EXAMPLES, language, options=options, inputs=inputs)
+    manifest = folder_manifest(contents, shards, StepResults.of_task(result, Measures()).to_json())
     (folder / "examples" / language / MANIFEST).write_bytes(dump_json(manifest))
 
 

@@ -11,7 +11,8 @@ from mlukit.engine.storage import Storage
 from mlukit.schemas import layout
 from mlukit.schemas.manifest import Flow
 from mlukit.transforms import gather_items
-from mlukit.transforms.gather_items import GatherTable
+from mlukit.transforms.gather_items import GatherTables, ItemTable
+from tests.workplaces import on_cluster
 
 SQL = """CREATE TABLE `wb_items_per_site` (
   `ips_row_id` bigint(20), `ips_item_id` int(10), `ips_site_id` varbinary(32), `ips_site_page` varbinary(310)
@@ -28,7 +29,8 @@ def test_sitelinks(tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch) 
     table = tmp_path / "wb_items_per_site.sql"
     table.write_text(SQL)
     storage, languages = Storage(str(tmp_path / "out")), ("de", "en", "fo")
-    result = GatherTable("all", 0, 1, ITEMS_PER_SITE.name, str(table), languages).run(storage, Heartbeat(None, ""))
+    task = ItemTable("all", 0, 1, ITEMS_PER_SITE.name, str(table), languages)
+    result = GatherTables(on_cluster(tmp_path)).run(task, storage, Heartbeat(None, ""))
     titles = {
         language: pq.read_table(storage.path(layout.items(ITEMS_PER_SITE.name, language, 0))).to_pylist()
         for language in languages

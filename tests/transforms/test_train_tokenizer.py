@@ -1,6 +1,7 @@
 """The sample that a tokenizer is trained on."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from mlukit.engine.storage import Storage
 from mlukit.schemas.arrow import ARTICLE_ROWS
 from mlukit.schemas.records import LinkedArticle, Span, Split
 from mlukit.transforms import train_tokenizer
-from mlukit.transforms.train_tokenizer import TrainTokenizer, sample_sizes
+from mlukit.transforms.train_tokenizer import TrainingText, TrainTokenizer, sample_sizes
+from tests.workplaces import on_cluster
 
 
 def test_languages_give_by_their_size_to_the_power_of_seven_tenths() -> None:
@@ -35,9 +37,10 @@ def test_the_sample_is_no_longer_than_asked(tmp_path: Path, monkeypatch: pytest.
         write_shard(storage, path, [("train", f"shard {n}\nbig"), ("train", "z" * 50)])
     monkeypatch.setattr(train_tokenizer, "SAMPLE_CHARACTERS", 100)
     monkeypatch.setattr(train_tokenizer, "CHARACTERS_A_PIECE", 0)
-    task = TrainTokenizer("all", 0, 1, 300, (("en", paths),), (("en", 8 * 61),))
-    sample = list(task._paragraphs(storage, Heartbeat(None, task.name)))
+    task = TrainingText("all", 0, 1, (("en", paths),), (("en", 8 * 61),))
+    transform = TrainTokenizer(on_cluster(tmp_path), 300)
+    sample = list(transform._paragraphs(task, storage, Heartbeat(None, task.name)))
     assert Counter(line[:5] for line in sample) == {"shard": 2, "big": 2, "zzzzz": 2}  # two shards are enough
     assert sample[0] != "shard 0"  # shards in an order of their own, not the dump's
-    again = TrainTokenizer("all", 0, 1, 300, (("en", tuple(reversed(paths))),), task.characters)
-    assert list(again._paragraphs(storage, Heartbeat(None, task.name))) == sample
+    again = replace(task, shards=(("en", tuple(reversed(paths))),))
+    assert list(transform._paragraphs(again, storage, Heartbeat(None, task.name))) == sample

@@ -12,10 +12,11 @@ import pytest
 
 from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.storage import Storage
-from mlukit.schemas.manifest import Shard, summary_of
+from mlukit.engine.workplace import Workplace
+from mlukit.schemas.manifest import Shard
 from mlukit.schemas.summaries import VerifiedShard
 from mlukit.schemas.tfrecord import TFRecordWriter
-from mlukit.transforms.verify_shards import VerifyShard
+from mlukit.transforms.verify_shards import FinishedShard, VerifyShards
 
 
 def parquet() -> bytes:
@@ -36,8 +37,11 @@ FILES = {"a.parquet": (parquet(), 5), "a.tfrecord.gz": (tfrecord(), 3), "a.jsonl
 
 
 def check(folder: Path, shard: Shard) -> str:
-    task = VerifyShard("en", 0, shard.bytes, str(folder), shard)
-    return summary_of(task.run(Storage("nowhere"), Heartbeat(None, task.name)), VerifiedShard).problem
+    task = FinishedShard("en", 0, shard.bytes, shard)
+    transform = VerifyShards(Workplace("nowhere", "nowhere", 0), str(folder))
+    summary = transform.run(task, Storage("nowhere"), Heartbeat(None, task.name)).summary
+    assert isinstance(summary, VerifiedShard)
+    return summary.problem
 
 
 def written(folder: Path, name: str) -> Shard:

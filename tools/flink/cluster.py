@@ -47,8 +47,8 @@ _MEMORY = {
     "taskmanager.memory.task.heap.size": "256m",
     "taskmanager.memory.framework.off-heap.size": "128m",
     "taskmanager.memory.task.off-heap.size": "0m",
-    "taskmanager.memory.network.min": "64m",
-    "taskmanager.memory.network.max": "64m",
+    "taskmanager.memory.network.min": "256m",  # a build is one graph of some hundred exchanges, each with its buffers
+    "taskmanager.memory.network.max": "256m",
     "taskmanager.memory.managed.size": "64m",
     "taskmanager.memory.jvm-metaspace.size": "256m",
     "taskmanager.memory.jvm-overhead.min": "192m",

@@ -11,10 +11,10 @@ from mlukit.corpus.examples.make_each import TEXT_BYTES, Maker, make_each
 from mlukit.corpus.examples.make_examples import make_examples, sentence_splitter
 from mlukit.corpus.examples.options import ExampleOptions
 from mlukit.corpus.examples.sentences import SentenceSplitter
+from mlukit.engine.counters import ARTICLES, EXAMPLES, MENTIONS, SENTENCES, count, count_flow
 from mlukit.schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS
 from mlukit.schemas.manifest import Flow
 from mlukit.schemas.records import Example, Failure, LinkedArticle
-from mlukit.transforms.counters import ARTICLES, EXAMPLES, MENTIONS, SENTENCES, count, count_flow
 from mlukit.transforms.elements.batches import ArticleBatches
 from mlukit.transforms.elements.joins import FAILURES, check_input, stage_record
 from mlukit.transforms.open_models import open_models

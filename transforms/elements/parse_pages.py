@@ -9,9 +9,9 @@ from apache_beam.pvalue import TaggedOutput
 
 from mlukit.corpus.languages.load import any_language, with_namespaces
 from mlukit.corpus.wikitext.read_page import REDIRECT, ParsedPage, read_page
+from mlukit.engine.counters import LINKS, PAGES, WIKITEXT_BYTES, count, count_flow, observe
 from mlukit.schemas.manifest import Flow
 from mlukit.schemas.records import Article, Failure, Page
-from mlukit.transforms.counters import LINKS, PAGES, WIKITEXT_BYTES, count, count_flow, observe
 from mlukit.transforms.elements.joins import FAILURES, check_input
 from mlukit.transforms.elements.read_pages import STAGE
 

@@ -5,7 +5,6 @@ from itertools import chain
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.io.filesystems import FileSystems
 from apache_beam.pvalue import TaggedOutput
 
 from mlukit.corpus.dumps.files import DumpError, FileInfo, find_dumps
@@ -15,9 +14,9 @@ from mlukit.corpus.dumps.siteinfo import SiteInfo, check_dump, read_siteinfo
 from mlukit.corpus.languages.load import any_language, with_namespaces
 from mlukit.corpus.languages.wiki_names import language_of
 from mlukit.corpus.titles.normalise import namespace_of
-from mlukit.engine.storage import open_file
+from mlukit.engine.counters import DAMAGE, PAGES, count
+from mlukit.engine.storage import match_files, open_file
 from mlukit.schemas.records import Failure, Page
-from mlukit.transforms.counters import DAMAGE, PAGES, count
 from mlukit.transforms.elements.joins import FAILURES, check_input
 
 STAGE = "link"  # of failures, as the command of this name has them
@@ -71,7 +70,7 @@ class ReadPages(beam.PTransform):
 
 
 def _matching(pattern: str) -> list[FileInfo]:
-    found = FileSystems.match([pattern])[0].metadata_list
+    found = match_files([pattern])
     if not found:
         raise DumpError(f"{pattern}: there is no such file")
     return [FileInfo(file.path, file.size_in_bytes) for file in found]

@@ -8,11 +8,11 @@ import apache_beam as beam
 from mlukit.corpus.examples.make_each import TEXT_BYTES
 from mlukit.corpus.linking.resolve_links import resolve_batch
 from mlukit.corpus.linking.script_variants import variants_of
+from mlukit.engine.counters import ARTICLES_WITH_ITEM, ARTICLES_WITHOUT_ITEM, LINKS_WITH_ITEM, count, count_flow
 from mlukit.engine.storage import Storage
 from mlukit.schemas.arrow import ARTICLE_ROWS, PARSED_ARTICLE_ROWS
 from mlukit.schemas.manifest import Flow
 from mlukit.schemas.records import Article, LinkedArticle
-from mlukit.transforms.counters import ARTICLES_WITH_ITEM, ARTICLES_WITHOUT_ITEM, LINKS_WITH_ITEM, count, count_flow
 from mlukit.transforms.elements.batches import ArticleBatches
 from mlukit.transforms.elements.joins import check_input, stage_record
 from mlukit.transforms.open_title_index import open_indexes

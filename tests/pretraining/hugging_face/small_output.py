@@ -8,6 +8,8 @@ import pyarrow.parquet as pq
 from mlukit.corpus.entities.vocabulary import SPECIAL_ENTITIES, EntityVocabulary
 from mlukit.corpus.examples.tokenizer import Tokenizer
 from mlukit.corpus.examples.train_tokenizer import train_sentencepiece
+from mlukit.engine.measures import Measures
+from mlukit.engine.step_results import StepResults
 from mlukit.schemas.arrow import EXAMPLES, VOCABULARY, VOCABULARY_ROWS
 from mlukit.schemas.manifest import MANIFEST, Flow, FolderContents, TaskResult, dump_json, folder_manifest
 from mlukit.schemas.records import Entity
@@ -64,11 +66,10 @@ def _write_manifests(folder: Path) -> None:
         contents = FolderContents(
             "examples", EXAMPLES, language, options={"max_tokens": 512}, inputs=inputs, sources=[source]
         )
-        manifest = folder_manifest(contents, (), [result])
+        manifest = folder_manifest(contents, (), StepResults.of_task(result, Measures()).to_json())
         place = folder / "examples" / language
         place.mkdir(parents=True)
         (place / MANIFEST).write_bytes(dump_json(manifest))
-    manifest = folder_manifest(
-        FolderContents("vocabulary", VOCABULARY, None, options={"min_languages": 2}, inputs={}), (), []
-    )
+    contents = FolderContents("vocabulary", VOCABULARY, None, options={"min_languages": 2}, inputs={})
+    manifest = folder_manifest(contents, (), StepResults().to_json())
     (folder / "vocabulary" / MANIFEST).write_bytes(dump_json(manifest))

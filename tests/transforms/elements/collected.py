@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from mlukit.engine.counters import NAMESPACE
 from mlukit.schemas.arrow import as_row
-from mlukit.transforms.counters import NAMESPACE
 from mlukit.transforms.elements import MakeExamples, ParsePages, ReadPages, ResolveLinks
 
 Build = Callable[[beam.Pipeline], Mapping[str, beam.PCollection]]

@@ -1,17 +1,19 @@
 """Folders of launchers, dead and alive."""
 
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from mlukit.engine.heartbeat import AbortedError, Heartbeat
-from mlukit.engine.scratch import scratch_folder
+from mlukit.engine.launch.scratch import keep_log, scratch_folder
 
 DIES = """
 import os, signal
-from mlukit.engine.scratch import scratch_folder
+from mlukit.engine.launch.scratch import scratch_folder
 with scratch_folder() as folder:
     print(folder, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
@@ -25,7 +27,7 @@ def temporary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def of_dead_launcher(temporary: Path) -> Path:
-    root, environment = Path(__file__).resolve().parents[2], {"TMPDIR": str(temporary)}
+    root, environment = Path(__file__).resolve().parents[3], {"TMPDIR": str(temporary)}
     done = subprocess.run([sys.executable, "-c", DIES], cwd=root, env=environment, capture_output=True, text=True)
     return Path(done.stdout.strip())
 
@@ -48,6 +50,23 @@ def test_that_of_a_dead_launcher_goes_and_no_other(temporary: Path) -> None:
         assert not dead.exists()
         assert alive.exists() and second.exists()
     assert sorted(temporary.iterdir()) == sorted([*others, temporary / "mlukit-run-link"])
+
+
+def test_a_log_that_is_kept_stays_for_a_week(temporary: Path) -> None:
+    log = temporary / "beam.log"
+    assert keep_log(log, "build") is None
+    log.touch()
+    assert keep_log(log, "build") is None  # nothing was printed
+    log.write_text("a warning\n")
+    first = keep_log(log, "build")
+    assert first is not None and first.read_text() == "a warning\n"
+    assert first.parent == temporary and first.name.startswith("mlukit-log-build-")
+    second = keep_log(log, "build")
+    assert second is not None and first.exists()
+    eight_days_ago = time.time() - 8 * 24 * 3600
+    os.utime(first, (eight_days_ago, eight_days_ago))
+    keep_log(log, "link")
+    assert second.exists() and not first.exists()
 
 
 def test_a_worker_does_not_outlive_its_launcher(temporary: Path) -> None:

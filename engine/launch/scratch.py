@@ -8,6 +8,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,8 @@ from pathlib import Path
 from mlukit.engine.heartbeat import LAUNCHER
 
 _PREFIX = "mlukit-run-"
+_LOG_PREFIX = "mlukit-log-"
+_LOGS_KEPT = 7 * 24 * 3600.0  # seconds
 
 
 @contextmanager
@@ -31,6 +34,19 @@ def scratch_folder() -> Iterator[Path]:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def keep_log(log: Path, name: str) -> Path | None:
+    """Puts a log where it stays for a week, for the user to look at; None where nothing was printed."""
+    for old in Path(tempfile.gettempdir()).glob(f"{_LOG_PREFIX}*"):
+        with suppress(OSError):  # it is another user's, or another launcher was faster
+            if old.stat().st_uid == os.getuid() and old.stat().st_mtime < time.time() - _LOGS_KEPT:
+                old.unlink()
+    if not log.exists() or not log.stat().st_size:
+        return None
+    descriptor, kept = tempfile.mkstemp(prefix=f"{_LOG_PREFIX}{name}-", suffix=".txt")
+    os.close(descriptor)
+    return Path(shutil.copyfile(log, kept))
 
 
 def _remove_dead(temporary: Path) -> None:

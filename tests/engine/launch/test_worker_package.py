@@ -8,7 +8,7 @@ from pathlib import Path
 import apache_beam
 import pytest
 
-from mlukit.engine.worker_package import ROOT, SOURCES, build_wheel
+from mlukit.engine.launch.worker_package import ROOT, SOURCES, build_wheel
 from tests.bare_python import bare_environment, bare_python
 from tests.small_dumps import IN_MEMORY, checksums
 

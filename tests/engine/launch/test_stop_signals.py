@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 CAUGHT_IN_A_FINALIZER = """
 import os, signal, sys, weakref
-from mlukit.engine.stop_signals import catch_stop_signals, check_stop
+from mlukit.engine.launch.stop_signals import catch_stop_signals, check_stop
 class Thing: pass
 def end():
     os.kill(os.getpid(), int(sys.argv[1]))

@@ -39,15 +39,15 @@ def is_installed(module: str) -> bool:
         return False
 
 
-def prepare(options: PipelineOptions, step: str, folder: Path) -> None:
+def prepare(options: PipelineOptions, command: str, folder: Path) -> None:
     """Names the job, where the user did not, and adds our package to what is staged.
 
     Args:
-        step: the step of a run that the job does.
+        command: that the job does.
         folder: where the package is written to; it has to stay until the job is staged.
     """
     cloud = options.view_as(GoogleCloudOptions)
-    cloud.job_name = cloud.job_name or f"mlukit-{step}-{uuid.uuid4().hex[:8]}"
+    cloud.job_name = cloud.job_name or f"mlukit-{command}-{uuid.uuid4().hex[:8]}"
     cloud.temp_location = cloud.temp_location or cloud.staging_location
     # it would stage the names and paths of all that is installed here
     options.view_as(DebugOptions).add_experiment("disable_logging_submission_environment")

@@ -1,0 +1,223 @@
+"""The process that Beam runs in: a child of the launcher with a process group of its own, to be ended as a whole.
+
+The launcher has no thread of Beam's. It sends a job, waits for a word, and watches (`engine.launch.run_pipeline`). When
+the launcher goes, however it goes, the child hears that a pipe is closed, and ends its group: the workers of this
+machine with it.
+"""
+
+import io
+import logging
+import multiprocessing
+import os
+import shlex
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Literal
+
+import apache_beam as beam
+import psutil
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
+from apache_beam.portability.api import beam_provision_api_pb2
+from apache_beam.runners.portability.fn_api_runner.fn_runner import ExtendedProvisionInfo, FnApiRunner
+from apache_beam.runners.portability.portable_runner import JobServiceHandle
+from apache_beam.runners.runner import PipelineResult
+from apache_beam.transforms.environments import SubprocessSDKEnvironment
+
+import mlukit
+from mlukit.engine.launch.worker_package import is_dataflow, prepare
+from mlukit.engine.launch.workers import Workers
+
+_CANCEL = b"c"
+_PATIENCE = 0.5  # seconds
+_SUBMISSION = 60.0  # seconds for a cluster to say which job it has begun
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A pipeline to be run; must pickle."""
+
+    name: str  # shown on a cluster's pages
+    build: Callable[[beam.Pipeline], object]  # applies its transforms
+    beam_flags: tuple[str, ...]
+    workers: Workers
+    folder: str  # of this machine, for temporary files
+    log: str  # a file for all that Beam prints
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What the child has to say."""
+
+    what: str  # "begun", "ended", "failed", or "not cancelled"
+    text: str = ""
+
+
+class PipelineProcess:
+    """The launcher's side. To be made while the launcher has one thread and nothing open: on Linux it is forked."""
+
+    def __init__(self) -> None:
+        method: Literal["fork", "spawn"] = "fork" if sys.platform == "linux" else "spawn"
+        context: Any = multiprocessing.get_context(method)
+        self._jobs, jobs = context.Pipe()
+        heard, self._lifeline = context.Pipe(duplex=False)
+        ends = (jobs, heard, (self._jobs, self._lifeline))
+        self._process = context.Process(target=_serve, args=ends, name="pipeline", daemon=True)
+        self._process.start()
+        jobs.close()
+        heard.close()
+
+    @property
+    def pid(self) -> int:
+        """The child's, and its process group's."""
+        pid: int = self._process.pid
+        return pid
+
+    def begin(self, job: Job) -> None:
+        """Has the child run a pipeline."""
+        self._jobs.send(job)
+
+    def word(self, seconds: float) -> Word | None:
+        """The next word of the child's, if one comes in time; EOFError where it has ended."""
+        try:
+            word: Word | None = self._jobs.recv() if self._jobs.poll(seconds) else None
+        except ConnectionResetError as error:
+            raise EOFError from error
+        return word
+
+    def cancel(self) -> None:
+        """Has the child end a job on a cluster, which would go on without it."""
+        self._lifeline.send_bytes(_CANCEL)
+
+    def close(self) -> None:
+        """Ends the child."""
+        self.kill()
+
+    def kill(self) -> int:
+        """Ends the child with its group, if it is still there, and gives its exit status.
+
+        Workers first, so that the child takes note of their ends: where it cannot, and the system has no init that
+        does, as in many containers, they would stay as zombies.
+        """
+        with suppress(psutil.NoSuchProcess):
+            workers = psutil.Process(self.pid).children()
+            for worker in workers:
+                worker.kill()
+            psutil.wait_procs(workers, timeout=_PATIENCE)
+        with suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
+            os.killpg(self.pid, signal.SIGKILL)
+        if self._process.is_alive():
+            self._process.kill()  # it may not yet have a group of its own
+        self._process.join()
+        status: int | None = self._process.exitcode
+        return status or 0
+
+
+def _serve(jobs: Connection, heard: Connection, launchers: Sequence[Connection]) -> None:
+    """The child's side."""
+    os.setsid()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    for connection in launchers:
+        connection.close()
+    child = _Child(jobs)
+    threading.Thread(target=child.heed, args=(heard,), daemon=True).start()
+    while True:
+        try:
+            job = jobs.recv()
+        except EOFError:
+            return
+        child.run(job)
+
+
+class _Child:
+    def __init__(self, jobs: Connection) -> None:
+        self._jobs = jobs
+        self._result: PipelineResult | None = None
+        self._settled = threading.Event()  # there is a job on a cluster, or there will be none
+
+    def heed(self, lifeline: Connection) -> None:
+        """Waits for the launcher to cancel, or to be gone."""
+        with suppress(EOFError, OSError):
+            if lifeline.recv_bytes() == _CANCEL:
+                self._settled.wait(_SUBMISSION)
+                try:
+                    if self._result is not None:
+                        self._result.cancel()
+                except Exception as error:  # the launcher tells of it
+                    self._jobs.send(Word("not cancelled", _last_line(error)))
+                else:
+                    self._jobs.send(Word("ended"))
+                lifeline.recv_bytes()
+        os.killpg(0, signal.SIGKILL)
+
+    def run(self, job: Job) -> None:
+        """Runs a pipeline to its end."""
+        _print_to(job.log)
+        try:
+            pipeline = _pipeline(job)
+            job.build(pipeline)
+            self._jobs.send(Word("begun"))
+            self._result = pipeline.run()
+            self._settled.set()
+            self._result.wait_until_finish()
+        except Exception as error:
+            self._settled.set()
+            logging.getLogger(__name__).exception("the pipeline failed")
+            self._jobs.send(Word("failed", _last_line(error)))
+        else:
+            self._jobs.send(Word("ended"))
+
+
+def _print_to(log: str) -> None:
+    """Has this process, and those that it starts, print to a file."""
+    with Path(log).open("ab") as stream:
+        for descriptor in (1, 2):
+            os.dup2(stream.fileno(), descriptor)
+    sys.stdout = sys.stderr = io.TextIOWrapper(io.FileIO(2, "a", closefd=False), "utf-8", "backslashreplace")
+    sys.stderr.reconfigure(write_through=True)
+
+
+def _last_line(error: Exception) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
+
+
+def _pipeline(job: Job) -> beam.Pipeline:
+    options = PipelineOptions(list(job.beam_flags))
+    FileSystems.set_options(options)
+    if is_dataflow(options):
+        prepare(options, job.name, Path(job.folder))
+    runner = _local_runner(options, job.workers) if job.workers.are_local else job.workers.runner
+    pipeline = beam.Pipeline(runner=runner, options=options)
+    pipeline.local_tempdir = shutil.move(pipeline.local_tempdir, job.folder)  # to go with it, however this ends
+    return pipeline
+
+
+def _local_runner(options: PipelineOptions, workers: Workers) -> FnApiRunner:
+    """FnApiRunner itself: Beam's "DirectRunner" would first try to download another one.
+
+    The options go along in the provision info, or worker processes would not see them. The command is Beam's own
+    (fn_runner.py, run_pipeline, 2.77), but for `exec`, which leaves no shell between, and a path that may have blanks.
+    """
+    packages = str(Path(mlukit.__file__).parents[1])
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    os.environ["PYTHONPATH"] = os.pathsep.join([packages, *(p for p in paths if p and p != packages)])
+    direct = options.view_as(DirectOptions)
+    direct.direct_running_mode = "in_memory"  # the environment below says where workers run
+    direct.direct_num_workers = max(workers.processes, 1)
+    info = beam_provision_api_pb2.ProvisionInfo(
+        pipeline_options=JobServiceHandle.encode_pipeline_options(options.get_all_options())
+    )
+    environment = None
+    if workers.processes:
+        command = f"exec {shlex.quote(sys.executable)} -m apache_beam.runners.worker.sdk_worker_main"
+        environment = SubprocessSDKEnvironment.from_command_string(command)
+    return FnApiRunner(default_environment=environment, provision_info=ExtendedProvisionInfo(info))

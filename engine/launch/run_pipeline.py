@@ -1,0 +1,234 @@
+"""Runs a pipeline and watches over it: shows progress, and ends the run with one error where something goes wrong.
+
+A worker process that dies is told by looking at the processes: Beam's in-process runner (2.77) ends late then, with
+hundreds of lines, or never where a worker died before it had begun.
+"""
+
+import signal
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+import apache_beam as beam
+import psutil
+from apache_beam.pvalue import AsIter
+
+from mlukit.engine.errors import RefusedError, RunError
+from mlukit.engine.heartbeat import ABORT, LAUNCHER, read_reports
+from mlukit.engine.launch.pipeline_process import Job, PipelineProcess, Word
+from mlukit.engine.launch.progress import Progress
+from mlukit.engine.launch.scratch import keep_log, scratch_folder
+from mlukit.engine.launch.stop_signals import check_stop
+from mlukit.engine.launch.workers import Workers
+from mlukit.engine.steps import Once
+from mlukit.engine.workplace import Workplace
+from mlukit.schemas import layout
+
+_LOG = "beam.log"
+GOES_ON = "What was finished is kept: the same command goes on from there."
+FINISHED = "finished"  # a file of the board: all steps are done, and workers may end
+_POLL = 0.25  # seconds
+_START = 12.0  # seconds for all worker processes to have been seen
+_GRACE = 1.5  # seconds for a reason to be told why a worker that had nothing to do is gone
+_CLOSING = 5.0  # seconds for Beam to end when all steps are done
+_CANCELLING = 90.0  # seconds for a cluster to end a job
+Graph: TypeAlias = Callable[[beam.Pipeline, Workplace], Sequence[beam.PCollection]]
+
+
+def run_pipeline(
+    process: PipelineProcess,
+    name: str,
+    build: Graph,
+    root: str,
+    workers: Workers,
+    beam_flags: tuple[str, ...],
+    progress: Progress,
+) -> None:
+    """Runs a pipeline to its end.
+
+    Args:
+        process: that Beam runs in; it is gone after an error.
+        name: of the command.
+        build: applies the pipeline's transforms, and gives what the last ones of them give; must pickle.
+        root: the output folder.
+        progress: shows what the board tells.
+
+    Raises:
+        RunError: a task failed or a worker died; tasks that are done keep their results.
+        RefusedError: a step found that what was asked for cannot be done.
+        KeyboardInterrupt: after the pipeline was stopped.
+    """
+    with scratch_folder() as folder:
+        board = str(folder) if workers.are_local else f"{root.rstrip('/')}/{layout.BOARDS}/{uuid.uuid4().hex}"
+        workplace = Workplace(root, board, max(workers.processes, 1) if workers.are_local else 0)
+        job = Job(name, _Build(build, workplace), beam_flags, workers, str(folder), str(folder / _LOG))
+        watch = _Watch(process, workplace, workers, name, folder / _LOG)
+        if not workers.are_local:
+            workplace.notes.write_json(LAUNCHER, {})
+        try:
+            process.begin(job)
+            while not watch.is_over():
+                check_stop()
+                progress.look(workplace)
+            progress.look(workplace, at_end=True)
+        finally:
+            watch.leave()
+
+
+@dataclass(frozen=True, slots=True)
+class _Build:
+    """Applies the transforms of a command, and one that tells when all of them are done."""
+
+    graph: Graph
+    workplace: Workplace
+
+    def __call__(self, pipeline: beam.Pipeline) -> None:
+        last = [AsIter(one) for one in self.graph(pipeline, self.workplace)]
+        _ = pipeline | "Finish" >> Once(self.workplace, "finish", self._finish, last)
+
+    def _finish(self, *_: object) -> None:
+        self.workplace.notes.write_json(FINISHED, {})
+
+
+@dataclass(slots=True)
+class _Watch:
+    """Looks at the pipeline's process, its words, and its worker processes."""
+
+    process: PipelineProcess
+    workplace: Workplace
+    workers: Workers
+    name: str  # of the command
+    log: Path
+    _running: bool = True
+    _begun: float = 0.0  # when the pipeline began
+    _finished: float = 0.0  # when all steps were done
+    _seen: dict[int, psutil.Process] = field(default_factory=dict)  # worker processes
+    _dead_since: float = 0.0
+
+    def is_over(self) -> bool:
+        """Waits a moment; whether the pipeline has ended well.
+
+        Raises:
+            RunError: it has not.
+            RefusedError: a step refused to go on.
+        """
+        try:
+            word = self.process.word(_POLL)
+        except EOFError as error:
+            raise self._process_died() from error
+        if word is not None and word.what == "begun":
+            self._begun = time.monotonic()
+        elif word is not None:
+            self._running = False
+            if word.what == "failed":
+                raise self._failure(word)
+            return True
+        return self.workplace.is_local and self._look()
+
+    def _look(self) -> bool:
+        """Whether all is done but for Beam to end."""
+        self._look_for_errors()
+        if Path(self.workplace.board, FINISHED).exists():
+            self._finished = self._finished or time.monotonic()
+            return time.monotonic() - self._finished > _CLOSING
+        if self._begun and self.workers.processes:
+            self._look_at_workers()
+        return False
+
+    def _look_for_errors(self) -> None:
+        """Beam tells of an error after another worker's whole share."""
+        if Path(self.workplace.board, ABORT).exists():
+            time.sleep(_POLL)  # the error is written after the mark
+            raise self._failure(Word("failed"))
+
+    def _look_at_workers(self) -> None:
+        if len(self._seen) < self.workers.processes:
+            with suppress(psutil.NoSuchProcess):
+                found = psutil.Process(self.process.pid).children()
+                self._seen |= {process.pid: process for process in found}
+            if len(self._seen) < self.workers.processes and time.monotonic() - self._begun > _START:
+                missing = self.workers.processes - len(self._seen)
+                raise RunError(
+                    f"{missing} of {self.workers.processes} worker processes died before they had begun"
+                    f"{self._where_to_look()}. {GOES_ON}"
+                )
+        if dead := [process for process in self._seen.values() if _is_dead(process)]:
+            self._dead_since = self._dead_since or time.monotonic()
+            reports = read_reports(Path(self.workplace.board))
+            busy = [report for report in reports if report.pid in {process.pid for process in dead}]
+            if busy or time.monotonic() - self._dead_since > _GRACE:
+                work = ", ".join(f"{r.task} (process {r.pid}, {r.bytes / 1e6:.1f} MB done)" for r in busy)
+                idle = f"had nothing to do (process {dead[0].pid})"
+                raise RunError(
+                    f"a worker process died while it {f'worked on {work}' if work else idle}"
+                    f"{self._where_to_look()}. Out of memory, or killed by hand? {GOES_ON}"
+                )
+
+    def _process_died(self) -> RunError:
+        status = self.process.kill()
+        how = f"was ended by signal {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        return RunError(
+            f"the process {self.process.pid} of the pipeline {how}{self._where_to_look()}. "
+            f"Out of memory, or killed by hand? {GOES_ON}"
+        )
+
+    def _failure(self, word: Word) -> Exception:
+        """The error that the run ends with: of a step or a task where one told, else what Beam says."""
+        faults = self._faults()
+        refused = [fault for fault in faults if fault["refused"]]
+        if refused:
+            return RefusedError(refused[0]["message"])
+        if faults:
+            first = faults[0]
+            what = f"{first['task']} failed: {first['kind']}: {' '.join(first['message'].split())}"
+        else:
+            what = f"the pipeline failed: {word.text}"
+        return RunError(f"{what.rstrip('.')}{self._where_to_look()}. {GOES_ON}")
+
+    def _faults(self) -> list[dict[str, str]]:
+        notes = self.workplace.notes
+        with suppress(OSError):  # where the board cannot be read, Beam's word is all there is
+            return [notes.read_json(path) for path in notes.sizes("errors")]
+        return []
+
+    def _where_to_look(self) -> str:
+        """The log, where anything is in it."""
+        kept = keep_log(self.log, self.name)
+        return f" (log: {kept})" if kept else ""
+
+    def leave(self) -> None:
+        """Leaves no process of this machine behind, and no job on a cluster.
+
+        Raises:
+            RunError: the job goes on.
+        """
+        with ExitStack() as last:
+            if self._running:
+                last.callback(self.process.kill)
+            if not self.workplace.is_local:
+                if self._running:
+                    last.callback(self._cancel)
+                root, board = self.workplace.storage, self.workplace.board
+                root.delete(board.removeprefix(root.root).strip("/"))  # tasks that are not begun are left then
+
+    def _cancel(self) -> None:
+        with suppress(EOFError, BrokenPipeError):
+            self.process.cancel()
+            deadline = time.monotonic() + _CANCELLING
+            while time.monotonic() < deadline:
+                word = self.process.word(_POLL)
+                if word is not None and word.what == "not cancelled":
+                    raise RunError(f"the job goes on: it could not be cancelled: {word.text}")
+                if word is not None and word.what != "begun":
+                    return
+
+
+def _is_dead(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

@@ -1,0 +1,102 @@
+"""The results of a step's tasks, added up by language: what flows between the steps of a pipeline."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self, TypeAlias, TypeVar
+
+from mlukit.engine.measures import Measures, add_up
+from mlukit.schemas.manifest import Flow, Shard, TaskResult
+from mlukit.schemas.summaries import Summary, SummaryOfNumbers
+
+S = TypeVar("S", bound=Summary)
+N = TypeVar("N", bound=SummaryOfNumbers)
+
+
+@dataclass(slots=True)
+class StepResults:
+    """What tasks of one language left. Of a single task only its shards are told apart, and a summary of no numbers."""
+
+    shards_of: dict[str, tuple[Shard, ...]] = field(default_factory=dict)  # by the name of the task
+    flows: dict[str, Flow] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+    numbers: dict[str, SummaryOfNumbers] = field(default_factory=dict)  # by the name of the summary
+    summaries: dict[str, Summary] = field(default_factory=dict)  # by the name of the task
+    measures: Measures = field(default_factory=Measures)
+
+    @classmethod
+    def of_task(cls, result: TaskResult, measures: Measures) -> Self:
+        """Those of one task."""
+        found = cls({result.task: result.shards}, dict(result.flows), Counter(result.counts), measures=measures)
+        if isinstance(result.summary, SummaryOfNumbers):
+            found.numbers[result.summary.name] = result.summary
+        elif result.summary is not None:
+            found.summaries[result.task] = result.summary
+        return found
+
+    @classmethod
+    def sum(cls, parts: Iterable["StepResults"]) -> Self:
+        """Several added up; the parts stay as they are."""
+        total = cls()
+        for part in parts:
+            total.add(part)
+        return total
+
+    def add(self, other: "StepResults") -> None:
+        """Adds the results of other tasks of the language."""
+        self.shards_of |= other.shards_of
+        for name, flow in other.flows.items():
+            self.flows.setdefault(name, Flow()).add(flow)
+        self.counts.update(other.counts)
+        for name, numbers in other.numbers.items():
+            self.numbers[name] = self.numbers[name] + numbers if name in self.numbers else numbers
+        self.summaries |= other.summaries
+        self.measures = add_up((self.measures, other.measures), 0.0)
+
+    @property
+    def tasks(self) -> list[str]:
+        """The names of the tasks, in the order of their numbers, then of their steps."""
+        return sorted(self.shards_of, key=_number_and_step)
+
+    @property
+    def shards(self) -> list[Shard]:
+        """All shards in the order of `tasks`, those of a task in its own order."""
+        return [shard for task in self.tasks for shard in self.shards_of[task]]
+
+    def total(self, kind: type[N]) -> N:
+        """The summaries of one kind added up; all 0 where there is none."""
+        found = self.numbers.get(kind.name, kind())
+        assert isinstance(found, kind)
+        return found
+
+    def summary(self, task: str, kind: type[S]) -> S:
+        """The summary of a task; TypeError where it is of another class, which is a defect of the task."""
+        found = self.summaries.get(task)
+        if not isinstance(found, kind):
+            raise TypeError(f"{task} left {found!r} where {kind.__name__} was expected")
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """What a record or a manifest says of them: where everything went."""
+        return {
+            "flows": {name: flow.to_json() for name, flow in self.flows.items()},
+            "counts": dict(self.counts),
+            "summary": {name: numbers.to_json() for name, numbers in self.numbers.items()},
+        }
+
+
+Results: TypeAlias = Mapping[str, StepResults]  # by language
+
+
+def _number_and_step(task: str) -> tuple[int, str]:
+    step, _, number = task.split("/")
+    return int(number), step
+
+
+def join(*some: Results) -> dict[str, StepResults]:
+    """The results of several steps, added up for each language."""
+    languages = dict.fromkeys(language for results in some for language in results)
+    return {
+        language: StepResults.sum(results[language] for results in some if language in results)
+        for language in languages
+    }

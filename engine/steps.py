@@ -1,0 +1,174 @@
+"""The steps of a pipeline: each is planned of what earlier steps left, done, and added up.
+
+What earlier steps left comes as side inputs, which are the barriers between steps: a step begins when all of them are
+whole. `AsDict` of what a `Step` gives is `Results`; `value_of` what `Once` gives is its value.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import reduce
+from operator import or_
+from typing import Any, TypeAlias
+
+import apache_beam as beam
+from apache_beam.pvalue import AsIter, AsSideInput, AsSingleton
+
+from mlukit.engine.measures import add_up
+from mlukit.engine.step_results import StepResults
+from mlukit.engine.task import Task, costly_first
+from mlukit.engine.task_transform import Deal, Done, TaskTransform
+from mlukit.engine.workplace import Workplace
+
+Tell: TypeAlias = Callable[[dict[str, StepResults]], Iterable[str]]
+
+
+def say_nothing(_: dict[str, StepResults]) -> Iterable[str]:
+    """For steps that have nothing to tell."""
+    return ()
+
+
+class Step(beam.PTransform):
+    """Plans tasks, does them, and gives (language, StepResults), each language once.
+
+    Args:
+        stage: the command's stage that the step belongs to, for run.json.
+        title: what the user reads.
+        plan: the tasks, a pure function of what `needs` hold; may raise RefusedError.
+        transforms: what does the tasks, side by side.
+        needs: what earlier steps left.
+        tell: lines for the user, of the step's results by language.
+    """
+
+    def __init__(
+        self,
+        stage: str,
+        title: str,
+        plan: Callable[..., Sequence[Task]],
+        transforms: Sequence[TaskTransform[Any]],
+        needs: Sequence[AsSideInput] = (),
+        tell: Tell = say_nothing,
+    ) -> None:
+        super().__init__()
+        self._stage, self._title, self._plan, self._tell = stage, title, plan, tell
+        self._transforms, self._needs = transforms, needs
+
+    def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection:
+        """Beam's."""
+        workplace = self._transforms[0].workplace
+        first, *others = self._transforms
+        kinds = reduce(or_, (transform.task for transform in self._transforms))
+        tasks = (
+            begin
+            | "Once" >> beam.Impulse()
+            | "Plan" >> beam.ParDo(_Plan(workplace, self._title, self._plan), *self._needs).with_output_types(kinds)
+        )
+        done = tasks | "Tasks" >> (Deal(self._transforms) if others else first)
+        results = done | "Add up" >> beam.CombinePerKey(_AddUp()).with_output_types(Done)
+        report = _Report(workplace, self._stage, self._title, self._tell)
+        return (
+            begin
+            | "At last" >> beam.Impulse()
+            | "Report" >> beam.ParDo(report, AsIter(results)).with_output_types(Done)
+        )
+
+
+class Once(beam.PTransform):
+    """Calls a function once, of what earlier steps left, and gives its value; may raise RefusedError."""
+
+    def __init__(
+        self, workplace: Workplace, title: str, function: Callable[..., Any], needs: Sequence[AsSideInput] = ()
+    ) -> None:
+        super().__init__()
+        self._do, self._needs = _Once(workplace, title, function), needs
+
+    def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection:
+        """Beam's."""
+        return begin | "Once" >> beam.Impulse() | "Do" >> beam.ParDo(self._do, *self._needs)
+
+
+def value_of(once: beam.PCollection) -> AsSingleton:
+    """A side input; None where nobody waits for the pipeline any more."""
+    return AsSingleton(once, None)
+
+
+class _Once(beam.DoFn):
+    def __init__(self, workplace: Workplace, title: str, function: Callable[..., Any]) -> None:
+        self._workplace, self._title, self._function = workplace, title, function
+
+    def process(self, _: bytes, *earlier: Any) -> Iterator[Any]:
+        if self._workplace.is_deserted:
+            return
+        with self._workplace.reporting(self._title):
+            heartbeat = self._workplace.heartbeat(self._title)
+            value = self._function(*earlier)
+            heartbeat.finish()
+        yield value
+
+
+class _Plan(beam.DoFn):
+    """The plan is on the board before its first task begins: the launcher shows progress by it."""
+
+    def __init__(self, workplace: Workplace, title: str, plan: Callable[..., Sequence[Task]]) -> None:
+        self._workplace, self._title, self._plan = workplace, title, plan
+
+    def process(self, _: bytes, *earlier: Any) -> Iterator[Task]:
+        if self._workplace.is_deserted:
+            return
+        with self._workplace.reporting(self._title):
+            tasks = costly_first(self._plan(*earlier))
+            costs = {task.name: task.cost for task in tasks}
+            plan = {"title": self._title, "costs": costs, "began": time.time()}
+            self._workplace.notes.write_json(plan_note(self._title), plan)
+        yield from tasks
+
+
+class _AddUp(beam.CombineFn):
+    """Adds the results of tasks up; a runner does so on the workers first."""
+
+    def create_accumulator(self) -> StepResults:
+        return StepResults()
+
+    def add_input(self, accumulator: StepResults, result: StepResults) -> StepResults:
+        accumulator.add(result)
+        return accumulator
+
+    def merge_accumulators(self, accumulators: Iterable[StepResults]) -> StepResults:
+        return StepResults.sum(accumulators)
+
+    def extract_output(self, accumulator: StepResults) -> StepResults:
+        return accumulator
+
+
+class _Report(beam.DoFn):
+    """Leaves on the board what a step took, and hands its results on.
+
+    So somebody consumes what the tasks give: a worker that dies hangs FnApiRunner (2.77) for ever where nobody does.
+    """
+
+    def __init__(self, workplace: Workplace, stage: str, title: str, tell: Tell) -> None:
+        self._workplace, self._stage, self._title, self._tell = workplace, stage, title, tell
+
+    def process(self, _: bytes, done: Iterable[Done]) -> Iterator[Done]:
+        notes = self._workplace.notes
+        if self._workplace.is_deserted:
+            return
+        with self._workplace.reporting(self._title):
+            results = dict(done)
+            began = notes.read_json(plan_note(self._title))["began"]
+            measures = add_up((one.measures for one in results.values()), time.time() - began)
+            report = {"stage": self._stage, "title": self._title, "began": began, "measures": measures.to_json()}
+            notes.write_json(report_note(self._title), {**report, "lines": list(self._tell(results))})
+        yield from results.items()
+
+
+PLANS, REPORTS = "plans", "reports"  # folders of the board
+
+
+def plan_note(title: str) -> str:
+    """Where a step's plan lies on the board."""
+    return f"{PLANS}/{title.replace(' ', '-')}.json"
+
+
+def report_note(title: str) -> str:
+    """Where its report lies."""
+    return f"{REPORTS}/{title.replace(' ', '-')}.json"

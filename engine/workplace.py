@@ -1,0 +1,68 @@
+"""Where the tasks of a pipeline are done: the output folder, the workers, and the board between them and the launcher.
+
+The board is a folder: on one machine a local one, whose launcher holds a lock on a file in it, else one in the output
+folder, which has that file as long as somebody waits for the pipeline. Workers leave on it what they plan and what a
+step took; whoever waits reads it.
+"""
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from mlukit.engine.errors import RefusedError
+from mlukit.engine.heartbeat import LAUNCHER, AbortedError, Heartbeat, stop_workers
+from mlukit.engine.storage import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """What a task has to know of its surroundings; small, since it goes to every worker with every step."""
+
+    root: str  # the output folder
+    board: str
+    workers: int  # of this machine; 0 on a cluster
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the workers are processes of the launcher's machine."""
+        return self.workers > 0
+
+    @property
+    def storage(self) -> Storage:
+        """The output folder."""
+        return Storage(self.root)
+
+    @property
+    def notes(self) -> Storage:
+        """The board."""
+        return Storage(self.board)
+
+    @property
+    def is_deserted(self) -> bool:
+        """Whether nobody waits for this pipeline any more: what is not begun is left to the next run.
+
+        Workers of the launcher's own machine end with it. A cluster's go on: Beam's job server for Flink (2.62) says
+        that it cancelled a job, and does not.
+        """
+        return not self.is_local and not self.notes.exists(LAUNCHER)
+
+    def heartbeat(self, task: str) -> Heartbeat:
+        """For a task that begins."""
+        return Heartbeat(self.board if self.is_local else None, task)
+
+    @contextmanager
+    def reporting(self, work: str) -> Iterator[None]:
+        """Leaves the reason on the board where the block fails, and has the other workers of this machine stop."""
+        try:
+            yield
+        except AbortedError:
+            raise
+        except Exception as error:
+            fault: dict[str, Any] = {"task": work, "kind": type(error).__name__, "message": str(error)}
+            fault |= {"trace": traceback.format_exc(), "refused": isinstance(error, RefusedError)}
+            if self.is_local:
+                stop_workers(self.board)
+            self.notes.write_json(f"errors/{work}.json", fault)
+            raise

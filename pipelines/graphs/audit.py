@@ -1,0 +1,188 @@
+"""The audit: remains of markup in articles, and their links held against the wikitext and pagelinks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.pvalue import AsDict
+
+from mlukit.corpus.audit.link_audit import LinkTally
+from mlukit.corpus.audit.residue_tally import ResidueTally
+from mlukit.corpus.dumps.files import FileInfo
+from mlukit.corpus.dumps.ranges import DumpRange
+from mlukit.corpus.linking.hash_partitions import PARTS
+from mlukit.engine.manifests import ranges_of, shards_of
+from mlukit.engine.step_results import Results
+from mlukit.engine.steps import Once, Step
+from mlukit.engine.storage import Storage
+from mlukit.engine.workplace import Workplace
+from mlukit.schemas import layout
+from mlukit.schemas.manifest import Shard
+from mlukit.transforms.audit_links import (
+    CollectLinks,
+    CompareLinks,
+    LinkTables,
+    PagePart,
+    PartitionPageLinks,
+    ShardsToCompare,
+)
+from mlukit.transforms.audit_residue import AuditResidue, ShardsToAudit
+from mlukit.transforms.reread_pages import ArticleShards
+
+STEPS = ("residue", "seen", "pagelinks", "compare")
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a language's links are held against."""
+
+    ranges: tuple[DumpRange, ...]  # of the dump; none where it is not there
+    namespaces: Mapping[int, str]  # of its head
+    tables: Mapping[str, FileInfo]  # pagelinks, linktarget
+
+
+@dataclass(frozen=True, slots=True)
+class AuditGraph:
+    """The graph of `mlukit audit`."""
+
+    languages: tuple[str, ...]
+    compared: Mapping[str, Compared]
+
+    def __call__(self, pipeline: beam.Pipeline, workplace: Workplace) -> list[beam.PCollection]:
+        """Applies its transforms, and gives what the last ones give."""
+        articles = {code: _ranges(workplace.storage, code) for code in self.languages}
+        shards = {code: _shards(articles[code], self.compared.get(code)) for code in self.languages}
+        namespaces = {code: one.namespaces for code, one in self.compared.items()}
+        last = [pipeline | "markup" >> LookForMarkup(workplace, shards, namespaces)]
+        if self.compared:
+            last.append(pipeline | "links" >> HoldLinks(workplace, shards, self.compared))
+        return last
+
+
+def _ranges(storage: Storage, language: str) -> list[tuple[Shard, ...]]:
+    return ranges_of(shards_of(storage, layout.folder(layout.ARTICLES, language)))
+
+
+def _shards(articles: Sequence[Sequence[Shard]], compared: Compared | None) -> list[ArticleShards]:
+    """The shards of a language: those of one range of its dump together."""
+    paths = [layout.paths(files) for files in articles]
+    if compared is None or not compared.ranges:
+        sizes = map(layout.total_bytes, articles)
+        return [ArticleShards(number, (paths[number],), size, None) for number, size in enumerate(sizes)]
+    return [
+        ArticleShards(part.shard, tuple(paths[part.shard : part.shard + part.shards]), part.end - part.start, part)
+        for part in compared.ranges
+    ]
+
+
+class LookForMarkup(beam.PTransform):
+    """Writes OUT/audit/residue.json."""
+
+    def __init__(
+        self,
+        workplace: Workplace,
+        shards: Mapping[str, Sequence[ArticleShards]],
+        namespaces: Mapping[str, Mapping[int, str]],
+    ) -> None:
+        super().__init__()
+        self._workplace, self._shards, self._namespaces = workplace, shards, namespaces
+
+    def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection:
+        """Beam's."""
+        work, title = self._workplace, "look for markup"
+        plan, transforms = MarkupPlan(self._shards), [AuditResidue(work, self._namespaces)]
+        found = begin | title >> Step("audit", title, plan, transforms)
+        write = WriteTallies(work.storage, tuple(self._shards), layout.AUDIT_RESIDUE, ResidueTally)
+        return begin | "write residue.json" >> Once(work, "write residue.json", write, [AsDict(found)])
+
+
+@dataclass(frozen=True, slots=True)
+class MarkupPlan:
+    """A task for some shards of a language."""
+
+    shards: Mapping[str, Sequence[ArticleShards]]
+
+    def __call__(self) -> list[ShardsToAudit]:
+        """Beam calls it."""
+        pairs = ((language, some) for language, parts in self.shards.items() for some in parts)
+        return [ShardsToAudit(language, some.first, some.size, some) for language, some in pairs]
+
+
+class HoldLinks(beam.PTransform):
+    """Holds links against the wikitext and pagelinks, and writes OUT/audit/links.json."""
+
+    def __init__(
+        self, workplace: Workplace, shards: Mapping[str, Sequence[ArticleShards]], compared: Mapping[str, Compared]
+    ) -> None:
+        super().__init__()
+        self._workplace, self._shards, self._compared = workplace, shards, compared
+
+    def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection:
+        """Beam's."""
+        work, plan = self._workplace, LinksPlan(self._shards, self._compared)
+        namespaces = {code: one.namespaces for code, one in self._compared.items()}
+
+        def step(title: str, *needs: beam.pvalue.AsSideInput, **more: Any) -> beam.PCollection:
+            return begin | title >> Step("audit", title, needs=needs, **more)
+
+        seen = step("read links", plan=plan.collect, transforms=[CollectLinks(work, namespaces, plan.parts)])
+        rows = step("read pagelinks", plan=plan.partition, transforms=[PartitionPageLinks(work, plan.parts)])
+        compare = [CompareLinks(work).after(seen)]
+        found = step("compare links", AsDict(seen), AsDict(rows), plan=plan.compare, transforms=compare)
+        write = WriteTallies(work.storage, tuple(self._compared), layout.AUDIT_LINKS, LinkTally)
+        return begin | "write links.json" >> Once(work, "write links.json", write, [AsDict(found)])
+
+
+@dataclass(frozen=True, slots=True)
+class LinksPlan:
+    """The tasks of each step, and into how many parts of pages a language is cut."""
+
+    shards: Mapping[str, Sequence[ArticleShards]]
+    compared: Mapping[str, Compared]
+
+    @property
+    def parts(self) -> dict[str, int]:
+        """By language."""
+        numbers = {code: sum(len(some.files) for some in self.shards[code]) for code in self.compared}
+        return {code: min(PARTS, max(1, number // 4)) for code, number in numbers.items()}
+
+    def collect(self) -> list[ShardsToCompare]:
+        """A task for some shards of a language."""
+        pairs = ((code, some) for code in self.compared for some in self.shards[code])
+        return [ShardsToCompare(language, some.first, some.size, some) for language, some in pairs]
+
+    def partition(self) -> list[LinkTables]:
+        """A task for each language that has pagelinks."""
+        return [
+            LinkTables(code, 0, file.size, file, found.tables.get("linktarget"))
+            for code, found in self.compared.items()
+            if (file := found.tables.get("pagelinks"))
+        ]
+
+    def compare(self, seen: Results, rows: Results) -> list[PagePart]:
+        """A task for each part of each language."""
+        tables = {code: results.shards[0].path for code, results in rows.items()}
+        return [
+            PagePart(code, part, len(seen[code].shards), tables.get(code, ""))
+            for code, number in self.parts.items()
+            for part in range(number)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteTallies:
+    """Adds the tallies of tasks up by language, and writes them to one file."""
+
+    storage: Storage
+    languages: tuple[str, ...]
+    path: str
+    kind: type[ResidueTally] | type[LinkTally]
+
+    def __call__(self, found: Results) -> None:
+        """Beam calls it."""
+        tallies: dict[str, Any] = {language: self.kind() for language in self.languages}
+        for language, results in found.items():
+            for shard in results.shards:
+                tallies[language].add(self.kind.from_json(self.storage.read_json(shard.path)))
+        self.storage.write_json(self.path, {language: tally.to_json() for language, tally in tallies.items()})

@@ -1,0 +1,50 @@
+"""The verification: finished shards are read again, and what is wrong with them is written down."""
+
+from dataclasses import dataclass
+
+import apache_beam as beam
+from apache_beam.pvalue import AsDict
+
+from mlukit.engine.step_results import Results
+from mlukit.engine.steps import Once, Step
+from mlukit.engine.storage import Storage
+from mlukit.engine.workplace import Workplace
+from mlukit.schemas import layout
+from mlukit.schemas.summaries import VerifiedShard
+from mlukit.transforms.verify_shards import FinishedShard, VerifyShards
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyGraph:
+    """The graph of `mlukit verify`.
+
+    Args:
+        root: the output folder that is looked at; results go to that of the pipeline.
+    """
+
+    root: str
+    tasks: tuple[FinishedShard, ...]
+
+    def __call__(self, pipeline: beam.Pipeline, workplace: Workplace) -> list[beam.PCollection]:
+        """Applies its transforms, and gives what the last one gives."""
+        verified = pipeline | "verify" >> Step("verify", "verify", self.plan, [VerifyShards(workplace, self.root)])
+        write = WriteProblems(workplace.storage, self.tasks)
+        return [pipeline | "write problems" >> Once(workplace, "write problems", write, [AsDict(verified)])]
+
+    def plan(self) -> list[FinishedShard]:
+        """A task for each shard."""
+        return list(self.tasks)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteProblems:
+    """Leaves for the launcher what is wrong with shards, by path."""
+
+    storage: Storage
+    tasks: tuple[FinishedShard, ...]
+
+    def __call__(self, verified: Results) -> None:
+        """Beam calls it."""
+        texts = {task.shard.path: verified[task.language].summary(task.name, VerifiedShard) for task in self.tasks}
+        problems = {path: one.problem for path, one in texts.items() if one.problem}
+        self.storage.write_json(layout.VERIFY_REPORT, problems)

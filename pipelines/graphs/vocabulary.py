@@ -1,0 +1,190 @@
+"""The vocabulary stage: one entity vocabulary over all languages, and a mention dictionary for each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.pvalue import AsDict
+
+from mlukit.corpus.entities.count_links import PARTS
+from mlukit.corpus.entities.vocabulary import EntityVocabulary, VocabularyError, VocabularyOptions, check_candidates
+from mlukit.engine.manifests import publish_manifest, ranges_of, sources_of
+from mlukit.engine.step_results import Results, StepResults, join
+from mlukit.engine.steps import Once, Step, value_of
+from mlukit.engine.storage import Storage
+from mlukit.engine.task import Task
+from mlukit.engine.workplace import Workplace
+from mlukit.pipelines.graphs.link import Linked
+from mlukit.pipelines.settings import Settings, SettingsError
+from mlukit.pipelines.stage import Stage, fingerprint
+from mlukit.schemas import layout
+from mlukit.schemas.arrow import MENTIONS, VOCABULARY
+from mlukit.schemas.layout import ALL_LANGUAGES
+from mlukit.schemas.manifest import FolderContents, Shard
+from mlukit.schemas.summaries import EntitySpread
+from mlukit.transforms.count_links import CountLinks, LinkedShard
+from mlukit.transforms.merge_counts import EntityPart, MentionPart, MergeEntities, MergeMentions
+from mlukit.transforms.order_vocabulary import EntityParts, OrderVocabulary
+
+STAGE = Stage("vocabulary", ("count", "merge", "mentions", "order"))
+
+
+def inputs_of(linked: Mapping[str, Any]) -> dict[str, Any]:
+    """What identifies the inputs of the stage: the record of the link stage."""
+    return {"link": fingerprint(linked)}
+
+
+def check(settings: Settings, languages: Sequence[str]) -> int:
+    """In how many languages an entity must be linked to; SettingsError where none could come into the vocabulary."""
+    options = VocabularyOptions(settings.vocabulary_size, settings.min_languages, settings.min_count)
+    try:
+        return options.languages_needed(languages)
+    except VocabularyError as error:
+        raise SettingsError(str(error)) from error
+
+
+class MakeVocabulary(beam.PTransform):
+    """The stage, from the articles of the link stage; gives its record.
+
+    Args:
+        languages: of the articles.
+    """
+
+    def __init__(self, workplace: Workplace, settings: Settings, languages: Sequence[str], linked: Linked) -> None:
+        super().__init__()
+        self._workplace, self._settings, self._languages, self._linked = workplace, settings, languages, linked
+
+    def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection:
+        """Beam's."""
+        work, settings, linked = self._workplace, self._settings, self._linked
+        plan = VocabularyPlan(settings, tuple(self._languages))
+
+        def step(title: str, *needs: beam.pvalue.AsSideInput, **more: Any) -> beam.PCollection:
+            return begin | title >> Step(STAGE.name, title, needs=needs, **more)
+
+        begun = begin | "begin vocabulary" >> Once(
+            work, "begin vocabulary", BeginVocabulary(work.storage, settings), [value_of(linked.record)]
+        )
+        articles = AsDict(linked.articles)
+        counting = CountLinks(work, frozenset(settings.kinds))
+        counted = step("count links", value_of(begun), articles, plan=plan.count, transforms=[counting])
+        merging = MergeEntities(work, plan.languages_needed, settings.min_count).after(counted)
+        merged = step("merge entities", articles, AsDict(counted), plan=plan.merge, transforms=[merging])
+        ordering = OrderVocabulary(work, plan.languages, settings.vocabulary_size)
+        ordered = step(
+            "order entities, merge mentions",
+            *(articles, AsDict(counted), AsDict(merged)),
+            plan=plan.order,
+            transforms=[ordering, MergeMentions(work).after(counted)],
+        )
+        finish, all_of_it = FinishVocabulary(work.storage, plan), map(AsDict, (counted, merged, ordered))
+        return begin | "finish vocabulary" >> Once(
+            work, "finish vocabulary", finish, [value_of(linked.record), *all_of_it]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BeginVocabulary:
+    """Begins the stage, which needs the record of the link stage."""
+
+    storage: Storage
+    settings: Settings
+
+    def __call__(self, linked: Mapping[str, Any]) -> dict[str, Any]:
+        """Gives what identifies the stage's inputs; SettingsError where the stage was begun with others."""
+        inputs = inputs_of(linked)
+        STAGE.begin(self.storage, self.settings, inputs)
+        return inputs
+
+
+@dataclass(frozen=True, slots=True)
+class VocabularyPlan:
+    """The tasks of each step, of the settings and of what earlier steps left."""
+
+    settings: Settings
+    languages: tuple[str, ...]
+
+    @property
+    def languages_needed(self) -> int:
+        """In how many languages an entity must be linked to."""
+        return check(self.settings, self.languages)
+
+    def count(self, _: object, articles: Results) -> list[LinkedShard]:
+        """A task for each range of the dumps."""
+        parts = _parts(articles)
+        return [
+            LinkedShard(language, number, layout.total_bytes(files), layout.paths(files), parts)
+            for language in self.languages
+            for number, files in enumerate(ranges_of(articles[language].shards))
+        ]
+
+    def merge(self, articles: Results, counted: Results) -> list[EntityPart]:
+        """A task for each hash part, over all languages."""
+        parts = _parts(articles)
+        cost = sum(layout.total_bytes(_counts(results, "entities")) for results in counted.values()) // parts
+        return [EntityPart(ALL_LANGUAGES, part, cost) for part in range(parts)]
+
+    def order(self, articles: Results, counted: Results, merged: Results) -> list[Task]:
+        """The vocabulary out of its parts, and side by side a task for each part of each mention dictionary.
+
+        Raises:
+            SettingsError: there is no entity that could come into the vocabulary.
+        """
+        of_all, parts = merged[ALL_LANGUAGES], _parts(articles)
+        try:
+            spread = of_all.total(EntitySpread).entities
+            check_candidates(of_all.flows["entities"], spread, self.languages_needed, self.settings.min_count)
+        except VocabularyError as error:
+            raise SettingsError(str(error)) from error
+        shards = of_all.shards
+        return [
+            EntityParts(ALL_LANGUAGES, 0, layout.total_bytes(shards), layout.paths(shards)),
+            *(
+                MentionPart(language, part, layout.total_bytes(_counts(counted[language], "mentions")) // parts)
+                for language in self.languages
+                for part in range(parts)
+            ),
+        ]
+
+
+def _parts(articles: Results) -> int:
+    """Into how many hash parts counts are cut: one to begin with, `PARTS` for a corpus of any size."""
+    return parts_of(sum(len(ranges_of(results.shards)) for results in articles.values()))
+
+
+def parts_of(shards: int) -> int:
+    """As many as `shards` ranges of articles give."""
+    return min(PARTS, max(1, shards // 4))
+
+
+def _counts(counted: StepResults, content: str) -> list[Shard]:
+    return [shard for shard in counted.shards if layout.content_of(shard.path) == content]
+
+
+@dataclass(frozen=True, slots=True)
+class FinishVocabulary:
+    """Publishes the stage's folders and its record, and gives the record."""
+
+    storage: Storage
+    plan: VocabularyPlan
+
+    def __call__(
+        self, linked: Mapping[str, Any], counted: Results, merged: Results, ordered: Results
+    ) -> dict[str, Any]:
+        """Beam calls it with the record of the link stage, and with what all steps left."""
+        settings, results = self.plan.settings, join(counted, merged, ordered)
+        options, inputs, folders = settings.output_options(STAGE.name), inputs_of(linked), []
+        common: dict[str, Any] = {"options": options, "inputs": inputs}
+        vocabulary = FolderContents(layout.VOCABULARY, VOCABULARY, None, **common, sources=linked["sources"])
+        folders.append(publish_manifest(self.storage, vocabulary, results[ALL_LANGUAGES]))
+        for language in self.plan.languages:
+            sources = sources_of(language, linked["sources"])
+            mentions = FolderContents(layout.MENTIONS, MENTIONS, language, **common, sources=sources)
+            folders.append(publish_manifest(self.storage, mentions, ordered[language]))
+        with self.storage.open(layout.VOCABULARY_PARQUET) as stream:
+            fingerprints = {"entities": EntityVocabulary.open(stream).fingerprint}
+        languages = {code: results[code].to_json() for code in results}
+        return STAGE.finish(
+            self.storage, settings, inputs, {"languages": languages, "fingerprints": fingerprints}, folders
+        )
