@@ -7,7 +7,8 @@ usage: python benchmarks/growth.py DUMP.xml.bz2 [--sizes 0.1,1,10] [--language e
            [--sentencepiece-model FILE]
 
 Prints, for each size in GB of XML, the seconds of each stage, MB of XML a second through `link` and through all, and
-the largest memory of the launcher and of a worker process: its own, and all that is resident. The difference is mapped
+the largest memory of the launcher, of its child that Beam runs in, and of a worker process: its own, and all that is
+resident. The difference is mapped
 from files, most of it title indexes, which workers share and the system drops where it needs the room.
 """
 
@@ -45,7 +46,7 @@ TABLE = b"""CREATE TABLE `wb_items_per_site` (
 """
 COLUMNS = (
     *("XML GB", "bzip2 GB", "link s", "vocabulary s", "examples s"),
-    *("link MB/s", "all MB/s", "launcher MB", "worker MB", "resident MB"),
+    *("link MB/s", "all MB/s", "launcher MB", "pipeline MB", "worker MB", "resident MB"),
 )
 
 
@@ -55,6 +56,7 @@ class Measured:
 
     seconds: dict[str, float]
     launcher: float
+    pipeline: float  # of the launcher's child
     worker: float
     resident: float  # of a worker, mapped files included
 
@@ -87,7 +89,7 @@ def row(xml: int, compressed: int, measured: Measured) -> list[str]:
     link, total = measured.seconds["link"], sum(measured.seconds.values())
     sizes = [f"{xml / 1e9:.2f}", f"{compressed / 1e9:.2f}"]
     speeds = [f"{xml / 1e6 / link:.1f}", f"{xml / 1e6 / total:.1f}"]
-    peaks = [f"{peak / 1e6:.0f}" for peak in (measured.launcher, measured.worker, measured.resident)]
+    peaks = [f"{peak / 1e6:.0f}" for peak in (measured.launcher, measured.pipeline, measured.worker, measured.resident)]
     return [*sizes, *(f"{seconds:.0f}" for seconds in measured.seconds.values()), *speeds, *peaks]
 
 
@@ -169,7 +171,7 @@ def measure(dumps: Path, output: Path, language: str, model: str | None) -> Meas
         *("--direct_running_mode=multi_processing", "--direct_num_workers=2"),
     ]
     run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    peaks = {"launcher": 0.0, "worker": 0.0, "resident": 0.0}
+    peaks = {"launcher": 0.0, "pipeline": 0.0, "worker": 0.0, "resident": 0.0}
     watcher = threading.Thread(target=watch, args=(run, peaks))
     watcher.start()
     status = run.wait()
@@ -186,9 +188,11 @@ def watch(run: subprocess.Popen[bytes], peaks: dict[str, float]) -> None:
         try:
             launcher = psutil.Process(run.pid)
             peaks["launcher"] = max(peaks["launcher"], own_memory(launcher))
-            for worker in launcher.children(recursive=True):
-                peaks["worker"] = max(peaks["worker"], own_memory(worker))
-                peaks["resident"] = max(peaks["resident"], worker.memory_info().rss)
+            for child in launcher.children():
+                peaks["pipeline"] = max(peaks["pipeline"], own_memory(child))
+                for worker in child.children():
+                    peaks["worker"] = max(peaks["worker"], own_memory(worker))
+                    peaks["resident"] = max(peaks["resident"], worker.memory_info().rss)
         except psutil.Error:
             pass  # it has just ended
         time.sleep(0.1)

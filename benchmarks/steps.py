@@ -30,7 +30,7 @@ from mlukit.corpus.languages.language import Language
 from mlukit.corpus.languages.load import load_language
 from mlukit.corpus.wikitext.read_page import parse_page
 from mlukit.engine.parquet_shards import write_batches, write_records
-from mlukit.engine.task import RARELY
+from mlukit.engine.task_transform import RARELY
 from mlukit.schemas.arrow import EXAMPLES, PARSED_ARTICLE_ROWS
 from mlukit.schemas.parquet import ROW_GROUP_ROWS
 from mlukit.schemas.records import Article, LinkedArticle, Mention, Page
