@@ -59,7 +59,7 @@ class Step(beam.PTransform):
         kinds = reduce(or_, (transform.task for transform in self._transforms))
         tasks = (
             begin
-            | "Once" >> beam.Impulse()
+            | "Start" >> beam.Impulse()
             | "Plan" >> beam.ParDo(_Plan(workplace, self._title, self._plan), *self._needs).with_output_types(kinds)
         )
         done = tasks | "Tasks" >> (Deal(self._transforms) if others else first)
@@ -79,11 +79,11 @@ class Once(beam.PTransform):
         self, workplace: Workplace, title: str, function: Callable[..., Any], needs: Sequence[AsSideInput] = ()
     ) -> None:
         super().__init__()
-        self._do, self._needs = _Once(workplace, title, function), needs
+        self._call, self._needs = _Call(workplace, title, function), needs
 
     def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection:
         """Beam's."""
-        return begin | "Once" >> beam.Impulse() | "Do" >> beam.ParDo(self._do, *self._needs)
+        return begin | "Start" >> beam.Impulse() | "Call" >> beam.ParDo(self._call, *self._needs)
 
 
 def value_of(once: beam.PCollection) -> AsSingleton:
@@ -91,35 +91,48 @@ def value_of(once: beam.PCollection) -> AsSingleton:
     return AsSingleton(once, None)
 
 
-class _Once(beam.DoFn):
-    def __init__(self, workplace: Workplace, title: str, function: Callable[..., Any]) -> None:
-        self._workplace, self._title, self._function = workplace, title, function
+class _Single(beam.DoFn):
+    """Works once; what fails is told to the launcher, and nothing is done where nobody waits any more."""
+
+    def __init__(self, workplace: Workplace, title: str) -> None:
+        self._workplace, self._title = workplace, title
 
     def process(self, _: bytes, *earlier: Any) -> Iterator[Any]:
         if self._workplace.is_deserted:
             return
         with self._workplace.reporting(self._title):
             heartbeat = self._workplace.heartbeat(self._title)
-            value = self._function(*earlier)
+            found = self.work(*earlier)
             heartbeat.finish()
-        yield value
+        yield from found
+
+    def work(self, *earlier: Any) -> Iterable[Any]:
+        """Gives the elements that come of it."""
+        raise NotImplementedError
 
 
-class _Plan(beam.DoFn):
+class _Call(_Single):
+    def __init__(self, workplace: Workplace, title: str, function: Callable[..., Any]) -> None:
+        super().__init__(workplace, title)
+        self._function = function
+
+    def work(self, *earlier: Any) -> Iterable[Any]:
+        return [self._function(*earlier)]
+
+
+class _Plan(_Single):
     """The plan is on the board before its first task begins: the launcher shows progress by it."""
 
     def __init__(self, workplace: Workplace, title: str, plan: Callable[..., Sequence[Task]]) -> None:
-        self._workplace, self._title, self._plan = workplace, title, plan
+        super().__init__(workplace, title)
+        self._plan = plan
 
-    def process(self, _: bytes, *earlier: Any) -> Iterator[Task]:
-        if self._workplace.is_deserted:
-            return
-        with self._workplace.reporting(self._title):
-            tasks = costly_first(self._plan(*earlier))
-            costs = {task.name: task.cost for task in tasks}
-            plan = {"title": self._title, "costs": costs, "began": time.time()}
-            self._workplace.notes.write_json(plan_note(self._title), plan)
-        yield from tasks
+    def work(self, *earlier: Any) -> Iterable[Task]:
+        tasks = costly_first(self._plan(*earlier))
+        costs = {task.name: task.cost for task in tasks}
+        plan = {"title": self._title, "costs": costs, "began": time.time()}
+        self._workplace.notes.write_json(plan_note(self._title), plan)
+        return tasks
 
 
 class _AddUp(beam.CombineFn):
@@ -139,26 +152,24 @@ class _AddUp(beam.CombineFn):
         return accumulator
 
 
-class _Report(beam.DoFn):
+class _Report(_Single):
     """Leaves on the board what a step took, and hands its results on.
 
     So somebody consumes what the tasks give: a worker that dies hangs FnApiRunner (2.77) for ever where nobody does.
     """
 
     def __init__(self, workplace: Workplace, stage: str, title: str, tell: Tell) -> None:
-        self._workplace, self._stage, self._title, self._tell = workplace, stage, title, tell
+        super().__init__(workplace, title)
+        self._stage, self._tell = stage, tell
 
-    def process(self, _: bytes, done: Iterable[Done]) -> Iterator[Done]:
-        notes = self._workplace.notes
-        if self._workplace.is_deserted:
-            return
-        with self._workplace.reporting(self._title):
-            results = dict(done)
-            began = notes.read_json(plan_note(self._title))["began"]
-            measures = add_up((one.measures for one in results.values()), time.time() - began)
-            report = {"stage": self._stage, "title": self._title, "began": began, "measures": measures.to_json()}
-            notes.write_json(report_note(self._title), {**report, "lines": list(self._tell(results))})
-        yield from results.items()
+    def work(self, *earlier: Any) -> Iterable[Done]:
+        (done,) = earlier
+        notes, results = self._workplace.notes, dict(done)
+        began = notes.read_json(plan_note(self._title))["began"]
+        measures = add_up((one.measures for one in results.values()), time.time() - began)
+        report = {"stage": self._stage, "title": self._title, "began": began, "measures": measures.to_json()}
+        notes.write_json(report_note(self._title), {**report, "lines": list(self._tell(results))})
+        return results.items()
 
 
 PLANS, REPORTS = "plans", "reports"  # folders of the board

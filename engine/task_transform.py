@@ -107,7 +107,7 @@ class Deal(beam.PTransform):
         draw = _DrawTasks(self._transforms, f"{workplace.board}/queue-{uuid.uuid4().hex}")
         return (
             tasks.pipeline
-            | "Once" >> beam.Impulse()
+            | "Start" >> beam.Impulse()
             | "Places" >> beam.FlatMap(_places, workplace.workers).with_output_types(int)
             | "Spread" >> beam.Reshuffle()
             | "Do" >> beam.ParDo(draw, AsList(tasks), *earlier).with_output_types(Done)
@@ -163,8 +163,12 @@ class _DrawTasks(_DoTasks):
 
     def process(self, place: int, tasks: Any, *earlier: Any) -> Iterator[Done]:
         ordered = costly_first(tasks)
-        while (number := take_number(self._queue)) < len(ordered):
+        while (number := self._draw()) < len(ordered):
             yield self.do(ordered[number], *earlier)
+
+    def _draw(self) -> int:
+        with self._workplace.reporting("the queue"):
+            return take_number(self._queue)
 
 
 def _places(_: bytes, workers: int) -> Iterable[int]:

@@ -5,9 +5,10 @@ folder, which has that file as long as somebody waits for the pipeline. Workers 
 step took; whoever waits reads it.
 """
 
+import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,9 +61,15 @@ class Workplace:
         except AbortedError:
             raise
         except Exception as error:
-            fault: dict[str, Any] = {"task": work, "kind": type(error).__name__, "message": str(error)}
+            fault: dict[str, Any] = {
+                "at": time.time(),
+                "task": work,
+                "kind": type(error).__name__,
+                "message": str(error),
+            }
             fault |= {"trace": traceback.format_exc(), "refused": isinstance(error, RefusedError)}
+            with suppress(OSError):  # a disk or a store that fails: the error itself tells it
+                self.notes.write_json(f"errors/{work}.json", fault)
             if self.is_local:
                 stop_workers(self.board)
-            self.notes.write_json(f"errors/{work}.json", fault)
             raise

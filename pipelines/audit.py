@@ -85,6 +85,7 @@ def audit(asked: argparse.Namespace, beam_flags: Sequence[str], process: Pipelin
         raise SettingsError(f"{asked.output} has no finished link stage: name a folder that mlukit link wrote")
     with closing(Run("audit", settings, beam_flags, process)) as run:
         linked = link.STAGE.needed(storage, "audit")
+        run.take_folder()
         languages = _languages(asked.languages, linked)
         patterns = FilePatterns.from_table(_patterns(asked.config))
         compared = {code: _find(settings, code, linked, patterns) for code in languages} if asked.dumps else {}

@@ -6,13 +6,12 @@ from contextlib import closing
 from mlukit.corpus.dumps.files import DumpError
 from mlukit.engine.errors import Errors, RefusedError, RunError, report_errors
 from mlukit.engine.launch.pipeline_process import PipelineProcess
+from mlukit.engine.launch.run_pipeline import GOES_ON
 from mlukit.pipelines.dataflow import check_dataflow
 from mlukit.pipelines.report import print_report
 from mlukit.pipelines.run import Run
 from mlukit.pipelines.settings import Settings, command_parser, read_settings
 from mlukit.pipelines.stage import Stage
-
-GOES_ON = "What was finished is kept: the same command goes on from there."
 
 
 def exit_status(

@@ -128,6 +128,8 @@ class Run:
                 self._record_finished(stages, reports)
             raise
         self._record_finished(stages, reports)
+        for stage in stages:
+            stage.tidy(self.storage)
         self.storage.delete(layout.ASIDE)
 
     def run(self, graph: Graph, input_bytes: int, reports: list[StepReport] | None = None) -> None:

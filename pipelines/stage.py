@@ -12,6 +12,7 @@ from typing import Any
 
 from mlukit.engine.manifests import damage_of
 from mlukit.engine.storage import Storage
+from mlukit.engine.workplace import Workplace
 from mlukit.pipelines.settings import Settings, SettingsError
 from mlukit.schemas import layout
 from mlukit.schemas.manifest import dump_json
@@ -71,31 +72,37 @@ class Stage:
         Raises:
             SettingsError: as `is_to_do`.
         """
-        self.is_to_do(storage, settings, inputs)
+        if not self.is_to_do(storage, settings, inputs):
+            return  # a cluster began the job anew
         plan = layout.stage_plan(self.name)
         if not storage.exists(plan):
             for step in self.steps:
                 storage.delete(layout.step_results(step))
+                storage.delete(layout.step_files(step))
             for path in self.leftovers:
                 storage.delete(path)
             storage.write_json(plan, self._plan(settings, inputs))
 
     def finish(
         self,
-        storage: Storage,
+        workplace: Workplace,
         settings: Settings,
         inputs: Mapping[str, Any],
         result: Mapping[str, Any],
         folders: Sequence[str],
     ) -> dict[str, Any]:
-        """Writes the record and gives it, and removes what only the work on the stage needed.
+        """Writes the record and gives it.
+
+        Removes what only the work on the stage needed, but on a cluster: after a fault its runner may begin the whole
+        job anew, and finds by the results what is done. There the launcher tidies up when the job has ended.
 
         Args:
             folders: those that the stage wrote, each with a manifest.
         """
         record = {**self._plan(settings, inputs), "folders": list(folders), **result}
-        storage.write_json(layout.stage_record(self.name), record)
-        self.tidy(storage)
+        workplace.storage.write_json(layout.stage_record(self.name), record)
+        if workplace.is_local:
+            self.tidy(workplace.storage)
         return record
 
     def tidy(self, storage: Storage) -> None:

@@ -1,7 +1,7 @@
 """The process that Beam runs in: a child of the launcher with a process group of its own, to be ended as a whole.
 
-The launcher has no thread of Beam's. It sends a job, waits for a word, and watches (`engine.launch.run_pipeline`). When
-the launcher goes, however it goes, the child hears that a pipe is closed, and ends its group: the workers of this
+The launcher has no thread of Beam's. It sends a job, waits for messages, and watches (`engine.launch.run_pipeline`).
+When the launcher goes, however it goes, the child hears that a pipe is closed, and ends its group: the workers of this
 machine with it.
 """
 
@@ -53,7 +53,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class Message:
     """What the child has to say."""
 
     what: str  # "begun", "ended", "failed", or "not cancelled"
@@ -82,15 +82,16 @@ class PipelineProcess:
 
     def begin(self, job: Job) -> None:
         """Has the child run a pipeline."""
-        self._jobs.send(job)
+        with suppress(BrokenPipeError, ConnectionResetError):  # it is dead, which `message` tells
+            self._jobs.send(job)
 
-    def word(self, seconds: float) -> Word | None:
-        """The next word of the child's, if one comes in time; EOFError where it has ended."""
+    def message(self, seconds: float) -> Message | None:
+        """The next message of the child, if one comes in time; EOFError where it has ended."""
         try:
-            word: Word | None = self._jobs.recv() if self._jobs.poll(seconds) else None
+            message: Message | None = self._jobs.recv() if self._jobs.poll(seconds) else None
         except ConnectionResetError as error:
             raise EOFError from error
-        return word
+        return message
 
     def cancel(self) -> None:
         """Has the child end a job on a cluster, which would go on without it."""
@@ -128,7 +129,7 @@ def _serve(jobs: Connection, heard: Connection, launchers: Sequence[Connection])
     for connection in launchers:
         connection.close()
     child = _Child(jobs)
-    threading.Thread(target=child.heed, args=(heard,), daemon=True).start()
+    threading.Thread(target=child.wait_for_launcher, args=(heard,), daemon=True).start()
     while True:
         try:
             job = jobs.recv()
@@ -143,7 +144,7 @@ class _Child:
         self._result: PipelineResult | None = None
         self._settled = threading.Event()  # there is a job on a cluster, or there will be none
 
-    def heed(self, lifeline: Connection) -> None:
+    def wait_for_launcher(self, lifeline: Connection) -> None:
         """Waits for the launcher to cancel, or to be gone."""
         with suppress(EOFError, OSError):
             if lifeline.recv_bytes() == _CANCEL:
@@ -152,28 +153,30 @@ class _Child:
                     if self._result is not None:
                         self._result.cancel()
                 except Exception as error:  # the launcher tells of it
-                    self._jobs.send(Word("not cancelled", _last_line(error)))
+                    self._jobs.send(Message("not cancelled", _last_line(error)))
                 else:
-                    self._jobs.send(Word("ended"))
+                    self._jobs.send(Message("ended"))
                 lifeline.recv_bytes()
         os.killpg(0, signal.SIGKILL)
 
     def run(self, job: Job) -> None:
         """Runs a pipeline to its end."""
+        self._result = None
+        self._settled.clear()
         _print_to(job.log)
         try:
             pipeline = _pipeline(job)
             job.build(pipeline)
-            self._jobs.send(Word("begun"))
+            self._jobs.send(Message("begun"))
             self._result = pipeline.run()
             self._settled.set()
             self._result.wait_until_finish()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._settled.set()
             logging.getLogger(__name__).exception("the pipeline failed")
-            self._jobs.send(Word("failed", _last_line(error)))
+            self._jobs.send(Message("failed", _last_line(error)))
         else:
-            self._jobs.send(Word("ended"))
+            self._jobs.send(Message("ended"))
 
 
 def _print_to(log: str) -> None:
@@ -185,7 +188,7 @@ def _print_to(log: str) -> None:
     sys.stderr.reconfigure(write_through=True)
 
 
-def _last_line(error: Exception) -> str:
+def _last_line(error: BaseException) -> str:
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__
 

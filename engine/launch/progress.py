@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -72,13 +73,17 @@ class Progress:
         listing = now >= self._next_listing or at_end
         if listing:
             self._next_listing = now + _LISTING_INTERVAL
-        if workplace.is_local or listing:
+        if workplace.is_local or at_end:
             self._read_board(workplace)
+        elif listing:
+            with suppress(OSError):  # a store that fails for a while: the job may go on all the same
+                self._read_board(workplace)
         if self._out.isatty() and self._running and not at_end and now >= self._next_line:
             self._next_line = now + _INTERVAL
             plan = max(self._running.values(), key=lambda one: one.began)
             if listing:
-                plan.done = _done(workplace, plan)
+                with suppress(OSError):
+                    plan.done = _done(workplace, plan)
             reports = read_reports(Path(workplace.board)) if workplace.is_local else []
             self._show(_line(plan, reports, time.time() - plan.began))
 
@@ -86,13 +91,14 @@ class Progress:
         notes = workplace.notes
         for path in notes.sizes(PLANS):
             if path not in self._noted:
-                self._noted.add(path)
                 plan = _Plan(**notes.read_json(path))
+                self._noted.add(path)
                 plan.before = frozenset(_done(workplace, plan)) if self._out.isatty() else frozenset()
                 self._running[plan.title] = plan
         new = [path for path in notes.sizes(REPORTS) if path not in self._noted]
+        reports = sorted(map(notes.read_json, new), key=lambda one: float(one["began"]))
         self._noted.update(new)
-        for report in sorted(map(notes.read_json, new), key=lambda one: float(one["began"])):
+        for report in reports:
             self._close(report)
 
     def _close(self, report: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import apache_beam as beam
 import psutil
@@ -19,7 +19,7 @@ from apache_beam.pvalue import AsIter
 
 from mlukit.engine.errors import RefusedError, RunError
 from mlukit.engine.heartbeat import ABORT, LAUNCHER, read_reports
-from mlukit.engine.launch.pipeline_process import Job, PipelineProcess, Word
+from mlukit.engine.launch.pipeline_process import Job, Message, PipelineProcess
 from mlukit.engine.launch.progress import Progress
 from mlukit.engine.launch.scratch import keep_log, scratch_folder
 from mlukit.engine.launch.stop_signals import check_stop
@@ -35,6 +35,7 @@ _POLL = 0.25  # seconds
 _START = 12.0  # seconds for all worker processes to have been seen
 _GRACE = 1.5  # seconds for a reason to be told why a worker that had nothing to do is gone
 _CLOSING = 5.0  # seconds for Beam to end when all steps are done
+_LISTING_INTERVAL = 2.0  # seconds between two looks at a board that is not of this machine
 _CANCELLING = 90.0  # seconds for a cluster to end a job
 Graph: TypeAlias = Callable[[beam.Pipeline, Workplace], Sequence[beam.PCollection]]
 
@@ -75,6 +76,7 @@ def run_pipeline(
                 check_stop()
                 progress.look(workplace)
             progress.look(workplace, at_end=True)
+            watch.check_finished()
         finally:
             watch.leave()
 
@@ -87,7 +89,8 @@ class _Build:
     workplace: Workplace
 
     def __call__(self, pipeline: beam.Pipeline) -> None:
-        last = [AsIter(one) for one in self.graph(pipeline, self.workplace)]
+        with self.workplace.reporting("the graph"):
+            last = [AsIter(one) for one in self.graph(pipeline, self.workplace)]
         _ = pipeline | "Finish" >> Once(self.workplace, "finish", self._finish, last)
 
     def _finish(self, *_: object) -> None:
@@ -108,6 +111,7 @@ class _Watch:
     _finished: float = 0.0  # when all steps were done
     _seen: dict[int, psutil.Process] = field(default_factory=dict)  # worker processes
     _dead_since: float = 0.0
+    _next_look: float = 0.0  # at a board that is not of this machine
 
     def is_over(self) -> bool:
         """Waits a moment; whether the pipeline has ended well.
@@ -117,17 +121,33 @@ class _Watch:
             RefusedError: a step refused to go on.
         """
         try:
-            word = self.process.word(_POLL)
+            message = self.process.message(_POLL)
         except EOFError as error:
             raise self._process_died() from error
-        if word is not None and word.what == "begun":
+        if message is not None and message.what == "begun":
             self._begun = time.monotonic()
-        elif word is not None:
+        elif message is not None:
             self._running = False
-            if word.what == "failed":
-                raise self._failure(word)
+            if message.what == "failed":
+                raise self._failure(message)
             return True
-        return self.workplace.is_local and self._look()
+        if self.workplace.is_local:
+            return self._look()
+        self._look_for_refusal()
+        return False
+
+    def check_finished(self) -> None:
+        """Raises RunError where the pipeline ended well, but was left by its workers."""
+        if not self.workplace.is_local and not self.workplace.notes.exists(FINISHED):
+            raise RunError(f"the job ended before its work was done: another run has taken its board away. {GOES_ON}")
+
+    def _look_for_refusal(self) -> None:
+        """A cluster would try again and again what cannot be done."""
+        if time.monotonic() > self._next_look:
+            self._next_look = time.monotonic() + _LISTING_INTERVAL
+            for fault in self._faults():
+                if fault["refused"]:
+                    raise RefusedError(fault["message"])
 
     def _look(self) -> bool:
         """Whether all is done but for Beam to end."""
@@ -142,8 +162,7 @@ class _Watch:
     def _look_for_errors(self) -> None:
         """Beam tells of an error after another worker's whole share."""
         if Path(self.workplace.board, ABORT).exists():
-            time.sleep(_POLL)  # the error is written after the mark
-            raise self._failure(Word("failed"))
+            raise self._failure(Message("failed"))
 
     def _look_at_workers(self) -> None:
         if len(self._seen) < self.workers.processes:
@@ -176,23 +195,25 @@ class _Watch:
             f"Out of memory, or killed by hand? {GOES_ON}"
         )
 
-    def _failure(self, word: Word) -> Exception:
+    def _failure(self, message: Message) -> Exception:
         """The error that the run ends with: of a step or a task where one told, else what Beam says."""
         faults = self._faults()
         refused = [fault for fault in faults if fault["refused"]]
         if refused:
             return RefusedError(refused[0]["message"])
         if faults:
-            first = faults[0]
-            what = f"{first['task']} failed: {first['kind']}: {' '.join(first['message'].split())}"
+            fault = faults[0 if self.workplace.is_local else -1]
+            what = f"{fault['task']} failed: {fault['kind']}: {' '.join(fault['message'].split())}"
         else:
-            what = f"the pipeline failed: {word.text}"
+            what = f"the pipeline failed: {message.text or 'it could not leave the reason'}"
         return RunError(f"{what.rstrip('.')}{self._where_to_look()}. {GOES_ON}")
 
-    def _faults(self) -> list[dict[str, str]]:
-        notes = self.workplace.notes
-        with suppress(OSError):  # where the board cannot be read, Beam's word is all there is
-            return [notes.read_json(path) for path in notes.sizes("errors")]
+    def _faults(self) -> list[dict[str, Any]]:
+        """What failed, in the order of time, but for tasks that were done when a cluster tried again."""
+        notes, storage = self.workplace.notes, self.workplace.storage
+        with suppress(OSError):  # where the board cannot be read, Beam's message is all there is
+            found = sorted(map(notes.read_json, notes.sizes("errors")), key=lambda fault: float(fault["at"]))
+            return [fault for fault in found if not storage.exists(layout.task_result(fault["task"]))]
         return []
 
     def _where_to_look(self) -> str:
@@ -220,11 +241,12 @@ class _Watch:
             self.process.cancel()
             deadline = time.monotonic() + _CANCELLING
             while time.monotonic() < deadline:
-                word = self.process.word(_POLL)
-                if word is not None and word.what == "not cancelled":
-                    raise RunError(f"the job goes on: it could not be cancelled: {word.text}")
-                if word is not None and word.what != "begun":
+                message = self.process.message(_POLL)
+                if message is not None and message.what == "not cancelled":
+                    raise RunError(f"the job goes on: it could not be cancelled: {message.text}")
+                if message is not None and message.what != "begun":
                     return
+            raise RunError(f"the job may go on: it was not cancelled within {_CANCELLING:.0f} seconds")
 
 
 def _is_dead(process: psutil.Process) -> bool:

@@ -1,4 +1,4 @@
-"""The audit: remains of markup in articles, and their links held against the wikitext and pagelinks."""
+"""The audit: remains of markup in articles, and their links compared with the wikitext and pagelinks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ class AuditGraph:
         namespaces = {code: one.namespaces for code, one in self.compared.items()}
         last = [pipeline | "markup" >> LookForMarkup(workplace, shards, namespaces)]
         if self.compared:
-            last.append(pipeline | "links" >> HoldLinks(workplace, shards, self.compared))
+            last.append(pipeline | "links" >> CheckLinks(workplace, shards, self.compared))
         return last
 
 
@@ -109,8 +109,8 @@ class MarkupPlan:
         return [ShardsToAudit(language, some.first, some.size, some) for language, some in pairs]
 
 
-class HoldLinks(beam.PTransform):
-    """Holds links against the wikitext and pagelinks, and writes OUT/audit/links.json."""
+class CheckLinks(beam.PTransform):
+    """Compares links with the wikitext and pagelinks, and writes OUT/audit/links.json."""
 
     def __init__(
         self, workplace: Workplace, shards: Mapping[str, Sequence[ArticleShards]], compared: Mapping[str, Compared]

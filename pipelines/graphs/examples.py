@@ -128,7 +128,7 @@ class MakeExamples(beam.PTransform):
         making = MakeExampleShards(work, self._kinds, settings.format, example_options(settings))
         needs = (value_of(self._vocabulary), AsDict(model), articles)
         made = step("make examples", *needs, plan=plan.examples, transforms=[making])
-        finish = FinishExamples(storage, settings)
+        finish = FinishExamples(work, settings)
         return begin | "finish examples" >> Once(
             work, "finish examples", finish, [*records, value_of(begun), AsDict(model), AsDict(made)]
         )
@@ -201,7 +201,7 @@ def _tell_tokenizer(results: Results) -> Iterator[str]:
 class FinishExamples:
     """Publishes the stage's folders and its record, and gives the record."""
 
-    storage: Storage
+    workplace: Workplace
     settings: Settings
 
     def __call__(
@@ -214,6 +214,7 @@ class FinishExamples:
     ) -> dict[str, Any]:
         """Beam calls it with the records of both stages before, and with what the stage's steps left."""
         options, folders = self.settings.output_options(STAGE.name), []
+        storage = self.workplace.storage
         entities = vocabulary["fingerprints"]["entities"]
         fingerprints = {**inputs, "tokenizer": _model_of(model).fingerprint, "entities": entities}
         for language in sorted(made):
@@ -221,8 +222,8 @@ class FinishExamples:
             contents = FolderContents(
                 layout.EXAMPLES, EXAMPLES, language, options=options, inputs=fingerprints, sources=sources
             )
-            folders.append(publish_manifest(self.storage, contents, made[language]))
-            add_failures(self.storage, language, STAGE.name, made[language])
+            folders.append(publish_manifest(storage, contents, made[language]))
+            add_failures(storage, language, STAGE.name, made[language])
         languages = {code: made[code].to_json() for code in made}
         result = {"languages": languages, "fingerprints": fingerprints}
-        return STAGE.finish(self.storage, self.settings, inputs, result, folders)
+        return STAGE.finish(self.workplace, self.settings, inputs, result, folders)

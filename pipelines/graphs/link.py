@@ -75,8 +75,8 @@ class LinkArticles(beam.PTransform):
             return begin | title >> Step("link", title, needs=needs, **more)
 
         checked = step("check sources", plan=plan.check, transforms=[ChecksumFiles(work)])
-        described = begin | "hold sources against those of the run before" >> Once(
-            work, "check sources", CheckSources(work.storage, self._sources), [AsDict(checked)]
+        described = begin | "compare sources" >> Once(
+            work, "compare sources", CheckSources(work.storage, self._sources), [AsDict(checked)]
         )
         namespaces = {code: site.namespaces for code, site in self._sources.sites.items()}
         readers = [ParseShards(work, namespaces), GatherTables(work), GatherLines(work)]
@@ -95,7 +95,7 @@ class LinkArticles(beam.PTransform):
         tell = say_nothing if settings.allow_unresolved else _tell_of_no_items
         resolved = step("resolve links", *before, plan=plan.resolve, transforms=resolve, tell=tell)
         all_of_it = [value_of(described), *map(AsDict, (read, *needs, resolved))]
-        record = begin | "finish link" >> Once(work, "finish link", FinishLink(work.storage, plan), all_of_it)
+        record = begin | "finish link" >> Once(work, "finish link", FinishLink(work, plan), all_of_it)
         return Linked(record, resolved)
 
 
@@ -173,7 +173,7 @@ def _numbered(path_of: Callable[[str, str, int], str], source: str, language: st
 
 @dataclass(frozen=True, slots=True)
 class CheckSources:
-    """Describes the sources for manifests, and holds them against those of the run before."""
+    """Describes the sources for manifests, and compares them with those of the run before."""
 
     storage: Storage
     sources: Sources
@@ -217,23 +217,23 @@ def _tell_of_no_items(resolved: Results) -> Iterator[str]:
 class FinishLink:
     """Publishes the stage's folders and its record, and gives the record."""
 
-    storage: Storage
+    workplace: Workplace
     plan: LinkPlan
 
     def __call__(self, described: Sequence[Mapping[str, Any]], *steps: Results) -> dict[str, Any]:
         """Beam calls it with the sources, and with what all steps left."""
-        settings, results = self.plan.settings, join(*steps)
+        settings, results, storage = self.plan.settings, join(*steps), self.workplace.storage
         options, folders = settings.output_options(STAGE.name), []
         languages = [*self.plan.sources.languages, *([ALL_LANGUAGES] if ALL_LANGUAGES in results else [])]
         for language in languages:
             common: dict[str, Any] = {"options": options, "inputs": {}, "sources": sources_of(language, described)}
             if language != ALL_LANGUAGES:
                 articles = FolderContents(layout.ARTICLES, ARTICLES, language, **common)
-                folders.append(publish_manifest(self.storage, articles, results[language]))
+                folders.append(publish_manifest(storage, articles, results[language]))
             failures = FolderContents(layout.FAILURES, FAILURES, language, **common)
-            folders.append(publish_manifest(self.storage, failures, results[language], STAGE.name))
+            folders.append(publish_manifest(storage, failures, results[language], STAGE.name))
         summary = {"languages": {code: results[code].to_json() for code in languages}, "sources": described}
-        return STAGE.finish(self.storage, settings, inputs_of(self.plan.sources), summary, folders)
+        return STAGE.finish(self.workplace, settings, inputs_of(self.plan.sources), summary, folders)
 
 
 class ReadLinked(beam.PTransform):

@@ -78,7 +78,7 @@ class MakeVocabulary(beam.PTransform):
             plan=plan.order,
             transforms=[ordering, MergeMentions(work).after(counted)],
         )
-        finish, all_of_it = FinishVocabulary(work.storage, plan), map(AsDict, (counted, merged, ordered))
+        finish, all_of_it = FinishVocabulary(work, plan), map(AsDict, (counted, merged, ordered))
         return begin | "finish vocabulary" >> Once(
             work, "finish vocabulary", finish, [value_of(linked.record), *all_of_it]
         )
@@ -166,7 +166,7 @@ def _counts(counted: StepResults, content: str) -> list[Shard]:
 class FinishVocabulary:
     """Publishes the stage's folders and its record, and gives the record."""
 
-    storage: Storage
+    workplace: Workplace
     plan: VocabularyPlan
 
     def __call__(
@@ -175,16 +175,16 @@ class FinishVocabulary:
         """Beam calls it with the record of the link stage, and with what all steps left."""
         settings, results = self.plan.settings, join(counted, merged, ordered)
         options, inputs, folders = settings.output_options(STAGE.name), inputs_of(linked), []
+        storage = self.workplace.storage
         common: dict[str, Any] = {"options": options, "inputs": inputs}
         vocabulary = FolderContents(layout.VOCABULARY, VOCABULARY, None, **common, sources=linked["sources"])
-        folders.append(publish_manifest(self.storage, vocabulary, results[ALL_LANGUAGES]))
+        folders.append(publish_manifest(storage, vocabulary, results[ALL_LANGUAGES]))
         for language in self.plan.languages:
             sources = sources_of(language, linked["sources"])
             mentions = FolderContents(layout.MENTIONS, MENTIONS, language, **common, sources=sources)
-            folders.append(publish_manifest(self.storage, mentions, ordered[language]))
-        with self.storage.open(layout.VOCABULARY_PARQUET) as stream:
+            folders.append(publish_manifest(storage, mentions, ordered[language]))
+        with storage.open(layout.VOCABULARY_PARQUET) as stream:
             fingerprints = {"entities": EntityVocabulary.open(stream).fingerprint}
         languages = {code: results[code].to_json() for code in results}
-        return STAGE.finish(
-            self.storage, settings, inputs, {"languages": languages, "fingerprints": fingerprints}, folders
-        )
+        result = {"languages": languages, "fingerprints": fingerprints}
+        return STAGE.finish(self.workplace, settings, inputs, result, folders)
