@@ -67,5 +67,5 @@ def test_a_refusal_ends_the_run_while_the_cluster_would_try_again(place: Workpla
     assert not one.is_over()
     one._next_look = 0.0
     fault(place, "begin vocabulary", 1.0, refused=True, message="--min-count is 7: none is left")
-    with pytest.raises(RefusedError, match="^--min-count is 7: none is left$"):
+    with pytest.raises(RefusedError, match=r"^--min-count is 7: none is left$"):
         one.is_over()
