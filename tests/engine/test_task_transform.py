@@ -119,7 +119,7 @@ def test_a_number_is_taken_once(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(120)
 def test_who_has_nothing_to_do_takes_the_next_task(process: PipelineProcess, tmp_path: Path) -> None:
-    tasks = (Nap("en", 0, 300), *(Nap("en", number, 10) for number in range(1, 9)))
+    tasks = (Nap("en", 0, 500), *(Nap("en", number, 10) for number in range(1, 9)))
     found = do(process, Naps(tasks), tmp_path, workers=2)
     busy = found[0]["process"]
     others = [one["process"] for one in found[1:]]

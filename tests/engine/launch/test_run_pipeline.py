@@ -147,11 +147,16 @@ def wait_for_naps(tmp_path: Path, *numbers: int) -> list[psutil.Process]:
     return [psutil.Process(int(file.read_text())) for file in files]
 
 
+def in_time(seconds: float) -> float:
+    """As much more as the machine has more to do than it has cores."""
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def ends_within(process: subprocess.Popen[str], seconds: float) -> str:
     """What it said; it ends in time."""
     began = time.monotonic()
     _, said = process.communicate(timeout=60)
-    assert time.monotonic() - began < seconds
+    assert time.monotonic() - began < in_time(seconds)
     return said
 
 
@@ -251,7 +256,7 @@ def test_a_launcher_that_is_killed_leaves_no_process_behind(start: Start, tmp_pa
     wait_for_naps(tmp_path, *range(max(workers, 1)))
     process.kill()
     process.communicate()
-    assert_none_is_left(tmp_path, 3)
+    assert_none_is_left(tmp_path, in_time(3))
 
 
 def test_workers_that_die_before_they_were_seen_end_the_run(start: Start, tmp_path: Path) -> None:
