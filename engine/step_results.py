@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self, TypeAlias, TypeVar
 
 from mlukit.engine.measures import Measures, add_up
+from mlukit.schemas import layout
 from mlukit.schemas.manifest import Flow, Shard, TaskResult
 from mlukit.schemas.summaries import Summary, SummaryOfNumbers
 
@@ -62,6 +63,10 @@ class StepResults:
     def shards(self) -> list[Shard]:
         """All shards in the order of `tasks`, those of a task in its own order."""
         return [shard for task in self.tasks for shard in self.shards_of[task]]
+
+    def holding(self, content: str) -> list[Shard]:
+        """Those shards whose names say that they hold this, such as "titles"."""
+        return [shard for shard in self.shards if layout.content_of(shard.path) == content]
 
     def total(self, kind: type[N]) -> N:
         """The summaries of one kind added up; all 0 where there is none."""

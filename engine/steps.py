@@ -32,7 +32,7 @@ class Step(beam.PTransform):
 
     Args:
         stage: the command's stage that the step belongs to, for run.json.
-        title: what the user reads.
+        title: what the user reads, and the step's label in the graph.
         plan: the tasks, a pure function of what `needs` hold; may raise RefusedError.
         transforms: what does the tasks, side by side.
         needs: what earlier steps left.
@@ -48,7 +48,7 @@ class Step(beam.PTransform):
         needs: Sequence[AsSideInput] = (),
         tell: Tell = say_nothing,
     ) -> None:
-        super().__init__()
+        super().__init__(title)
         self._stage, self._title, self._plan, self._tell = stage, title, plan, tell
         self._transforms, self._needs = transforms, needs
 
@@ -78,7 +78,7 @@ class Once(beam.PTransform):
     def __init__(
         self, workplace: Workplace, title: str, function: Callable[..., Any], needs: Sequence[AsSideInput] = ()
     ) -> None:
-        super().__init__()
+        super().__init__(title)
         self._call, self._needs = _Call(workplace, title, function), needs
 
     def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection:

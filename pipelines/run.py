@@ -38,6 +38,7 @@ class Run:
         self.settings = settings
         self.storage = Storage(settings.output)
         self._command, self._beam_flags, self._process = command, tuple(beam_flags), process
+        self._reports: list[StepReport] = []  # of the steps that were done
         self._lock = FolderLock()
         self._check_folder()
 
@@ -84,8 +85,7 @@ class Run:
         self._claim_folder()
         if stage.record(self.storage) is None:
             self.take_folder()
-        if stage.is_to_do(self.storage, self.settings, inputs):
-            stage.begin(self.storage, self.settings, inputs)
+        if stage.begin(self.storage, self.settings, inputs):
             return True
         if self.storage.exists(layout.stage_plan(stage.name)):  # the run that finished it was killed before it tidied
             self.take_folder()
@@ -120,36 +120,30 @@ class Run:
     def _do_together(self, stages: Sequence[Stage], build: Build) -> None:
         graph, size = build.graph(stages), build.input_bytes(stages)
         self.storage.delete(layout.step_results(SourceFile.step))  # a source may have been replaced between two runs
-        reports: list[StepReport] = []
         try:
-            self.run(graph, size, reports)
+            self.run(graph, size)
         except BaseException:
             with suppress(OSError):  # the store may be what failed
-                self._record_finished(stages, reports)
+                self._record_finished(stages)
             raise
-        self._record_finished(stages, reports)
+        self._record_finished(stages)
         for stage in stages:
             stage.tidy(self.storage)
         self.storage.delete(layout.ASIDE)
 
-    def run(self, graph: Graph, input_bytes: int, reports: list[StepReport] | None = None) -> None:
-        """Runs a pipeline.
-
-        Args:
-            reports: to which what its steps took is added, also where it fails.
-        """
+    def run(self, graph: Graph, input_bytes: int) -> None:
+        """Runs a pipeline."""
         workers = choose_workers(input_bytes, self._beam_flags)
         progress = Progress(str(workers), self._lock.check)
         try:
             run_pipeline(self._process, self._command, graph, self.storage.root, workers, self._beam_flags, progress)
         finally:
-            if reports is not None:
-                reports += progress.reports
+            self._reports += progress.reports
 
-    def _record_finished(self, stages: Sequence[Stage], reports: Sequence[StepReport]) -> None:
+    def _record_finished(self, stages: Sequence[Stage]) -> None:
         for stage in stages:
             if stage.record(self.storage) is not None:
-                self._record(stage.name, [report for report in reports if report.stage == stage.name])
+                self._record(stage.name, [report for report in self._reports if report.stage == stage.name])
 
     def _record(self, stage: str, reports: Sequence[StepReport]) -> None:
         """Adds to the list of runs what no manifest may hold, since it differs each time."""

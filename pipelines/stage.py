@@ -50,38 +50,28 @@ class Stage:
         if old is not None:
             self._check_same(storage, old, {"options": settings.output_options(self.name), "inputs": old["inputs"]})
 
-    def is_to_do(self, storage: Storage, settings: Settings, inputs: Mapping[str, Any]) -> bool:
-        """Whether there is work; what is there is looked at, and nothing is changed.
+    def begin(self, storage: Storage, settings: Settings, inputs: Mapping[str, Any]) -> bool:
+        """Begins the stage, or goes on with it; False where it is finished, and nothing is changed.
+
+        Where it begins from nothing, results are removed: a worker that outlived an earlier run may have left some.
 
         Raises:
             SettingsError: what is there was made with other options or of other inputs, or is damaged.
         """
         plan, done = self._plan(settings, inputs), self.record(storage)
         old = done or _read_if_there(storage, layout.stage_plan(self.name))
-        if old is not None:
-            self._check_same(storage, old, plan)
-        if done:
-            self._check_whole(storage, done)
-        return done is None
-
-    def begin(self, storage: Storage, settings: Settings, inputs: Mapping[str, Any]) -> None:
-        """Begins the stage, or goes on with it.
-
-        Where it begins from nothing, results are removed: a worker that outlived an earlier run may have left some.
-
-        Raises:
-            SettingsError: as `is_to_do`.
-        """
-        if not self.is_to_do(storage, settings, inputs):
-            return  # a cluster began the job anew
-        plan = layout.stage_plan(self.name)
-        if not storage.exists(plan):
+        if old is None:
             for step in self.steps:
                 storage.delete(layout.step_results(step))
                 storage.delete(layout.step_files(step))
             for path in self.leftovers:
                 storage.delete(path)
-            storage.write_json(plan, self._plan(settings, inputs))
+            storage.write_json(layout.stage_plan(self.name), plan)
+        else:
+            self._check_same(storage, old, plan)
+        if done:
+            self._check_whole(storage, done)
+        return done is None
 
     def finish(
         self,

@@ -89,7 +89,7 @@ class MergeMentions(TaskTransform[MentionPart]):
 
 def _files(language: str, counted: Results, content: str) -> Iterator[tuple[str, str]]:
     """The counts of a language's shards, in the order of their numbers."""
-    return ((language, shard.path) for shard in counted[language].shards if layout.content_of(shard.path) == content)
+    return ((language, shard.path) for shard in counted[language].holding(content))
 
 
 def _opened(

@@ -92,9 +92,9 @@ class LookForMarkup(beam.PTransform):
         """Beam's."""
         work, title = self._workplace, "look for markup"
         plan, transforms = MarkupPlan(self._shards), [AuditResidue(work, self._namespaces)]
-        found = begin | title >> Step("audit", title, plan, transforms)
+        found = begin | Step("audit", title, plan, transforms)
         write = WriteTallies(work.storage, tuple(self._shards), layout.AUDIT_RESIDUE, ResidueTally)
-        return begin | "write residue.json" >> Once(work, "write residue.json", write, [AsDict(found)])
+        return begin | Once(work, "write residue.json", write, [AsDict(found)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +124,14 @@ class CheckLinks(beam.PTransform):
         namespaces = {code: one.namespaces for code, one in self._compared.items()}
 
         def step(title: str, *needs: beam.pvalue.AsSideInput, **more: Any) -> beam.PCollection:
-            return begin | title >> Step("audit", title, needs=needs, **more)
+            return begin | Step("audit", title, needs=needs, **more)
 
         seen = step("read links", plan=plan.collect, transforms=[CollectLinks(work, namespaces, plan.parts)])
         rows = step("read pagelinks", plan=plan.partition, transforms=[PartitionPageLinks(work, plan.parts)])
         compare = [CompareLinks(work).after(seen)]
         found = step("compare links", AsDict(seen), AsDict(rows), plan=plan.compare, transforms=compare)
         write = WriteTallies(work.storage, tuple(self._compared), layout.AUDIT_LINKS, LinkTally)
-        return begin | "write links.json" >> Once(work, "write links.json", write, [AsDict(found)])
+        return begin | Once(work, "write links.json", write, [AsDict(found)])
 
 
 @dataclass(frozen=True, slots=True)

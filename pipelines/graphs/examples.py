@@ -113,12 +113,10 @@ class MakeExamples(beam.PTransform):
         plan = ExamplesPlan(settings, check_tokenizer(settings))
         records = [value_of(self._linked.record), value_of(self._vocabulary)]
         articles = AsDict(self._linked.articles)
-        begun = begin | "begin examples" >> Once(
-            work, "begin examples", BeginExamples(storage, settings, plan.identity), records
-        )
+        begun = begin | Once(work, "begin examples", BeginExamples(storage, settings, plan.identity), records)
 
         def step(title: str, *needs: beam.pvalue.AsSideInput, **more: Any) -> beam.PCollection:
-            return begin | title >> Step(STAGE.name, title, needs=needs, **more)
+            return begin | Step(STAGE.name, title, needs=needs, **more)
 
         model = step(
             "tokenizer",
@@ -129,9 +127,7 @@ class MakeExamples(beam.PTransform):
         needs = (value_of(self._vocabulary), AsDict(model), articles)
         made = step("make examples", *needs, plan=plan.examples, transforms=[making])
         finish = FinishExamples(work, settings)
-        return begin | "finish examples" >> Once(
-            work, "finish examples", finish, [*records, value_of(begun), AsDict(model), AsDict(made)]
-        )
+        return begin | Once(work, "finish examples", finish, [*records, value_of(begun), AsDict(model), AsDict(made)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from mlukit.pipelines.stage import Stage
 from mlukit.schemas import layout
 from mlukit.schemas.arrow import ARTICLES, FAILURES
 from mlukit.schemas.layout import ALL_LANGUAGES
-from mlukit.schemas.manifest import FolderContents, Shard
+from mlukit.schemas.manifest import FolderContents
 from mlukit.schemas.summaries import Checksum, ResolvedArticles
 from mlukit.transforms.ask_wikidata import AskWikidata, TitlesToAskFor
 from mlukit.transforms.build_title_index import OWN_TABLES, BuildTitleIndexes, WikiTitles
@@ -72,12 +72,10 @@ class LinkArticles(beam.PTransform):
         languages = tuple(self._sources.languages)
 
         def step(title: str, *needs: beam.pvalue.AsSideInput, **more: Any) -> beam.PCollection:
-            return begin | title >> Step("link", title, needs=needs, **more)
+            return begin | Step("link", title, needs=needs, **more)
 
         checked = step("check sources", plan=plan.check, transforms=[ChecksumFiles(work)])
-        described = begin | "compare sources" >> Once(
-            work, "compare sources", CheckSources(work.storage, self._sources), [AsDict(checked)]
-        )
+        described = begin | Once(work, "compare sources", CheckSources(work.storage, self._sources), [AsDict(checked)])
         namespaces = {code: site.namespaces for code, site in self._sources.sites.items()}
         readers = [ParseShards(work, namespaces), GatherTables(work), GatherLines(work)]
         read = step("read dumps", value_of(described), plan=plan.read, transforms=readers)
@@ -95,7 +93,7 @@ class LinkArticles(beam.PTransform):
         tell = say_nothing if settings.allow_unresolved else _tell_of_no_items
         resolved = step("resolve links", *before, plan=plan.resolve, transforms=resolve, tell=tell)
         all_of_it = [value_of(described), *map(AsDict, (read, *needs, resolved))]
-        record = begin | "finish link" >> Once(work, "finish link", FinishLink(work, plan), all_of_it)
+        record = begin | Once(work, "finish link", FinishLink(work, plan), all_of_it)
         return Linked(record, resolved)
 
 
@@ -132,7 +130,7 @@ class LinkPlan:
         return [self._titles(language, read[language], known) for language in self.sources.languages]
 
     def _titles(self, language: str, read: StepResults, known: set[str]) -> WikiTitles:
-        titles = _holding(read, "titles")
+        titles = read.holding("titles")
         wiki_tables = self.sources.found.sets[language].tables
         tables = tuple((name, wiki_tables[name]) for name in OWN_TABLES if name in wiki_tables)
         by_title, labels = [], list[str]()
@@ -150,7 +148,7 @@ class LinkPlan:
 
     def ask(self, read: Results, *_: object) -> list[TitlesToAskFor]:
         """One task."""
-        parsed = [layout.paths(_holding(read[language], "articles")) for language in self.sources.languages]
+        parsed = [layout.paths(read[language].holding("articles")) for language in self.sources.languages]
         return [TitlesToAskFor(ALL_LANGUAGES, 0, 1, tuple(path for paths in parsed for path in paths))]
 
     def resolve(self, read: Results, *_: object) -> list[ParsedShard]:
@@ -158,12 +156,8 @@ class LinkPlan:
         return [
             ParsedShard(language, number, shard.bytes, shard.path)
             for language in self.sources.languages
-            for number, shard in enumerate(_holding(read[language], "articles"))
+            for number, shard in enumerate(read[language].holding("articles"))
         ]
-
-
-def _holding(read: StepResults, content: str) -> list[Shard]:
-    return [shard for shard in read.shards if layout.content_of(shard.path) == content]
 
 
 def _numbered(path_of: Callable[[str, str, int], str], source: str, language: str, known: set[str]) -> Iterator[str]:
@@ -248,7 +242,7 @@ class ReadLinked(beam.PTransform):
         """Beam's."""
         storage = self._workplace.storage
         read = ReadRecord(storage, STAGE)
-        record = begin | "read link.json" >> Once(self._workplace, "read link.json", read)
+        record = begin | Once(self._workplace, "read link.json", read)
         articles = record | "read manifests" >> beam.FlatMap(_finished_articles, storage)
         return Linked(record, articles)
 

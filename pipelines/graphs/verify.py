@@ -27,9 +27,9 @@ class VerifyGraph:
 
     def __call__(self, pipeline: beam.Pipeline, workplace: Workplace) -> list[beam.PCollection]:
         """Applies its transforms, and gives what the last one gives."""
-        verified = pipeline | "verify" >> Step("verify", "verify", self.plan, [VerifyShards(workplace, self.root)])
+        verified = pipeline | Step("verify", "verify", self.plan, [VerifyShards(workplace, self.root)])
         write = WriteProblems(workplace.storage, self.tasks)
-        return [pipeline | "write problems" >> Once(workplace, "write problems", write, [AsDict(verified)])]
+        return [pipeline | Once(workplace, "write problems", write, [AsDict(verified)])]
 
     def plan(self) -> list[FinishedShard]:
         """A task for each shard."""

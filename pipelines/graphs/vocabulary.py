@@ -10,7 +10,7 @@ from apache_beam.pvalue import AsDict
 from mlukit.corpus.entities.count_links import PARTS
 from mlukit.corpus.entities.vocabulary import EntityVocabulary, VocabularyError, VocabularyOptions, check_candidates
 from mlukit.engine.manifests import publish_manifest, ranges_of, sources_of
-from mlukit.engine.step_results import Results, StepResults, join
+from mlukit.engine.step_results import Results, join
 from mlukit.engine.steps import Once, Step, value_of
 from mlukit.engine.storage import Storage
 from mlukit.engine.task import Task
@@ -21,7 +21,7 @@ from mlukit.pipelines.stage import Stage, fingerprint
 from mlukit.schemas import layout
 from mlukit.schemas.arrow import MENTIONS, VOCABULARY
 from mlukit.schemas.layout import ALL_LANGUAGES
-from mlukit.schemas.manifest import FolderContents, Shard
+from mlukit.schemas.manifest import FolderContents
 from mlukit.schemas.summaries import EntitySpread
 from mlukit.transforms.count_links import CountLinks, LinkedShard
 from mlukit.transforms.merge_counts import EntityPart, MentionPart, MergeEntities, MergeMentions
@@ -61,9 +61,9 @@ class MakeVocabulary(beam.PTransform):
         plan = VocabularyPlan(settings, tuple(self._languages))
 
         def step(title: str, *needs: beam.pvalue.AsSideInput, **more: Any) -> beam.PCollection:
-            return begin | title >> Step(STAGE.name, title, needs=needs, **more)
+            return begin | Step(STAGE.name, title, needs=needs, **more)
 
-        begun = begin | "begin vocabulary" >> Once(
+        begun = begin | Once(
             work, "begin vocabulary", BeginVocabulary(work.storage, settings), [value_of(linked.record)]
         )
         articles = AsDict(linked.articles)
@@ -79,9 +79,7 @@ class MakeVocabulary(beam.PTransform):
             transforms=[ordering, MergeMentions(work).after(counted)],
         )
         finish, all_of_it = FinishVocabulary(work, plan), map(AsDict, (counted, merged, ordered))
-        return begin | "finish vocabulary" >> Once(
-            work, "finish vocabulary", finish, [value_of(linked.record), *all_of_it]
-        )
+        return begin | Once(work, "finish vocabulary", finish, [value_of(linked.record), *all_of_it])
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +120,7 @@ class VocabularyPlan:
     def merge(self, articles: Results, counted: Results) -> list[EntityPart]:
         """A task for each hash part, over all languages."""
         parts = _parts(articles)
-        cost = sum(layout.total_bytes(_counts(results, "entities")) for results in counted.values()) // parts
+        cost = sum(layout.total_bytes(results.holding("entities")) for results in counted.values()) // parts
         return [EntityPart(ALL_LANGUAGES, part, cost) for part in range(parts)]
 
     def order(self, articles: Results, counted: Results, merged: Results) -> list[Task]:
@@ -141,7 +139,7 @@ class VocabularyPlan:
         return [
             EntityParts(ALL_LANGUAGES, 0, layout.total_bytes(shards), layout.paths(shards)),
             *(
-                MentionPart(language, part, layout.total_bytes(_counts(counted[language], "mentions")) // parts)
+                MentionPart(language, part, layout.total_bytes(counted[language].holding("mentions")) // parts)
                 for language in self.languages
                 for part in range(parts)
             ),
@@ -156,10 +154,6 @@ def _parts(articles: Results) -> int:
 def parts_of(shards: int) -> int:
     """As many as `shards` ranges of articles give."""
     return min(PARTS, max(1, shards // 4))
-
-
-def _counts(counted: StepResults, content: str) -> list[Shard]:
-    return [shard for shard in counted.shards if layout.content_of(shard.path) == content]
 
 
 @dataclass(frozen=True, slots=True)
