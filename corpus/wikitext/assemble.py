@@ -31,16 +31,17 @@ class Assembled:
     empty_anchors: int = 0
 
 
-def assemble(paragraphs: list[str], kept: list[str], targets: list[tuple[str, str]]) -> Assembled:
+def assemble(paragraphs: list[str], kept: list[str], targets: list[tuple[str, str]], code: str) -> Assembled:
     """Joins the paragraphs of a page to its text, and turns markers into offsets.
 
     Args:
         paragraphs: as `Paragraphs.read` returns them.
         kept: the texts that KEPT markers stand for, by number.
         targets: (language, title) of the links that LINK markers stand for, by number.
+        code: the language's code.
     """
     result = Assembled()
-    marked = _plain("\n".join(paragraphs), kept)
+    marked = _plain("\n".join(paragraphs), kept, code)
     pieces, levels = _split(marked)
     if any(not anchor or anchor[0] == " " or anchor[-1] == " " for anchor in pieces[2::3]):
         marked, result.empty_anchors = _without_padding(marked)
@@ -60,7 +61,7 @@ def assemble(paragraphs: list[str], kept: list[str], targets: list[tuple[str, st
     return result
 
 
-def _plain(text: str, kept: list[str]) -> str:
+def _plain(text: str, kept: list[str], code: str) -> str:
     """`text` with entities decoded, gaps closed and white space folded."""
     for marker in (TAG, TAG_END):
         if marker in text:
@@ -76,7 +77,7 @@ def _plain(text: str, kept: list[str]) -> str:
     for space in "\t\xa0":
         if space in text:
             text = text.replace(space, " ")
-    return close_gaps(_SPACES.sub(" ", text))
+    return close_gaps(_SPACES.sub(" ", text), code)
 
 
 def _decoded(entity: re.Match[str]) -> str:

@@ -5,14 +5,14 @@ Lines of text join to a paragraph until a blank line, a heading, a list item or 
 
 import re
 
-from mlukit.corpus.wikitext.markers import BLOCK, BREAK, GAP, HEADING, LINK, LINK_END, TAG, TAG_END
+from mlukit.corpus.wikitext.markers import BLOCK, BREAK, GAP, HEADING, LINK, LINK_END, NOTE, TAG, TAG_END
 from mlukit.corpus.wikitext.quotes import strip_quotes
 
 _ITEM = re.compile("[*#:;]+")
 _RULE = re.compile("-----*")
 _TERM_MARK = re.compile(rf"{LINK}[^{LINK_END}]*{LINK_END}|[a-z]+://\S*|''+[^']*''+|[{TAG}{TAG_END}:]")
 _BLANK = " \t" + GAP
-_BLANK_OR_TAG = _BLANK + TAG + TAG_END
+_BLANK_OR_TAG = _BLANK + TAG + TAG_END + NOTE
 _STOPS = frozenset(("", ".", ",", ";", ":"))  # alone behind a block: the end of a sentence that the block interrupts
 
 
@@ -100,7 +100,7 @@ class Paragraphs:
 
     def _heading(self, line: str) -> None:
         """Adds a heading; a line with "=" on one side only is text."""
-        line = line.strip(_BLANK + TAG + TAG_END)
+        line = line.strip(_BLANK_OR_TAG)
         size = len(line)
         level = min(size - len(line.lstrip("=")), size - len(line.rstrip("=")), 6)
         if level == size or line.strip("=") == "":

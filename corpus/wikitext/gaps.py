@@ -1,91 +1,168 @@
 """Closes the gaps that templates leave: no "( , )" and no space before a comma remains.
 
-Only punctuation and spaces beside a gap are removed; text that has no gap beside it stays as its author wrote it.
+Only punctuation and spaces beside a gap are removed; text that has no gap beside it stays as its author wrote it. So
+does a quotation mark of which is not sure that it opens, or closes, the quotation in which the gap stands.
 """
 
 import re
+from dataclasses import dataclass
+from functools import cache
 
-from mlukit.corpus.wikitext.markers import GAP, HEADING, LINK, LINK_END, LINK_TEXT
+from mlukit.corpus.languages.quotation_marks import QuotationMarks, quotation_marks
+from mlukit.corpus.wikitext.markers import GAP, HEADING, LINK, LINK_END, LINK_TEXT, NOTE
+from mlukit.corpus.wikitext.quotation import (
+    BRACKETS,
+    CLOSING_BRACKETS,
+    COMMAS,
+    ENDS_CLAUSE,
+    GUILLEMETS,
+    MARKS,
+    STOPS,
+    STRAIGHT,
+    UNSPACED,
+    closes_quotation,
+    opens_quotation,
+)
 
-_OPENING = "([（［「『〈《【“«‹"
-_CLOSING = ")]）］」』〉》】”»›"
-_COMMAS = ",;،؛、，；"
-_STOPS = ".!?。！？।"
-_BETWEEN = f" {_COMMAS}:/–—-"  # characters between a gap and the words on both sides of it
-_LOOSE = f"{GAP} {_COMMAS}"
+_PAIRS = frozenset("\"\" '' “” ‘’ „“ „” ‚‘ ‚’ ‟” ‛’ ”” ’’ «» »« »» ‹› ›‹ ›› ”“ ’‘".split())  # noqa: SIM905, as it is read
+_ATTACHED = frozenset(",;:،؛")  # in scripts with spaces
+_BETWEEN = f" {COMMAS}:/–—-"  # characters between a gap and the words on both sides of it
+_LOOSE = f"{GAP} {COMMAS}"
 
 # Gaps with all the punctuation around them, brackets at both ends included. A match begins only where no longer match
 # could begin, which keeps the search linear; to check this behind the first character is faster than before it.
 _SURROUNDINGS = re.compile(
     "[{o}{g}{b}](?<![{o}{g}{b}][{g}{b}])(?:(?<={g})|[{b}]*+{g})[{g}{b}]*[{c}]?".format(
-        o=re.escape(_OPENING), c=re.escape(_CLOSING), g=GAP, b=re.escape(_BETWEEN)
+        o=re.escape("".join(sorted(BRACKETS.keys() | MARKS))),
+        c=re.escape("".join(sorted(CLOSING_BRACKETS | MARKS))),
+        g=GAP,
+        b=re.escape(_BETWEEN),
     )
 )
-_QUOTED = re.compile(f"([\"']) ?{GAP} ?\\1")
 _GAPS_IN_ROW = re.compile(f"{GAP}[{GAP} ]*(?={GAP}){GAP}|{GAP}")
-_SPACE_BEFORE = re.compile(f" {GAP}+(?=[{_COMMAS}:])")
-_COMMAS_IN_ROW = re.compile(f" *([{_COMMAS}])[ {_COMMAS}]*(?=[{_COMMAS}])[{_COMMAS}]")
+_SPACE_BEFORE = re.compile(f" {GAP}+(?=[{COMMAS}:])")
+_COMMAS_IN_ROW = re.compile(f" *([{COMMAS}])[ {COMMAS}]*(?=[{COMMAS}])[{COMMAS}]")
 _DASHES_IN_ROW = re.compile(r"([–—-]) +\1(?= )")
 _LEADING_STOP = re.compile(rf"\A ?{GAP} ?(?:[.!?] +|[。！？])")
 _AT_LINK_START = re.compile(f"({LINK}[0-9]+{LINK_TEXT})([{GAP} ]*{GAP} ?)")
 _AT_LINK_END = re.compile(f"( ?{GAP}[{GAP} ]*)({LINK_END})")
 _GAP_BETWEEN_WORDS = re.compile(f"{LINK_END}?{GAP}(?:{LINK}[0-9]+{LINK_TEXT})?")
-_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")
 _SPACES = re.compile("  +")
 _MAX_BRACKETS = 3  # pairs around one gap
+_NOTES = re.compile(f" *{NOTE}[{NOTE} ]*")
 
 
-def close_gaps(text: str) -> str:
-    """`text`, whose spaces are single, without gaps and without the brackets, commas and spaces that belong to them."""
+def close_gaps(text: str, code: str) -> str:
+    """`text` without gaps and notes, and without the brackets, commas and spaces that belong to gaps.
+
+    Args:
+        text: lines whose spaces are single.
+        code: the language's code, whose quotation marks are looked for.
+    """
+    if NOTE in text:
+        text = _NOTES.sub(_without_note, text)
     if GAP not in text:
         return text
-    return "\n".join(_close_in(line) if GAP in line else line for line in text.split("\n"))
+    closer = _closer(code)
+    return "\n".join(closer.close_in(line) if GAP in line else line for line in text.split("\n"))
 
 
-def _close_in(line: str) -> str:
-    """A line without its gaps; "" for a line that is no heading and has neither a letter nor a digit left."""
-    line = _GAPS_IN_ROW.sub(GAP, line)
-    if GAP + LINK_END in line or f"{GAP} {LINK_END}" in line:
-        line = _AT_LINK_END.sub(r"\2\1", line)
-    if LINK_TEXT + GAP in line:
-        line = _AT_LINK_START.sub(r"\2\1", line)
-    line = _GAP_BETWEEN_WORDS.sub(_parted, _QUOTED.sub(GAP, _LEADING_STOP.sub("", line)))
-    for _ in range(_MAX_BRACKETS):
-        if GAP in line:
-            line = _SURROUNDINGS.sub(_close, line)
-    line = _SPACES.sub(" ", line.replace(GAP, ""))
-    return line if line.startswith(HEADING) or any(map(str.isalnum, line)) else ""
+def _without_note(notes: re.Match[str]) -> str:
+    """What notes in a row leave: as <ref> does, nothing but a space; a gap where brackets hold nothing else."""
+    text, start, end = notes.string, notes.start(), notes.end()
+    before, after = text[start - 1 : start], text[end : end + 1]
+    if before and after and (BRACKETS.get(before) == after or before + after in _PAIRS):
+        return notes[0].replace(NOTE, GAP)
+    if notes[0].endswith(" "):
+        return " "
+    return " " if " " in notes[0] and after not in ENDS_CLAUSE else ""
+
+
+@cache
+def _closer(code: str) -> "_Closer":
+    return _Closer(quotation_marks(code))
+
+
+@dataclass(frozen=True, slots=True)
+class _Closer:
+    """Closes the gaps of one language's text."""
+
+    marks: QuotationMarks
+
+    def close_in(self, line: str) -> str:
+        """A line without its gaps; "" for a line that is no heading and has neither a letter nor a digit left."""
+        line = _GAPS_IN_ROW.sub(GAP, line)
+        if GAP + LINK_END in line or f"{GAP} {LINK_END}" in line:
+            line = _AT_LINK_END.sub(r"\2\1", line)
+        if LINK_TEXT + GAP in line:
+            line = _AT_LINK_START.sub(r"\2\1", line)
+        line = _GAP_BETWEEN_WORDS.sub(_parted, _LEADING_STOP.sub("", line))
+        for _ in range(_MAX_BRACKETS):
+            if GAP in line:
+                line = _SURROUNDINGS.sub(self._close, line)
+        line = _SPACES.sub(" ", line.replace(GAP, ""))
+        return line if line.startswith(HEADING) or any(map(str.isalnum, line)) else ""
+
+    def _close(self, match: re.Match[str]) -> str:
+        """The part of a gap's surroundings that remains; a gap again where a pair of brackets was removed."""
+        text, line = match[0], match.string
+        first, last = text[0], text[-1] if len(text) > 1 else ""
+        if self._pair(line, match.start(), match.end() - 1):
+            return GAP
+        opens = first in BRACKETS or (first in MARKS and opens_quotation(self.marks, line, match.start()))
+        closes = last in CLOSING_BRACKETS or (last in MARKS and closes_quotation(self.marks, line, match.end() - 1))
+        start = int(opens or first in MARKS)
+        end = len(text) - int(closes or last in MARKS)
+        inner, after = text[start:end], text[end:] + line[match.end() : match.end() + 2]
+        if opens or closes:
+            return _within_brackets(text[:start], inner, text[end:], opens, closes, after, match.start())
+        if not match.start() and not start:
+            return text[end:]
+        return text[:start] + _between_words(inner, after) + text[end:]
+
+    def _pair(self, line: str, start: int, end: int) -> bool:
+        """Whether the brackets or quotation marks at `start` and `end` belong together: nothing is between them."""
+        first, last = line[start], line[end]
+        if first not in MARKS or last not in MARKS:
+            return BRACKETS.get(first) == last
+        if start == end or first + last not in _PAIRS or not opens_quotation(self.marks, line, start):
+            return False
+        only_closes = first == last in STRAIGHT or last not in self.marks.opening
+        return (only_closes and line[end - 1] != " ") or closes_quotation(self.marks, line, end)
+
+
+def _within_brackets(head: str, inner: str, tail: str, opens: bool, closes: bool, after: str, start: int) -> str:
+    """What remains of "(GAP, " or ", GAP)": the bracket, and a mark at the other end that is none."""
+    if opens:
+        words = inner.strip(_LOOSE).replace(GAP, "")
+        if not words and not closes and _at_end(after):
+            return GAP + tail
+        space = " " if head in GUILLEMETS and inner[0] == " " else ""
+        return head + space + words + tail
+    if inner[0] == "/" and start:  # it ends a pronunciation
+        return head + "/" + tail
+    space = " " if tail in GUILLEMETS and inner[-1] == " " else ""
+    kept = inner[: inner.index(GAP)]  # what is written right before a gap is no part of it: the gap is a note
+    return head + (kept if kept[-1:] in _ATTACHED else "") + space + tail
+
+
+def _between_words(inner: str, after: str) -> str:
+    """What remains of the commas, dashes and spaces around gaps that stand in no brackets."""
+    inner = _SPACE_BEFORE.sub("", inner).replace(GAP, "")
+    inner = _DASHES_IN_ROW.sub(r"\1", inner)
+    inner = _COMMAS_IN_ROW.sub(r"\1", inner)
+    return inner.rstrip(_LOOSE + "–—-" if not after else _LOOSE) if _at_end(after) else inner
+
+
+def _at_end(after: str) -> bool:
+    """Whether a sentence or a line ends before `after`."""
+    return not after or (after[0] in STOPS and not after[1:2].isalnum())
 
 
 def _parted(gap: re.Match[str]) -> str:
     """The gap; a space instead where the gap stands between two words that would become one word."""
     text = gap.string
     before, after = text[gap.start() - 1 : gap.start()], text[gap.end() : gap.end() + 1]
-    if not before.isalnum() or not (after.isalnum() or (after and after in "([")) or _UNSPACED.search(before + after):
+    if not before.isalnum() or not (after.isalnum() or (after and after in "([")) or UNSPACED.search(before + after):
         return gap[0]
     return gap[0].replace(GAP, " ")
-
-
-def _close(match: re.Match[str]) -> str:
-    """The part of a gap's surroundings that remains; a gap again where a pair of brackets was removed."""
-    text = match[0]
-    head = text[0] if text[0] in _OPENING else ""
-    tail = text[-1] if text[-1] in _CLOSING else ""
-    inner = text[len(head) : len(text) - len(tail)]
-    if head and tail:
-        return GAP
-    after = match.string[match.end() : match.end() + 2]
-    at_end = not after or (after[0] in _STOPS and not after[1:].isalnum())
-    if head:
-        inner = inner.strip(_LOOSE).replace(GAP, "")
-        return head + inner if inner or not at_end else GAP
-    if tail:
-        return "/" + tail if inner[0] == "/" and match.start() else tail  # a "/" that ends a pronunciation
-    if not match.start():
-        return ""
-    inner = _SPACE_BEFORE.sub("", inner).replace(GAP, "")
-    inner = _DASHES_IN_ROW.sub(r"\1", inner)
-    inner = _COMMAS_IN_ROW.sub(r"\1", inner)
-    if at_end:
-        return inner.rstrip(_LOOSE + "–—-" if not after else _LOOSE)
-    return inner

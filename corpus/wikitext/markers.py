@@ -15,9 +15,10 @@ HEADING: Final = "\x07"  # HEADING level, at the start of a paragraph
 LINK_TEXT: Final = "\x08"
 TAG: Final = "\x0e"  # an inline tag opened: it separates the texts on both sides until the page is assembled
 TAG_END: Final = "\x0f"
+NOTE: Final = "\x10"  # a template that is a note stood here: as <ref>, it is no part of the sentence
 PIPE: Final = "\x00"  # a "|" that a template made within another's argument
 
-ALL: Final = (GAP, BREAK, BLOCK, LINK, LINK_END, KEPT, HEADING, LINK_TEXT, TAG, TAG_END, PIPE)
+ALL: Final = (GAP, BREAK, BLOCK, LINK, LINK_END, KEPT, HEADING, LINK_TEXT, TAG, TAG_END, NOTE, PIPE)
 
 
 def without_markers(text: str) -> str:

@@ -53,7 +53,7 @@ def parse_wikitext(text: str, title: str, language: Language) -> ParsedText:
     text = resolve_variants(text, language)
     text = strip_external_links(links.replace(text))
     paragraphs = Paragraphs().read(text)
-    result = assemble(paragraphs, stripped.kept, links.targets)
+    result = assemble(paragraphs, stripped.kept, links.targets, language.code)
 
     left_out = links.left_out + Counter({"empty anchor": result.empty_anchors})
     left_out["outside text"] += _outside(links, [*stripped.dropped, *templates.dropped, *links.dropped])

@@ -34,7 +34,8 @@ class TemplateTable:
 
     patterns: Mapping[str, Pattern]
     folded: Mapping[str, Pattern]  # the same by names in small letters
-    notes: frozenset[str]  # folded names of templates whose lists are no running text
+    notes: frozenset[str]  # folded names of templates that stand for <ref>, or for a remark in its place
+    boxes: frozenset[str]  # folded names of templates whose lists are no running text
     conventions: Conventions
     functions: Mapping[str, str]  # local names of magic words, in small letters -> English ones
     picture_places: frozenset[str]  # "thumb", "right", …: options of a picture that stands beside the text
@@ -92,11 +93,16 @@ def load_template_table(code: str) -> TemplateTable:
     return TemplateTable(
         patterns,
         {name.lower(): pattern for name, pattern in patterns.items()},
-        frozenset(fold_name(name) for table in (common, local) for name in table.get("notes", ())),
+        _folded_names("notes", common, local),
+        _folded_names("boxes", common, local),
         _conventions(code, common, local, messages),
         messages.get("functions", {}),
         frozenset(places),
     )
+
+
+def _folded_names(key: str, *tables: dict[str, Any]) -> frozenset[str]:
+    return frozenset(fold_name(name) for table in tables for name in table.get(key, ()))
 
 
 def _forget(patterns: dict[str, Pattern], name: str) -> None:

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 
 from mlukit.corpus.languages.fold_name import fold_name
-from mlukit.corpus.wikitext.markers import GAP, PIPE, TAG, TAG_END
+from mlukit.corpus.wikitext.markers import GAP, NOTE, PIPE, TAG, TAG_END
 from mlukit.corpus.wikitext.parser_functions import Functions
 from mlukit.corpus.wikitext.template_pattern import Pattern, split_arguments
 from mlukit.corpus.wikitext.template_table import TemplateTable
@@ -124,7 +124,10 @@ class TemplateReader:
                 return value
         if (not name or _NO_TITLE.search(name)) and ":" not in name:
             return "{{" + _edited(text, start, end, piece.edits) + "}}"
-        if depth == 1 and (shown := self._list(text, piece, name_end, end)) and fold_name(name) not in self.table.notes:
+        folded = fold_name(name)
+        if folded in self.table.notes:
+            return self._drop(start, end, NOTE)
+        if depth == 1 and folded not in self.table.boxes and (shown := self._list(text, piece, name_end, end)):
             return shown
         return self._drop(start, end)
 
@@ -141,12 +144,12 @@ class TemplateReader:
         spaced = text.startswith("| ", name_end) and text[max(0, piece.start - 3) : piece.start - 2].isalnum()
         return (" " if spaced else "") + TAG + shown + TAG_END  # as within a <span>
 
-    def _drop(self, start: int, end: int) -> str:
-        """The gap that a template leaves. Dropped templates inside of it need not be remembered any more."""
+    def _drop(self, start: int, end: int, marker: str = GAP) -> str:
+        """The marker that a template leaves. Dropped templates inside of it need not be remembered any more."""
         while self._dropped and self._dropped[-1][0] >= start:
             self._dropped.pop()
         self._dropped.append((start, end))
-        return GAP
+        return marker
 
     def _list(self, text: str, piece: _Piece, start: int, end: int) -> str:
         """The list that is the only argument of an unknown template besides settings: such templates make columns."""

@@ -35,16 +35,16 @@ from mlukit.corpus.wikitext.markers import GAP
     ],
 )
 def test_what_is_left(text: str, closed: str) -> None:
-    assert close_gaps(text.replace("_", GAP)) == closed
+    assert close_gaps(text.replace("_", GAP), "en") == closed
 
 
 @given(st.text(alphabet='ab ,;:()"«».-–', max_size=40))
 def test_text_without_a_gap_stays(text: str) -> None:
-    assert close_gaps(text) == text
+    assert close_gaps(text, "en") == text
 
 
 @given(st.text(alphabet=f"ab,;:().- {GAP}", max_size=60))
 def test_no_gap_stays_and_no_word_is_lost(text: str) -> None:
-    closed = close_gaps(text)
+    closed = close_gaps(text, "en")
     assert GAP not in closed
     assert [c for c in closed if c.isalpha()] == [c for c in text if c.isalpha()]

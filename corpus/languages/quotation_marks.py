@@ -1,0 +1,48 @@
+"""Which quotation marks open and which close in a language: “ opens in English and closes in German."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+
+from icu import LocaleData, ULocaleDataDelimiterType
+
+from mlukit.corpus.languages.tables import read_shared_table
+
+# In every language: texts quote others, in their marks. “ closes, and ” opens, only where CLDR or the table says so.
+_OPENING = frozenset("\"'“‘„‚‟‛«‹")
+_CLOSING = frozenset("\"'”’»›")
+_BRACKETS = frozenset("「」『』")
+_STARTS = (ULocaleDataDelimiterType.QUOTATION_START, ULocaleDataDelimiterType.ALT_QUOTATION_START)
+_ENDS = (ULocaleDataDelimiterType.QUOTATION_END, ULocaleDataDelimiterType.ALT_QUOTATION_END)
+
+
+@dataclass(frozen=True, slots=True)
+class QuotationMarks:
+    """The marks that can open, and those that can close, a quotation; many can do both."""
+
+    opening: frozenset[str]
+    closing: frozenset[str]
+
+
+@cache
+def quotation_marks(code: str) -> QuotationMarks:
+    """The quotation marks of a Wikipedia's language: CLDR's (by ICU), those of print, and those that all languages use.
+
+    CLDR has English marks for a language that it does not know. The brackets 「」 and 『』, which always open or always
+    close, are not among the marks.
+    """
+    delimiters = LocaleData(code)
+    return QuotationMarks(
+        _OPENING | _in_print("opening", code) | _among_marks(delimiters.getDelimiter(start) for start in _STARTS),
+        _CLOSING | _in_print("closing", code) | _among_marks(delimiters.getDelimiter(end) for end in _ENDS),
+    )
+
+
+def _in_print(role: str, code: str) -> frozenset[str]:
+    """The marks that the table gives a language for a role."""
+    rows = read_shared_table("quotation_marks.toml")[role]
+    return frozenset(mark for marks, codes in rows.items() if code in codes for mark in marks)
+
+
+def _among_marks(found: Iterable[str]) -> frozenset[str]:
+    return frozenset(found) - _BRACKETS
