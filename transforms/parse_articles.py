@@ -146,12 +146,14 @@ def _read_page(page: Page, language: Language, tally: _Tally) -> Iterator[Articl
         tally.pages.failed[read.reason] += 1
         yield read
     else:
-        article, left_out = read
+        article, left_out, failures = read
         tally.pages.out += 1
         tally.links.entered += len(article.links) + left_out.total()
         tally.links.out += len(article.links)
         tally.links.skipped.update(left_out)
         tally.counts[f"kind {article.kind}"] += 1
+        tally.counts.update(failure.reason for failure in failures)
         tally.characters += len(article.text)
         yield article
+        yield from failures
         yield PageTitle(page.page_id, page.title, None, article.interlanguage)

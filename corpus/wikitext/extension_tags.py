@@ -33,6 +33,12 @@ class Stripped:
 
     kept: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
+    unclosed_tables: list[str] = field(default_factory=list)  # the text of each from a cell to the page's end
+
+    def leave_unclosed(self, text: str) -> None:
+        """Takes out a table that has no end: its text, which reaches to the end of the page."""
+        self.dropped.append(text)
+        self.unclosed_tables.append(text)
 
     def keep(self, text: str) -> str:
         """A marker that stands for `text` until the page is put together."""

@@ -74,7 +74,7 @@ def _without_note(notes: re.Match[str]) -> str:
     if before and after and (BRACKETS.get(before) == after or before + after in _PAIRS):
         return notes[0].replace(NOTE, GAP)
     if notes[0].endswith(" "):
-        return " "
+        return "" if after in (".", ",") else " "  # the author's space, which French has before other stops
     return " " if " " in notes[0] and after not in ENDS_CLAUSE else ""
 
 

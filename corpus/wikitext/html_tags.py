@@ -5,8 +5,10 @@ between angle brackets is text, as in MediaWiki.
 """
 
 import re
+from dataclasses import dataclass, field
 
-from mlukit.corpus.wikitext.markers import BLOCK, BREAK, TAG, TAG_END
+from mlukit.corpus.wikitext.extension_tags import Stripped
+from mlukit.corpus.wikitext.markers import BLOCK, BREAK, TABLE_END, TAG, TAG_END
 
 _INLINE = (
     "b bdi bdo del i ins u font big small sub sup cite code em s strike strong tt var ruby rb rp rt rtc span abbr dfn "
@@ -23,17 +25,52 @@ _HIDDEN = re.compile(
 
 
 _BARE_READING = re.compile(r"(?<!</rp>)<rt(?:\s[^<>]*)?>([^<>]*)</rt\s*>", re.IGNORECASE)
-_CELL_EDGES = ("td", "th", "tr", "caption")
+_TABLE_TAGS = ("table", "tr", "td", "th", "caption")
+_BROKEN_TAG = re.compile(r"<\s*/?\s*[a-zA-Z][^<>\n]*>")  # between cells: </tabel>, <tbody>
 _EMPTY = ("wbr", "meta", "link")
+_NOT_SHOWN = "table"  # in the place of a cell's name: all of the table is hidden
 _LONGEST_ATTRIBUTES = 2_000  # characters searched for an attribute that hides the element
 
 
-def strip_html_tags(text: str, dropped: list[str]) -> str:
+@dataclass(slots=True)
+class _Tables:
+    """The tables that are open at a place in a page, by HTML's rules for "in table" and "in cell".
+
+    What stands in a table but in no cell of it is shown before the table.
+    """
+
+    cells: list[str] = field(default_factory=list)  # of each table, the name of its open cell or caption, or ""
+
+    @property
+    def hidden(self) -> bool:
+        """Whether what stands here is text of a cell, or of a table that is not shown."""
+        return any(self.cells)
+
+    def read(self, name: str, closes: bool, is_shown: bool) -> None:
+        """Goes past a tag of a table."""
+        if name == "table":
+            if self.cells and (closes or not self.cells[-1]):
+                self.cells.pop()  # a table that opens within another one, but within no cell, ends the other one
+            if not closes:
+                self.cells.append("" if is_shown else _NOT_SHOWN)
+        elif self.cells and self.cells[-1] != _NOT_SHOWN:
+            self._read_within(name, closes)
+
+    def _read_within(self, name: str, closes: bool) -> None:
+        opened = self.cells[-1]
+        ends_row = name == "tr" and (not closes or opened != "caption")
+        if ends_row or (closes and opened == name):
+            self.cells[-1] = ""
+        elif not closes and name != "tr":
+            self.cells[-1] = name
+
+
+def strip_html_tags(text: str, stripped: Stripped) -> str:
     """`text` without tags; block tags and <br> leave their markers.
 
     Args:
         text: wikitext.
-        dropped: gets the content of the elements that are removed with their content.
+        stripped: gets the content of the elements that are removed with their content, and tables that do not end.
     """
     if "<" not in text:
         return text
@@ -41,19 +78,36 @@ def strip_html_tags(text: str, dropped: list[str]) -> str:
         text = _BARE_READING.sub(_in_brackets, text)
     tags = [tag for tag in _TAG.finditer(text) if tag[2].lower() in _SHOWN]
     ends: dict[int, int] | None = None
+    tables = _Tables()
+    hidden_from = 0
     out: list[str] = []
     position = 0
     for tag in tags:
         if tag.start() < position:
             continue
         name = tag[2].lower()
-        out += (text[position : tag.start()], _mark(tag, name))
-        position = tag.end()
-        if _removes_content(tag, name):
+        was_in_table, was_hidden = bool(tables.cells), tables.hidden
+        if name in _TABLE_TAGS:
+            tables.read(name, bool(tag[1]), not _is_not_shown(tag))
+        elif was_hidden:
+            continue
+        if was_hidden:
+            if tables.hidden:
+                continue
+            stripped.dropped.append(text[hidden_from : tag.start()])
+        else:
+            shown = text[position : tag.start()]
+            out.append(_BROKEN_TAG.sub("", shown) if was_in_table else shown)
+        out.append(_mark(tag, name, was_in_table))
+        hidden_from = position = tag.end()
+        if name not in _TABLE_TAGS and not tag[1] and _is_not_shown(tag):
             ends = _ends_of_elements(tags) if ends is None else ends
             position = ends.get(position) or _end_of_unclosed(text, name, position)
-            dropped.append(text[tag.end() : position])
-    out.append(text[position:])
+            stripped.dropped.append(text[tag.end() : position])
+    if tables.hidden:
+        stripped.leave_unclosed(text[hidden_from:])
+    else:
+        out.append(_BROKEN_TAG.sub("", text[position:]) if tables.cells else text[position:])
     return "".join(out)
 
 
@@ -65,43 +119,27 @@ def _in_brackets(reading: re.Match[str]) -> str:
     return f"({shown})" if shown.isascii() else f"（{shown}）"
 
 
-def _mark(tag: re.Match[str], name: str) -> str:
+def _mark(tag: re.Match[str], name: str, in_table: bool) -> str:
     """The marker that replaces a tag."""
-    if name == "table" and tag[1]:
-        return "\n|}\n"  # it may close a {|
+    if name == "table" and tag[1] and not in_table:
+        return TABLE_END  # it may close a {|
     shown = _SHOWN[name]
     if shown != TAG:
         return shown
     return TAG_END if tag[1] else TAG + TAG_END if tag[3].endswith("/") or name in _EMPTY else TAG
 
 
-def _removes_content(tag: re.Match[str], name: str) -> bool:
-    """Whether a tag opens an element that is removed with its content."""
-    if tag[1] or tag[3].endswith("/"):
-        return False
-    return name == "table" or bool(tag[3] and _HIDDEN.search(tag[3], 0, _LONGEST_ATTRIBUTES))
+def _is_not_shown(tag: re.Match[str]) -> bool:
+    """Whether the attributes of an opening tag hide the element, or put it beside the text."""
+    return bool(tag[3] and tag[3][-1] != "/" and _HIDDEN.search(tag[3], 0, _LONGEST_ATTRIBUTES))
 
 
 def _ends_of_elements(tags: list[re.Match[str]]) -> dict[int, int]:
-    """End of an opening tag -> end of the closing tag that belongs to it.
-
-    As in HTML, a table that opens within another table, but not within one of its cells, ends the other table.
-    """
+    """End of an opening tag -> end of the closing tag that belongs to it."""
     ends: dict[int, int] = {}
     opened: dict[str, list[int]] = {}
-    in_cell: list[bool] = []  # of each open table
     for tag in tags:
-        name = tag[2].lower()
-        starts = opened.setdefault(name, [])
-        if in_cell and name in _CELL_EDGES:
-            in_cell[-1] = not tag[1] and name != "tr"
-        elif name == "table":
-            if tag[1]:
-                del in_cell[-1:]
-            else:
-                if in_cell and not in_cell.pop() and starts:
-                    ends[starts.pop()] = tag.start()
-                in_cell.append(False)
+        starts = opened.setdefault(tag[2].lower(), [])
         if not tag[1]:
             if not tag[3].endswith("/"):
                 starts.append(tag.end())

@@ -16,9 +16,26 @@ LINK_TEXT: Final = "\x08"
 TAG: Final = "\x0e"  # an inline tag opened: it separates the texts on both sides until the page is assembled
 TAG_END: Final = "\x0f"
 NOTE: Final = "\x10"  # a template that is a note stood here: as <ref>, it is no part of the sentence
+TABLE_END: Final = "\x11"  # </table> stood here, and closed no <table>
+END_TEMPLATE: Final = "\x12"  # a template stood here that ends a table, by its name
 PIPE: Final = "\x00"  # a "|" that a template made within another's argument
 
-ALL: Final = (GAP, BREAK, BLOCK, LINK, LINK_END, KEPT, HEADING, LINK_TEXT, TAG, TAG_END, NOTE, PIPE)
+ALL: Final = (
+    GAP,
+    BREAK,
+    BLOCK,
+    LINK,
+    LINK_END,
+    KEPT,
+    HEADING,
+    LINK_TEXT,
+    TAG,
+    TAG_END,
+    NOTE,
+    TABLE_END,
+    END_TEMPLATE,
+    PIPE,
+)
 
 
 def without_markers(text: str) -> str:

@@ -46,8 +46,8 @@ def parse_wikitext(text: str, title: str, language: Language) -> ParsedText:
 
     text = strip_extension_tags(without_markers(text), stripped)
     text = templates.expand(text)
-    text = strip_html_tags(text, stripped.dropped)
-    text = strip_tables(text, stripped.dropped)
+    text = strip_html_tags(text, stripped)
+    text = strip_tables(text, stripped)
     if "__" in text:
         text = _switches(language).sub("", text)
     text = resolve_variants(text, language)
@@ -68,6 +68,7 @@ def parse_wikitext(text: str, title: str, language: Language) -> ParsedText:
         categories=tuple(links.categories),
         templates=tuple(templates.names),
         left_out=+left_out,
+        unclosed_tables=tuple(stripped.unclosed_tables),
     )
 
 

@@ -18,6 +18,7 @@ class ParsedText:
     categories: tuple[str, ...]  # titles without the prefix
     templates: tuple[str, ...]  # names as written, stripped
     left_out: Mapping[str, int]  # reason -> links not kept; the reasons are in LEFT_OUT
+    unclosed_tables: tuple[str, ...] = ()  # the wikitext of each table without an end, which the rest of the page is in
 
 
 LEFT_OUT: dict[str, str] = {

@@ -8,6 +8,7 @@ from mlukit.corpus.languages.language import Language
 from mlukit.corpus.titles.normalise import page_title
 from mlukit.corpus.titles.page_kind import classify
 from mlukit.corpus.titles.redirect_target import redirect_target
+from mlukit.corpus.wikitext.markers import without_markers
 from mlukit.corpus.wikitext.parse import parse_wikitext
 from mlukit.corpus.wikitext.parsed_text import WikitextError
 from mlukit.schemas.records import Article, Failure, Page, PageTitle
@@ -17,17 +18,24 @@ WIKITEXT_FAILURES = {
     "wikitext_limits": "the page is over a limit of the wikitext parser",
     "wikitext_error": "the wikitext parser failed on the page, which is a defect of it",
 }
+_SHOWN_OF_TABLE = 80  # characters of its wikitext
+UNCLOSED_TABLE = (
+    "unclosed_table"  # a table has no end: the rest of the page is in it, and is left out as MediaWiki does
+)
 
 
 class ParsedPage(NamedTuple):
-    """The article of a page, and the links that were left out, counted by reason."""
+    """The article of a page, the links that were left out, counted by reason, and the text that was, a row for each."""
 
     article: Article
     left_out: Counter[str]
+    failures: tuple[Failure, ...] = ()
 
 
 def read_page(page: Page, language: Language, stage: str) -> ParsedPage | PageTitle | Failure:
     """What a page is: an article, a redirect, or a failure for a reason of `WIKITEXT_FAILURES`.
+
+    An article has failures of its own, each for `UNCLOSED_TABLE`: they cost it text, not its place among the articles.
 
     Args:
         language: of the page, with the names of namespaces in the dump's header.
@@ -36,7 +44,7 @@ def read_page(page: Page, language: Language, stage: str) -> ParsedPage | PageTi
     if redirect := redirect_title(page, language):
         return redirect
     try:
-        return parse_page(page, language)
+        return parse_page(page, language, stage)
     except WikitextError as error:
         reason, detail = "wikitext_limits", str(error)
     except Exception:  # one page must not end the run, and its failure is recorded
@@ -54,8 +62,8 @@ def redirect_title(page: Page, language: Language) -> PageTitle | None:
     return PageTitle(page.page_id, page.title, target.title if inside and target else "")
 
 
-def parse_page(page: Page, language: Language) -> ParsedPage:
-    """The article of a page that is no redirect.
+def parse_page(page: Page, language: Language, stage: str) -> ParsedPage:
+    """The article of a page that is no redirect; `stage` is that of its failures.
 
     Raises:
         WikitextError: the page is over a limit.
@@ -73,4 +81,13 @@ def parse_page(page: Page, language: Language) -> ParsedPage:
         links=parsed.links,
         interlanguage=parsed.interlanguage,
     )
-    return ParsedPage(article, Counter(parsed.left_out))
+    failures = tuple(
+        Failure(stage, UNCLOSED_TABLE, language.code, page.page_id, page.title, _unclosed(table))
+        for table in parsed.unclosed_tables
+    )
+    return ParsedPage(article, Counter(parsed.left_out), failures)
+
+
+def _unclosed(table: str) -> str:
+    shown = without_markers(table[:_SHOWN_OF_TABLE])
+    return f"a table without an end holds the rest of the page, {len(table):,} characters: {shown!r}"

@@ -1,38 +1,60 @@
 """Tables written as {| … |}: their text is no running text (MediaWiki 1.39, Parser::handleTables)."""
 
 import re
+from collections.abc import Iterator
 
-from mlukit.corpus.wikitext.markers import BLOCK
+from mlukit.corpus.wikitext.extension_tags import Stripped
+from mlukit.corpus.wikitext.markers import BLOCK, END_TEMPLATE, GAP, TABLE_END
 
-_EDGE = re.compile(r"\n[ \t]*+(?::*+[ \t]*+(\{)\||\|\})")  # begins with a plain character, which is found at once
+# Both begin with a plain character, which is found at once.
+_EDGE = re.compile(r"\n[ \t]*+(?::*+[ \t]*+(\{)\||\|\})")
+_ANY_EDGE = re.compile(rf"\n[ \t]*+(?::*+[ \t]*+(\{{)\||\|\}}|({END_TEMPLATE}))|({TABLE_END})")
 _CODE = re.compile(r"^[ \t]*(?::*[ \t]*(\{\|)|(\|-)|[|!]).*", re.MULTILINE)
 
 
-def strip_tables(text: str, dropped: list[str]) -> str:
-    """`text` without its tables, nested tables included; an unclosed table runs to the end, as in MediaWiki."""
-    if "{|" not in text:
-        return text
-    text = "\n" + text
-    out: list[str] = []
-    position = depth = start = 0
-    for edge in _EDGE.finditer(text):
+def strip_tables(text: str, stripped: Stripped) -> str:
+    """`text` without its tables, nested tables included.
+
+    As in MediaWiki a table that has no end runs to the end of the page; but for one that a template ends, by its name.
+    """
+    if "{|" in text:
+        text = "".join(_parts("\n" + text, stripped))[1:]
+    if TABLE_END in text:
+        text = _without_stray_ends(text)
+    return text.replace(END_TEMPLATE, GAP) if END_TEMPLATE in text else text
+
+
+def _parts(text: str, stripped: Stripped) -> Iterator[str]:
+    """What stands between the tables of a text, which begins with a line end, and a marker for each table."""
+    position = 0
+    edges = _ANY_EDGE if TABLE_END in text else _EDGE
+    while table := _next_table(text, position, edges):
+        start, end = table
+        if not end and END_TEMPLATE in text:
+            _, end = _next_table(text, start - 1, _ANY_EDGE) or table
+        yield text[position:start]
+        yield BLOCK
+        position = end or _end_of_unclosed(text, start)
+        if position == len(text) and not end:
+            stripped.leave_unclosed(text[start:])
+        else:
+            stripped.dropped.append(text[start:position])
+    yield text[position:]
+
+
+def _next_table(text: str, position: int, edges: re.Pattern[str]) -> tuple[int, int] | None:
+    """Where the next table starts, and where it ends: 0 for one without an end."""
+    depth = start = 0
+    for edge in edges.finditer(text, position):
         if edge[1]:
             if not depth:
                 start = edge.start() + 1
-                out.append(text[position:start])
             depth += 1
         elif depth:
             depth -= 1
             if not depth:
-                position = edge.end()
-                dropped.append(text[start:position])
-                out.append(BLOCK)
-    if depth:
-        position = _end_of_unclosed(text, start)
-        dropped.append(text[start:position])
-        out.append(BLOCK)
-    out.append(text[position:])
-    return "".join(out)[1:]
+                return start, edge.end()
+    return (start, 0) if depth else None
 
 
 def _end_of_unclosed(text: str, start: int) -> int:
@@ -44,3 +66,12 @@ def _end_of_unclosed(text: str, start: int) -> int:
     for code in _CODE.finditer(text, start):
         last = code
     return last.end() if last and (last[1] or last[2]) else len(text)
+
+
+def _without_stray_ends(text: str) -> str:
+    """`text` without each </table> that ends no table: as tags of blocks do, it parts its line from the others."""
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        if TABLE_END in line:
+            lines[number] = f"\n{line.replace(TABLE_END, '')}\n"
+    return "\n".join(lines)

@@ -17,10 +17,12 @@ from typing import Any
 from mlukit.corpus.languages.fold_name import fold_name
 from mlukit.corpus.wikitext.number_format import NumberFormat
 from mlukit.corpus.wikitext.quantities import Units
+from mlukit.corpus.wikitext.quotation import UNSPACED
 from mlukit.corpus.wikitext.template_fields import Conventions
 from mlukit.corpus.wikitext.template_pattern import Pattern, compile_pattern
 
 _NUMBERED = re.compile(r"(\d+)([^\d\W]+)")
+_WORD = re.compile(r"[^\W_]+")
 _TABLES = files("mlukit.corpus.languages") / "wikitext"
 # MediaWiki 1.39, MessagesEn.php: img_thumbnail, img_framed, img_left, img_right, img_center, img_none
 ENGLISH_PLACES = frozenset(
@@ -36,6 +38,8 @@ class TemplateTable:
     folded: Mapping[str, Pattern]  # the same by names in small letters
     notes: frozenset[str]  # folded names of templates that stand for <ref>, or for a remark in its place
     boxes: frozenset[str]  # folded names of templates whose lists are no running text
+    ends: frozenset[str]  # words in the names of templates that end a table
+    unspaced_ends: tuple[str, ...]  # those of them that other words precede without a space
     conventions: Conventions
     functions: Mapping[str, str]  # local names of magic words, in small letters -> English ones
     picture_places: frozenset[str]  # "thumb", "right", …: options of a picture that stands beside the text
@@ -67,6 +71,11 @@ class TemplateTable:
                 return Pattern(starred.alternatives, suffix)
         return None
 
+    def ends_table(self, name: str) -> bool:
+        """Whether the template `name` ends a table that another one, or wikitext, began: {{s-end}}, {{Fin tableau}}."""
+        words = _WORD.findall(name.lower())
+        return any(word in self.ends or word.endswith(self.unspaced_ends) for word in words)
+
 
 def template_name(name: str) -> str:
     """A template's name in MediaWiki's form, but with a small first letter: single spaces, no spaces at the ends."""
@@ -89,12 +98,15 @@ def load_template_table(code: str) -> TemplateTable:
         for name in table.get("left_out", ()):
             _forget(patterns, name)
     messages = _messages().get(code, {})
+    ends = _folded_names("table_ends", common, local)
     places = ENGLISH_PLACES | set(messages.get("picture_places", ()))
     return TemplateTable(
         patterns,
         {name.lower(): pattern for name, pattern in patterns.items()},
         _folded_names("notes", common, local),
         _folded_names("boxes", common, local),
+        ends,
+        tuple(sorted(end for end in ends if UNSPACED.match(end))),
         _conventions(code, common, local, messages),
         messages.get("functions", {}),
         frozenset(places),

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 
 from mlukit.corpus.languages.fold_name import fold_name
-from mlukit.corpus.wikitext.markers import GAP, NOTE, PIPE, TAG, TAG_END
+from mlukit.corpus.wikitext.markers import END_TEMPLATE, GAP, NOTE, PIPE, TAG, TAG_END
 from mlukit.corpus.wikitext.parser_functions import Functions
 from mlukit.corpus.wikitext.template_pattern import Pattern, split_arguments
 from mlukit.corpus.wikitext.template_table import TemplateTable
@@ -117,7 +117,7 @@ class TemplateReader:
         name = text[start:name_end].strip()
         pattern = self._pattern(name)
         if pattern is not None and depth <= MAX_DEPTH:
-            return self._rendered(pattern, text, piece, name_end, end)
+            return self._rendered(pattern, name, text, piece, name_end, end)
         if ":" in name or not name.islower() or not name[:1].isalnum():
             value = self.functions.value(name, lambda: _edited(text, start, end, piece.edits))
             if value is not None:
@@ -129,7 +129,8 @@ class TemplateReader:
             return self._drop(start, end, NOTE)
         if depth == 1 and folded not in self.table.boxes and (shown := self._list(text, piece, name_end, end)):
             return shown
-        return self._drop(start, end)
+        begins_line = depth == 1 and text[max(0, start - 3) : start - 2] in ("", "\n")
+        return self._drop(start, end, END_TEMPLATE if begins_line and self.table.ends_table(name) else GAP)
 
     def _pattern(self, name: str) -> Pattern | None:
         """The pattern of a template, looked up once for each name on a page."""
@@ -137,10 +138,12 @@ class TemplateReader:
             self.names[name] = self.table.pattern(name)
         return self.names[name]
 
-    def _rendered(self, pattern: Pattern, text: str, piece: _Piece, name_end: int, end: int) -> str:
+    def _rendered(self, pattern: Pattern, name: str, text: str, piece: _Piece, name_end: int, end: int) -> str:
         """The text that a pattern makes of a template's arguments, which stand from `name_end` to `end`."""
         given = _edited(text, name_end, end, _without_pipes(piece.edits))
         shown = pattern.render(given, self.table.conventions).replace(PIPE, "|")
+        if shown == GAP and fold_name(name) in self.table.notes:
+            return NOTE
         spaced = text.startswith("| ", name_end) and text[max(0, piece.start - 3) : piece.start - 2].isalnum()
         return (" " if spaced else "") + TAG + shown + TAG_END  # as within a <span>
 

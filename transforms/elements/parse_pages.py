@@ -56,11 +56,14 @@ class _ParsePage(beam.DoFn):
         observe(WIKITEXT_BYTES, len(page.text.encode()))
         read = read_page(page, self._language, STAGE)
         if isinstance(read, ParsedPage):
-            article, left_out = read
+            article, left_out, failures = read
             count(f"{PAGES} out")
             kept = len(article.links)
             count_flow(LINKS, Flow(kept + left_out.total(), kept, skipped=left_out))
             yield article
+            for failure in failures:
+                count(f"{PAGES} with {failure.reason}")
+                yield TaggedOutput(FAILURES, failure)
         elif isinstance(read, Failure):
             count(f"{PAGES} failed: {read.reason}")
             yield TaggedOutput(FAILURES, read)

@@ -36,6 +36,7 @@ def test_case(case: dict[str, Any]) -> None:
     assert list(parsed.categories) == case.get("categories", [])
     assert [list(pair) for pair in parsed.interlanguage] == case.get("interlanguage", [])
     assert dict(parsed.left_out) == case.get("left_out", {})
+    assert len(parsed.unclosed_tables) == case.get("unclosed_tables", 0)
     if "templates" in case:
         assert list(parsed.templates) == case["templates"]
 

@@ -18,12 +18,21 @@ def page(text: str, redirect: str | None = None) -> Page:
 def test_an_article() -> None:
     parsed = read_page(page("A [[b]] and [[File:x.jpg]].\n[[de:Liste]]"), EN, "link")
     assert isinstance(parsed, ParsedPage)
-    article, left_out = parsed
+    article, left_out, failures = parsed
+    assert failures == ()
     assert (article.language, article.page_id, article.revision_id, article.kind) == ("en", 7, 70, "list")
     assert (article.text, article.paragraphs) == ("A b and .", (Span(0, 9),))
     assert article.links == (Link(2, 3, "en", "B"),)
     assert article.interlanguage == (("de", "Liste"),)
     assert set(left_out) <= {"file", "other namespace"} and left_out.total() <= 1
+
+
+def test_a_table_without_an_end_is_a_failure_beside_the_article() -> None:
+    parsed = read_page(page("A.\n{| class=x\n| {{y}} b [[c]]\n\nD."), EN, "link")
+    assert isinstance(parsed, ParsedPage)
+    assert parsed.article.text == "A."
+    detail = "a table without an end holds the rest of the page, 26 characters: '{| class=x\\n|  b [[c]]\\n\\nD.'"
+    assert parsed.failures == (Failure("link", "unclosed_table", "en", 7, parsed.article.title, detail),)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_an_article_a_redirect_and_a_failure(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr(module, "parse_wikitext", fails)
     ran = parse(tmp_path, ParsePages("en"))
-    assert ran.elements["articles"] == [parse_page(PAGES[0], load_language("en")).article]
+    assert ran.elements["articles"] == [parse_page(PAGES[0], load_language("en"), "link").article]
     (failure,) = ran.elements["failures"]
     assert (failure.stage, failure.reason, failure.language, failure.page_id) == ("link", "wikitext_error", "en", 4)
     assert failure.detail.rstrip().endswith("ZeroDivisionError: of this test")
