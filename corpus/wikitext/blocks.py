@@ -1,15 +1,15 @@
-"""Lines to paragraphs, as MediaWiki 1.39's BlockLevelPass and Parser::handleHeadings have them.
+"""Lines to paragraphs, as MediaWiki 1.39's BlockLevelPass has them.
 
 Lines of text join to a paragraph until a blank line, a heading, a list item or the edge of a block.
 """
 
 import re
 
-from mlukit.corpus.wikitext.markers import BLOCK, BREAK, GAP, HEADING, LINK, LINK_END, TAG, TAG_END
+from mlukit.corpus.wikitext.line_marks import marked_heading
+from mlukit.corpus.wikitext.markers import BLOCK, BREAK, GAP, HEADING, HEADING_END, LINK, LINK_END, TAG, TAG_END
 from mlukit.corpus.wikitext.quotes import strip_quotes
 
 _ITEM = re.compile("[*#:;]+")
-_RULE = re.compile("-----*")
 _TERM_MARK = re.compile(rf"{LINK}[^{LINK_END}]*{LINK_END}|[a-z]+://\S*|''+[^']*''+|[{TAG}{TAG_END}:]")
 _BLANK = " \t" + GAP
 _BLANK_OR_TAG = _BLANK + TAG + TAG_END
@@ -42,24 +42,22 @@ class Paragraphs:
 
     def _read_line(self, line: str, first: str) -> None:
         """Adds a line, which is neither blank nor code of a table; `first` is its first character."""
+        if first == GAP and line.lstrip(_BLANK).startswith("=="):
+            line = marked_heading(line.lstrip(_BLANK))
+        if HEADING in line:
+            self._headings(strip_quotes(line))
+            return
         if first in "*#:;":
             self._item(line)
             return
         if "''" in line:
             line = strip_quotes(line)
-        if BLOCK in line and first == "=" and line.rstrip(_BLANK).endswith("="):
-            line = line.replace(BLOCK, " ")  # a picture or a <div> in a heading
         if BLOCK in line:
             self.end()
             self._add_blocks(line)
-        elif first == "=" or (first == GAP and line.lstrip(_BLANK).startswith("==")):
-            self._heading(line)
         elif first == " ":
             self.end()
             self.add(line)
-        elif line.startswith("----"):
-            self.end()
-            self._open.append(_RULE.sub("", line, count=1))
         else:
             self._open.append(line)
 
@@ -98,21 +96,15 @@ class Paragraphs:
                 item = item[colon + 1 :]
         self._add_blocks(strip_quotes(item))
 
-    def _heading(self, line: str) -> None:
-        """Adds a heading; a line with "=" on one side only is text."""
-        line = line.strip(_BLANK + TAG + TAG_END)
-        size = len(line)
-        level = min(size - len(line.lstrip("=")), size - len(line.rstrip("=")), 6)
-        if level == size or line.strip("=") == "":
-            level = min((size - 1) // 2, 6)
-        title = line[level : size - level].strip(" \t")
-        if not level:
-            self._open.append(line)
-            return
+    def _headings(self, line: str) -> None:
+        """Adds a line with headings: text behind one was on the next line, before a link took the line end away."""
         self.end()
-        if not title:
-            return
-        self.found.append(f"{HEADING}{level}{title.replace(BREAK, ' ')}")
+        before, *headings = line.split(HEADING)
+        self._add_blocks(before)
+        for heading in headings:
+            title, _, behind = heading[1:].partition(HEADING_END)
+            self.found.append(f"{HEADING}{heading[0]}{title.replace(BREAK, ' ').replace(BLOCK, ' ')}")
+            self._add_blocks(behind)
 
 
 def _is_table_code(line: str, after_table_code: bool) -> bool:

@@ -31,7 +31,7 @@ def strip_external_links(text: str) -> str:
             search_start = line
             continue
         label = text[link.end() : close].lstrip(" \xa0\u3000")
-        out += (text[position : link.start()], TAG + label + TAG_END if label else GAP)
+        out += (text[position : link.start()], TAG + (label or GAP) + TAG_END)
         position = search_start = close + 1
     if not position:
         return text
