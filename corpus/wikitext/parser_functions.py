@@ -14,6 +14,8 @@ _CASES: dict[str, Callable[[str], str]] = {
     "lcfirst": lambda text: text[:1].lower() + text[1:],
     "ucfirst": lambda text: text[:1].upper() + text[1:],
 }
+# {{!}} and {{=}} are MediaWiki's; the others are templates that every wiki has in the same sense.
+_CODE = {"!": "|", "=": "=", "(!": "{|", "!)": "|}", "!-": "|-", "!!": "||", "!+": "|+"}
 _PAGE_NAMES = frozenset({"pagename", "fullpagename", "basepagename", "subpagename", "rootpagename"})
 
 
@@ -35,10 +37,8 @@ class Functions:
         Returns:
             None for other templates, and for functions whose value does not follow from the page itself.
         """
-        if name == "!":
-            return "|"
-        if name == "=":
-            return "="
+        if name in _CODE:
+            return _CODE[name]
         written, colon, _ = name.partition(":")
         function = written.strip().lower()
         function = self.table.functions.get(function, function)
