@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from mlukit.corpus.titles.normalise import decode_entities
 from mlukit.corpus.wikitext.gaps import close_gaps
-from mlukit.corpus.wikitext.markers import HEADING, KEPT, LINK, LINK_END, LINK_TEXT, TAG, TAG_END
+from mlukit.corpus.wikitext.markers import HEADING, HEADING_END, KEPT, LINK, LINK_END, LINK_TEXT, TAG, TAG_END
 from mlukit.schemas.records import Link, Section, Span
 
 _KEPT = re.compile(f"{KEPT}([0-9]+){KEPT}")
@@ -63,7 +63,7 @@ def assemble(paragraphs: list[str], kept: list[str], targets: list[tuple[str, st
 
 def _plain(text: str, kept: list[str], code: str) -> str:
     """`text` with entities decoded, gaps closed and white space folded."""
-    for marker in (TAG, TAG_END):
+    for marker in (TAG, TAG_END, HEADING_END):
         if marker in text:
             text = text.replace(marker, "")
     if KEPT in text:

@@ -1,16 +1,18 @@
-"""Lines to paragraphs, as MediaWiki 1.39's BlockLevelPass and Parser::handleHeadings have them.
+"""Lines to paragraphs, as MediaWiki 1.39's BlockLevelPass has them.
 
 Lines of text join to a paragraph until a blank line, a heading, a list item or the edge of a block.
 """
 
 import re
 
-from mlukit.corpus.wikitext.markers import BLOCK, BREAK, GAP, HEADING, LINK, LINK_END, NOTE, TAG, TAG_END
+from mlukit.corpus.wikitext.external_links import BARE_ADDRESS
+from mlukit.corpus.wikitext.line_marks import marked_heading
+from mlukit.corpus.wikitext.markers import BLOCK, BREAK, GAP, HEADING, HEADING_END, LINK, LINK_END, NOTE, TAG, TAG_END
 from mlukit.corpus.wikitext.quotes import strip_quotes
 
 _ITEM = re.compile("[*#:;]+")
-_RULE = re.compile("-----*")
-_TERM_MARK = re.compile(rf"{LINK}[^{LINK_END}]*{LINK_END}|[a-z]+://\S*|''+[^']*''+|[{TAG}{TAG_END}:]")
+_QUOTES = "''"
+_TERM_MARK = re.compile(rf"{LINK}[^{LINK_END}]*{LINK_END}|{BARE_ADDRESS}|''+|[{TAG}{TAG_END}:]")
 _BLANK = " \t" + GAP
 _BLANK_OR_TAG = _BLANK + TAG + TAG_END + NOTE
 _STOPS = frozenset(("", ".", ",", ";", ":"))  # alone behind a block: the end of a sentence that the block interrupts
@@ -22,6 +24,7 @@ class Paragraphs:
     def __init__(self) -> None:
         self.found: list[str] = []
         self._open: list[str] = []
+        self._item_prefix = ""  # of the last line, with ":" for ";"; "" where it was no item of a list
 
     def read(self, text: str) -> list[str]:
         """The paragraphs of a text in which only markup of lines, italics and bold is left."""
@@ -42,24 +45,22 @@ class Paragraphs:
 
     def _read_line(self, line: str, first: str) -> None:
         """Adds a line, which is neither blank nor code of a table; `first` is its first character."""
+        if first == GAP and line.lstrip(_BLANK).startswith("=="):
+            line = marked_heading(line.lstrip(_BLANK))
+        if HEADING in line:
+            self._headings(strip_quotes(line))
+            return
         if first in "*#:;":
             self._item(line)
             return
-        if "''" in line:
+        if _QUOTES in line:
             line = strip_quotes(line)
-        if BLOCK in line and first == "=" and line.rstrip(_BLANK).endswith("="):
-            line = line.replace(BLOCK, " ")  # a picture or a <div> in a heading
         if BLOCK in line:
             self.end()
             self._add_blocks(line)
-        elif first == "=" or (first == GAP and line.lstrip(_BLANK).startswith("==")):
-            self._heading(line)
         elif first == " ":
             self.end()
             self.add(line)
-        elif line.startswith("----"):
-            self.end()
-            self._open.append(_RULE.sub("", line, count=1))
         else:
             self._open.append(line)
 
@@ -71,7 +72,8 @@ class Paragraphs:
             self.found.append(paragraph)
 
     def end(self) -> None:
-        """Ends the open paragraph."""
+        """Ends the open paragraph, and the list that stands open."""
+        self._item_prefix = ""
         if self._open:
             self.add(" ".join(self._open))
             self._open.clear()
@@ -87,32 +89,31 @@ class Paragraphs:
 
     def _item(self, line: str) -> None:
         """Adds an item of a list; of `; term : definition` the term and the definition are a paragraph each."""
+        found = _ITEM.match(line)
+        prefix = found[0] if found else ""
+        item = line[len(prefix) :]
+        last = "" if self._open else self._item_prefix
         self.end()
-        prefix = _ITEM.match(line)
-        start = prefix.end() if prefix else 0
-        item = line[start:]
-        if line[start - 1] == ";":
-            colon = _colon_after_term(item)
-            if colon >= 0:
+        if ";" in prefix:
+            for _ in range(_terms(prefix, last)):
+                colon = _colon_after_term(item)
+                if colon < 0:
+                    break
                 self._add_blocks(strip_quotes(item[:colon]))
                 item = item[colon + 1 :]
+            prefix = prefix.replace(";", ":")
+        self._item_prefix = prefix
         self._add_blocks(strip_quotes(item))
 
-    def _heading(self, line: str) -> None:
-        """Adds a heading; a line with "=" on one side only is text."""
-        line = line.strip(_BLANK_OR_TAG)
-        size = len(line)
-        level = min(size - len(line.lstrip("=")), size - len(line.rstrip("=")), 6)
-        if level == size or line.strip("=") == "":
-            level = min((size - 1) // 2, 6)
-        title = line[level : size - level].strip(" \t")
-        if not level:
-            self._open.append(line)
-            return
+    def _headings(self, line: str) -> None:
+        """Adds a line with headings: text behind one was on the next line, before a link took the line end away."""
         self.end()
-        if not title:
-            return
-        self.found.append(f"{HEADING}{level}{title.replace(BREAK, ' ')}")
+        before, *headings = line.split(HEADING)
+        self._add_blocks(before)
+        for heading in headings:
+            title, _, behind = heading[1:].partition(HEADING_END)
+            self.found.append(f"{HEADING}{heading[0]}{title.replace(BREAK, ' ').replace(BLOCK, ' ')}")
+            self._add_blocks(behind)
 
 
 def _is_table_code(line: str, after_table_code: bool) -> bool:
@@ -120,14 +121,35 @@ def _is_table_code(line: str, after_table_code: bool) -> bool:
     return after_table_code or line.startswith(("|-", "|}", "||")) or line.rstrip() == "|"
 
 
+def _terms(prefix: str, last: str) -> int:
+    """How many terms a colon may end in an item: one for each ";" that opens a list, one where the list goes on.
+
+    Args:
+        prefix: of the item.
+        last: the prefix of the item in the line before, with ":" for ";".
+    """
+    if prefix.replace(";", ":") == last:
+        return int(prefix.endswith(";"))
+    common = 0
+    for mark, last_mark in zip(prefix, last, strict=False):
+        if mark != last_mark:
+            break
+        common += 1
+    return prefix.count(";", common)
+
+
 def _colon_after_term(item: str) -> int:
-    """Where the colon of `; term : definition` stands, or -1. A colon within a tag or a link is text."""
+    """Where the colon of `; term : definition` stands, or -1. A colon within a tag, a link or quotes is text."""
     depth = 0
+    italic = bold = False
     for mark in _TERM_MARK.finditer(item):
-        if mark[0] == ":" and not depth:
+        if mark[0] == ":" and not (depth or italic or bold):
             return mark.start()
         if mark[0] == TAG:
             depth += 1
         elif mark[0] == TAG_END:
             depth = max(0, depth - 1)
+        elif mark[0].startswith(_QUOTES):
+            italic ^= len(mark[0]) in (2, 5)
+            bold ^= len(mark[0]) != 2
     return -1

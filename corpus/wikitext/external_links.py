@@ -10,11 +10,14 @@ PROTOCOLS = [
     *("magnet:", "mailto:", "matrix:", "mms://", "news:", "nntp://", "redis://", "sftp://", "sip:", "sips:", "sms:"),
     *("ssh://", "svn://", "tel:", "telnet://", "urn:", "worldwind://", "xmpp:", "//"),
 ]
-_ADDRESS = (
-    rf"(?:{GAP}|[^][<>\"\x00-\x20\x7f\xa0\u1680\u2000-\u200a\u202f\u205f\u3000\ufffd])"  # a template may be in it
-)
+_NO_ADDRESS = r"\]\[<>\"\x00-\x20\x7f\xa0\u1680\u2000-\u200a\u202f\u205f\u3000\ufffd"
+# Italics and bold end an address, as they are tags by then: only apostrophes that are text belong to it.
+_APOSTROPHE = "'(?:(?!')|(?='''(?!')|'{5}))"
+_ADDRESS = rf"(?:{GAP}|[^'{_NO_ADDRESS}]|{_APOSTROPHE})"  # a template may be in it
 _HOST = rf"(?:\[[0-9a-fA-F:.]+\]|{_ADDRESS})"
-_OPEN = re.compile(rf"\[(?:(?:{'|'.join(map(re.escape, PROTOCOLS))}){_HOST}|{GAP}){_ADDRESS}*", re.IGNORECASE)
+_OPEN = re.compile(rf"\[(?:(?:{'|'.join(map(re.escape, PROTOCOLS))}){_HOST}|{GAP}){_ADDRESS}*+", re.IGNORECASE)
+# An address without brackets; stops at its end do not belong to it (Parser::makeFreeExternalLink).
+BARE_ADDRESS = rf"\b(?i:{'|'.join(map(re.escape, PROTOCOLS[:-1]))})(?:[,;.:!?]*+(?!'')[^,;.:!?{_NO_ADDRESS}])+"
 STARTS_WITH_PROTOCOL = re.compile("|".join(map(re.escape, PROTOCOLS)), re.IGNORECASE)
 
 
@@ -31,7 +34,7 @@ def strip_external_links(text: str) -> str:
             search_start = line
             continue
         label = text[link.end() : close].lstrip(" \xa0\u3000")
-        out += (text[position : link.start()], TAG + label + TAG_END if label else GAP)
+        out += (text[position : link.start()], TAG + (label or GAP) + TAG_END)
         position = search_start = close + 1
     if not position:
         return text

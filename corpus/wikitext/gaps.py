@@ -91,7 +91,8 @@ class _Closer:
 
     def close_in(self, line: str) -> str:
         """A line without its gaps; "" for a line that is no heading and has neither a letter nor a digit left."""
-        line = _GAPS_IN_ROW.sub(GAP, line)
+        head = line[:2] if line.startswith(HEADING) else ""
+        line = _GAPS_IN_ROW.sub(GAP, line[len(head) :])
         if GAP + LINK_END in line or f"{GAP} {LINK_END}" in line:
             line = _AT_LINK_END.sub(r"\2\1", line)
         if LINK_TEXT + GAP in line:
@@ -101,7 +102,7 @@ class _Closer:
             if GAP in line:
                 line = _SURROUNDINGS.sub(self._close, line)
         line = _SPACES.sub(" ", line.replace(GAP, ""))
-        return line if line.startswith(HEADING) or any(map(str.isalnum, line)) else ""
+        return head + line if head or any(map(str.isalnum, line)) else ""
 
     def _close(self, match: re.Match[str]) -> str:
         """The part of a gap's surroundings that remains; a gap again where a pair of brackets was removed."""

@@ -11,13 +11,14 @@ BLOCK: Final = "\x03"  # the edge of a block: <div>, a table, a picture beside t
 LINK: Final = "\x04"  # LINK number LINK_TEXT anchor LINK_END
 LINK_END: Final = "\x05"
 KEPT: Final = "\x06"  # KEPT number KEPT: text that is no markup, from <nowiki>
-HEADING: Final = "\x07"  # HEADING level, at the start of a paragraph
+HEADING: Final = "\x07"  # HEADING level heading HEADING_END; in a paragraph at its start, without HEADING_END
 LINK_TEXT: Final = "\x08"
 TAG: Final = "\x0e"  # an inline tag opened: it separates the texts on both sides until the page is assembled
 TAG_END: Final = "\x0f"
 NOTE: Final = "\x10"  # a template that is a note stood here: as <ref>, it is no part of the sentence
 TABLE_END: Final = "\x11"  # </table> stood here, and closed no <table>
 END_TEMPLATE: Final = "\x12"  # a template stood here that ends a table, by its name
+HEADING_END: Final = "\x13"
 PIPE: Final = "\x00"  # a "|" that a template made within another's argument
 
 ALL: Final = (
@@ -28,6 +29,7 @@ ALL: Final = (
     LINK_END,
     KEPT,
     HEADING,
+    HEADING_END,
     LINK_TEXT,
     TAG,
     TAG_END,

@@ -11,6 +11,7 @@ from mlukit.corpus.wikitext.blocks import Paragraphs
 from mlukit.corpus.wikitext.extension_tags import Stripped, strip_extension_tags
 from mlukit.corpus.wikitext.external_links import strip_external_links
 from mlukit.corpus.wikitext.html_tags import strip_html_tags
+from mlukit.corpus.wikitext.line_marks import mark_lines
 from mlukit.corpus.wikitext.markers import without_markers
 from mlukit.corpus.wikitext.parsed_text import ParsedText, WikitextError
 from mlukit.corpus.wikitext.parser_functions import Functions
@@ -50,7 +51,7 @@ def parse_wikitext(text: str, title: str, language: Language) -> ParsedText:
     text = strip_tables(text, stripped)
     if "__" in text:
         text = _switches(language).sub("", text)
-    text = resolve_variants(text, language)
+    text = resolve_variants(mark_lines(text), language)
     text = strip_external_links(links.replace(text))
     paragraphs = Paragraphs().read(text)
     result = assemble(paragraphs, stripped.kept, links.targets, language.code)

@@ -7,7 +7,7 @@ is sure.
 import re
 
 from mlukit.corpus.languages.quotation_marks import QuotationMarks
-from mlukit.corpus.wikitext.markers import GAP, HEADING, LINK, LINK_END, LINK_TEXT
+from mlukit.corpus.wikitext.markers import GAP, LINK, LINK_END, LINK_TEXT
 
 BRACKETS = dict(zip("([（［「『〈《【", ")]）］」』〉》】", strict=True))
 CLOSING_BRACKETS = frozenset(BRACKETS.values())
@@ -92,7 +92,7 @@ def _character_before(line: str, position: int, passed: frozenset[str]) -> str:
         if character == LINK_TEXT:
             position = line.rfind(LINK, 0, position)
         elif character not in _PASSED_OVER and character not in passed:
-            return "" if position == 1 and line[0] == HEADING else character
+            return character
         if position <= 0:
             break
     return ""

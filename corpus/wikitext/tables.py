@@ -73,5 +73,6 @@ def _without_stray_ends(text: str) -> str:
     lines = text.split("\n")
     for number, line in enumerate(lines):
         if TABLE_END in line:
-            lines[number] = f"\n{line.replace(TABLE_END, '')}\n"
+            words = line.replace(TABLE_END, "")
+            lines[number] = f"\n{words}\n" if words.strip() else BLOCK
     return "\n".join(lines)

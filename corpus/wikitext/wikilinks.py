@@ -9,12 +9,24 @@ from urllib.parse import unquote
 from mlukit.corpus.languages.language import Language
 from mlukit.corpus.titles.normalise import USUAL, Title, normalise_title, usual_title
 from mlukit.corpus.wikitext.external_links import STARTS_WITH_PROTOCOL
-from mlukit.corpus.wikitext.markers import BLOCK, BREAK, GAP, LINK, LINK_END, LINK_TEXT, TAG, TAG_END
+from mlukit.corpus.wikitext.markers import (
+    BLOCK,
+    BREAK,
+    GAP,
+    HEADING,
+    HEADING_END,
+    LINK,
+    LINK_END,
+    LINK_TEXT,
+    TAG,
+    TAG_END,
+)
 from mlukit.corpus.wikitext.quotes import strip_quotes
 
 _FILE, _CATEGORY, _MEDIA = 6, 14, -2
 _LONGEST_PREFIX = 64  # characters
 _SPACES = " \n\t" + BREAK + BLOCK
+_LINE_END = re.compile(f"[\n{HEADING_END}]|{HEADING}[1-6]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +42,7 @@ class _Patterns:
 def _patterns(language: Language) -> _Patterns:
     """The expressions for a language."""
     trail = language.link_trail or "(?!)"
-    label = rf"(?! )[^\[\]|\n\t{BREAK}{BLOCK}]++(?<! )"
+    label = rf"(?! )[^\[\]|\n\t{BREAK}{BLOCK}{HEADING}{HEADING_END}]++(?<! )"
     return _Patterns(
         re.compile(rf"({USUAL})(?:\|({label}))?\]\]((?:{trail})?)"),
         re.compile(rf"(?:{language.link_prefix})\Z") if language.link_prefix else None,
@@ -162,7 +174,7 @@ class LinkReader:
         """
         if GAP in target and "\n" not in target:
             self.left_out["target from a template"] += 1
-            out.append((target if label is None else label) + rest)
+            out += (_inline(target if label is None else label), rest)
             return True
         self.left_out["invalid title"] += 1
         return False
@@ -176,16 +188,14 @@ class LinkReader:
         if title.interlanguage:
             if title.language and not title.namespace and title.title:
                 self.interlanguage[title.language, title.title] = None
-            _strip_end(out)
-            out.append(rest)
+            _strip_end(out, rest)
         elif title.language != self.language.code:
             return False
         elif title.namespace == _FILE:
             self._picture(label or "", rest, out)
         elif title.namespace == _CATEGORY:
             self.categories[title.title.partition(":")[2]] = None
-            _strip_end(out)
-            out.append(rest)
+            _strip_end(out, rest)
         else:
             return False
         return True
@@ -200,8 +210,12 @@ class LinkReader:
             if name in places:
                 out += (BLOCK, rest)
                 return
-        alone = out[-1].endswith("(") and rest.startswith(")")
-        out += (GAP if alone else "", rest)
+        if out[-1].endswith("(") and rest.startswith(")"):
+            out += (GAP, rest)
+        elif not rest or rest.startswith("\n"):
+            out.append(rest)  # a line of pictures alone parts paragraphs
+        else:
+            out += (_inline(""), rest)  # what stands behind the picture does not begin the line
 
     def _anchor(self, title: Title, label: str, rest: str, out: list[str]) -> None:
         """Adds the anchor of a link, marked with LINK if the link leads to an article, and the text behind it.
@@ -224,15 +238,14 @@ class LinkReader:
         reason = self._why_not(title, core)
         if reason:
             self.left_out[reason] += 1
-            label = label.replace("\n", " ")
-            out += (f"{TAG}{label}{TAG_END}" if ":" in label else label, rest)  # its colon ends no term of a list
+            out += (_inline(label), rest)
             return
         space_before = space_after = ""
         if len(core) != len(label):
-            space_before = " " if label[0] in _SPACES else ""
+            space_before = _inline(" ") if label[0] in _SPACES else ""
             space_after = " " if label[-1] in _SPACES else ""
         if not core.isprintable():  # faster than a search for each character
-            core = core.replace("\n", " ").replace(BREAK, " ").replace(BLOCK, " ")
+            core = _LINE_END.sub(" ", core).replace(BREAK, " ").replace(BLOCK, " ")
         out += (f"{space_before}{LINK}{len(self.targets)}{LINK_TEXT}{core}{LINK_END}{space_after}", rest)
         self.targets.append((title.language or "", title.title))
 
@@ -259,6 +272,11 @@ class LinkReader:
         return None
 
 
+def _inline(shown: str) -> str:
+    """What a link shows that is not marked with LINK: it begins no list, and its colon ends no term."""
+    return TAG + _LINE_END.sub(" ", shown) + TAG_END
+
+
 def _written_target(target: str) -> str:
     """The text that [[target]] shows."""
     shown = target.lstrip(" ")
@@ -277,11 +295,12 @@ def _pipe_trick(target: str) -> str:
     return short if short != name else name.partition(", ")[0]
 
 
-def _strip_end(out: list[str]) -> None:
-    """Removes white space at the end of `out`: a link that shows nothing removes the white space before it."""
+def _strip_end(out: list[str], rest: str) -> None:
+    """Adds the text behind a link that shows nothing, and removes the white space before the link."""
     while out:
         out[-1] = out[-1].rstrip(" \t\n")
         if out[-1]:
-            return
+            break
         out.pop()
-    out.append("")
+    if rest or not out:
+        out.append(rest)

@@ -1,0 +1,46 @@
+"""Headings and rules, which MediaWiki 1.39 finds before it reads links: Parser::internalParse, Parser::handleHeadings.
+
+So a link that takes the line end before it along cannot spoil a heading, and what a link shows makes none.
+"""
+
+import re
+
+from mlukit.corpus.wikitext.markers import BLOCK, GAP, HEADING, HEADING_END, NOTE, TAG, TAG_END
+
+# A usual heading, another line that may be one, a rule. It begins with a plain character, which is found at once.
+_LINE = re.compile(r"\n(?:(={1,6})([^=\n]+)\1(?=\n|\Z)|(=.*)|-----*)")
+_SPACES = " \t"
+_BLANK = _SPACES + GAP
+_BEHIND = _BLANK + TAG + TAG_END + NOTE
+
+
+def mark_lines(text: str) -> str:
+    """`text` with each heading between HEADING with its level and HEADING_END, and BLOCK for the dashes of each rule.
+
+    A heading behind a gap is left to `marked_heading`.
+    """
+    return _LINE.sub(_marked, "\n" + text if text.startswith(("=", "----")) else text)
+
+
+def _marked(found: re.Match[str]) -> str:
+    """A line that begins with "=" or with dashes, and the line end before it."""
+    signs, heading, other = found.groups()
+    if signs:
+        return f"\n{HEADING}{len(signs)}{heading.strip(_SPACES)}{HEADING_END}"
+    return "\n" + (marked_heading(other) if other else BLOCK)
+
+
+def marked_heading(line: str) -> str:
+    """A line that begins with "=" as a marked heading; as it is where it has "=" on one side only."""
+    heading = line.rstrip(_BEHIND)
+    behind = line[len(heading) :]
+    if behind.count(TAG) != behind.count(TAG_END):
+        return line
+    size = len(heading)
+    level = min(size - len(heading.lstrip("=")), size - len(heading.rstrip("=")), 6)
+    if level == size or heading.strip("=") == "":
+        level = min((size - 1) // 2, 6)
+    if not level:
+        return line
+    heading = heading[level : size - level].strip(_SPACES)
+    return f"{HEADING}{level}{heading}{HEADING_END}"
