@@ -37,7 +37,7 @@ def test_an_article() -> None:
     ],
 )
 def test_a_redirect(text: str, redirect: str | None, title: str) -> None:
-    assert read_page(page(text, redirect), EN, "link") == PageTitle(7, "List of X", title)
+    assert read_page(page(text, redirect), EN, "link") == PageTitle(7, "List of X", title, (), 70)
 
 
 def test_failures(monkeypatch: pytest.MonkeyPatch) -> None:
