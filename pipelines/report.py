@@ -57,6 +57,9 @@ def _stage_rows(stage: str, languages: Mapping[str, Any]) -> list[tuple[str, ...
 
 
 def _reasons(flow: Flow) -> str:
-    reasons = Counter({reason: n for reason, n in (flow.failed + flow.skipped).items() if n})
+    reasons = Counter[str]()
+    spaces = [reason for reason in flow.skipped if reason.startswith("namespace ")]
+    for reason, n in (flow.failed + flow.skipped).items():
+        reasons["other namespaces" if len(spaces) > 1 and reason in spaces else reason] += n
     shown = [f"{reason} {n:,}" for reason, n in sorted(reasons.items(), key=lambda r: (-r[1], r[0]))]
     return ", ".join(shown[:_REASONS_SHOWN]) + (", …" if len(shown) > _REASONS_SHOWN else "")

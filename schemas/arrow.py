@@ -70,7 +70,14 @@ PARSED_ARTICLES = pa.schema(
 )
 
 PAGE_TITLES = pa.schema(
-    [_PAGE_ID, _TITLE, pa.field("redirect", pa.string()), _structs("interlanguage", _LANGUAGE, _TITLE)]
+    [
+        _PAGE_ID,
+        _TITLE,
+        pa.field("redirect", pa.string()),
+        _structs("interlanguage", _LANGUAGE, _TITLE),
+        _required("revision_id", pa.int64()),
+        pa.field("place", pa.int64()),
+    ]
 )
 
 ARTICLES = pa.schema(

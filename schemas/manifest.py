@@ -34,6 +34,12 @@ class Flow:
         self.failed.update(other.failed)
         self.skipped.update(other.skipped)
 
+    def leave_out(self, reason: str, number: int) -> None:
+        """Has what an earlier step let out skipped after all: for a flow that is added to the earlier one."""
+        if number:
+            self.out -= number
+            self.skipped[reason] += number
+
     @property
     def unaccounted(self) -> int:
         """What entered and neither came out nor has a reason; other than 0 is a defect of ours."""

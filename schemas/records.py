@@ -93,12 +93,14 @@ class Article:
 
 @dataclass(frozen=True, slots=True)
 class PageTitle:
-    """What the title index needs to know of a page: written for articles and redirects alike."""
+    """What the title index needs to know of a page: of articles, redirects, and pages whose text is missing alike."""
 
     page_id: int
     title: str
-    redirect: str | None  # the normalised title it leads to; None for an article
+    redirect: str | None  # the normalised title it leads to; None for a page that is no redirect
     interlanguage: tuple[tuple[str, str], ...] = ()
+    revision_id: int = 0  # 0 where it is not known
+    place: int | None = None  # of its article, see `article_place`; None where no article was made of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,11 @@ class Failure:
     page_id: int | None
     title: str | None
     detail: str
+
+
+def article_place(shard: int, row: int) -> int:
+    """Where a parsed article stands in its language: places ascend as the dump has its pages."""
+    return shard << 32 | row
 
 
 def qid_name(qid: int) -> str:

@@ -46,21 +46,21 @@ class Checksum(Summary):
 
 @dataclass(frozen=True, slots=True)
 class ParsedText(SummaryOfNumbers):
-    """How much was read of a dump, and how much text it gave."""
+    """How much was read of a dump."""
 
     name = "text"
     xml_bytes: int = 0
     wikitext_bytes: int = 0
-    characters: int = 0  # of articles, without markup
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedArticles(SummaryOfNumbers):
-    """How many articles have an item of Wikidata."""
+    """How many articles have an item of Wikidata, and how much text there is."""
 
     name = "articles"
     with_item: int = 0
     without_item: int = 0
+    characters: int = 0  # of articles, without markup
 
 
 @dataclass(frozen=True, slots=True)

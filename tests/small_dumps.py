@@ -44,14 +44,16 @@ class SmallPage:
     namespace: int = 0
     redirect: str | None = None
     raw: str = ""
+    revision_id: int | None = None  # if None, 1000 more than the page's
 
     def xml(self) -> str:
         if self.raw:
             return self.raw
+        revision_id = self.page_id + 1000 if self.revision_id is None else self.revision_id
         redirect = "" if self.redirect is None else f"<redirect title={quoteattr(self.redirect)} />"
         return (
             f"  <page>\n    <title>{escape(self.title)}</title>\n    <ns>{self.namespace}</ns>\n"
-            f"    <id>{self.page_id}</id>\n    {redirect}\n    <revision>\n      <id>{self.page_id + 1000}</id>\n"
+            f"    <id>{self.page_id}</id>\n    {redirect}\n    <revision>\n      <id>{revision_id}</id>\n"
             "      <model>wikitext</model>\n      <format>text/x-wiki</format>\n"
             f'      <text xml:space="preserve">{escape(self.text)}</text>\n    </revision>\n  </page>\n'
         )

@@ -26,10 +26,10 @@ from mlukit.engine.task_transform import TaskTransform
 from mlukit.schemas import layout
 from mlukit.schemas.manifest import Shard, TaskResult, dump_json
 from mlukit.schemas.parquet import read_parquet
-from mlukit.transforms.reread_pages import ArticleShards, DumpPages, beside_articles
+from mlukit.transforms.reread_pages import ArticleShards, DumpPages, PageAndRevision, beside_articles
 
 R = TypeVar("R")
-_COLUMNS = ["page_id", "title", "links"]
+_COLUMNS = ["page_id", "revision_id", "title", "links"]
 _REPORT_EVERY = 1 << 14  # rows
 
 
@@ -66,18 +66,20 @@ class CollectLinks(TaskTransform[ShardsToCompare]):
         return TaskResult(task.name, tuple(written), counts=counts)
 
 
-def _articles(storage: Storage, path: str, language: str) -> Iterator[tuple[int, SeenPage]]:
-    """The articles of a file with their page ids."""
+def _articles(storage: Storage, path: str, language: str) -> Iterator[tuple[PageAndRevision, SeenPage]]:
+    """The articles of a file."""
     with storage.open(path) as stream:
         for batch in read_parquet(stream, columns=_COLUMNS):
             for row in range(batch.num_rows):
-                page_id, title, links = (batch[name][row].as_py() for name in _COLUMNS)
+                page_id, revision_id, title, links = (batch[name][row].as_py() for name in _COLUMNS)
                 inside = {link["target"]: link["page"] or "" for link in links if link["language"] == language}
                 abroad = sum(link["language"] != language for link in links)
-                yield page_id, SeenPage(page_id, title, True, inside, abroad, None)
+                yield (page_id, revision_id), SeenPage(page_id, title, True, inside, abroad, None)
 
 
-def _merge(files: Sequence[Iterator[tuple[int, SeenPage]]], pages: DumpPages | None, shard: int) -> Iterator[SeenPage]:
+def _merge(
+    files: Sequence[Iterator[tuple[PageAndRevision, SeenPage]]], pages: DumpPages | None, shard: int
+) -> Iterator[SeenPage]:
     """Articles with the links of their pages, and redirects."""
     if pages is None:
         yield from (article for _, article in chain.from_iterable(files))

@@ -15,9 +15,9 @@ from mlukit.engine.task_transform import TaskTransform
 from mlukit.schemas import layout
 from mlukit.schemas.manifest import TaskResult, dump_json
 from mlukit.schemas.parquet import read_parquet
-from mlukit.transforms.reread_pages import ArticleShards, DumpPages, beside_articles
+from mlukit.transforms.reread_pages import ArticleShards, DumpPages, PageAndRevision, beside_articles
 
-_COLUMNS = ["page_id", "title", "text", "paragraphs"]
+_COLUMNS = ["page_id", "revision_id", "title", "text", "paragraphs"]
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,11 @@ class AuditResidue(TaskTransform[ShardsToAudit]):
                 yield article, page.text
 
 
-def _rows(storage: Storage, path: str, heartbeat: Heartbeat) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The articles of a file with their page ids."""
+def _rows(storage: Storage, path: str, heartbeat: Heartbeat) -> Iterator[tuple[PageAndRevision, dict[str, Any]]]:
+    """The articles of a file."""
     with storage.open(path) as stream:
         for batch in read_parquet(stream, columns=_COLUMNS):
             for row in range(batch.num_rows):
                 article = {name: batch[name][row].as_py() for name in _COLUMNS}
-                yield article["page_id"], article
+                yield (article["page_id"], article["revision_id"]), article
             heartbeat.advance(pages=batch.num_rows)

@@ -11,7 +11,7 @@ from mlukit.corpus.dumps.ranges import DumpRange
 from mlukit.corpus.languages.language import Language
 from mlukit.corpus.languages.load import any_language, with_namespaces
 from mlukit.corpus.titles.normalise import namespace_of
-from mlukit.corpus.wikitext.read_page import REDIRECT, read_page
+from mlukit.corpus.wikitext.read_page import REDIRECT, known_title, read_page
 from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.parquet_shards import ShardWriter, write_failures, write_records
 from mlukit.engine.storage import Storage, open_file
@@ -20,7 +20,7 @@ from mlukit.engine.task_transform import TaskTransform
 from mlukit.schemas import layout
 from mlukit.schemas.arrow import PAGE_TITLE_ROWS, PARSED_ARTICLE_ROWS
 from mlukit.schemas.manifest import Flow, Shard, TaskResult
-from mlukit.schemas.records import Article, Failure, Page, PageTitle
+from mlukit.schemas.records import Article, Failure, Page, PageTitle, article_place
 from mlukit.schemas.summaries import ParsedText
 
 STAGE = "link"
@@ -34,14 +34,11 @@ class _Tally:
     links: Flow = field(default_factory=Flow)
     counts: Counter[str] = field(default_factory=Counter)
     wikitext_bytes: int = 0
-    characters: int = 0  # of articles' text
 
     def result(self, task: str, shards: list[Shard], xml_bytes: int) -> TaskResult:
         """As the task leaves it."""
         flows = {"pages": self.pages, "links": self.links}
-        return TaskResult(
-            task, tuple(shards), flows, self.counts, ParsedText(xml_bytes, self.wikitext_bytes, self.characters)
-        )
+        return TaskResult(task, tuple(shards), flows, self.counts, ParsedText(xml_bytes, self.wikitext_bytes))
 
 
 @dataclass(frozen=True)
@@ -72,7 +69,7 @@ class ParseShards(TaskTransform[RangeToParse]):
         for shard in range(dump_range.shard, dump_range.shard + dump_range.shards):
             with _Outputs(storage, task.language, shard) as outputs:
                 while waiting is not None and reader.shard <= shard:
-                    outputs.write(_read(waiting, language, tally))
+                    outputs.write(_read(waiting, reader.head, language, tally))
                     done = reader.position - dump_range.start
                     heartbeat.advance(done, pages=1)
                     waiting = next(records, None)
@@ -84,7 +81,7 @@ class _Outputs:
     """The three files of a shard; a file of failures only where there are any."""
 
     def __init__(self, storage: Storage, language: str, shard: int) -> None:
-        self._storage = storage
+        self._storage, self._shard = storage, shard
         self._paths = (layout.parsed_articles(language, shard), layout.page_titles(language, shard))
         self._failures_path = layout.failures_shard(language, STAGE, shard)
         self._failures: list[Failure] = []
@@ -102,10 +99,13 @@ class _Outputs:
         return self
 
     def write(self, records: Iterator[Article | PageTitle | Failure]) -> None:
-        """Puts each record where it belongs."""
+        """Puts each record where it belongs; the title of an article goes to the titles, too."""
         for record in records:
             if isinstance(record, Article):
+                place = article_place(self._shard, self._articles.rows)
+                title = PageTitle(record.page_id, record.title, None, record.interlanguage, record.revision_id, place)
                 self._articles.write(record, len(record.text))
+                self._titles.write(title)
             elif isinstance(record, PageTitle):
                 self._titles.write(record)
             else:
@@ -119,9 +119,13 @@ class _Outputs:
 
 
 def _read(
-    record: Page | SkippedPage | Failure, language: Language, tally: _Tally
+    record: Page | SkippedPage | Failure, head: Page | None, language: Language, tally: _Tally
 ) -> Iterator[Article | PageTitle | Failure]:
-    """What is written of a page, which is counted."""
+    """What is written of a page, which is counted.
+
+    Args:
+        head: what is known of a page that is left out or cannot be read, see `PageReader.head`: links may lead to it.
+    """
     if isinstance(record, Failure) and record.reason not in PAGE_FAILURES:  # damage of the dump is no page
         tally.counts[f"damage {record.reason}"] += 1
         yield record
@@ -134,6 +138,8 @@ def _read(
         yield record
     else:
         yield from _read_page(record, language, tally)
+    if head is not None:
+        yield known_title(head, language)
 
 
 def _read_page(page: Page, language: Language, tally: _Tally) -> Iterator[Article | PageTitle | Failure]:
@@ -145,6 +151,7 @@ def _read_page(page: Page, language: Language, tally: _Tally) -> Iterator[Articl
     elif isinstance(read, Failure):
         tally.pages.failed[read.reason] += 1
         yield read
+        yield known_title(page, language)
     else:
         article, left_out, failures = read
         tally.pages.out += 1
@@ -153,7 +160,5 @@ def _read_page(page: Page, language: Language, tally: _Tally) -> Iterator[Articl
         tally.links.skipped.update(left_out)
         tally.counts[f"kind {article.kind}"] += 1
         tally.counts.update(failure.reason for failure in failures)
-        tally.characters += len(article.text)
         yield article
         yield from failures
-        yield PageTitle(page.page_id, page.title, None, article.interlanguage)

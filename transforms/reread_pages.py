@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from mlukit.corpus.dumps.pages import PageReader
 from mlukit.corpus.dumps.ranges import DumpRange
@@ -15,6 +15,7 @@ from mlukit.engine.storage import open_file
 from mlukit.schemas.records import Page
 
 A = TypeVar("A")
+PageAndRevision: TypeAlias = tuple[int, int]  # their ids: a dump may have a page several times
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,14 @@ class DumpPages:
         return redirect_title(page, self.language) is not None
 
 
-def beside_articles(pages: Iterable[Page], files: Sequence[Iterator[tuple[int, A]]]) -> Iterator[tuple[Page, A | None]]:
+def beside_articles(
+    pages: Iterable[Page], files: Sequence[Iterator[tuple[PageAndRevision, A]]]
+) -> Iterator[tuple[Page, A | None]]:
     """Each page of a shard with the article that was made of it, if one was.
 
     Args:
         pages: in the dump's order.
-        files: of each file of the shard its articles with their page ids, in the dump's order too.
+        files: of each file of the shard its articles, in the dump's order too.
 
     Raises:
         ValueError: an article is not among the pages, or not in its place.
@@ -66,8 +69,9 @@ def beside_articles(pages: Iterable[Page], files: Sequence[Iterator[tuple[int, A
     for page in pages:
         article = None
         for number, first in enumerate(waiting):
-            if first is not None and first[0] == page.page_id:
+            if first is not None and first[0] == (page.page_id, page.revision_id):
                 article, waiting[number] = first[1], next(files[number], None)
         yield page, article
     if left := [first[0] for first in waiting if first is not None]:
-        raise ValueError(f"article {left[0]} is not in the dump, or not in its place")
+        page_id, revision_id = left[0]
+        raise ValueError(f"revision {revision_id} of article {page_id} is not in the dump, or not in its place")

@@ -7,6 +7,7 @@ from typing import ClassVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlukit.corpus.linking.repeated_pages import copies_that_stay, leave_out
 from mlukit.corpus.linking.resolve_links import resolve_batch
 from mlukit.corpus.linking.script_variants import variants_of
 from mlukit.engine.heartbeat import Heartbeat
@@ -18,6 +19,7 @@ from mlukit.schemas import layout
 from mlukit.schemas.arrow import ARTICLES
 from mlukit.schemas.manifest import Flow, TaskResult
 from mlukit.schemas.parquet import read_parquet
+from mlukit.schemas.records import article_place
 from mlukit.schemas.summaries import ResolvedArticles
 from mlukit.transforms.open_title_index import open_indexes
 
@@ -32,7 +34,11 @@ class ParsedShard(Task):
 
 @dataclass(eq=False, repr=False)
 class ResolveShards(TaskTransform[ParsedShard]):
-    """PCollection of ParsedShard -> results; parsed articles become linked ones, a shard for each split and format."""
+    """PCollection of ParsedShard -> results; parsed articles become linked ones, a shard for each split and format.
+
+    Of a page that the dump has several times one copy stays. The others are counted here, as left out of what the
+    parser let out.
+    """
 
     task = ParsedShard
     languages: tuple[str, ...]
@@ -41,22 +47,32 @@ class ResolveShards(TaskTransform[ParsedShard]):
 
     def run(self, task: ParsedShard, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """See `corpus.linking.resolve_links.resolve_batch`."""
-        links, counts, resolved = Flow(), Counter[str](), ResolvedArticles()
+        flows = {name: Flow() for name in ("pages", "links", "links with item")}
+        counts, resolved, place = Counter[str](), ResolvedArticles(), article_place(task.number, 0)
         indexes, variants = open_indexes(storage, self.languages), variants_of(self.languages)
         outputs = SplitShards(
             storage, layout.ARTICLES, ARTICLES, language=task.language, number=task.number, formats=self.formats
         )
         with storage.open(task.articles) as parsed, outputs:
             for batch in read_parquet(parsed):
+                stays, place = pa.array(copies_that_stay(batch, indexes, place)), place + batch.num_rows
+                if stays.false_count:
+                    leave_out(batch.filter(pc.invert(stays)), flows["pages"], flows["links"])
+                    batch = batch.filter(stays)
                 articles = resolve_batch(batch, indexes, self.validation_share, variants)
                 outputs.write(articles)
-                _count_links(articles, links, counts)
-                counts.update({f"articles {split}": n for split, n in _tally(articles["split"]).items()})
-                counts.update({f"articles of kind {kind}": n for kind, n in _tally(articles["kind"]).items()})
-                lacking = articles["qid"].null_count
-                resolved += ResolvedArticles(with_item=articles.num_rows - lacking, without_item=lacking)
+                _count_links(articles, flows["links with item"], counts)
+                resolved += _count_articles(articles, counts)
                 heartbeat.advance(parsed.tell(), pages=articles.num_rows)
-        return TaskResult(task.name, tuple(outputs.shards), {"links with item": links}, counts, resolved)
+        return TaskResult(task.name, tuple(outputs.shards), flows, counts, resolved)
+
+
+def _count_articles(articles: pa.RecordBatch, counts: Counter[str]) -> ResolvedArticles:
+    counts.update({f"articles {split}": n for split, n in _tally(articles["split"]).items()})
+    counts.update({f"articles of kind {kind}": n for kind, n in _tally(articles["kind"]).items()})
+    lacking = articles["qid"].null_count
+    characters = pc.sum(pc.utf8_length(articles["text"])).as_py() or 0
+    return ResolvedArticles(articles.num_rows - lacking, lacking, characters)
 
 
 def _count_links(articles: pa.RecordBatch, flow: Flow, counts: Counter[str]) -> None:

@@ -181,19 +181,22 @@ class TablePart:
 
 def compare_pages(pages: Iterable[SeenPage], table: TablePart | None, tally: LinkTally) -> None:
     """Counts the links that both sides have and that only one side has; `table` is None without pagelinks."""
+    articles, redirects = set[int](), set[int]()  # a dump may have a page several times
     for page in pages:
+        if not page.article:
+            redirects.add(page.page_id)
+            continue
+        articles.add(page.page_id)
         if table is None:
-            if page.article:
-                _compare_written(page, tally)
+            _compare_written(page, tally)
             continue
         links = table.links_of(page.page_id)
-        if not page.article:
-            tally.counts["of redirects"] += len(links)
-        elif any(namespace == UNKNOWN for namespace, _ in links):
+        if any(namespace == UNKNOWN for namespace, _ in links):
             _compare_numbers(page, len(links), tally)
         else:
             _compare_recorded(page, links, tally)
     if table is not None:
+        tally.counts["of redirects"] += sum(len(table.links_of(page_id)) for page_id in redirects - articles)
         tally.counts["of other pages"] += table.left
 
 

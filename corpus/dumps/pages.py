@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 from xml.parsers import expat
 from xml.sax.saxutils import unescape
@@ -52,6 +52,7 @@ _CROWDED_TAG = re.compile(rb"""<[^\s<>]+(?:\s+[^\s=<>]+\s*=\s*(?:"[^"<]*"|'[^'<]
 _MAX_ELEMENTS = 100_000
 _NAMESPACE = re.compile(rb"<ns>\s*(-?\d{1,4})\s*</ns>")
 _TITLE = re.compile(rb"<title>([^<]*)</title>")
+_REDIRECT = re.compile(rb'<redirect\s+title="([^"<]*)"')
 _PAGE_ID = re.compile(rb"<id>\s*(\d{1,18})\s*</id>")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _MAX_DEPTH = 16
@@ -110,6 +111,7 @@ class PageReader:
         self.counts: Counter[str] = Counter()  # "pages" that were read, and each reason
         self.shard = dump_range.shard  # of the latest record
         self.position = dump_range.start  # of the chunk that holds the first byte of the latest record
+        self.head: Page | None = None  # without text: what is known of the latest record's page, where that is no Page
 
     @property
     def xml_bytes(self) -> int:
@@ -127,21 +129,43 @@ class PageReader:
 
     def _read(self, element: PageBytes) -> Page | SkippedPage | Failure:
         """The record of a page element, or of damage."""
+        self.head = None
         if element.problem:
+            self.head = self._known_head(element.data)
             return self._failure(element.problem, self._describe(element), element.data)
         try:
             stated = _stated_namespace(element.data)
             namespace = self._namespace_by_title(element.data) if stated is None else stated
             if namespace is not None and namespace not in self._kept_namespaces:
                 return SkippedPage(f"namespace {namespace}", _page_id(element.data), _title(element.data))
-            return _parse_page(element.data, stated)
+            page, skip = _parse_page(element.data, stated)
+            if skip is None:
+                return page
+            self.head = replace(page, text="")
+            return SkippedPage(skip, page.page_id, page.title)
         except _PageError as error:
+            self.head = self._known_head(element.data)
             return self._failure(error.reason, error.detail, element.data)
 
     def _namespace_by_title(self, data: bytes) -> int | None:
         """The namespace of a page without <ns>, by its title."""
         title = _title(data)
         return self._namespace_of_title(title) if self._namespace_of_title and title is not None else None
+
+    def _known_head(self, data: bytes) -> Page | None:
+        """A page that cannot be read, without text and revision; None if title, id or namespace cannot be told."""
+        head = data[:_HEAD_BYTES].partition(b"<revision")[0]
+        try:
+            stated = _stated_namespace(head)
+            namespace = self._namespace_by_title(head) if stated is None else stated
+            title = _checked_title({} if (found := _TITLE.search(head)) is None else {"page/title": _text(found[1])})
+            redirect = _text(target[1]) if (target := _REDIRECT.search(head)) else None
+        except (_PageError, UnicodeDecodeError):
+            return None
+        page_id = _page_id(head)
+        if not page_id or (namespace is not None and namespace not in self._kept_namespaces):
+            return None
+        return Page(page_id, 0, stated, title, redirect, "")
 
     def _failure(self, reason: str, detail: str, data: bytes) -> Failure:
         return Failure(self._stage, reason, self._range.language, _page_id(data), _title(data), detail)
@@ -168,7 +192,12 @@ def _stated_namespace(data: bytes) -> int | None:
 def _title(data: bytes) -> str | None:
     """The title in a page's bytes if it can be found, cut to the length that a failure may have."""
     found = _TITLE.search(data[:_HEAD_BYTES])
-    return unescape(found[1].decode("utf-8", "replace"), {"&quot;": '"'})[:MAX_TITLE_BYTES] if found else None
+    return _text(found[1], "replace")[:MAX_TITLE_BYTES] if found else None
+
+
+def _text(escaped: bytes, errors: str = "strict") -> str:
+    """The text that stands escaped in XML."""
+    return unescape(escaped.decode("utf-8", errors), {"&quot;": '"'})
 
 
 def _page_id(data: bytes) -> int | None:
@@ -234,8 +263,8 @@ class _PageElement:
         self.values = {key: value for key, value in self.values.items() if key.startswith("page/")}
 
 
-def _parse_page(data: bytes, namespace: int | None) -> Page | SkippedPage:
-    """The record of a complete page element.
+def _parse_page(data: bytes, namespace: int | None) -> tuple[Page, str | None]:
+    """A complete page element, and why it is left out, in SKIP_REASONS: such a page may have revision 0, for none.
 
     Raises:
         _PageError: the page cannot be read.
@@ -251,14 +280,12 @@ def _parse_page(data: bytes, namespace: int | None) -> Page | SkippedPage:
     title = _checked_title(values)
     page_id = _checked_id(values, "page/id")
     skip = _skip_reason(element)
-    if skip:
-        return SkippedPage(skip, page_id, title)
-    if "revision/text" not in values:
+    if not skip and "revision/text" not in values:
         raise _PageError("missing_element", "no <text>")
-    revision_id = _checked_id(values, "revision/id")
+    revision_id = _known_id(values, "revision/id") if skip else _checked_id(values, "revision/id")
     if element.redirect is not None and len(element.redirect.encode()) > MAX_TITLE_BYTES:
         raise _PageError("bad_value", f"redirect to {element.redirect[:100]!r}")
-    return Page(page_id, revision_id, namespace, title, element.redirect, values["revision/text"])
+    return Page(page_id, revision_id, namespace, title, element.redirect, values.get("revision/text", "")), skip
 
 
 def _skip_reason(element: _PageElement) -> str | None:
@@ -288,6 +315,13 @@ def _checked_id(values: dict[str, str], key: str) -> int:
     value = values.get(key)
     if value is None:
         raise _PageError("missing_element", f"no <id> in <{key.split('/')[0]}>")
-    if not re.fullmatch(r"\s*[0-9]{1,18}\s*", value) or int(value) == 0:
+    number = _known_id(values, key)
+    if not number:
         raise _PageError("bad_value", f"{key} {value[:100]!r}")
-    return int(value)
+    return number
+
+
+def _known_id(values: dict[str, str], key: str) -> int:
+    """The id under a key; 0 for an id that is missing or not valid."""
+    value = values.get(key, "")
+    return int(value) if re.fullmatch(r"\s*[0-9]{1,18}\s*", value) else 0

@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 from mlukit.corpus.dumps.mediawiki_tables import DisambiguationPage, LangLink, PageItem, RedirectRow
 from mlukit.corpus.linking.follow_redirects import NOWHERE, follow_redirects
 from mlukit.corpus.linking.hash_partitions import PARTS, PartitionedRows, scratch_folder
-from mlukit.corpus.linking.join_titles import NO_SOURCE, TitleJoin, part_of_hashes, title_items
+from mlukit.corpus.linking.join_titles import FORMER, NO_SOURCE, TitleJoin, part_of_hashes, title_items
+from mlukit.corpus.linking.repeated_pages import page_keys
 from mlukit.corpus.linking.title_index import (
     BROKEN,
     DISAMBIGUATION,
@@ -39,7 +40,9 @@ COUNTS = {
     "articles": "pages of the dump that are no redirects",
     "redirects": "redirects of the dump",
     "sitelink_only": "titles that only a source of items knows",
-    "duplicate_titles": "pages left out: the dump has another page of the same title",
+    "repeated_pages": "copies of pages left out: the dump has the page once more, of a later revision or further on",
+    "former_titles": "titles that only such a copy has: they lead to the page",
+    "duplicate_titles": "pages that their title does not lead to: the dump has another page of the same title",
     "disambiguations": "pages that are disambiguation pages by page_props",
     "items": "titles with an item of their own",
     "items from …": "titles whose own item comes from this source",
@@ -54,8 +57,13 @@ COUNTS = {
 }
 ROW_LINKS = pa.schema([pa.field("row", pa.uint32()), pa.field("language", pa.string()), pa.field("title", pa.string())])
 _REDIRECTS = pa.schema([pa.field("row", pa.uint32()), pa.field("target", pa.binary())])
+_HOMONYMS = pa.schema([pa.field("page_id", pa.int64()), pa.field("qid", pa.uint32())])
 _ITEMS = pa.schema([pa.field("qid", pa.uint32()), pa.field("standing", pa.uint8()), pa.field("row", pa.uint32())])
-_ORDER = [(n, "ascending") for n in ("hash", "title", "source", "redirect", "page_id", "qid")]
+_ORDER = [
+    *((name, "ascending") for name in ("hash", "title", "source", "redirect")),
+    ("revision_id", "descending"),
+    *((name, "ascending") for name in ("page_id", "qid")),
+]
 _CHUNK_ROWS = 1 << 20
 
 
@@ -72,11 +80,13 @@ def build_title_index(
 ) -> dict[str, int]:
     """Writes an index; the same input in the same order gives the same bytes.
 
-    Of several pages with the same title one is kept: an article before a redirect, then the smallest page id.
+    Of several copies of a page one is kept, as `corpus.linking.repeated_pages` says. Of several pages with the same
+    title one is kept: what is no redirect before a redirect, then the latest revision, then the smallest page id. The
+    title that a page has in another copy leads to the page, where no page of this title is kept.
 
     Args:
         directory: holds nothing but the index. The header is written last: a folder without a header is no index.
-        pages: articles and redirects of the main namespace, in any order.
+        pages: of the main namespace, redirects included, in the dump's order.
         items_by_page: source -> rows about pages of this wiki, by their ids.
         items_by_title: source -> titles of this wiki's main namespace and their items, as
             `corpus.linking.join_titles.TitleJoin.add_titles` takes them.
@@ -135,6 +145,7 @@ class _IndexBuild:
         self._writer, self._counts = writer, counts
         self._redirects = stack.enter_context(PartitionedRows(folder / "row_redirects", _REDIRECTS))
         self._items = stack.enter_context(PartitionedRows(folder / "row_items", _ITEMS))
+        self._homonyms = stack.enter_context(PartitionedRows(folder / "homonyms", _HOMONYMS))
 
     def build(self, rows: TitleJoin, sources: Sequence[str]) -> None:
         """Writes all files but the header."""
@@ -147,6 +158,7 @@ class _IndexBuild:
                 ends.append(self._writer.rows)
         self._write_targets(ends)
         self._write_items()
+        self._write_pages(rows)
 
     def _write_titles(
         self, rows: pa.Table, links: pa.Table, sources: Sequence[str], link_writer: pq.ParquetWriter
@@ -163,7 +175,8 @@ class _IndexBuild:
         first = np.append(True, pc.not_equal(titles[1:], titles[:-1]).to_numpy(zero_copy_only=False))
         starts = np.flatnonzero(first)
         source, qids = rows["source"].to_numpy(), rows["qid"].to_numpy()
-        duplicates = ~first & (source == 0)
+        former = rows["revision_id"].to_numpy() == FORMER
+        duplicates = ~first & (source == 0) & ~former
         preference = np.where((qids > 0) & ~duplicates, rows["preference"].to_numpy(), np.uint8(NO_SOURCE))
         # Of the rows of a title the first with the least preference; NO_SOURCE for a title without an item.
         best, chosen = np.divmod(
@@ -172,6 +185,8 @@ class _IndexBuild:
         qids = np.where(best == NO_SOURCE, np.uint32(0), qids[chosen])
         self._count_titles(best, sources)
         self._counts["duplicate_titles"] += int(np.count_nonzero(duplicates))
+        self._add_homonyms(rows.filter(pa.array(duplicates & ~rows["redirect"].to_numpy())))
+        self._counts["former_titles"] += int(np.count_nonzero(first & former))
         rows = rows.take(pa.array(starts)).combine_chunks()
         flags = self._flags(rows)
         row_0 = self._writer.append(rows["hash"], rows["title"].combine_chunks(), qids, flags)
@@ -204,6 +219,11 @@ class _IndexBuild:
         redirect = rows["redirect"].to_numpy()
         for batch in table.filter(pa.array(redirect)).combine_chunks().to_batches():
             self._redirects.add(batch, parts[redirect])
+
+    def _add_homonyms(self, pages: pa.Table) -> None:
+        """Partitions articles that their title does not lead to by page id."""
+        for batch in pages.select(_HOMONYMS.names).combine_chunks().to_batches():
+            self._homonyms.add(batch, batch["page_id"].to_numpy() % PARTS)
 
     def _add_items(self, qids: npt.NDArray[np.uint32], flags: npt.NDArray[np.uint8], row_0: int) -> None:
         """Partitions items by QID. Articles are preferred as an item's title, then redirects, then other titles."""
@@ -267,6 +287,17 @@ class _IndexBuild:
             self._writer.write("item_qids", qids[first])
             self._writer.write("item_rows", items["row"].to_numpy()[first])
             self._counts["items_of_several_titles"] += int(np.count_nonzero(~first))
+
+    def _write_pages(self, rows: TitleJoin) -> None:
+        """Writes which copy stays of each page that was added several times, and pages that their titles miss."""
+        for part in range(PARTS):
+            pages = rows.repeated.read(part)
+            self._writer.write("repeated_keys", page_keys(pages["page_id"].to_numpy()))
+            self._writer.write("repeated_revisions", pages["revision_id"].to_numpy())
+            self._writer.write("repeated_places", pages["place"].to_numpy())
+            homonyms = self._homonyms.read(part).sort_by("page_id")
+            self._writer.write("homonym_keys", page_keys(homonyms["page_id"].to_numpy()))
+            self._writer.write("homonym_qids", homonyms["qid"].to_numpy())
 
 
 def part_of_items(qids: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from mlukit.corpus.dumps.mediawiki_tables import DisambiguationPage, LangLink, PageItem, RedirectRow
 from mlukit.corpus.linking.hash_partitions import PARTS, PartitionedRows
+from mlukit.corpus.linking.repeated_pages import NO_ARTICLE
 from mlukit.corpus.linking.title_index import MAX_QID, HashTitles
 from mlukit.schemas.records import PageTitle
 
@@ -23,19 +24,27 @@ _LONE_SURROGATE = re.compile(b"\xed[\xa0-\xbf]")  # in UTF-8
 
 NO_SOURCE = 255  # the preference of a row without an item
 _PAGE_ID, _QID = pa.field("page_id", pa.int64()), pa.field("qid", pa.uint32())
+_REVISION_ID = pa.field("revision_id", pa.int64())  # 0 for none
+_PLACE = pa.field("place", pa.int64())  # of the article; NO_ARTICLE for none
+FORMER = -1  # as revision of a title that a page has in an earlier copy only
 _PREFERENCE = pa.field("preference", pa.uint8())  # of the source that tells the item: 0 for the first, and so on
 _NAME = [pa.field("hash", pa.uint64()), pa.field("title", pa.binary())]
 _TARGET = [pa.field("target_hash", pa.uint64()), pa.field("target", pa.binary())]  # null: no page of the main namespace
-_PAGES = pa.schema([_PAGE_ID, *_NAME, pa.field("redirect", pa.bool_()), *_TARGET])
+_COPY = pa.field("copy", pa.int64())  # counts all that was added
+_PAGES = pa.schema([_PAGE_ID, _REVISION_ID, _PLACE, _COPY, *_NAME, pa.field("redirect", pa.bool_()), *_TARGET])
+REPEATED = pa.schema([_PAGE_ID, _REVISION_ID, _PLACE])
 _ITEMS = pa.schema([_PAGE_ID, _PREFERENCE, _QID])
 _DISAMBIGUATIONS = pa.schema([_PAGE_ID])
 _REDIRECTS = pa.schema([_PAGE_ID, *_TARGET])
 LINKS = pa.schema([_PAGE_ID, pa.field("language", pa.string()), pa.field("title", pa.string())])
+_PAGE_LINKS = pa.schema([*LINKS, _COPY])  # _EVERY_COPY, or the copy of the page whose text has the link
+_EVERY_COPY = -1
 TITLES = pa.schema(
     [
         *_NAME,
         pa.field("source", pa.uint8()),  # 0: a page of the dump; else 1 + the preference of the source of the title
         pa.field("redirect", pa.bool_()),
+        _REVISION_ID,
         _PAGE_ID,
         _QID,  # 0 for none
         _PREFERENCE,
@@ -49,6 +58,9 @@ R = TypeVar("R")
 
 class TitleJoin:
     """Rows are added, then joined by page; `titles` and `links` then hold them by the hash of the title.
+
+    Of pages that were added several times one copy stays, see `corpus.linking.repeated_pages`; `repeated` holds these
+    by page id, in ascending order in each part.
 
     Args:
         folder: for temporary files.
@@ -65,23 +77,32 @@ class TitleJoin:
             return stack.enter_context(PartitionedRows(folder / name, schema))
 
         self.titles, self.links = parts("titles", TITLES), parts("links", LINKS)
+        self.repeated = parts("repeated", REPEATED)
         self.heap_bytes = 0  # of all titles; a title that comes twice counts twice
         self._counts, self._hash, self._sources = counts, hash_titles, sources
         self._pages, self._items = parts("pages", _PAGES), parts("items", _ITEMS)
         self._disambiguations = parts("disambiguations", _DISAMBIGUATIONS)
-        self._redirects, self._page_links = parts("redirects", _REDIRECTS), parts("page_links", LINKS)
+        self._redirects, self._page_links = parts("redirects", _REDIRECTS), parts("page_links", _PAGE_LINKS)
+        self._copies = 0
 
     def add_pages(self, pages: Iterable[PageTitle]) -> None:
-        """Adds pages of the dump with their interlanguage links."""
+        """Adds pages, in the dump's order, with their interlanguage links."""
         for batch in _batches(pages):
             titles = [page.title.encode() for page in batch]
             targets = [None if page.redirect is None else page.redirect.encode() for page in batch]
             page_ids = _page_ids(batch)
             redirect = [target is not None for target in targets]
-            rows = _rows(_PAGES, page_ids, self._hash(titles), titles, redirect, self._hash_some(targets), targets)
+            known = [page.revision_id for page in batch], [_place(page) for page in batch]
+            copies = np.arange(self._copies, self._copies + len(batch))
+            name, target = (self._hash(titles), titles), (self._hash_some(targets), targets)
+            rows = _rows(_PAGES, page_ids, *known, copies, *name, redirect, *target)
             self._pages.add(rows, page_ids % PARTS)
             self.heap_bytes += sum(map(len, titles))
-            self.add_links(LangLink(page.page_id, *link) for page in batch for link in page.interlanguage)
+            self._copies += len(batch)
+            links = zip(copies.tolist(), batch, strict=True)
+            self._add_links(
+                (LangLink(page.page_id, *link), copy) for copy, page in links for link in page.interlanguage
+            )
 
     def add_items(self, source: str, items: Iterable[PageItem | DisambiguationPage]) -> None:
         """Adds page ids and items of a source."""
@@ -102,11 +123,16 @@ class TitleJoin:
             self._redirects.add(_rows(_REDIRECTS, page_ids, self._hash_some(targets), targets), page_ids % PARTS)
 
     def add_links(self, links: Iterable[LangLink]) -> None:
-        """Adds interlanguage links."""
+        """Adds interlanguage links of a table."""
+        self._add_links((link, _EVERY_COPY) for link in links)
+
+    def _add_links(self, links: Iterable[tuple[LangLink, int]]) -> None:
+        """Adds interlanguage links of copies."""
         for batch in _batches(links):
-            page_ids = _page_ids(batch)
-            languages, titles = [link.language for link in batch], [link.title for link in batch]
-            self._page_links.add(_rows(LINKS, page_ids, languages, titles), page_ids % PARTS)
+            page_ids = _page_ids([link for link, _ in batch])
+            languages, titles = [link.language for link, _ in batch], [link.title for link, _ in batch]
+            rows = _rows(_PAGE_LINKS, page_ids, languages, titles, [copy for _, copy in batch])
+            self._page_links.add(rows, page_ids % PARTS)
 
     def add_titles(self, source: str, items: Iterable[pa.RecordBatch]) -> None:
         """Adds titles and items of a source.
@@ -124,7 +150,7 @@ class TitleJoin:
                 usable &= self._are_text(batch["title"], usable)
             titles, qids = batch["title"].filter(pa.array(usable)).cast(pa.binary()), qids[usable]
             hashes, n, no = self._hash(titles.to_pylist()), len(titles), np.zeros(len(titles), bool)
-            constant = [np.full(n, 1 + preference, np.uint8), no, np.zeros(n, np.int64)]
+            constant = [np.full(n, 1 + preference, np.uint8), no, *[np.zeros(n, np.int64)] * 2]
             item = [qids.astype(np.uint32), np.full(n, preference, np.uint8)]
             target = [np.zeros(n, np.uint64), pa.nulls(n, pa.binary())]
             rows = _rows(TITLES, hashes, titles, *constant, *item, no, *target)
@@ -137,7 +163,7 @@ class TitleJoin:
         for part in range(PARTS):
             if not any(source.holds(part) for source in sources):
                 continue
-            pages = self._pages.read(part).combine_chunks().sort_by("page_id")
+            pages = self._one_copy_each(self._pages.read(part).combine_chunks().sort_by("page_id"))
             page_ids = pages["page_id"].to_numpy()
             items = self._known(self._items, part, page_ids, *self._sources)
             positions = _places(items["page_id"].to_numpy(), page_ids)
@@ -146,14 +172,55 @@ class TitleJoin:
             disambiguations = self._known(self._disambiguations, part, page_ids, "disambiguation")
             disambiguation = _places(disambiguations["page_id"].to_numpy(), page_ids) >= 0
             pages = self._with_redirects(part, pages, page_ids)
-            columns = {**{name: pages[name] for name in _PAGES.names}, "qid": qids, "disambiguation": disambiguation}
-            columns["source"] = np.zeros(len(pages), np.uint8)
-            columns["preference"] = np.where(positions >= 0, preference, np.uint8(NO_SOURCE))
-            for batch in pa.table([columns[name] for name in TITLES.names], TITLES).combine_chunks().to_batches():
-                self.titles.add(batch, part_of_hashes(batch["hash"].to_numpy()))
+            preference = np.where(positions >= 0, preference, np.uint8(NO_SOURCE))
+            self._partition_titles(pages, qids, preference, disambiguation)
             self._partition_links(part, pages, page_ids, qids)
         for source in sources:
             source.close()
+
+    def _one_copy_each(self, pages: pa.Table) -> pa.Table:
+        """The copy of each page that stays; `repeated` and the titles that only others have are noted.
+
+        Args:
+            pages: in the order of page ids, copies in the order of the dump.
+        """
+        page_ids = pages["page_id"].to_numpy()
+        if not np.any(page_ids[1:] == page_ids[:-1]):
+            return pages
+        pages = pages.sort_by([("page_id", "ascending"), ("revision_id", "ascending")])  # stable
+        last = np.append(page_ids[1:] != page_ids[:-1], True)
+        staying = np.flatnonzero(last)[np.cumsum(last) - last]  # for each copy
+        others = pages.filter(pa.array(~last))
+        self._counts["repeated_pages"] += len(others)
+        repeated = np.unique(staying[~last])
+        for batch in pages.take(pa.array(repeated)).select(REPEATED.names).combine_chunks().to_batches():
+            self.repeated.add(batch, batch["page_id"].to_numpy() % PARTS)
+        moved_to = pages.take(pa.array(staying[~last]))
+        moved = pc.not_equal(others["title"], moved_to["title"])
+        self._partition_former_titles(others.filter(moved), moved_to.filter(moved))
+        return pages.filter(pa.array(last))
+
+    def _partition_former_titles(self, pages: pa.Table, moved_to: pa.Table) -> None:
+        """Partitions titles that pages had before they were moved: as redirects to where they are now."""
+        n = len(pages)
+        columns = {name: pages[name] for name in _PAGES.names}
+        columns |= {"redirect": pa.array(np.ones(n, bool)), "revision_id": pa.array(np.full(n, FORMER))}
+        columns |= {"target_hash": moved_to["hash"], "target": moved_to["title"]}
+        former = pa.table([columns[name] for name in _PAGES.names], _PAGES)
+        self._partition_titles(former, np.zeros(n, np.uint32), np.full(n, NO_SOURCE, np.uint8), np.zeros(n, bool))
+
+    def _partition_titles(
+        self,
+        pages: pa.Table,
+        qids: npt.NDArray[np.uint32],
+        preference: npt.NDArray[np.uint8],
+        disambiguation: npt.NDArray[np.bool],
+    ) -> None:
+        """Partitions pages, of the schema _PAGES, by title."""
+        columns = {**{name: pages[name] for name in _PAGES.names}, "qid": qids, "disambiguation": disambiguation}
+        columns |= {"source": np.zeros(len(pages), np.uint8), "preference": preference}
+        for batch in pa.table([columns[name] for name in TITLES.names], TITLES).combine_chunks().to_batches():
+            self.titles.add(batch, part_of_hashes(batch["hash"].to_numpy()))
 
     def _with_redirects(self, part: int, pages: pa.Table, page_ids: npt.NDArray[np.int64]) -> pa.Table:
         """Pages with the redirects of redirect.sql in place of the dump's redirects."""
@@ -174,9 +241,11 @@ class TitleJoin:
         """Partitions the interlanguage links of pages without an item by the title of the page."""
         links = self._known(self._page_links, part, page_ids, "interlanguage")
         positions = np.searchsorted(page_ids, links["page_id"].to_numpy())
-        wanted = np.flatnonzero(qids[positions] == 0)
+        copies = links["copy"].to_numpy()
+        staying = (copies == _EVERY_COPY) | (copies == pages["copy"].to_numpy()[positions])
+        wanted = np.flatnonzero(staying & (qids[positions] == 0))
         hashes = pages["hash"].to_numpy()[positions[wanted]]
-        for batch in links.take(pa.array(wanted)).combine_chunks().to_batches():
+        for batch in links.select(LINKS.names).take(pa.array(wanted)).combine_chunks().to_batches():
             self.links.add(batch, part_of_hashes(hashes))
 
     def _known(self, parts: PartitionedRows, part: int, page_ids: npt.NDArray[np.int64], *tables: str) -> pa.Table:
@@ -233,6 +302,10 @@ def _places(keys: npt.NDArray[np.int64], wanted: npt.NDArray[np.int64]) -> npt.N
         return np.full(len(wanted), -1)
     positions = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where(keys[positions] == wanted, positions, -1)
+
+
+def _place(page: PageTitle) -> int:
+    return NO_ARTICLE if page.place is None else page.place
 
 
 def _page_ids(rows: list[Any]) -> npt.NDArray[np.int64]:

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlukit.corpus.linking.repeated_pages import find_pages
 from mlukit.corpus.linking.splits import VALIDATION_SHARE, split_of
 from mlukit.corpus.linking.title_index import FOUND, Alternatives, TitleIndex
 from mlukit.schemas.arrow import ARTICLES
@@ -24,7 +25,8 @@ def resolve_batch(
 ) -> pa.RecordBatch:
     """Gives articles and their links the items that the indexes know.
 
-    An article that is a disambiguation page by page_props gets this kind. Links into a Wikipedia without an index are
+    An article that is a disambiguation page by page_props gets this kind. An article whose title leads to another page
+    of the dump has the item that is known by its page id. Links into a Wikipedia without an index are
     `unknown_wiki`. An index is fastest with some 10,000 links in a batch.
 
     Args:
@@ -41,15 +43,26 @@ def resolve_batch(
     qids = pc.if_else(
         pc.equal(found["status"], "resolved"), found["qid"], None
     )  # redirect.sql may say that an article is a redirect
+    homonym, items = _homonyms(parsed, indexes)
+    qids = pc.if_else(homonym, items, qids)
     keys = zip(*(column.to_pylist() for column in (parsed["language"], parsed["page_id"], qids)), strict=True)
     made = {
         "qid": _names(qids),
-        "kind": pc.if_else(found["disambiguation"], "disambiguation", parsed["kind"]),
+        "kind": pc.if_else(pc.and_not(found["disambiguation"], homonym), "disambiguation", parsed["kind"]),
         "split": pa.array([split_of(code, page, qid, validation_share) for code, page, qid in keys], pa.string()),
         "links": _resolve_links(parsed["links"], indexes, known),
     }
     columns = [made.get(name, parsed[name] if name in parsed.schema.names else None) for name in ARTICLES.names]
     return pa.RecordBatch.from_arrays(columns, schema=ARTICLES)
+
+
+def _homonyms(parsed: pa.RecordBatch, indexes: Mapping[str, TitleIndex]) -> tuple[pa.BooleanArray, pa.UInt32Array]:
+    """Which articles have a title that leads to another page of the dump, and the items of these."""
+    homonym, qids = np.zeros(len(parsed), bool), np.zeros(len(parsed), np.uint32)
+    for language, index in indexes.items():
+        rows, places = find_pages(parsed, language, index.homonym_keys)
+        homonym[rows], qids[rows] = True, index.homonym_qids[places]
+    return pa.array(homonym), pa.array(qids, mask=qids == 0)
 
 
 def _resolve_links(

@@ -10,6 +10,10 @@ that were read. `build_title_index` writes it. Row i is a title; rows are in the
     offsets  int32   n + 1 values: the title's UTF-8 is heap[offsets[i] : offsets[i + 1]]; int64 in heaps over 2 GiB
     heap     bytes
     item_qids, item_rows  uint32  items in ascending order, and the row of the title of each
+    repeated_keys       uint64  pages that the dump has several times, in the order of `repeated_pages.page_keys`
+    repeated_revisions, repeated_places  int64  of each the copy that stays, see `repeated_pages`
+    homonym_keys        uint64  articles whose title leads to another page of the dump, in the same order
+    homonym_qids        uint32  of each the item that is known by its page id, or 0
 
 The folder also has `header.json`, written last; `interlanguage.parquet`, which `interlanguage_items` reads; and layers:
 indexes of titles whose items came later, `carried` across languages or `asked` of Wikidata.
@@ -31,7 +35,7 @@ import pyarrow.compute as pc
 from mlukit.corpus.dumps.item_sources import LAYERS
 from mlukit.schemas.records import LinkStatus
 
-VERSION = 1
+VERSION = 2
 MAX_QID = (1 << 32) - 1
 HEADER = "header.json"
 INTERLANGUAGE = "interlanguage.parquet"
@@ -53,6 +57,11 @@ DTYPES = {
     "heap": ("|u1",),
     "item_qids": ("<u4",),
     "item_rows": ("<u4",),
+    "repeated_keys": ("<u8",),
+    "repeated_revisions": ("<i8",),
+    "repeated_places": ("<i8",),
+    "homonym_keys": ("<u8",),
+    "homonym_qids": ("<u4",),
 }
 _STATUSES: tuple[LinkStatus, ...] = (
     *("resolved", "redirected", "no_item", "redirect_loop", "redirect_broken", "red"),
@@ -103,6 +112,11 @@ class TitleIndex:
     titles: pa.Array  # binary
     item_qids: npt.NDArray[np.uint32]
     item_rows: npt.NDArray[np.uint32]
+    repeated_keys: npt.NDArray[np.uint64]
+    repeated_revisions: npt.NDArray[np.int64]
+    repeated_places: npt.NDArray[np.int64]
+    homonym_keys: npt.NDArray[np.uint64]
+    homonym_qids: npt.NDArray[np.uint32]
     layers: "tuple[TitleIndex, ...]"
     hash_titles: HashTitles
 

@@ -59,7 +59,12 @@ def redirect_title(page: Page, language: Language) -> PageTitle | None:
     if written is None and target is None:
         return None
     inside = target is not None and target.namespace == 0 and target.language == language.code
-    return PageTitle(page.page_id, page.title, target.title if inside and target else "")
+    return PageTitle(page.page_id, page.title, target.title if inside and target else "", (), page.revision_id)
+
+
+def known_title(page: Page, language: Language) -> PageTitle:
+    """What the title index needs to know of a page that gives no article, whether it is a redirect or not."""
+    return redirect_title(page, language) or PageTitle(page.page_id, page.title, None, (), page.revision_id)
 
 
 def parse_page(page: Page, language: Language, stage: str) -> ParsedPage:

@@ -23,7 +23,7 @@ from mlukit.schemas import layout
 from mlukit.schemas.arrow import EXAMPLES
 from mlukit.schemas.layout import ALL_LANGUAGES
 from mlukit.schemas.manifest import FolderContents
-from mlukit.schemas.summaries import ParsedText, TokenizerModel, summary_in
+from mlukit.schemas.summaries import ResolvedArticles, TokenizerModel, summary_in
 from mlukit.transforms.make_examples import ArticleShard, MakeExampleShards
 from mlukit.transforms.train_tokenizer import CopyTokenizer, ModelFile, TrainingText, TrainTokenizer
 
@@ -163,7 +163,7 @@ class ExamplesPlan:
         if self.identity:
             return [ModelFile(ALL_LANGUAGES, 0, 1, self.settings.sentencepiece_model, self.identity)]
         totals, languages = linked["languages"], linked["inputs"]["languages"]
-        characters = tuple((code, summary_in(totals[code], ParsedText).characters) for code in languages)
+        characters = tuple((code, summary_in(totals[code], ResolvedArticles).characters) for code in languages)
         shards = tuple((code, tuple(_files_to_train_on(articles[code].shards))) for code in languages)
         return [TrainingText(ALL_LANGUAGES, 0, 1, shards, characters)]
 

@@ -31,7 +31,7 @@ def test_totals_add_up_and_the_parts_stay_as_they_are() -> None:
 
 def test_summaries_of_numbers_add_up_by_class_and_others_are_kept_by_task() -> None:
     total = of(
-        TaskResult("a/en/00000", summary=ResolvedArticles(with_item=2, without_item=1)),
+        TaskResult("a/en/00000", summary=ResolvedArticles(with_item=2, without_item=1, characters=40)),
         TaskResult("b/en/00000", summary=MadeExamples(train=4, validation=1, tokens=99)),
         TaskResult("a/en/00001", summary=ResolvedArticles(with_item=3)),
         TaskResult("c/en/00000", summary=Checksum("ab")),
@@ -39,12 +39,12 @@ def test_summaries_of_numbers_add_up_by_class_and_others_are_kept_by_task() -> N
     )
     written = total.to_json()
     assert written["summary"] == {
-        "articles": {"with_item": 5, "without_item": 1},
+        "articles": {"with_item": 5, "without_item": 1, "characters": 40},
         "examples": {"train": 4, "validation": 1, "tokens": 99},
     }
     assert summary_in(written, MadeExamples) == MadeExamples(4, 1, 99)
-    assert total.total(ResolvedArticles) == ResolvedArticles(5, 1)
-    assert StepResults().total(ResolvedArticles) == ResolvedArticles(0, 0)
+    assert total.total(ResolvedArticles) == ResolvedArticles(5, 1, 40)
+    assert StepResults().total(ResolvedArticles) == ResolvedArticles(0, 0, 0)
     assert total.summary("c/en/00000", Checksum) == Checksum("ab")
     spreads = (TaskResult(f"a/en/0000{n}", summary=EntitySpread(Counter({n: 1, 2: 5}))) for n in (1, 3))
     assert of(*spreads).total(EntitySpread) == EntitySpread(Counter({1: 1, 2: 10, 3: 1}))

@@ -105,7 +105,7 @@ def test_an_article_is_written_out_literally() -> None:
                 Article("en", 2, 3, "B", "article", "", (), (), (), ()),
             ],
         ),
-        (PAGE_TITLE_ROWS, [PageTitle(1, "A", None, (("fr", "B"),)), PageTitle(2, "C", "A")]),
+        (PAGE_TITLE_ROWS, [PageTitle(1, "A", None, (("fr", "B"),), 9, 0), PageTitle(2, "C", "A")]),
         (
             VOCABULARY_ROWS,
             [
@@ -132,11 +132,13 @@ def test_a_record_as_a_row() -> None:
     row = as_row(ARTICLE)
     assert [row] == ARTICLE_ROWS.to_batch([ARTICLE]).to_pylist()
     assert row["qid"] == f"Q{ARTICLE.qid}"
-    assert as_row(PageTitle(1, "A", None, (("fr", "B"),))) == {
+    assert as_row(PageTitle(1, "A", None, (("fr", "B"),), 7, (2 << 32) + 3)) == {
         "page_id": 1,
         "title": "A",
         "redirect": None,
         "interlanguage": [{"language": "fr", "title": "B"}],
+        "revision_id": 7,
+        "place": 8589934595,
     }
     with pytest.raises(TypeError, match="no table has rows of Span; accepted: Article, "):
         as_row(Span(0, 1))  # type: ignore[arg-type]

@@ -4,11 +4,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
+import numpy as np
+import pyarrow as pa
 
 from mlukit.corpus.examples.make_each import TEXT_BYTES
+from mlukit.corpus.linking.repeated_pages import copies_that_stay, leave_out
 from mlukit.corpus.linking.resolve_links import resolve_batch
 from mlukit.corpus.linking.script_variants import variants_of
-from mlukit.engine.counters import ARTICLES_WITH_ITEM, ARTICLES_WITHOUT_ITEM, LINKS_WITH_ITEM, count, count_flow
+from mlukit.engine.counters import (
+    ARTICLES_WITH_ITEM,
+    ARTICLES_WITHOUT_ITEM,
+    LINKS,
+    LINKS_WITH_ITEM,
+    PAGES,
+    count,
+    count_flow,
+)
 from mlukit.engine.storage import Storage
 from mlukit.schemas.arrow import ARTICLE_ROWS, PARSED_ARTICLE_ROWS
 from mlukit.schemas.manifest import Flow
@@ -24,7 +35,8 @@ class ResolveLinks(beam.PTransform):
     """Looks the links of articles up in the title indexes of a finished build.
 
     In: a PCollection of `Article`, of any languages of the build. Out: a PCollection of `LinkedArticle`. Each worker
-    opens the indexes once; they are mapped from OUT where it is local, else copied to the worker's disk.
+    opens the indexes once; they are mapped from OUT where it is local, else copied to the worker's disk. Earlier
+    revisions of pages that the dump has several times are counted and left out; a copy of the same revision stays.
 
     Args:
         output: OUT, whose link stage is finished. Its share of held-out pages counts here, too.
@@ -60,8 +72,13 @@ class _ResolveArticles(ArticleBatches):
         if others := {article.language for article in articles}.difference(self._languages):
             raise ValueError(f"articles in {min(others)!r}: {self._output} was built of {', '.join(self._languages)}")
         parsed = PARSED_ARTICLE_ROWS.to_batch(articles)
-        resolved = resolve_batch(parsed, self._indexes, self._validation_share, self._variants)
-        for number, article in enumerate(ARTICLE_ROWS.to_records(resolved)):
+        stays = copies_that_stay(parsed, self._indexes)
+        pages, links = Flow(), Flow()
+        leave_out(parsed.filter(pa.array(~stays)), pages, links)
+        count_flow(PAGES, pages)
+        count_flow(LINKS, links)
+        resolved = resolve_batch(parsed.filter(pa.array(stays)), self._indexes, self._validation_share, self._variants)
+        for number, article in zip(np.flatnonzero(stays).tolist(), ARTICLE_ROWS.to_records(resolved), strict=True):
             _count(article)
             yield number, article
 

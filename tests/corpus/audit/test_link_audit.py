@@ -39,6 +39,16 @@ def compare(seen: SeenPage, rows: TablePart | None) -> LinkTally:
     return tally
 
 
+def test_a_page_that_the_dump_has_several_times() -> None:
+    """As an article, and as the redirect that it was before or became."""
+    tally = LinkTally()
+    redirects = [page(article=False, page_id=page_id) for page_id in (1, 2, 2)]
+    compare_pages(
+        [redirects[0], page({"Rhine": "Rhine"}), *redirects[1:]], table((1, 0, "Rhine"), (2, 0, "Bonn")), tally
+    )
+    assert +tally.counts == {"pages": 1, RECORDED: 1, "right": 1, "right in text": 1, "of redirects": 1}
+
+
 def test_right_and_missed() -> None:
     seen = page({"Rhine": "Rhine"}, {"Rhine": "text", "Cologne": "text"})
     tally = compare(seen, table((1, 0, "Rhine"), (1, 0, "Cologne")))

@@ -223,6 +223,69 @@ def test_one_failure_and_on_to_the_next(xml: str | bytes, reason: str) -> None:
     assert following == Page(7, 8, 0, "Title", None, "text")
 
 
+def heads(pages: bytes | str, **options: Any) -> list[Page | None]:
+    """What is known of each page that gave no record of its text."""
+    data = pages if isinstance(pages, bytes) else pages.encode()
+    one_by_one = reader(b"<mediawiki>" + data + b"</mediawiki>", **options)
+    return [one_by_one.head for _ in one_by_one]
+
+
+def head(revision_id: int = 8, namespace: int | None = 0, redirect: str | None = None) -> Page:
+    return Page(7, revision_id, namespace, "Title", redirect, "")
+
+
+@pytest.mark.parametrize(
+    ("xml", "expected"),
+    [
+        (page(), None),
+        (page(""), head()),
+        (page().replace(">text</text>", ' deleted="deleted" />'), head()),
+        (
+            page(more='<redirect title="B &amp; C" />').replace("<text", '<text deleted="deleted"'),
+            head(redirect="B & C"),
+        ),
+        (page().replace("<text", "<model>javascript</model><text"), head()),
+        ("<page><title>Title</title><ns>0</ns><id>7</id></page>", head(0)),
+        (page("").replace("<id>8</id>", "<id>x</id>"), head(0)),
+        (page("a & b"), head(0)),
+        (page("a & b", head=""), head(0, None)),
+        (page("a & b", more='<redirect title="B &amp; C" />'), head(0, redirect="B & C")),
+        (page().replace('<text xml:space="preserve">text</text>', ""), head(0)),
+        (page().replace("</page>", ""), head(0)),
+        (page("x" * 5000), head(0)),
+        (page("a & b").encode().replace(b"<contributor>", b"<x>\xff</x><contributor>"), head(0)),
+        (page("", head="<ns>10</ns>"), None),
+        (page("a & b", head="<ns>10</ns>"), None),
+        (page("x" * 5000, head="<ns>10</ns>"), None),
+        (page("a & b", title=" "), None),
+        (page("a & b", title="x" * 1025), None),
+        (page("a & b", title="a\tb"), None),
+        (page("a & b").encode().replace(b"Title", b"\xff"), None),
+        (page("a & b").replace("<id>7<", "<id>0<"), None),
+        (page("a & b").replace("<id>7<", "<id>x<"), None),
+        (page("a & b").replace("<title>Title</title>", ""), None),
+        (page(head="<ns>zero</ns>"), None),
+    ],
+)
+def test_what_is_known_of_a_page_that_gives_no_article(xml: str | bytes, expected: Page | None) -> None:
+    data = xml if isinstance(xml, bytes) else xml.encode()
+    assert heads(data + page("other").encode(), max_page_bytes=4096) == [expected, None]
+
+
+def test_what_is_known_of_a_page_that_is_cut_off() -> None:
+    cut = reader(b"<mediawiki>" + page().encode()[:120])
+    assert [(record.reason, cut.head) for record in cut if isinstance(record, Failure)] == [
+        ("cut_page", head(0)),
+        ("truncated", None),
+    ]
+
+
+def test_what_is_known_of_a_page_of_an_old_dump() -> None:
+    spaces = {"namespace_of_title": lambda title: 10 if title.startswith("Template:") else 0}
+    pages = page("a & b", head="") + page("a & b", head="", title="Template:X") + page("", head="")
+    assert heads(pages, **spaces) == [head(0, None), None, head(8, None)]
+
+
 def test_failures_say_where() -> None:
     assert read(page("a & b")) == [
         Failure("link", "malformed_xml", "en", 7, "Title", "not well-formed (invalid token): line 1, column 155")

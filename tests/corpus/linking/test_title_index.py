@@ -280,9 +280,9 @@ def test_what_an_attempt_that_died_left_behind_is_removed(tmp_path: Path) -> Non
     [
         ("", "damaged"),
         ("[]", r"version \[\]"),
-        ('{"version": 0}', "version 0; this program reads 1"),
-        ('{"version": 1}', "damaged: KeyError"),
-        ('{"version": 1, "files": 3, "counts": {}}', "damaged: TypeError"),
+        ('{"version": 0}', "version 0; this program reads 2"),
+        ('{"version": 2}', "damaged: KeyError"),
+        ('{"version": 2, "files": 3, "counts": {}}', "damaged: TypeError"),
     ],
 )
 def test_damaged_header(tmp_path: Path, header: str, message: str) -> None:

@@ -46,7 +46,7 @@ def test_a_table_without_an_end_is_a_failure_beside_the_article() -> None:
     ],
 )
 def test_a_redirect(text: str, redirect: str | None, title: str) -> None:
-    assert read_page(page(text, redirect), EN, "link") == PageTitle(7, "List of X", title)
+    assert read_page(page(text, redirect), EN, "link") == PageTitle(7, "List of X", title, (), 70)
 
 
 def test_failures(monkeypatch: pytest.MonkeyPatch) -> None:

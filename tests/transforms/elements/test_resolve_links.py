@@ -1,5 +1,6 @@
 """Links resolved against an output folder: batches, time and windows, and what is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from apache_beam.transforms.window import FixedWindows, TimestampedValue
 
 from mlukit.schemas.records import Article, Link, LinkedArticle
 from mlukit.transforms.elements import ResolveLinks
+from tests.small_dumps import IN_MEMORY, SmallPage, run, write_dump
 from tests.transforms.elements.collected import Ran, run_pipeline
 
 
@@ -36,6 +38,21 @@ def test_batches_of_any_size_give_the_same(built: Path, tmp_path: Path, text_byt
         "links with item in": 14,
         "links with item out": 7,
         "links with item skipped: red": 7,
+    }
+
+
+def test_earlier_revisions_of_a_page_are_left_out(tmp_path: Path) -> None:
+    copies = [SmallPage(7, "Title 7", "Text", revision_id=revision) for revision in (1, 3, 2)]
+    write_dump(tmp_path, "en", [*copies, SmallPage(8, "Title 8", "Text")])
+    ran = run("link", "--dumps", tmp_path, "--output", tmp_path / "OUT", "--allow-unresolved", IN_MEMORY)
+    assert ran.status == 0, ran.err
+    articles = [replace(article(page_id), revision_id=revision) for page_id, revision in ((7, 1), (7, 3), (8, 5))]
+    resolved = resolve(tmp_path, tmp_path / "OUT", articles)
+    assert sorted((one.page_id, one.revision_id) for one in resolved.elements["articles"]) == [(7, 3), (8, 5)]
+    counters = {name: n for name, n in resolved.counters.items() if name.startswith(("pages", "links out", "links s"))}
+    assert counters == {
+        **{"pages out": -1, "pages skipped: repeated_page": 1},
+        **{"links out": -2, "links skipped: repeated_page": 2},
     }
 
 

@@ -1,0 +1,67 @@
+"""Pages that a dump has several times, as it has pages that were moved while it was written: one copy of each stays.
+
+That is the copy of the latest revision, and of copies of the same revision the one that comes last in the dump. The
+title index knows these pages, in the order of `repeated_keys`: `repeated_revisions` and `repeated_places` say which
+copy stays. They are mapped from disk, as all of an index, so that a dump that is given twice takes no more memory.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlukit.corpus.linking.hash_partitions import PARTS
+from mlukit.corpus.linking.title_index import TitleIndex
+from mlukit.schemas.manifest import Flow
+
+REPEATED_PAGE = "repeated_page"  # the reason that other copies are counted under
+NO_ARTICLE = -1  # as place: the copy that stays is no article
+_PART_BITS = PARTS.bit_length() - 1
+
+
+def page_keys(page_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+    """A key for each page id: keys ascend over the parts that pages lie in (id % PARTS), and within one as ids do."""
+    keys = page_ids.astype(np.uint64)
+    return keys << np.uint64(64 - _PART_BITS) | keys >> np.uint64(_PART_BITS)
+
+
+def find_pages(
+    parsed: pa.RecordBatch, language: str, keys: npt.NDArray[np.uint64]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """The articles of a language whose page is among some: their rows, and the places of their keys."""
+    if not len(keys):
+        return np.empty(0, np.intp), np.empty(0, np.intp)
+    rows = np.flatnonzero(pc.equal(parsed["language"], language))
+    wanted = page_keys(parsed["page_id"].to_numpy()[rows])
+    places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    found = keys[places] == wanted
+    return rows[found], places[found]
+
+
+def copies_that_stay(
+    parsed: pa.RecordBatch, indexes: Mapping[str, TitleIndex], first_place: int | None = None
+) -> npt.NDArray[np.bool]:
+    """Which articles stay.
+
+    Args:
+        parsed: of `schemas.arrow.PARSED_ARTICLES`.
+        indexes: by language.
+        first_place: of the first article in its language (`schemas.records.article_place`), the others being the next
+            ones. Without places all copies of the latest revision stay.
+    """
+    stays = np.ones(len(parsed), bool)
+    for language, index in indexes.items():
+        rows, places = find_pages(parsed, language, index.repeated_keys)
+        if first_place is None:
+            stays[rows] = parsed["revision_id"].to_numpy()[rows] == index.repeated_revisions[places]
+        else:
+            stays[rows] = first_place + rows == index.repeated_places[places]
+    return stays
+
+
+def leave_out(copies: pa.RecordBatch, pages: Flow, links: Flow) -> None:
+    """Counts parsed articles that do not stay: `pages` and `links` are added to what the parser let out."""
+    pages.leave_out(REPEATED_PAGE, copies.num_rows)
+    links.leave_out(REPEATED_PAGE, len(copies["links"].flatten()))
