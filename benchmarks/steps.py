@@ -51,7 +51,9 @@ def main() -> None:
     steps = Steps(xml := decoded_bytes(asked.dump))
     steps.time("(bzip2 alone, a part of the next)", lambda: decoded_bytes(asked.dump), part=True)
     pages = steps.time("pages out of the dump", lambda: pages_of(asked.dump, language))
-    articles = steps.time("text and links out of wikitext", lambda: [parse_page(page, language, "link")[0] for page in pages])
+    articles = steps.time(
+        "text and links out of wikitext", lambda: [parse_page(page, language, "link")[0] for page in pages]
+    )
     steps.time("articles to Parquet", lambda: articles_to_parquet(articles))
     batches = in_batches(list(map(with_items, articles)))
     paragraphs = [article.text.split("\n") for article in articles]
