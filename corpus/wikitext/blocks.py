@@ -24,6 +24,7 @@ class Paragraphs:
     def __init__(self) -> None:
         self.found: list[str] = []
         self._open: list[str] = []
+        self._behind_block = ""  # the end of the last line, behind the edge of a block: the next edge may end it
         self._item_prefix = ""  # of the last line, with ":" for ";"; "" where it was no item of a list
 
     def read(self, text: str) -> list[str]:
@@ -56,12 +57,17 @@ class Paragraphs:
         if _QUOTES in line:
             line = strip_quotes(line)
         if BLOCK in line:
+            line = f"{self._behind_block} {line}" if self._behind_block else line
+            self._behind_block = ""
             self.end()
-            self._add_blocks(line)
+            before, _, self._behind_block = line.rpartition(BLOCK)
+            self._add_blocks(before + BLOCK)
         elif first == " ":
             self.end()
             self.add(line)
         else:
+            if self._behind_block:
+                self.end()
             self._open.append(line)
 
     def add(self, paragraph: str) -> None:
@@ -74,6 +80,9 @@ class Paragraphs:
     def end(self) -> None:
         """Ends the open paragraph, and the list that stands open."""
         self._item_prefix = ""
+        if self._behind_block:
+            self._add_block(self._behind_block)
+            self._behind_block = ""
         if self._open:
             self.add(" ".join(self._open))
             self._open.clear()
@@ -84,8 +93,11 @@ class Paragraphs:
             self.add(line)
             return
         for part in line.split(BLOCK):
-            if part.strip(_BLANK_OR_TAG) not in _STOPS:
-                self.add(part)
+            self._add_block(part)
+
+    def _add_block(self, text: str) -> None:
+        if text.strip(_BLANK_OR_TAG) not in _STOPS:
+            self.add(text)
 
     def _item(self, line: str) -> None:
         """Adds an item of a list; of `; term : definition` the term and the definition are a paragraph each."""

@@ -25,6 +25,9 @@ _HIDDEN = re.compile(
 
 
 _BARE_READING = re.compile(r"(?<!</rp>)<rt(?:\s[^<>]*)?>([^<>]*)</rt\s*>", re.IGNORECASE)
+# A line with a space before it is preformatted everywhere but here: BlockLevelPass::execute, $inBlockquote.
+_BLOCKQUOTE = re.compile(r"<blockquote\b[^<>]*>.*?</blockquote\s*>", re.IGNORECASE | re.DOTALL)
+_INDENT = re.compile(r"\n +(?=\S)")
 _TABLE_TAGS = ("table", "tr", "td", "th", "caption")
 _BROKEN_TAG = re.compile(r"<\s*/?\s*[a-zA-Z][^<>\n]*>")  # between cells: </tabel>, <tbody>
 _EMPTY = ("wbr", "meta", "link")
@@ -76,6 +79,8 @@ def strip_html_tags(text: str, stripped: Stripped) -> str:
         return text
     if "<rt" in text:
         text = _BARE_READING.sub(_in_brackets, text)
+    if "<blockquote" in text:
+        text = _BLOCKQUOTE.sub(lambda quotation: _INDENT.sub(f"\n{TAG}{TAG_END}", quotation[0]), text)
     tags = [tag for tag in _TAG.finditer(text) if tag[2].lower() in _SHOWN]
     ends: dict[int, int] | None = None
     tables = _Tables()
