@@ -25,6 +25,7 @@ from mlukit.corpus.wikitext.quotation import (
 )
 
 _PAIRS = frozenset("\"\" '' “” ‘’ „“ „” ‚‘ ‚’ ‟” ‛’ ”” ’’ «» »« »» ‹› ›‹ ›› ”“ ’‘".split())  # noqa: SIM905, as it is read
+_OPENING, _CLOSING = frozenset(BRACKETS.keys() | MARKS), CLOSING_BRACKETS | MARKS
 _ATTACHED = frozenset(",;:،؛")  # in scripts with spaces
 _BETWEEN = f" {COMMAS}:/–—-"  # characters between a gap and the words on both sides of it
 _LOOSE = f"{GAP} {COMMAS}"
@@ -33,8 +34,8 @@ _LOOSE = f"{GAP} {COMMAS}"
 # could begin, which keeps the search linear; to check this behind the first character is faster than before it.
 _SURROUNDINGS = re.compile(
     "[{o}{g}{b}](?<![{o}{g}{b}][{g}{b}])(?:(?<={g})|[{b}]*+{g})[{g}{b}]*[{c}]?".format(
-        o=re.escape("".join(sorted(BRACKETS.keys() | MARKS))),
-        c=re.escape("".join(sorted(CLOSING_BRACKETS | MARKS))),
+        o=re.escape("".join(sorted(_OPENING))),
+        c=re.escape("".join(sorted(_CLOSING))),
         g=GAP,
         b=re.escape(_BETWEEN),
     )
@@ -49,7 +50,7 @@ _AT_LINK_END = re.compile(f"( ?{GAP}[{GAP} ]*)({LINK_END})")
 _GAP_BETWEEN_WORDS = re.compile(f"{LINK_END}?{GAP}(?:{LINK}[0-9]+{LINK_TEXT})?")
 _SPACES = re.compile("  +")
 _MAX_BRACKETS = 3  # pairs around one gap
-_NOTES = re.compile(f" *{NOTE}[{NOTE} ]*")
+_NOTES = re.compile(f"{NOTE}[{NOTE} \t]*")
 
 
 def close_gaps(text: str, code: str) -> str:
@@ -60,7 +61,7 @@ def close_gaps(text: str, code: str) -> str:
         code: the language's code, whose quotation marks are looked for.
     """
     if NOTE in text:
-        text = _NOTES.sub(_without_note, text)
+        text = _NOTES.sub(_without_note, text.replace(f" {NOTE}", f"{NOTE}\t"))  # which begins with a plain character
     if GAP not in text:
         return text
     closer = _closer(code)
@@ -68,14 +69,17 @@ def close_gaps(text: str, code: str) -> str:
 
 
 def _without_note(notes: re.Match[str]) -> str:
-    """What notes in a row leave: as <ref> does, nothing but a space; a gap where brackets hold nothing else."""
+    """What notes in a row leave: as <ref> does, nothing but a space; a gap where brackets hold nothing else.
+
+    A tab stands for a space before a note.
+    """
     text, start, end = notes.string, notes.start(), notes.end()
     before, after = text[start - 1 : start], text[end : end + 1]
     if before and after and (BRACKETS.get(before) == after or before + after in _PAIRS):
-        return notes[0].replace(NOTE, GAP)
+        return notes[0].replace(NOTE, GAP).replace("\t", " ")
     if notes[0].endswith(" "):
         return "" if after in (".", ",") else " "  # the author's space, which French has before other stops
-    return " " if " " in notes[0] and after not in ENDS_CLAUSE else ""
+    return " " if notes[0].strip(NOTE) and after not in ENDS_CLAUSE else ""
 
 
 @cache
@@ -107,13 +111,21 @@ class _Closer:
     def _close(self, match: re.Match[str]) -> str:
         """The part of a gap's surroundings that remains; a gap again where a pair of brackets was removed."""
         text, line = match[0], match.string
+        if text[0] in _OPENING or text[-1] in _CLOSING:
+            return self._close_at_mark(match)
+        if not match.start():
+            return ""
+        return _between_words(text, line[match.end() : match.end() + 2])
+
+    def _close_at_mark(self, match: re.Match[str]) -> str:
+        """`_close` where a bracket or a quotation mark is at one end or at both."""
+        text, line = match[0], match.string
         first, last = text[0], text[-1] if len(text) > 1 else ""
         if self._pair(line, match.start(), match.end() - 1):
             return GAP
         opens = first in BRACKETS or (first in MARKS and opens_quotation(self.marks, line, match.start()))
         closes = last in CLOSING_BRACKETS or (last in MARKS and closes_quotation(self.marks, line, match.end() - 1))
-        start = int(opens or first in MARKS)
-        end = len(text) - int(closes or last in MARKS)
+        start, end = int(first in _OPENING), len(text) - int(last in _CLOSING)
         inner, after = text[start:end], text[end:] + line[match.end() : match.end() + 2]
         if opens or closes:
             return _within_brackets(text[:start], inner, text[end:], opens, closes, after, match.start())

@@ -83,7 +83,7 @@ def strip_html_tags(text: str, stripped: Stripped) -> str:
         text = _BLOCKQUOTE.sub(lambda quotation: _INDENT.sub(f"\n{TAG}{TAG_END}", quotation[0]), text)
     tags = [tag for tag in _TAG.finditer(text) if tag[2].lower() in _SHOWN]
     ends: dict[int, int] | None = None
-    tables = _Tables()
+    tables, hidden = _Tables(), False
     hidden_from = 0
     out: list[str] = []
     position = 0
@@ -91,25 +91,24 @@ def strip_html_tags(text: str, stripped: Stripped) -> str:
         if tag.start() < position:
             continue
         name = tag[2].lower()
-        was_in_table, was_hidden = bool(tables.cells), tables.hidden
+        in_table, was_hidden = bool(tables.cells), hidden
         if name in _TABLE_TAGS:
             tables.read(name, bool(tag[1]), not _is_not_shown(tag))
-        elif was_hidden:
-            continue
+            hidden = tables.hidden
         if was_hidden:
-            if tables.hidden:
+            if hidden:
                 continue
             stripped.dropped.append(text[hidden_from : tag.start()])
         else:
             shown = text[position : tag.start()]
-            out.append(_BROKEN_TAG.sub("", shown) if was_in_table else shown)
-        out.append(_mark(tag, name, was_in_table))
+            out.append(_BROKEN_TAG.sub("", shown) if in_table else shown)
+        out.append(_mark(tag, name, in_table))
         hidden_from = position = tag.end()
-        if name not in _TABLE_TAGS and not tag[1] and _is_not_shown(tag):
+        if tag[3] and not tag[1] and name not in _TABLE_TAGS and _is_not_shown(tag):
             ends = _ends_of_elements(tags) if ends is None else ends
             position = ends.get(position) or _end_of_unclosed(text, name, position)
             stripped.dropped.append(text[tag.end() : position])
-    if tables.hidden:
+    if hidden:
         stripped.leave_unclosed(text[hidden_from:])
     else:
         out.append(_BROKEN_TAG.sub("", text[position:]) if tables.cells else text[position:])

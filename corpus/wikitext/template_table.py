@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -71,10 +71,24 @@ class TemplateTable:
                 return Pattern(starred.alternatives, suffix)
         return None
 
+    def is_note(self, name: str) -> bool:
+        """Whether the template `name` stands for <ref>, or for a remark in its place."""
+        return _is_note(self, name)
+
     def ends_table(self, name: str) -> bool:
         """Whether the template `name` ends a table that another one, or wikitext, began: {{s-end}}, {{Fin tableau}}."""
-        words = _WORD.findall(name.lower())
-        return any(word in self.ends or word.endswith(self.unspaced_ends) for word in words)
+        return _ends_table(self, name)
+
+
+@lru_cache(1 << 14)
+def _is_note(table: TemplateTable, name: str) -> bool:
+    return fold_name(name) in table.notes
+
+
+@lru_cache(1 << 14)
+def _ends_table(table: TemplateTable, name: str) -> bool:
+    words = _WORD.findall(name.lower())
+    return any(word in table.ends or word.endswith(table.unspaced_ends) for word in words)
 
 
 def template_name(name: str) -> str:

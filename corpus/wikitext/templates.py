@@ -124,12 +124,11 @@ class TemplateReader:
                 return value
         if (not name or _NO_TITLE.search(name)) and ":" not in name:
             return "{{" + _edited(text, start, end, piece.edits) + "}}"
-        folded = fold_name(name)
-        if folded in self.table.notes:
-            return self._drop(start, end, NOTE)
-        if depth == 1 and folded not in self.table.boxes and (shown := self._list(text, piece, name_end, end)):
+        if (note := self.table.is_note(name)) or depth > 1:
+            return self._drop(start, end, NOTE if note else GAP)
+        if (shown := self._list(text, piece, name_end, end)) and fold_name(name) not in self.table.boxes:
             return shown
-        begins_line = depth == 1 and text[max(0, start - 3) : start - 2] in ("", "\n")
+        begins_line = text[max(0, start - 3) : start - 2] in ("", "\n")
         return self._drop(start, end, END_TEMPLATE if begins_line and self.table.ends_table(name) else GAP)
 
     def _pattern(self, name: str) -> Pattern | None:
@@ -142,7 +141,7 @@ class TemplateReader:
         """The text that a pattern makes of a template's arguments, which stand from `name_end` to `end`."""
         given = _edited(text, name_end, end, _without_pipes(piece.edits))
         shown = pattern.render(given, self.table.conventions).replace(PIPE, "|")
-        if shown == GAP and fold_name(name) in self.table.notes:
+        if shown == GAP and self.table.is_note(name):
             return NOTE
         spaced = text.startswith("| ", name_end) and text[max(0, piece.start - 3) : piece.start - 2].isalnum()
         return (" " if spaced else "") + TAG + shown + TAG_END  # as within a <span>
