@@ -44,6 +44,11 @@ class DumpRange:
     shard: int  # the first shard's number, counted over all files of the language
     shards: int = 1
 
+    @property
+    def file_name(self) -> str:
+        """Of the file, without its folder."""
+        return self.path.rpartition("/")[2]
+
     def shard_at(self, position: int) -> int:
         """The shard that a byte of the file belongs to."""
         step = -(-(self.end - self.start) // self.shards)
@@ -140,6 +145,38 @@ class _Decoder(Protocol):
         """At most `size` bytes of content; b"" at its end."""
 
 
+class _PiecewiseDecoder(Protocol):
+    """A decoder of Python's or zstandard's."""
+
+    def read1(self, size: int, /) -> bytes:
+        """As much as comes easily, at most `size` bytes; b"" at the end."""
+
+
+class _PatientReader:
+    """Reads until it has what is asked for. What was decoded before an error is given, and the error comes after it."""
+
+    def __init__(self, decoder: _PiecewiseDecoder) -> None:
+        self._decoder = decoder
+        self._error: Exception | None = None
+
+    def read(self, size: int, /) -> bytes:
+        if self._error:
+            raise self._error
+        content = bytearray()
+        while len(content) < size:
+            try:
+                piece = self._decoder.read1(size - len(content))
+            except (EOFError, *_DAMAGE) as error:
+                if not content:
+                    raise
+                self._error = error
+                break
+            if not piece:
+                break
+            content += piece
+        return bytes(content)
+
+
 class _XzReader:
     """The content of an .xz file of one or more streams, with a limit of memory, which lzma.LZMAFile does not offer."""
 
@@ -203,12 +240,12 @@ class _SevenZipReader:
 def _decoder(path: str, source: BinaryIO) -> _Decoder:
     """A reader of a compressed file's content, by the end of the file's name."""
     if path.endswith(".gz"):
-        return gzip.GzipFile(fileobj=source)
+        return _PatientReader(gzip.GzipFile(fileobj=source))
     if path.endswith(".xz"):
         return _XzReader(source)
     if path.endswith(".zst"):
         decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_DICTIONARY)
-        return decompressor.stream_reader(source, read_size=_INPUT_BYTES, read_across_frames=True)
+        return _PatientReader(decompressor.stream_reader(source, read_size=_INPUT_BYTES, read_across_frames=True))
     return _SevenZipReader(source)
 
 
