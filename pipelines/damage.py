@@ -101,7 +101,7 @@ def describe(file: DamagedFile) -> str:
         number = f"{file.missing_pages:,}" if file.missing_pages else "none"
         wrong.append(f"lacks {number} of the {file.index.pages:,} pages in {file.index.name}")
     elif file.damage and file.kind == "dump":
-        wrong.append(f"has {file.pages:,} whole pages; how many it lacks is not known without its index")
+        wrong.append(f"whole pages: {file.pages:,}; how many it lacks is not known without its index")
     wrong += map(_wrong_checksum, file.checksums)
     return f"{file.language}: {file.name} {'; '.join(wrong)}"
 

@@ -64,7 +64,7 @@ def count_index_pages(pieces: Iterable[bytes]) -> int:
     """The number of pages in an index.
 
     Raises:
-        ValueError: a line is none of an index.
+        ValueError: a line is none of an index, or there is none.
     """
     pages, rest = 0, b""
     for piece in pieces:
@@ -76,6 +76,8 @@ def count_index_pages(pieces: Iterable[bytes]) -> int:
             break
     if rest:
         _check_index_line(rest, pages + 1)
+    elif not pages:
+        raise ValueError("it has no line that can be read")
     return pages + bool(rest)
 
 

@@ -26,6 +26,7 @@ Problem: TypeAlias = Literal["", "corrupt_block", "truncated"]
 LARGEST_RANGE, SMALLEST_RANGE = 32 << 20, 2 << 20  # bytes of the file on disk, where no size is given
 FEWEST_RANGES = 16  # of a dump, unless ranges became smaller than the smallest: a small dump too keeps many cores busy
 CHUNK_BYTES = 1 << 20  # of XML
+_BYTES_BEFORE = 64  # of plain XML: a range may begin within the tag that ends the dump
 _INPUT_BYTES = 1 << 16  # bytes of a compressed file that are read at once
 _MAX_DICTIONARY = 1 << 28  # the most that an .xz or .zst may need; the largest preset of xz needs 1 << 26
 _SEQUENTIAL = (".gz", ".xz", ".zst", ".7z")
@@ -60,7 +61,7 @@ class Chunk:
     """XML that begins at byte `position` of the file on disk; the next chunk begins at `next_position`.
 
     A chunk with a problem has no data, which is lost; `detail` says more. At the end of the file `next_position` is the
-    file's size.
+    file's size. `before` is XML that stands before the data in the file, and belongs to an earlier range.
     """
 
     position: int
@@ -68,6 +69,7 @@ class Chunk:
     data: bytes
     problem: Problem = ""
     detail: str = ""
+    before: bytes = b""
 
 
 def is_splittable(path: str) -> bool:
@@ -128,14 +130,15 @@ def _read_bzip2(file: BinaryIO, dump_range: DumpRange) -> Iterator[Chunk]:
 
 def _read_plain(file: BinaryIO, dump_range: DumpRange) -> Iterator[Chunk]:
     position = dump_range.start
-    file.seek(position)
+    file.seek(max(0, position - _BYTES_BEFORE))
+    before = file.read(min(position, _BYTES_BEFORE))
     while position < dump_range.size:
         limit = dump_range.end if position < dump_range.end else dump_range.size
         data = file.read(min(CHUNK_BYTES, limit - position))
         if not data:
             raise DumpError(f"{dump_range.path} ends at byte {position}; it had {dump_range.size} when the run began")
-        yield Chunk(position, position + len(data), data)
-        position += len(data)
+        yield Chunk(position, position + len(data), data, before=before)
+        position, before = position + len(data), b""
 
 
 class _Decoder(Protocol):
