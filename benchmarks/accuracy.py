@@ -118,7 +118,7 @@ def measure(dump: Path, work: Path, oracle: "Oracle | None") -> Result:
     if not language:
         raise LeftOutError("no Wikipedia's")
     start = time.monotonic()
-    command = ["link", "--dump", f"{language}={dump}", "--output", str(output), "--allow-unresolved"]
+    command = ["link", "--dump", f"{language}={dump}", "--output", str(output), "--allow-unresolved", "--allow-damaged"]
     ended = mlukit(*command)
     result.seconds = time.monotonic() - start
     if ended.returncode:

@@ -40,7 +40,7 @@ def main() -> None:
 def build(dump: str, tables: str, model: str, output: Path) -> list[str]:
     """The cells of a dump's row."""
     language, _, path = dump.partition("=")
-    link = ["link", "--dumps", tables, "--dump", dump, "--languages", language]
+    link = ["link", "--dumps", tables, "--dump", dump, "--languages", language, "--allow-damaged"]
     stages = [link, ["vocabulary"], ["examples", "--sentencepiece-model", model]]
     start, _ = run(["build", "--help"])
     seconds, peaks = [], []

@@ -7,6 +7,7 @@ from typing import Any, Self, TypeAlias, TypeVar
 
 from mlukit.engine.measures import Measures, add_up
 from mlukit.schemas import layout
+from mlukit.schemas.damage import FileAccount
 from mlukit.schemas.manifest import Flow, Shard, TaskResult
 from mlukit.schemas.summaries import Summary, SummaryOfNumbers
 
@@ -23,12 +24,19 @@ class StepResults:
     counts: Counter[str] = field(default_factory=Counter)
     numbers: dict[str, SummaryOfNumbers] = field(default_factory=dict)  # by the name of the summary
     summaries: dict[str, Summary] = field(default_factory=dict)  # by the name of the task
+    files: dict[str, FileAccount] = field(default_factory=dict)  # that were read, by name
     measures: Measures = field(default_factory=Measures)
 
     @classmethod
     def of_task(cls, result: TaskResult, measures: Measures) -> Self:
         """Those of one task."""
-        found = cls({result.task: result.shards}, dict(result.flows), Counter(result.counts), measures=measures)
+        found = cls(
+            {result.task: result.shards},
+            dict(result.flows),
+            Counter(result.counts),
+            files=dict(result.files),
+            measures=measures,
+        )
         if isinstance(result.summary, SummaryOfNumbers):
             found.numbers[result.summary.name] = result.summary
         elif result.summary is not None:
@@ -52,6 +60,8 @@ class StepResults:
         for name, numbers in other.numbers.items():
             self.numbers[name] = self.numbers[name] + numbers if name in self.numbers else numbers
         self.summaries |= other.summaries
+        for name, account in other.files.items():
+            self.files.setdefault(name, FileAccount()).add(account)
         self.measures = add_up((self.measures, other.measures), 0.0)
 
     @property

@@ -44,7 +44,9 @@ def usage() -> str:
         "  mlukit download --dumps DIR --languages en,de,ja --dry-run\n"
         "  mlukit build --dumps DIR --output OUT --languages en,de,ja --sentencepiece-model FILE\n"
         "  mlukit inspect OUT/examples/en\n"
-        "  mlukit build --help\n"
+        "  mlukit build --help\n\n"
+        "exit status: 0 done, 1 failed, 2 wrongly asked, 3 done, but of damaged dumps (--allow-damaged makes it 0), "
+        "130 stopped\n"
     )
 
 
@@ -52,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command.
 
     Returns:
-        The exit status: 0 for success, 1 for a run that failed, 2 for something wrongly asked, 130 after Ctrl-C.
+        The exit status: 0 for success, 1 for a run that failed, 2 for something wrongly asked, 3 for a run that did all
+        it could with damaged dumps, 130 after Ctrl-C.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help", "help"):

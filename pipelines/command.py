@@ -7,6 +7,7 @@ from mlukit.corpus.dumps.files import DumpError
 from mlukit.engine.errors import Errors, RefusedError, RunError, report_errors
 from mlukit.engine.launch.pipeline_process import PipelineProcess
 from mlukit.engine.launch.run_pipeline import GOES_ON
+from mlukit.pipelines.damage import recorded_damage, tell_of_damage
 from mlukit.pipelines.dataflow import check_dataflow
 from mlukit.pipelines.report import print_report
 from mlukit.pipelines.run import Run
@@ -50,7 +51,9 @@ def run_command(
             check(settings)
             with closing(Run(command, settings, beam_flags, process)) as run:
                 run.do(stages)
-                print_report(run.storage, [stage.name for stage in stages])
-        return 0
+                names = [stage.name for stage in stages]
+                print_report(run.storage, names)
+                damaged, allowed = recorded_damage(run.storage), settings.allow_damaged
+                return tell_of_damage(damaged, allowed=allowed, reads_dumps="link" in names)
 
     return exit_status(command, work)

@@ -11,6 +11,7 @@ from mlukit.engine.storage import Storage, is_local
 from mlukit.pipelines.stage import fingerprint
 from mlukit.schemas import layout
 from mlukit.schemas.arrow import SCHEMA_VERSION
+from mlukit.schemas.damage import damaged_files
 from mlukit.schemas.layout import ALL_LANGUAGES, STAGE_FOLDERS, STAGES, TOKENIZER
 from mlukit.schemas.manifest import Shard
 
@@ -75,6 +76,7 @@ def _checked_record(record: Any) -> dict[str, Any]:
         raise ValueError(f"it is no record of a stage, which has {', '.join(_RECORD_PARTS)}")
     if not all(isinstance(folder, str) and is_inside(folder, "") for folder in parts["folders"]):
         raise ValueError(f"it names folders that are none of the output's: {parts['folders']!r:.200}")
+    damaged_files(parts)
     return parts
 
 

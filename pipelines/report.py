@@ -6,6 +6,7 @@ from typing import Any
 
 from mlukit.engine.storage import Storage
 from mlukit.schemas import layout
+from mlukit.schemas.damage import damaged_files
 from mlukit.schemas.manifest import Flow
 
 _REASONS_SHOWN = 4
@@ -17,7 +18,8 @@ def print_report(storage: Storage, stages: Sequence[str]) -> None:
     rows: list[tuple[str, ...]] = [("stage", "language", "what", "in", "out", "failed", "skipped", "reasons")]
     for stage in stages:
         if storage.exists(layout.stage_record(stage)):
-            rows += _stage_rows(stage, storage.read_json(layout.stage_record(stage))["languages"])
+            record = storage.read_json(layout.stage_record(stage))
+            rows += _stage_rows(stage, record)
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
     for row in rows:
         numbers = [
@@ -46,20 +48,26 @@ def _measures_row(stage: str, step: str, measures: Mapping[str, Any]) -> tuple[s
     return (stage, step, *tasks, *seconds, *megabytes)
 
 
-def _stage_rows(stage: str, languages: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    rows = []
-    for language, totals in languages.items():
+def _stage_rows(stage: str, record: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    rows, damaged = [], damaged_files(record)
+    for language, totals in record["languages"].items():
         for what, value in totals["flows"].items():
             flow = Flow.from_json(value)
             counts = (flow.entered, flow.out, flow.failed.total(), flow.skipped.total())
-            rows.append((stage, language, what, *(f"{n:,}" for n in counts), _reasons(flow)))
+            rows.append((stage, language, what, *(f"{n:,}" for n in counts), _reasons(flow.failed + flow.skipped)))
+        if files := [file for file in damaged if file.language == language]:
+            number = sum(source["language"] == language for source in record["sources"])
+            counts = (number, number - len(files), len(files), 0)
+            reasons = sum((file.reasons for file in files), Counter[str]())
+            rows.append((stage, language, "files", *(f"{n:,}" for n in counts), _reasons(reasons)))
     return rows
 
 
-def _reasons(flow: Flow) -> str:
-    reasons = Counter[str]()
-    spaces = [reason for reason in flow.skipped if reason.startswith("namespace ")]
-    for reason, n in (flow.failed + flow.skipped).items():
-        reasons["other namespaces" if len(spaces) > 1 and reason in spaces else reason] += n
+def _reasons(reasons: Counter[str]) -> str:
+    spaces = [reason for reason in reasons if reason.startswith("namespace ")]
+    told = Counter[str]()
+    for reason, n in reasons.items():
+        told["other namespaces" if len(spaces) > 1 and reason in spaces else reason] += n
+    reasons = +told
     shown = [f"{reason} {n:,}" for reason, n in sorted(reasons.items(), key=lambda r: (-r[1], r[0]))]
     return ", ".join(shown[:_REASONS_SHOWN]) + (", …" if len(shown) > _REASONS_SHOWN else "")

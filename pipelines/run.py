@@ -23,6 +23,7 @@ from mlukit.pipelines.settings import Settings, SettingsError
 from mlukit.pipelines.stage import Stage
 from mlukit.schemas import layout
 from mlukit.transforms.checksum_files import SourceFile
+from mlukit.transforms.count_index_pages import IndexFile
 
 _SECRET_FLAGS = re.compile(r"--(\w*(?:access_key|session_token|password|secret)\w*)", re.ASCII)
 
@@ -119,7 +120,8 @@ class Run:
 
     def _do_together(self, stages: Sequence[Stage], build: Build) -> None:
         graph, size = build.graph(stages), build.input_bytes(stages)
-        self.storage.delete(layout.step_results(SourceFile.step))  # a source may have been replaced between two runs
+        for step in (SourceFile.step, IndexFile.step):  # a file may have been replaced between two runs
+            self.storage.delete(layout.step_results(step))
         try:
             self.run(graph, size)
         except BaseException:

@@ -99,6 +99,12 @@ class Settings:
         size,
         metavar="SIZE",
     )
+    allow_damaged: bool = _option(
+        False,
+        "link",
+        "end with status 0 where dumps are damaged, which is said in any case",
+        affects_output=False,
+    )
     # where items come from
     wikidata_api: bool = _option(False, "link", "ask Wikidata for titles that no table has an item for")
     wikidata_endpoint: str = _option(

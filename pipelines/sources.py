@@ -2,9 +2,8 @@
 
 import glob
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mlukit.corpus.dumps.files import (
@@ -18,6 +17,7 @@ from mlukit.corpus.dumps.files import (
     find_dumps,
     listing_globs,
 )
+from mlukit.corpus.dumps.inventories import DIGITS, LINE_FORM, LIST_PATTERNS, algorithm_of, index_names, read_checksums
 from mlukit.corpus.dumps.item_sources import item_tables, sources_of_shape, tells_items
 from mlukit.corpus.dumps.lines import lines_within
 from mlukit.corpus.dumps.ranges import DumpRange
@@ -29,9 +29,20 @@ from mlukit.corpus.languages.wiki_names import language_of
 from mlukit.engine.errors import say
 from mlukit.engine.storage import is_local, match_files, open_file
 from mlukit.pipelines.settings import Settings, SettingsError
+from mlukit.schemas.damage import FileAccount
 
 # The export format of the dumps in which interlanguage links still stood in the text: Wikidata took them over in 2013.
 _LAST_VERSION_WITH_LINKS = (0, 8)
+_LARGEST_LIST = 16 << 20  # bytes; a list of checksums has a few kB
+
+
+@dataclass(frozen=True, slots=True)
+class ListedChecksum:
+    """What a list of checksums says of a file."""
+
+    name: str  # of the list
+    algorithm: str
+    checksum: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +51,8 @@ class Sources:
 
     found: FoundDumps
     sites: Mapping[str, SiteInfo]  # by language
+    indexes: Mapping[str, FileInfo] = field(default_factory=dict)  # of dumps, by their paths
+    listed: Mapping[str, Sequence[ListedChecksum]] = field(default_factory=dict)  # by the paths of the files
 
     @property
     def languages(self) -> list[str]:
@@ -100,13 +113,55 @@ def find_sources(settings: Settings) -> Sources:
         check_table(kind, file)
     sites = {language: _look_at(found.sets[language]) for language in languages}
     _check_items(settings, found)
-    return Sources(found, sites)
+    sources = Sources(found, sites)
+    return replace(sources, indexes=_indexes(found), listed=_listed_checksums(sources))
+
+
+def _indexes(found: FoundDumps) -> dict[str, FileInfo]:
+    """The indexes that lie beside dumps, by the dumps' paths."""
+    indexes = {}
+    for file in (file for dump in found.sets.values() for file in dump.files):
+        found_here = (_find(f"{file.path.removesuffix(file.name)}{name}") for name in index_names(file.name))
+        if index := next(filter(None, found_here), None):
+            indexes[file.path] = index
+    return indexes
+
+
+def _listed_checksums(sources: Sources) -> dict[str, list[ListedChecksum]]:
+    """What the lists of checksums in the files' folders say of the files, by path. A list is small, and read here."""
+    listed: dict[str, list[ListedChecksum]] = {}
+    in_folders: dict[str, list[FileInfo]] = {}
+    for _, _, file in sources.files():
+        in_folders.setdefault(file.path.removesuffix(file.name), []).append(file)
+    for folder, files in in_folders.items():
+        for found in _listing(folder or ".", LIST_PATTERNS):
+            if algorithm := algorithm_of(found.name):
+                checksums = _checksums_in(found, algorithm)
+                for file in files:
+                    if checksum := checksums.get(file.name):
+                        listed.setdefault(file.path, []).append(ListedChecksum(found.name, algorithm, checksum))
+    return listed
+
+
+def _checksums_in(file: FileInfo, algorithm: str) -> dict[str, str]:
+    """The checksums in a list, by file name; says what of it cannot be read."""
+    try:
+        with open_file(file.path) as stream:
+            found = read_checksums(stream.read(_LARGEST_LIST), algorithm)
+    except OSError as error:
+        say(f"{file.path} cannot be read, so no checksum in it is compared: {error}")
+        return {}
+    if found.bad_lines:
+        number, line = found.first_bad_line
+        more = f", and {found.bad_lines - 1:,} lines more" if found.bad_lines > 1 else ""
+        say(f"{file.path}: line {number} is {line!r}{more}; accepted: {LINE_FORM}, of {DIGITS[algorithm]} digits")
+    return found.checksums
 
 
 def _by_hand(settings: Settings) -> dict[str, list[FileInfo]]:
     files: dict[str, list[FileInfo]] = {}
     for language, path in settings.dump:
-        found = _local_file(Path(path)) if is_local(path) else next(iter(_remote_files(glob.escape(path))), None)
+        found = _find(path)
         if found is None:
             raise DumpError(f"--dump {language}={path}: there is no such file")
         if found in files.setdefault(language, []):
@@ -129,6 +184,11 @@ def _listing(folder: str, patterns: Iterable[str]) -> list[FileInfo]:
     return [file for pattern in patterns for file in _remote_files(f"{root}/{pattern}")]
 
 
+def _find(path: str) -> FileInfo | None:
+    """The file at a path; None where there is none."""
+    return _local_file(Path(path)) if is_local(path) else next(iter(_remote_files(glob.escape(path))), None)
+
+
 def _local_file(path: Path) -> FileInfo | None:
     if path.exists() and not path.is_file():
         raise DumpError(f"{path} is no file, though named as a dump or table")
@@ -147,7 +207,7 @@ def _languages_in(folder: str, settings: Settings) -> set[str]:
         for below in names.folders
         for name in names.pages
     ]
-    wikis = (re.match(r"[a-z_]+wiki(?=-)", file.path.rpartition("/")[2]) for file in _listing(folder, patterns))
+    wikis = (re.match(r"[a-z_]+wiki(?=-)", file.name) for file in _listing(folder, patterns))
     return {language for wiki in wikis if wiki and (language := language_of(wiki[0]))}
 
 
@@ -186,11 +246,11 @@ def check_table(kind: str, file: FileInfo) -> None:
 
 
 def _check_lines(table: ItemLines, file: FileInfo) -> None:
-    damage: Counter[str] = Counter()
-    pieces = lines_within(open_file, DumpRange("all", file.path, file.size, 0, file.size, 0), damage)
+    account = FileAccount()
+    pieces = lines_within(open_file, DumpRange("all", file.path, file.size, 0, file.size, 0), account)
     head = next(pieces, b"")
-    if damage or not table.begins(head):
-        what = ", ".join(damage) or f"it begins with {head.lstrip()[:60]!r}"
+    if account.damage or not table.begins(head):
+        what = ", ".join(account.damage) or f"it begins with {head.lstrip()[:60]!r}"
         raise OSError(f"{file.path} is no {table.description} ({what}); accepted: {table.accepted}")
 
 
@@ -228,7 +288,7 @@ def describe(files: Iterable[tuple[str, str, FileInfo]], checksums: Iterable[str
         {
             "language": language,
             "kind": kind,
-            "name": file.path.rpartition("/")[2],
+            "name": file.name,
             "bytes": file.size,
             "sha256": checksum,
         }

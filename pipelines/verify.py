@@ -9,10 +9,12 @@ from mlukit.engine.launch.pipeline_process import PipelineProcess
 from mlukit.engine.launch.workers import choose_workers
 from mlukit.engine.storage import Storage
 from mlukit.pipelines.command import exit_status
+from mlukit.pipelines.damage import recorded_damage, tell_of_damage
 from mlukit.pipelines.dataflow import check_dataflow
 from mlukit.pipelines.graphs.verify import VerifyGraph
 from mlukit.pipelines.integrity import (
     CHANGED,
+    WRONG,
     Folder,
     Problem,
     check_folder,
@@ -30,13 +32,14 @@ from mlukit.schemas import layout
 from mlukit.schemas.layout import RUN_RECORD, STAGES
 from mlukit.transforms.verify_shards import FinishedShard
 
+_LINK_RECORD = layout.stage_record("link")
 _EXAMPLES = """  mlukit verify OUT                               all that is finished
   mlukit verify OUT vocabulary articles/en        some folders
   mlukit verify OUT --direct_num_workers=8"""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command; its exit status is 0 only where all is whole."""
+    """The command; its exit status is 0 only where all is whole, and was made of whole dumps."""
     return exit_status("verify", lambda: _run(arguments), after_stop="")
 
 
@@ -48,8 +51,11 @@ def _run(arguments: Sequence[str]) -> int:
     with closing(PipelineProcess()) as process:
         check_dataflow(Settings(output=storage.root), beam_flags)
         problems, read = verify(storage, asked.folders, beam_flags, process)
-    _print(storage, problems, read, asked.folders)
-    return 1 if problems else 0
+    readable = not any(problem.what == WRONG and problem.path == _LINK_RECORD for problem in problems)
+    damaged = recorded_damage(storage) if readable else []
+    _print(storage, problems, read, asked.folders, bool(damaged))
+    status = tell_of_damage(damaged, allowed=asked.allow_damaged, reads_dumps=True)
+    return 1 if problems else status
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("output", type=plain_path, metavar="OUT", help="an output folder")
     parser.add_argument("folders", nargs="*", metavar="FOLDER", help="of OUT, such as examples/en (default: all)")
+    parser.add_argument(
+        "--allow-damaged", action="store_true", help="end with status 0 where the dumps were damaged, which is said"
+    )
     return parser
 
 
@@ -136,7 +145,9 @@ def _read_again(
     return problems
 
 
-def _print(storage: Storage, problems: Sequence[Problem], read: int, chosen: Sequence[str]) -> None:
+def _print(
+    storage: Storage, problems: Sequence[Problem], read: int, chosen: Sequence[str], of_damaged_dumps: bool
+) -> None:
     for problem in problems:
         print(problem)
     if problems:
@@ -145,4 +156,5 @@ def _print(storage: Storage, problems: Sequence[Problem], read: int, chosen: Seq
             print(f"  {number}. {line}")
         return
     what = chosen or [stage for stage in STAGES if storage.exists(layout.stage_record(stage))]
-    print(f"{storage.root} is whole ({', '.join(what)}): {read:,} shards read again")
+    state = "is as it was written" if of_damaged_dumps else "is whole"
+    print(f"{storage.root} {state} ({', '.join(what)}): {read:,} shards read again")

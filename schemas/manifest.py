@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from mlukit.schemas.arrow import SCHEMA_VERSION
+from mlukit.schemas.damage import FileAccount
 from mlukit.schemas.summaries import SUMMARIES, Summary
 
 MANIFEST = "_manifest.json"  # readers of a folder of Parquet pass over names with a leading underscore
@@ -78,6 +79,7 @@ class TaskResult:
     flows: Mapping[str, Flow] = field(default_factory=dict)  # "pages", "links", …
     counts: Mapping[str, int] = field(default_factory=dict)  # for people to read: "links redirected", …
     summary: Summary | None = None  # for code to read
+    files: Mapping[str, FileAccount] = field(default_factory=dict)  # that were read, by name
 
     def to_json(self) -> dict[str, Any]:
         """As written to disk."""
@@ -87,6 +89,7 @@ class TaskResult:
             "flows": {name: flow.to_json() for name, flow in self.flows.items()},
             "counts": dict(self.counts),
             "summary": {} if self.summary is None else {self.summary.name: self.summary.to_json()},
+            **({"files": {name: file.to_json() for name, file in self.files.items()}} if self.files else {}),
         }
 
     @classmethod
@@ -95,7 +98,8 @@ class TaskResult:
         flows = {name: Flow.from_json(flow) for name, flow in value["flows"].items()}
         shards = tuple(Shard(**shard) for shard in value["shards"])
         summaries = [SUMMARIES[name].from_json(summary) for name, summary in value["summary"].items()]
-        return cls(value["task"], shards, flows, value["counts"], next(iter(summaries), None))
+        files = {name: FileAccount.from_json(file) for name, file in value.get("files", {}).items()}
+        return cls(value["task"], shards, flows, value["counts"], next(iter(summaries), None), files)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,20 @@ class Checksum(Summary):
 
     name = "checksum"
     sha256: str
+    others: Mapping[str, str] = field(default_factory=dict)  # by algorithm, those that a list beside the file has
+
+    def to_json(self) -> dict[str, Any]:
+        """Without `others` where there are none."""
+        return {"sha256": self.sha256, **({"others": dict(self.others)} if self.others else {})}
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedPages(Summary):
+    """How many pages the index of a dump has."""
+
+    name = "indexed_pages"
+    pages: int = 0
+    problem: str = ""  # why the index cannot be read; "" where it can
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +131,7 @@ SUMMARIES: Mapping[str, type[Summary]] = {
     summary.name: summary
     for summary in (
         Checksum,
+        IndexedPages,
         ParsedText,
         ResolvedArticles,
         EntitySpread,

@@ -1,4 +1,4 @@
-"""Takes the checksums of source files, which manifests name."""
+"""Takes the checksums of source files: SHA-256, which manifests name, and those that a list beside the file has."""
 
 import hashlib
 from dataclasses import dataclass
@@ -20,20 +20,24 @@ class SourceFile(Task):
 
     step: ClassVar[str] = "checksum"
     path: str
+    algorithms: tuple[str, ...] = ()  # beside SHA-256
 
 
 @dataclass(eq=False, repr=False)
 class ChecksumFiles(TaskTransform[SourceFile]):
-    """PCollection of SourceFile -> results, whose summary is the file's SHA-256."""
+    """PCollection of SourceFile -> results, whose summary is the file's checksums."""
 
     task = SourceFile
 
     def run(self, task: SourceFile, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """Reads the file once."""
         digest, size = hashlib.sha256(), 0
+        others = {algorithm: hashlib.new(algorithm, usedforsecurity=False) for algorithm in task.algorithms}
         with open_file(task.path) as stream:
             while chunk := stream.read(_CHUNK):
-                digest.update(chunk)
+                for one in (digest, *others.values()):
+                    one.update(chunk)
                 size += len(chunk)
                 heartbeat.advance(size)
-        return TaskResult(task.name, summary=Checksum(digest.hexdigest()))
+        found = {algorithm: one.hexdigest() for algorithm, one in others.items()}
+        return TaskResult(task.name, summary=Checksum(digest.hexdigest(), found))

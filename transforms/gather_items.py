@@ -31,6 +31,7 @@ from mlukit.engine.task import Task
 from mlukit.engine.task_transform import TaskTransform
 from mlukit.schemas import layout
 from mlukit.schemas.arrow import RecordCodec
+from mlukit.schemas.damage import FileAccount
 from mlukit.schemas.items import ITEM_LABEL_ROWS, TITLE_ITEM_ROWS, TITLE_ITEMS, ItemLabel, TitleItem
 from mlukit.schemas.layout import ALL_LANGUAGES
 from mlukit.schemas.manifest import Flow, Shard, TaskResult
@@ -130,13 +131,13 @@ class GatherLines(TaskTransform[ItemRange]):
     def run(self, task: ItemRange, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """Writes a file of `schemas.items.TITLE_ITEMS`, and maybe one of `ITEM_LABELS`, for each language."""
         skipped: Counter[str] = Counter()
-        damage: Counter[str] = Counter()
+        account = FileAccount()
         lost: Counter[str] = Counter()
         failures: list[Failure] = []
         (source,) = (one for one in sources_of_shape(ItemLines) if one.name == task.source)
         wikis = {wiki_of(language): language for language in task.languages}
         with _ItemFiles(storage, source, task.languages, task.dump_range.shard) as files:
-            lines = lines_of(lines_within(open_file, task.dump_range, damage))
+            lines = lines_of(lines_within(open_file, task.dump_range, account))
             for count, item in enumerate(source.read(lines, wikis, skipped)):
                 if count % _REPORT_EVERY == 0:
                     heartbeat.advance()
@@ -150,8 +151,9 @@ class GatherLines(TaskTransform[ItemRange]):
         foreign = Counter({"other namespace": files.foreign} if files.foreign else {})
         flow = Flow(files.titles + files.foreign + lost.total(), files.titles, lost, foreign)
         counts = {f"items without {reason}": n for reason, n in skipped.items()}
-        counts |= {f"damage {reason}": n for reason, n in damage.items()} | {"bad lines": len(failures)}
-        return TaskResult(task.name, tuple(shards), {_flow_name(source): flow}, counts)
+        counts |= {f"damage {reason}": n for reason, n in account.damage.items()} | {"bad lines": len(failures)}
+        read = {task.dump_range.file_name: account}
+        return TaskResult(task.name, tuple(shards), {_flow_name(source): flow}, counts, files=read)
 
 
 def _failure(task: ItemRange, source: ItemLines, line: BadLine) -> Failure:

@@ -35,10 +35,12 @@ class _Tally:
     counts: Counter[str] = field(default_factory=Counter)
     wikitext_bytes: int = 0
 
-    def result(self, task: str, shards: list[Shard], xml_bytes: int) -> TaskResult:
+    def result(self, task: "RangeToParse", shards: list[Shard], reader: PageReader) -> TaskResult:
         """As the task leaves it."""
         flows = {"pages": self.pages, "links": self.links}
-        return TaskResult(task, tuple(shards), flows, self.counts, ParsedText(xml_bytes, self.wikitext_bytes))
+        text = ParsedText(reader.xml_bytes, self.wikitext_bytes)
+        read = {task.dump_range.file_name: reader.account}
+        return TaskResult(task.name, tuple(shards), flows, self.counts, text, read)
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class ParseShards(TaskTransform[RangeToParse]):
                     heartbeat.advance(done, pages=1)
                     waiting = next(records, None)
             shards += outputs.shards
-        return tally.result(task.name, shards, reader.xml_bytes)
+        return tally.result(task, shards, reader)
 
 
 class _Outputs:

@@ -142,6 +142,10 @@ class _Window:
         region = self.data[first:] if stop is None else self.data[first : -(-stop // 8)]
         return [first * 8 + bit for bit in _find_magic(END_MAGIC, region)]
 
+    def has_footer(self, start: int) -> bool:
+        """Whether a whole stream footer, with its CRC, stands after bit `start` of the file."""
+        return any(bit + MAGIC_BITS + CRC_BITS <= len(self.data) * 8 for bit in self.footers(start))
+
     def _starts_stream(self, bit: int) -> bool:
         """Whether a stream's header stands before a magic, which is the first of its stream then."""
         byte = bit // 8
@@ -154,7 +158,8 @@ def read_blocks(file: BinaryIO, start: int, end: int, size: int) -> Iterator[Blo
     Nothing is returned if the first block starts at byte `end` or later; otherwise the caller stops reading when it has
     enough. A magic that stands in a block's data by chance is ignored: the block is decoded again, up to the following
     magic. A block that does not decode is returned with its problem and without data, and reading continues with the
-    next block. The problem is "truncated" if neither a block nor a footer follows.
+    next block. The problem is "truncated" if neither a block nor a footer follows. Where only the footer is cut off, a
+    block without data and with this problem comes after the last one, at its place.
 
     Args:
         file: seekable, its bytes as they are on disk.
@@ -174,12 +179,17 @@ def read_blocks(file: BinaryIO, start: int, end: int, size: int) -> Iterator[Blo
             window.magics.popleft()
             continue
         first = False
-        cut = content is None and len(window.magics) == 1 and not window.footers(begin)
+        last = len(window.magics) == used
+        cut = content is None and last and not window.footers(begin)
+        cut_footer = content is not None and last and not window.has_footer(begin)
         for _ in range(used):
             window.magics.popleft()
         following = window.first_magic()
         next_position = size if following is None else following // 8
         problem: BlockProblem = "" if content is not None else "truncated" if cut and following is None else "corrupt"
+        if cut_footer and following is None:
+            yield Block(position, position, content or b"")
+            content, problem = None, "truncated"
         yield Block(position, next_position, content or b"", problem)
 
 

@@ -22,6 +22,11 @@ class FileInfo:
     path: str
     size: int
 
+    @property
+    def name(self) -> str:
+        """Without its folder."""
+        return self.path.rpartition("/")[2]
+
 
 _DATE = r"\d{8}|\d{4}-\d\d-\d\d|latest"
 _PAGE_RANGE = re.compile(r"-p(\d+)p(\d+)")
@@ -166,7 +171,7 @@ def find_dumps(
     files = [
         file
         for file in sorted(set(listing), key=lambda file: file.path)
-        if _READABLE.search(_name(file)) and not any(matches(_name(file)) for matches in ignored)
+        if _READABLE.search(file.name) and not any(matches(file.name) for matches in ignored)
     ]
     by_hand = chosen or {}
     sets = {
@@ -241,21 +246,21 @@ def _one_table(files: list[FileInfo], date: str | None, table: str) -> FileInfo:
 
 def _dump_key(file: FileInfo) -> tuple[str, ...]:
     """Equal for the parts of one dump: folder, name without part number and page range, and "part" or "whole"."""
-    without_range, ranges = _PAGE_RANGE.subn("", _name(file))
+    without_range, ranges = _PAGE_RANGE.subn("", file.name)
     stem, numbers = _PART_NUMBER.subn("", without_range)
-    folder = file.path[: len(file.path) - len(_name(file))]
+    folder = file.path[: len(file.path) - len(file.name)]
     return folder, stem, "part" if ranges or numbers else "whole"
 
 
 def _part_order(file: FileInfo) -> tuple[int, int]:
     """The key that orders the parts of a dump: (first page, number), 0 where the name does not have them."""
-    number = _PART_NUMBER.search(_PAGE_RANGE.sub("", _name(file)))
+    number = _PART_NUMBER.search(_PAGE_RANGE.sub("", file.name))
     return _page_range(file)[0], int(number[1]) if number else 0
 
 
 def _page_range(file: FileInfo) -> tuple[int, int]:
     """The first and last page in a part's name; (0, -1) for a name without pages."""
-    pages = _PAGE_RANGE.search(_name(file))
+    pages = _PAGE_RANGE.search(file.name)
     return (int(pages[1]), int(pages[2])) if pages else (0, -1)
 
 
@@ -275,7 +280,7 @@ def _missing_part(one: FileInfo, two: FileInfo) -> str:
 def _matching(files: list[FileInfo], patterns: Iterable[str], wiki: str) -> list[FileInfo]:
     """The files whose names match one of the patterns."""
     matchers = [_matcher(pattern, wiki) for pattern in patterns]
-    return [file for file in files if any(matches(_name(file)) for matches in matchers)]
+    return [file for file in files if any(matches(file.name) for matches in matchers)]
 
 
 def _matcher(pattern: str, wiki: str = "") -> Callable[[str], object]:
@@ -291,13 +296,9 @@ def _globs(root: str, folders: Iterable[str], names: Iterable[str], wiki: str, d
         yield root + (folder + name).format(wiki=wiki, date=date or "*")
 
 
-def _name(file: FileInfo) -> str:
-    return file.path.rsplit("/", 1)[-1]
-
-
 def _date(file: FileInfo) -> str | None:
     """The date in a file's name."""
-    found = re.search(rf"(?:^|-)({_DATE})(?=[-.])", _name(file))
+    found = re.search(rf"(?:^|-)({_DATE})(?=[-.])", file.name)
     return found[1] if found else None
 
 

@@ -1,23 +1,24 @@
 """The lines of a range of a large file: a line belongs to the range that holds the line end before it."""
 
-from collections import Counter
 from collections.abc import Iterator
 
 from mlukit.corpus.dumps.ranges import DumpRange, OpenFile, read_chunks
+from mlukit.schemas.damage import FileAccount
 
 
-def lines_within(open_file: OpenFile, part: DumpRange, damage: Counter[str]) -> Iterator[bytes]:
+def lines_within(open_file: OpenFile, part: DumpRange, account: FileAccount) -> Iterator[bytes]:
     """Pieces of data that, joined, are the lines of the range; a piece may end anywhere in a line.
 
     Args:
         open_file: opens the file of the range.
         part: the range.
-        damage: counts "corrupt_block" and "truncated". Lines that damage cuts end or begin there.
+        account: counts "corrupt_block" and "truncated". Lines that damage cuts end or begin there.
     """
     inside = part.start == 0
     for chunk in read_chunks(open_file, part):
         if chunk.problem:
-            damage[chunk.problem] += 1
+            if chunk.position < part.end:
+                account.lose(chunk.problem, part.size if chunk.problem == "truncated" else chunk.position)
             yield b"\n" if inside else b""
             inside = False
             continue

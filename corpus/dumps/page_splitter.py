@@ -79,7 +79,7 @@ class PageSplitter:
     def _append(self, chunk: Chunk) -> None:
         self._marks.append((self._offset + len(self._buffer), chunk.position))
         self._buffer += chunk.data
-        self._tail = (self._tail + chunk.data[-_TAIL_BYTES:])[-_TAIL_BYTES:]
+        self._tail = (self._tail + chunk.before + chunk.data[-_TAIL_BYTES:])[-_TAIL_BYTES:]
         self.xml_bytes += len(chunk.data)
 
     def _cut(self) -> Iterator[PageBytes]:

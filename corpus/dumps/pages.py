@@ -15,6 +15,7 @@ from xml.sax.saxutils import unescape
 
 from mlukit.corpus.dumps.page_splitter import PageBytes, PageSplitter
 from mlukit.corpus.dumps.ranges import DumpRange, OpenFile, read_chunks
+from mlukit.schemas.damage import FileAccount
 from mlukit.schemas.records import Failure, Page
 
 NamespaceOfTitle: TypeAlias = Callable[[str], int]
@@ -46,6 +47,8 @@ DUMP_FAILURES = {
 }
 
 _PROBLEMS = PAGE_FAILURES | DUMP_FAILURES
+_NOT_WHOLE = frozenset({"cut_page", "unclosed_page"})  # pages whose end is lost
+_DAMAGE = frozenset({"unclosed_page", *DUMP_FAILURES})  # places in the dump's file; one belongs to each cut page
 _HEAD_BYTES = 4096  # of a page's XML, where its title and id stand
 # A parser keeps all attributes of a tag and all names that it has met: a page must not have millions of them.
 _CROWDED_TAG = re.compile(rb"""<[^\s<>]+(?:\s+[^\s=<>]+\s*=\s*(?:"[^"<]*"|'[^'<]*')){32}""")
@@ -109,6 +112,7 @@ class PageReader:
         self._chunks = read_chunks(open_file, dump_range)
         self._splitter = PageSplitter(self._chunks, dump_range.end, dump_range.size, max_page_bytes)
         self.counts: Counter[str] = Counter()  # "pages" that were read, and each reason
+        self.account = FileAccount()  # whole pages of every kind, and damage
         self.shard = dump_range.shard  # of the latest record
         self.position = dump_range.start  # of the chunk that holds the first byte of the latest record
         self.head: Page | None = None  # without text: what is known of the latest record's page, where that is no Page
@@ -125,7 +129,15 @@ class PageReader:
                 self.shard = self._range.shard_at(element.position)
                 record = self._read(element)
                 self.counts["pages" if isinstance(record, Page) else record.reason] += 1
+                self._account_for(element)
                 yield record
+
+    def _account_for(self, element: PageBytes) -> None:
+        if element.problem in _DAMAGE:
+            ends = element.problem == "truncated"
+            self.account.lose(element.problem, self._range.size if ends else element.position)
+        elif element.problem not in _NOT_WHOLE:
+            self.account.pages += 1
 
     def _read(self, element: PageBytes) -> Page | SkippedPage | Failure:
         """The record of a page element, or of damage."""
@@ -171,9 +183,8 @@ class PageReader:
         return Failure(self._stage, reason, self._range.language, _page_id(data), _title(data), detail)
 
     def _describe(self, element: PageBytes) -> str:
-        file = self._range.path.rsplit("/", 1)[-1]
         detail = f" ({element.detail[:200]})" if element.detail else ""
-        return f"{_PROBLEMS[element.problem]}{detail}: {file}, byte {element.position}"
+        return f"{_PROBLEMS[element.problem]}{detail}: {self._range.file_name}, byte {element.position}"
 
 
 def _stated_namespace(data: bytes) -> int | None:

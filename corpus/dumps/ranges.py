@@ -26,6 +26,7 @@ Problem: TypeAlias = Literal["", "corrupt_block", "truncated"]
 LARGEST_RANGE, SMALLEST_RANGE = 32 << 20, 2 << 20  # bytes of the file on disk, where no size is given
 FEWEST_RANGES = 16  # of a dump, unless ranges became smaller than the smallest: a small dump too keeps many cores busy
 CHUNK_BYTES = 1 << 20  # of XML
+_BYTES_BEFORE = 64  # of plain XML: a range may begin within the tag that ends the dump
 _INPUT_BYTES = 1 << 16  # bytes of a compressed file that are read at once
 _MAX_DICTIONARY = 1 << 28  # the most that an .xz or .zst may need; the largest preset of xz needs 1 << 26
 _SEQUENTIAL = (".gz", ".xz", ".zst", ".7z")
@@ -44,6 +45,11 @@ class DumpRange:
     shard: int  # the first shard's number, counted over all files of the language
     shards: int = 1
 
+    @property
+    def file_name(self) -> str:
+        """Of the file, without its folder."""
+        return self.path.rpartition("/")[2]
+
     def shard_at(self, position: int) -> int:
         """The shard that a byte of the file belongs to."""
         step = -(-(self.end - self.start) // self.shards)
@@ -55,7 +61,7 @@ class Chunk:
     """XML that begins at byte `position` of the file on disk; the next chunk begins at `next_position`.
 
     A chunk with a problem has no data, which is lost; `detail` says more. At the end of the file `next_position` is the
-    file's size.
+    file's size. `before` is XML that stands before the data in the file, and belongs to an earlier range.
     """
 
     position: int
@@ -63,6 +69,7 @@ class Chunk:
     data: bytes
     problem: Problem = ""
     detail: str = ""
+    before: bytes = b""
 
 
 def is_splittable(path: str) -> bool:
@@ -123,14 +130,15 @@ def _read_bzip2(file: BinaryIO, dump_range: DumpRange) -> Iterator[Chunk]:
 
 def _read_plain(file: BinaryIO, dump_range: DumpRange) -> Iterator[Chunk]:
     position = dump_range.start
-    file.seek(position)
+    file.seek(max(0, position - _BYTES_BEFORE))
+    before = file.read(min(position, _BYTES_BEFORE))
     while position < dump_range.size:
         limit = dump_range.end if position < dump_range.end else dump_range.size
         data = file.read(min(CHUNK_BYTES, limit - position))
         if not data:
             raise DumpError(f"{dump_range.path} ends at byte {position}; it had {dump_range.size} when the run began")
-        yield Chunk(position, position + len(data), data)
-        position += len(data)
+        yield Chunk(position, position + len(data), data, before=before)
+        position, before = position + len(data), b""
 
 
 class _Decoder(Protocol):
@@ -138,6 +146,38 @@ class _Decoder(Protocol):
 
     def read(self, size: int, /) -> bytes:
         """At most `size` bytes of content; b"" at its end."""
+
+
+class _PiecewiseDecoder(Protocol):
+    """A decoder of Python's or zstandard's."""
+
+    def read1(self, size: int, /) -> bytes:
+        """As much as comes easily, at most `size` bytes; b"" at the end."""
+
+
+class _PatientReader:
+    """Reads until it has what is asked for. What was decoded before an error is given, and the error comes after it."""
+
+    def __init__(self, decoder: _PiecewiseDecoder) -> None:
+        self._decoder = decoder
+        self._error: Exception | None = None
+
+    def read(self, size: int, /) -> bytes:
+        if self._error:
+            raise self._error
+        content = bytearray()
+        while len(content) < size:
+            try:
+                piece = self._decoder.read1(size - len(content))
+            except (EOFError, *_DAMAGE) as error:
+                if not content:
+                    raise
+                self._error = error
+                break
+            if not piece:
+                break
+            content += piece
+        return bytes(content)
 
 
 class _XzReader:
@@ -203,12 +243,12 @@ class _SevenZipReader:
 def _decoder(path: str, source: BinaryIO) -> _Decoder:
     """A reader of a compressed file's content, by the end of the file's name."""
     if path.endswith(".gz"):
-        return gzip.GzipFile(fileobj=source)
+        return _PatientReader(gzip.GzipFile(fileobj=source))
     if path.endswith(".xz"):
         return _XzReader(source)
     if path.endswith(".zst"):
         decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_DICTIONARY)
-        return decompressor.stream_reader(source, read_size=_INPUT_BYTES, read_across_frames=True)
+        return _PatientReader(decompressor.stream_reader(source, read_size=_INPUT_BYTES, read_across_frames=True))
     return _SevenZipReader(source)
 
 

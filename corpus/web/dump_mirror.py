@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mlukit.corpus.dumps.files import SHARED_TABLES
+from mlukit.corpus.dumps.inventories import read_checksums
 from mlukit.corpus.languages.wiki_names import wiki_of
 from mlukit.corpus.web.http_client import Client, DownloadError, NotFoundError, RemoteFile
 
@@ -21,7 +22,6 @@ WIKIMEDIA = "https://dumps.wikimedia.org"
 CLASSIC, CONTENT = "classic", "content"
 _CONTENT_FOLDER = "other/mediawiki_content_current"
 _DATES = {CLASSIC: r"\d{8}", CONTENT: r"\d{4}-\d\d-\d\d"}
-_DIGITS = {"sha1": 40, "sha256": 64}
 _DATES_TRIED = 6
 _MAX_SIZE = 1 << 50
 
@@ -176,10 +176,9 @@ def _status_entry(name: str, facts: Mapping[str, Any]) -> _Entry:
 
 
 def _sums(content: bytes, algorithm: str) -> dict[str, _Entry]:
-    """The entries of a list of checksums in the format of sha1sum and sha256sum."""
-    line = re.compile(rf"([0-9a-fA-F]{{{_DIGITS[algorithm]}}})[ \t]+\*?(?:\./)?(\S+)")
-    found = map(line.fullmatch, content.decode(errors="replace").splitlines())
-    return {match[2]: _Entry(match[2], None, algorithm, match[1].lower()) for match in found if match}
+    """The entries of a list of checksums."""
+    found = read_checksums(content, algorithm).checksums
+    return {name: _Entry(name, None, algorithm, checksum) for name, checksum in found.items()}
 
 
 def _content_list(client: Client, wanted: Wanted, wiki: str, date: str) -> _Listing:

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import apache_beam as beam
 from apache_beam.pvalue import AsDict
 
-from mlukit.corpus.dumps.files import FileInfo
 from mlukit.corpus.dumps.item_sources import ITEM_SOURCES
 from mlukit.corpus.dumps.ranges import plan_ranges
 from mlukit.corpus.dumps.table_shapes import ItemLines
@@ -18,6 +17,7 @@ from mlukit.engine.steps import Once, Step, say_nothing, value_of
 from mlukit.engine.storage import Storage
 from mlukit.engine.task import Task
 from mlukit.engine.workplace import Workplace
+from mlukit.pipelines.damage import EarlyWarnings, files_to_check, find_damage
 from mlukit.pipelines.settings import Settings, SettingsError
 from mlukit.pipelines.sources import Sources, describe
 from mlukit.pipelines.stage import Stage
@@ -30,13 +30,14 @@ from mlukit.transforms.ask_wikidata import AskWikidata, TitlesToAskFor
 from mlukit.transforms.build_title_index import OWN_TABLES, BuildTitleIndexes, WikiTitles
 from mlukit.transforms.carry_items import CarryItems, IndexToCarryTo
 from mlukit.transforms.checksum_files import ChecksumFiles, SourceFile
+from mlukit.transforms.count_index_pages import CountIndexPages, IndexFile
 from mlukit.transforms.gather_items import GatherLines, GatherTables, plan_gathering
 from mlukit.transforms.parse_articles import ParseShards, RangeToParse
 from mlukit.transforms.resolve_links import ParsedShard, ResolveShards
 
 STAGE = Stage(
     "link",
-    ("checksum", "parse", "items", "item_lines", "index", "carry", "ask", "resolve"),
+    ("checksum", "page_index", "parse", "items", "item_lines", "index", "carry", "ask", "resolve"),
     leftovers=(layout.TITLE_INDEXES,),
 )
 
@@ -50,12 +51,8 @@ class Linked(NamedTuple):
 
 def inputs_of(sources: Sources) -> dict[str, Any]:
     """What identifies the inputs of the stage."""
-    files = [[code, kind, _name(file), file.size] for code, kind, file in sources.files()]
+    files = [[code, kind, file.name, file.size] for code, kind, file in sources.files()]
     return {"languages": sources.languages, "files": files}
-
-
-def _name(file: FileInfo) -> str:
-    return file.path.rpartition("/")[2]
 
 
 class LinkArticles(beam.PTransform):
@@ -74,7 +71,8 @@ class LinkArticles(beam.PTransform):
         def step(title: str, *needs: beam.pvalue.AsSideInput, **more: Any) -> beam.PCollection:
             return begin | Step("link", title, needs=needs, **more)
 
-        checked = step("check sources", plan=plan.check, transforms=[ChecksumFiles(work)])
+        checking, warn = [ChecksumFiles(work), CountIndexPages(work)], EarlyWarnings(self._sources)
+        checked = step("check sources", plan=plan.check, transforms=checking, tell=warn)
         described = begin | Once(work, "compare sources", CheckSources(work.storage, self._sources), [AsDict(checked)])
         namespaces = {code: site.namespaces for code, site in self._sources.sites.items()}
         readers = [ParseShards(work, namespaces), GatherTables(work), GatherLines(work)]
@@ -92,7 +90,7 @@ class LinkArticles(beam.PTransform):
         before = [AsDict(read), *map(AsDict, needs)]
         tell = say_nothing if settings.allow_unresolved else _tell_of_no_items
         resolved = step("resolve links", *before, plan=plan.resolve, transforms=resolve, tell=tell)
-        all_of_it = [value_of(described), *map(AsDict, (read, *needs, resolved))]
+        all_of_it = [value_of(described), *map(AsDict, (checked, read, *needs, resolved))]
         record = begin | Once(work, "finish link", FinishLink(work, plan), all_of_it)
         return Linked(record, resolved)
 
@@ -104,10 +102,9 @@ class LinkPlan:
     settings: Settings
     sources: Sources
 
-    def check(self) -> list[SourceFile]:
-        """The files of the sources: their checksums are taken anew by each run, since a file may be replaced."""
-        files = enumerate(self.sources.files())
-        return [SourceFile(language, number, file.size, file.path) for number, (language, _, file) in files]
+    def check(self) -> list[SourceFile | IndexFile]:
+        """Whatever can be known of the files before their content is read."""
+        return files_to_check(self.sources)
 
     def read(self, _: object) -> list[Task]:
         """Dumps and tables of items side by side: a table is one long task, which nothing else should wait for."""
@@ -214,7 +211,7 @@ class FinishLink:
     workplace: Workplace
     plan: LinkPlan
 
-    def __call__(self, described: Sequence[Mapping[str, Any]], *steps: Results) -> dict[str, Any]:
+    def __call__(self, described: Sequence[Mapping[str, Any]], checked: Results, *steps: Results) -> dict[str, Any]:
         """Beam calls it with the sources, and with what all steps left."""
         settings, results, storage = self.plan.settings, join(*steps), self.workplace.storage
         options, folders = settings.output_options(STAGE.name), []
@@ -226,7 +223,9 @@ class FinishLink:
                 folders.append(publish_manifest(storage, articles, results[language]))
             failures = FolderContents(layout.FAILURES, FAILURES, language, **common)
             folders.append(publish_manifest(storage, failures, results[language], STAGE.name))
-        summary = {"languages": {code: results[code].to_json() for code in languages}, "sources": described}
+        damaged = [file.to_json() for file in find_damage(self.plan.sources, checked, results)]
+        totals = {code: results[code].to_json() for code in languages}
+        summary = {"languages": totals, "sources": described, "damaged": damaged}
         return STAGE.finish(self.workplace, settings, inputs_of(self.plan.sources), summary, folders)
 
 

@@ -167,11 +167,14 @@ def test_a_wikidata_dump_that_is_cut_is_counted_and_used_as_far_as_it_goes(tmp_p
     write_dump(tmp_path, "de", DE)
     many = [*ENTITIES[:1], *(entity(1000 + i, {"de": f"Seite {i}"}) for i in range(20_000))]
     whole = bz2.compress(json_dump(many), 1)
-    (tmp_path / "wikidata-20260901-all.json.bz2").write_bytes(whole[: len(whole) // 2])
-    link(tmp_path)
+    cut = whole[: len(whole) // 2]
+    (tmp_path / "wikidata-20260901-all.json.bz2").write_bytes(cut)
+    ran = link(tmp_path, "--allow-damaged")
     assert items(tmp_path, "de")["Berlin"] == "Q64"
     counts = load(tmp_path / "OUT/link.json")["languages"]["all"]["counts"]
     assert counts["damage truncated"] == 1
+    size = f"{len(cut):,}"
+    assert ran.err.splitlines()[-2] == f"  all: wikidata-20260901-all.json.bz2 is cut off, at byte {size} of {size}"
 
 
 def test_which_source_goes_first(tmp_path: Path) -> None:

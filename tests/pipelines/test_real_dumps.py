@@ -50,7 +50,7 @@ def build(folder: Path, dumps: dict[str, Path], *flags: object) -> Path:
 def heads(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Seven Wikipedias or heads of them, from 2006 to 2023."""
     dumps = {language: DUMPS / name for language, name in OF_LANGUAGE.items()}
-    return build(tmp_path_factory.mktemp("heads"), dumps, "--range-size", "800K")
+    return build(tmp_path_factory.mktemp("heads"), dumps, "--range-size", "800K", "--allow-damaged")
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +96,13 @@ def test_dumps_are_cut_into_shards(heads: Path) -> None:
     number = {language: len(files) for language, files in found.items()}
     assert number == {"bn": 2, "el": 1, "vi": 3, "ltg": 1, "it": 4, "ja": 1, "en": 4}
     assert all(len(rows(path)) for language in ("it", "en") for path in found[language])
+
+
+def test_a_dump_without_its_end_is_told_of(heads: Path) -> None:
+    files = [(file["name"], file["damage"]) for file in load(heads / "link.json")["damaged"]]
+    assert files == [(OF_LANGUAGE[language], {"truncated": 1}) for language in ("en", "ja")]
+    ran = run("verify", heads, "articles/en", IN_MEMORY)
+    assert ran.status == 3 and "DAMAGED DUMPS: 2 FILES ARE NOT WHOLE" in ran.err
 
 
 def test_a_dump_without_its_end_is_counted(heads: Path) -> None:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from mlukit.corpus.dumps.files import DumpError, FileInfo
 from mlukit.corpus.dumps.pages import PageReader, SkippedPage
 from mlukit.corpus.dumps.ranges import DumpRange, OpenFile, plan_ranges, read_chunks
+from mlukit.schemas.damage import FileAccount, Place
 from mlukit.schemas.records import Failure, Page
 
 DATA = Path(__file__).resolve().parents[3].parent / "shared/data/dumps"
@@ -243,3 +244,66 @@ def test_a_file_with_wrong_bytes(name: str) -> None:
     if name.endswith(".bz2"):
         assert failures == ["cut_page", "corrupt_block"]
         assert records[-1].page_id == 100
+
+
+# Every cut, and every page that is lost, is told of
+
+
+def account_of(data: bytes, name: str, range_size: int) -> FileAccount:
+    """Of all ranges together."""
+    total = FileAccount()
+    for dump_range in plan_ranges("en", [FileInfo(name, len(data))], range_size):
+        reader = PageReader(in_memory(data), dump_range, "link")
+        assert all(reader)
+        total.add(reader.account)
+    return total
+
+
+SMALL_PAGES = [page(number, f"text {number}") for number in range(1, 4)]
+SMALL = dump(SMALL_PAGES)
+STREAMS = [SMALL[: SMALL.index(b"  <page>")], *SMALL_PAGES, b"</mediawiki>\n"]
+WHOLE = {
+    "x.xml": SMALL.rstrip(),
+    "x.xml.bz2": b"".join(map(bz2.compress, STREAMS)),
+    "x.xml.gz": gzip.compress(SMALL, mtime=0),
+    "x.xml.xz": lzma.compress(SMALL),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize("range_size", [5, 7, 12, 20, 64, 1 << 20])
+def test_wherever_a_dump_is_cut_it_is_told_once(name: str, range_size: int) -> None:
+    whole = WHOLE[name]
+    assert account_of(whole, name, range_size) == FileAccount(3)
+    for cut in range(150, len(whole)):
+        assert account_of(whole[:cut], name, range_size).damage == {"truncated": 1}, cut
+
+
+LARGE_PAGES = [page(number, random.Random(number).randbytes(9000).hex()) for number in range(1, 31)]
+LARGE = dump(LARGE_PAGES)
+GROUPS = [b"".join(LARGE_PAGES[at : at + 3]) for at in range(0, 30, 3)]
+COMPRESSED = {
+    "x.xml.bz2": b"".join(map(bz2.compress, [STREAMS[0], *GROUPS, STREAMS[-1]])),
+    "one-stream.xml.bz2": bz2.compress(LARGE, 1),
+    "x.xml.gz": gzip.compress(LARGE, mtime=0),
+    "x.xml.xz": lzma.compress(LARGE),
+    "x.xml.zst": zstandard.ZstdCompressor(write_checksum=True).compress(LARGE),
+}
+
+
+@pytest.mark.parametrize("name", COMPRESSED)
+@settings(deadline=None, max_examples=20)
+@given(st.floats(0.01, 0.99), st.binary(min_size=1, max_size=200), st.sampled_from([30_000, 100_000, 1 << 30]))
+def test_no_page_is_lost_unseen(name: str, place: float, bad: bytes, range_size: int) -> None:
+    data = bytearray(COMPRESSED[name])
+    start = int(place * (len(data) - len(bad)))
+    data[start : start + len(bad)] = bad
+    found = account_of(bytes(data), name, range_size)
+    assert found.pages == 30 or found.damage
+
+
+def test_what_was_decoded_before_a_cut_is_kept() -> None:
+    for name in ("x.xml.gz", "x.xml.xz"):
+        assert account_of(WHOLE[name][:-9], name, 1 << 20) == FileAccount(
+            3, Counter(truncated=1), [Place(len(WHOLE[name]) - 9, "truncated")]
+        )
