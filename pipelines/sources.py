@@ -19,7 +19,7 @@ from mlukit.corpus.dumps.files import (
 )
 from mlukit.corpus.dumps.inventories import DIGITS, LINE_FORM, LIST_PATTERNS, algorithm_of, index_names, read_checksums
 from mlukit.corpus.dumps.item_sources import item_tables, sources_of_shape, tells_items
-from mlukit.corpus.dumps.lines import lines_within
+from mlukit.corpus.dumps.lines import has_no_end, lines_within
 from mlukit.corpus.dumps.ranges import DumpRange
 from mlukit.corpus.dumps.siteinfo import SiteInfo, check_dump, read_siteinfo
 from mlukit.corpus.dumps.sql import SqlDumpError, open_sql, read_table
@@ -110,7 +110,7 @@ def find_sources(settings: Settings) -> Sources:
     listing = _listing(settings.dumps, listing_globs("", languages, patterns, date)) if settings.dumps else []
     found = find_dumps(listing, languages, patterns, date, _by_hand(settings))
     for kind, file in found.shared.items():
-        check_table(kind, file)
+        check_table(kind, file, settings.allow_damaged)
     sites = {language: _look_at(found.sets[language]) for language in languages}
     _check_items(settings, found)
     sources = Sources(found, sites)
@@ -223,11 +223,13 @@ def _look_at(dump: DumpSet) -> SiteInfo:
     return read_siteinfo(open_file, dump.files[0].path, dump.files[0].size)
 
 
-def check_table(kind: str, file: FileInfo) -> None:
-    """Looks at the beginning of a table.
+def check_table(kind: str, file: FileInfo, allow_damaged: bool = False) -> None:
+    """Looks at the beginning of a table, and at the end where that tells whether the table is cut off.
 
     Args:
         kind: one of `corpus.dumps.files.TABLE_KINDS`.
+        file: the table.
+        allow_damaged: a text of items may be cut off; SQL may not.
 
     Raises:
         DumpError: it is empty, does not decode as its name says, or is another table or none.
@@ -238,6 +240,8 @@ def check_table(kind: str, file: FileInfo) -> None:
     try:
         if isinstance(table, ItemLines):
             _check_lines(table, file)
+            if not allow_damaged and has_no_end(open_file, file):
+                raise OSError(f"{file.path} is cut off; --allow-damaged uses what can be read of it")
         elif isinstance(table, SqlTable):
             with open_sql(open_file, file.path) as stream:
                 next(read_table(stream, kind, [table.key]), None)

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlukit.corpus.dumps.files import FileInfo
+from mlukit.corpus.dumps.files import DumpError, FileInfo
 from mlukit.corpus.dumps.item_sources import ITEM_SOURCES, sources_of_shape
 from mlukit.corpus.dumps.lines import lines_within
 from mlukit.corpus.dumps.ranges import DumpRange, plan_ranges
@@ -127,9 +127,14 @@ class GatherLines(TaskTransform[ItemRange]):
     """PCollection of ItemRange -> results: files of items by title, of labels, and of bad lines."""
 
     task = ItemRange
+    allow_damaged: bool  # what can be read of a damaged text is used, and the damage told
 
     def run(self, task: ItemRange, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
-        """Writes a file of `schemas.items.TITLE_ITEMS`, and maybe one of `ITEM_LABELS`, for each language."""
+        """Writes a file of `schemas.items.TITLE_ITEMS`, and maybe one of `ITEM_LABELS`, for each language.
+
+        Raises:
+            DumpError: the text is cut off or damaged, which must be allowed.
+        """
         skipped: Counter[str] = Counter()
         account = FileAccount()
         lost: Counter[str] = Counter()
@@ -146,6 +151,8 @@ class GatherLines(TaskTransform[ItemRange]):
                     lost.update({item.reason: item.titles} if item.titles else {})
                 else:
                     files.write_item(item)
+            if account.damage and not self.allow_damaged:
+                raise DumpError(_damage(task, account))
         path = layout.failures_shard(task.language, "link", task.number)
         shards = [*files.shards, *write_failures(storage, path, failures)]
         foreign = Counter({"other namespace": files.foreign} if files.foreign else {})
@@ -154,6 +161,16 @@ class GatherLines(TaskTransform[ItemRange]):
         counts |= {f"damage {reason}": n for reason, n in account.damage.items()} | {"bad lines": len(failures)}
         read = {task.dump_range.file_name: account}
         return TaskResult(task.name, tuple(shards), {_flow_name(source): flow}, counts, files=read)
+
+
+def _damage(task: ItemRange, account: FileAccount) -> str:
+    """What is wrong with a text of items, and what to do."""
+    place = account.places[0]
+    what = "is cut off" if place.reason == "truncated" else "does not decode"
+    return (
+        f"{task.dump_range.path} {what} at byte {place.byte:,} of {task.dump_range.size:,}: get it again, "
+        "or use what can be read of it with --allow-damaged"
+    )
 
 
 def _failure(task: ItemRange, source: ItemLines, line: BadLine) -> Failure:

@@ -2,8 +2,12 @@
 
 from collections.abc import Iterator
 
+from mlukit.corpus.dumps.files import FileInfo
 from mlukit.corpus.dumps.ranges import DumpRange, OpenFile, read_chunks
 from mlukit.schemas.damage import FileAccount
+
+_TAIL_BYTES = 12  # of a file: bzip2's footer has 48 bits, a checksum of 32 and up to 7 behind it
+_BZIP2_FOOTER = f"{0x177245385090:048b}"
 
 
 def lines_within(open_file: OpenFile, part: DumpRange, account: FileAccount) -> Iterator[bytes]:
@@ -35,3 +39,17 @@ def lines_within(open_file: OpenFile, part: DumpRange, account: FileAccount) -> 
                 return
         else:
             yield data
+
+
+def has_no_end(open_file: OpenFile, file: FileInfo) -> bool:
+    """Whether a compressed file lacks the end that its format has; False where the format has none to be seen.
+
+    Sources: the bzip2 format's footer, which begins at any bit of a byte; the stream footer of the .xz file format.
+    """
+    with open_file(file.path) as stream:
+        stream.seek(max(0, file.size - _TAIL_BYTES))
+        tail = stream.read(_TAIL_BYTES)
+    if file.name.endswith(".bz2"):
+        bits = f"{int.from_bytes(tail, 'big'):0{8 * len(tail)}b}"
+        return _BZIP2_FOOTER not in bits
+    return file.name.endswith(".xz") and not tail.rstrip(b"\0").endswith(b"YZ")

@@ -75,7 +75,7 @@ class LinkArticles(beam.PTransform):
         checked = step("check sources", plan=plan.check, transforms=checking, tell=warn)
         described = begin | Once(work, "compare sources", CheckSources(work.storage, self._sources), [AsDict(checked)])
         namespaces = {code: site.namespaces for code, site in self._sources.sites.items()}
-        readers = [ParseShards(work, namespaces), GatherTables(work), GatherLines(work)]
+        readers = [ParseShards(work, namespaces), GatherTables(work), GatherLines(work, settings.allow_damaged)]
         read = step("read dumps", value_of(described), plan=plan.read, transforms=readers)
         indexed = step("build title indexes", AsDict(read), plan=plan.index, transforms=[BuildTitleIndexes(work)])
         needs = [indexed]

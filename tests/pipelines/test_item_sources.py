@@ -163,18 +163,30 @@ def test_wikidata_json_with_labels_and_bad_lines(tmp_path: Path, range_size: str
     assert_all_accounted(tmp_path / "OUT")
 
 
-def test_a_wikidata_dump_that_is_cut_is_counted_and_used_as_far_as_it_goes(tmp_path: Path) -> None:
+CUT_DUMPS = {
+    "bz2": (lambda text: bz2.compress(text, 1), "wikidata-20260901-all.json.bz2 is cut off; --allow-damaged uses what"),
+    "gz": (gzip.compress, "wikidata-20260901-all.json.gz is cut off at byte"),
+}
+
+
+@pytest.mark.parametrize("form", CUT_DUMPS)
+def test_a_wikidata_dump_that_is_cut_is_refused_or_used_as_far_as_it_goes(tmp_path: Path, form: str) -> None:
+    compress, refusal = CUT_DUMPS[form]
     write_dump(tmp_path, "de", DE)
     many = [*ENTITIES[:1], *(entity(1000 + i, {"de": f"Seite {i}"}) for i in range(20_000))]
-    whole = bz2.compress(json_dump(many), 1)
+    whole = compress(json_dump(many))
     cut = whole[: len(whole) // 2]
-    (tmp_path / "wikidata-20260901-all.json.bz2").write_bytes(cut)
+    name = f"wikidata-20260901-all.json.{form}"
+    (tmp_path / name).write_bytes(cut)
+    refused = run("link", "--dumps", tmp_path, "--output", tmp_path / "OUT", IN_MEMORY)
+    assert refused.status == (2 if form == "bz2" else 1)
+    assert refusal in refused.err.splitlines()[-1]
     ran = link(tmp_path, "--allow-damaged")
     assert items(tmp_path, "de")["Berlin"] == "Q64"
     counts = load(tmp_path / "OUT/link.json")["languages"]["all"]["counts"]
     assert counts["damage truncated"] == 1
     size = f"{len(cut):,}"
-    assert ran.err.splitlines()[-2] == f"  all: wikidata-20260901-all.json.bz2 is cut off, at byte {size} of {size}"
+    assert ran.err.splitlines()[-2] == f"  all: {name} is cut off, at byte {size} of {size}"
 
 
 def test_which_source_goes_first(tmp_path: Path) -> None:
