@@ -21,12 +21,12 @@ from mlukit.corpus.dumps.siteinfo import read_siteinfo
 from mlukit.engine.errors import say
 from mlukit.engine.launch.pipeline_process import PipelineProcess
 from mlukit.engine.storage import Storage, match_files, open_file
-from mlukit.pipelines.audit_report import print_links, print_residue
 from mlukit.pipelines.command import exit_status
 from mlukit.pipelines.dataflow import check_dataflow
 from mlukit.pipelines.graphs import link
 from mlukit.pipelines.graphs.audit import STEPS, AuditGraph, Compared
 from mlukit.pipelines.option_values import nearest, words
+from mlukit.pipelines.reports.audit import print_links, print_residue
 from mlukit.pipelines.run import Run
 from mlukit.pipelines.settings import Settings, SettingsError, check_beam_flags, read_config
 from mlukit.pipelines.stage import fingerprint

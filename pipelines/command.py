@@ -1,5 +1,6 @@
 """How a command runs: its flags are read, its stages done, and whatever goes wrong is one line and an exit status."""
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 
@@ -9,7 +10,7 @@ from mlukit.engine.launch.pipeline_process import PipelineProcess
 from mlukit.engine.launch.run_pipeline import GOES_ON
 from mlukit.pipelines.damage import recorded_damage, tell_of_damage
 from mlukit.pipelines.dataflow import check_dataflow
-from mlukit.pipelines.report import print_report
+from mlukit.pipelines.reports.summary import summary_lines, write_account
 from mlukit.pipelines.run import Run
 from mlukit.pipelines.settings import Settings, command_parser, read_settings
 from mlukit.pipelines.stage import Stage
@@ -45,6 +46,7 @@ def run_command(
     """
 
     def work() -> int:
+        began = time.monotonic()
         settings, beam_flags = read_settings(command_parser(command, description, examples), arguments)
         with closing(PipelineProcess()) as process:
             check_dataflow(settings, beam_flags)
@@ -52,7 +54,8 @@ def run_command(
             with closing(Run(command, settings, beam_flags, process)) as run:
                 run.do(stages)
                 names = [stage.name for stage in stages]
-                print_report(run.storage, names)
+                write_account(run.storage)
+                print("\n".join(summary_lines(run.storage, time.monotonic() - began)))
                 damaged, allowed = recorded_damage(run.storage), settings.allow_damaged
                 return tell_of_damage(damaged, allowed=allowed, reads_dumps="link" in names)
 

@@ -14,7 +14,7 @@ from mlukit.engine.errors import say
 from mlukit.engine.storage import Storage, is_local, open_file
 from mlukit.pipelines.command import exit_status
 from mlukit.pipelines.option_values import at_least, plain_path
-from mlukit.pipelines.report import print_measures, print_report
+from mlukit.pipelines.reports.account import account_lines, measures_lines
 from mlukit.pipelines.settings import Parser, SettingsError
 from mlukit.schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS, RecordCodec
 from mlukit.schemas.formats import FORMATS, PARQUET, format_of
@@ -74,9 +74,7 @@ def show(folder: str, number: int, characters: int = 0, page_id: int | None = No
     folder = str(Path(folder).resolve()) if is_local(folder) else folder  # what lies beside it is needed, too
     storage = Storage(folder)
     if storage.exists(RUN_RECORD):
-        print_report(storage, STAGES)
-        print()
-        print_measures(storage)
+        print("\n".join([*account_lines(storage, STAGES), "", *measures_lines(storage)]))
         return
     if not storage.exists(MANIFEST):
         raise InspectError(

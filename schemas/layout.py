@@ -2,6 +2,7 @@
 
     link.json vocabulary.json examples.json      the record of each finished stage
     run.json                                     what differs between two runs: times, hosts, what steps took
+    account.txt                                  for people: what went in, came out and did not, and why
     articles/{language}/{split}-{number}.parquet       also .jsonl.gz; `split` is train or
                                                        validation, which not every range has
     mentions/{language}/mentions-{number}.parquet
@@ -35,6 +36,7 @@ STAGE_FOLDERS: Mapping[str, tuple[str, ...]] = {
 }
 
 RUN_RECORD = "run.json"
+ACCOUNT = "account.txt"
 TITLE_INDEXES = "index"
 TOKENIZER = "tokenizer/sentencepiece.bpe.model"  # the file name that Hugging Face's tokenizers look for
 VOCABULARY_PARQUET = "vocabulary/vocabulary.parquet"

@@ -1,4 +1,7 @@
-"""Progress of a pipeline, as its board tells: a line that moves on a terminal, and a closing line of each step."""
+"""Progress of a pipeline, as its board tells: a line that moves on a terminal, and a closing line of each step.
+
+Where the output is no terminal but, say, a file, there is a line of progress now and then.
+"""
 
 import sys
 import time
@@ -15,7 +18,8 @@ from mlukit.engine.workplace import Workplace
 from mlukit.schemas import layout
 from mlukit.schemas.layout import ALL_LANGUAGES
 
-_INTERVAL = 0.5  # seconds between two lines
+_INTERVAL = 0.5  # seconds between two lines on a terminal
+_INTERVAL_ELSEWHERE = 30.0
 _LISTING_INTERVAL = 2.0  # seconds between two looks at what is finished, and at a board that is not of this machine
 
 
@@ -63,7 +67,9 @@ class Progress:
         self._noted: set[str] = set()  # notes of the board that were read
         self._running: dict[str, _Plan] = {}  # by title
         self.reports: list[StepReport] = []  # of steps that are done, in their order
-        self._next_line = self._next_listing = 0.0
+        self._on_terminal = self._out.isatty()
+        self._next_listing = 0.0
+        self._next_line = 0.0 if self._on_terminal else time.monotonic() + _INTERVAL_ELSEWHERE
         self._width = 0
 
     def look(self, workplace: Workplace, at_end: bool = False) -> None:
@@ -78,14 +84,22 @@ class Progress:
         elif listing:
             with suppress(OSError):  # a store that fails for a while: the job may go on all the same
                 self._read_board(workplace)
-        if self._out.isatty() and self._running and not at_end and now >= self._next_line:
-            self._next_line = now + _INTERVAL
-            plan = max(self._running.values(), key=lambda one: one.began)
-            if listing:
-                with suppress(OSError):
-                    plan.done = _done(workplace, plan)
-            reports = read_reports(Path(workplace.board)) if workplace.is_local else []
-            self._show(_line(plan, reports, time.time() - plan.began))
+        if self._running and not at_end and now >= self._next_line:
+            self._next_line = now + (_INTERVAL if self._on_terminal else _INTERVAL_ELSEWHERE)
+            self._show_newest(workplace, listing or not self._on_terminal)
+
+    def _show_newest(self, workplace: Workplace, listing: bool) -> None:
+        """Shows how far the step has come that began last; `listing`: after a look at what is finished."""
+        plan = max(self._running.values(), key=lambda one: one.began)
+        if listing:
+            with suppress(OSError):
+                plan.done = _done(workplace, plan)
+        reports = read_reports(Path(workplace.board)) if workplace.is_local else []
+        line = _line(plan, reports, time.time() - plan.began)
+        if self._on_terminal:
+            self._show(line)
+        else:
+            self._print(line)
 
     def _read_board(self, workplace: Workplace) -> None:
         notes = workplace.notes
@@ -93,7 +107,8 @@ class Progress:
             if path not in self._noted:
                 plan = _Plan(**notes.read_json(path))
                 self._noted.add(path)
-                plan.before = frozenset(_done(workplace, plan)) if self._out.isatty() else frozenset()
+                with suppress(OSError):
+                    plan.before = frozenset(_done(workplace, plan))
                 self._running[plan.title] = plan
         new = [path for path in notes.sizes(REPORTS) if path not in self._noted]
         reports = sorted(map(notes.read_json, new), key=lambda one: float(one["began"]))
@@ -116,7 +131,7 @@ class Progress:
         print(line, file=self._out, flush=True)
 
     def _show(self, line: str) -> None:
-        if self._out.isatty():
+        if self._on_terminal:
             print("\r" + line.ljust(self._width), end="" if line else "\r", file=self._out, flush=True)
             self._width = len(line)
 

@@ -509,9 +509,25 @@ def test_numbers_that_code_reads(built: Path) -> None:
     assert summary("examples.json", "de") == {"examples": {"train": 2, "validation": 1, "tokens": tokens}}
 
 
-def test_the_run_ends_with_the_table(first_build: tuple[Path, Ran]) -> None:
-    _, ran = first_build
-    lines = ran.out.splitlines()
+def test_the_run_ends_with_a_row_a_language_and_what_to_do_next(first_build: tuple[Path, Ran]) -> None:
+    built, ran = first_build
+    *table, entities, blank, done, account, more = ran.out.splitlines()
+    assert table == [
+        "language  pages  articles  links  with an item  mentions  examples  failed",
+        "de            3         3      4        100.0%         4         3       0",
+        "en           15         7     15         66.7%         7         5       1",
+        "ja            2         2      2        100.0%         2         2       0",
+        "total        20        12     21         76.2%        13        10       1",
+    ]
+    assert (entities, blank) == ("entities in the vocabulary: 5", "")
+    assert re.fullmatch(rf"done in \d+:\d\d; the output is in {re.escape(str(built))}", done)
+    assert account.startswith(f"what was left out and failed, and why: {built}/account.txt")
+    assert more == f"next: mlukit inspect {built}/examples/de"
+
+
+def test_the_account_lies_in_the_output(first_build: tuple[Path, Ran]) -> None:
+    built, ran = first_build
+    lines = (built / "account.txt").read_text().splitlines()
     assert lines[0].split() == ["stage", "language", "what", "in", "out", "failed", "skipped", "reasons"]
     pages = (
         "link        en        pages            15    7       1        7  redirect 5, empty_text 1, malformed_xml 1,"
@@ -540,7 +556,7 @@ def test_nothing_is_left_of_the_work(built: Path) -> None:
     named = {path.relative_to(built).parts[0] for path in built.rglob("*") if path.is_file()}
     assert named == {
         *("articles", "vocabulary", "mentions", "examples", "failures", "index", "tokenizer"),
-        *("run.json", "link.json", "vocabulary.json", "examples.json"),
+        *("run.json", "account.txt", "link.json", "vocabulary.json", "examples.json"),
     }
 
 

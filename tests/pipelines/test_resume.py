@@ -69,7 +69,7 @@ def test_a_second_run_does_nothing_and_says_so(copied: Path, dumps: Path, built:
         0,
         [f"{stage}: finished before, nothing to do" for stage in ("link", "vocabulary", "examples")],
     )
-    assert ran.out.startswith("stage       language  what")
+    assert ran.out.startswith("language  pages  articles")
     assert {path: path.stat().st_mtime_ns for path in times} == times
     assert checksums(copied) == checksums(built)
 

@@ -15,7 +15,13 @@ ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "corpus" / "languages"
 CASES = ROOT / "tests" / "cases"
 PAGE = (ROOT / "docs" / "languages.md").read_text(encoding="utf-8")
-SHARED_BY_HAND = {"disambiguation", "quotation_marks", "sentences", "variants", "wikipedias"}  # .toml that is no language's
+SHARED_BY_HAND = {
+    "disambiguation",
+    "quotation_marks",
+    "sentences",
+    "variants",
+    "wikipedias",
+}  # no language
 
 
 def rows_under(heading: str) -> list[list[str]]:

@@ -101,6 +101,15 @@ def test_elsewhere_there_is_one_line_at_the_end_and_what_the_step_has_to_tell(
     assert (step.stage, step.title, step.ended, step.measures.cpu_seconds) == ("link", TITLE, 1003.0, 2.5)
 
 
+def test_elsewhere_there_is_a_line_of_progress_every_half_minute(place: Workplace, now: list[float]) -> None:
+    out = io.StringIO()
+    progress = Progress("in one process", out=out)
+    for seconds in (29, 2, 28, 2):
+        now[0] += seconds
+        progress.look(place)
+    assert out.getvalue().splitlines() == ["parse articles: 1/3 shards, 0.0 MB/s"] * 2
+
+
 def test_a_board_that_is_not_of_this_machine_is_read_now_and_then(place: Workplace, now: list[float]) -> None:
     far, out = Workplace(place.root, place.board, 0), io.StringIO()
     progress = Progress("on FlinkRunner", out=out)

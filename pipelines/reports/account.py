@@ -1,7 +1,8 @@
-"""The table that a run ends with: for each stage and language, in = out + failed + skipped, with the reasons."""
+"""The account of an output folder: for each stage and language, in = out + failed + skipped, with the reasons."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from mlukit.engine.storage import Storage
@@ -13,32 +14,39 @@ _REASONS_SHOWN = 4
 _MEASURES = ("stage", "step", "tasks", "done before", "wall s", "CPU s", "MB read", "MB written", "peak MB")
 
 
-def print_report(storage: Storage, stages: Sequence[str]) -> None:
-    """Prints the table of the stages that are finished."""
+def account_lines(storage: Storage, stages: Sequence[str]) -> list[str]:
+    """The table of the stages that are finished, a line each row."""
     rows: list[tuple[str, ...]] = [("stage", "language", "what", "in", "out", "failed", "skipped", "reasons")]
     for stage in stages:
         if storage.exists(layout.stage_record(stage)):
-            record = storage.read_json(layout.stage_record(stage))
-            rows += _stage_rows(stage, record)
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
-    for row in rows:
-        numbers = [
-            cell.rjust(width) if i >= 3 else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=False))
-        ]
-        print("  ".join([*numbers, row[-1]]).rstrip())
+            rows += _stage_rows(stage, storage.read_json(layout.stage_record(stage)))
+    return aligned([row[:-1] for row in rows], words=3, behind=[row[-1] for row in rows])
 
 
-def print_measures(storage: Storage) -> None:
-    """Prints what the steps of all runs took, if there were any."""
+def measures_lines(storage: Storage) -> list[str]:
+    """What the steps of all runs took; nothing where there were none."""
     rows: list[tuple[str, ...]] = [_MEASURES]
     for entry in storage.read_json(layout.RUN_RECORD)["runs"]:
         rows += [_measures_row(entry["stage"], step["step"], step) for step in entry["steps"]]
         rows.append(_measures_row(entry["stage"], "all", entry))
+    return aligned(rows, words=2) if len(rows) > 1 else []
+
+
+def aligned(rows: Sequence[Sequence[str]], words: int, behind: Sequence[str] = ()) -> list[str]:
+    """The lines of a table.
+
+    Args:
+        rows: of the same length; the first has the headings.
+        words: how many of the first columns are words, which begin in one place; numbers end in one place.
+        behind: a last cell of each row, of any length.
+    """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows if len(rows) > 1 else ():
+    lines = []
+    for row, last in zip_longest(rows, behind, fillvalue=""):
         cells = enumerate(zip(row, widths, strict=True))
-        print("  ".join(cell.rjust(width) if i >= 2 else cell.ljust(width) for i, (cell, width) in cells))
+        shown = [cell.ljust(width) if i < words else cell.rjust(width) for i, (cell, width) in cells]
+        lines.append("  ".join([*shown, last]).rstrip())
+    return lines
 
 
 def _measures_row(stage: str, step: str, measures: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,16 +1,15 @@
-"""The table that a run ends with."""
+"""The whole account of an output folder."""
 
 from collections import Counter
 from pathlib import Path
 
-import pytest
 
 from mlukit.engine.storage import Storage
-from mlukit.pipelines.report import print_report
+from mlukit.pipelines.reports.account import account_lines
 from mlukit.schemas.manifest import Flow
 
 
-def test_other_namespaces_are_one_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_namespaces_are_one_reason(tmp_path: Path) -> None:
     spaces = {f"namespace {number}": 100 for number in (4, 8, 10, 14, 828)}
     skipped = {
         "de": Counter({"redirect": 7, "namespace 10": 2}),
@@ -21,8 +20,7 @@ def test_other_namespaces_are_one_reason(tmp_path: Path, capsys: pytest.CaptureF
         for code, reasons in skipped.items()
     }
     Storage(str(tmp_path)).write_json("link.json", {"languages": languages})
-    print_report(Storage(str(tmp_path)), ["link"])
-    lines = capsys.readouterr().out.splitlines()
+    lines = account_lines(Storage(str(tmp_path)), ["link"])
     assert [line.partition("pages")[2].split(maxsplit=4) for line in lines[1:]] == [
         ["29", "20", "0", "9", "redirect 7, namespace 10 2"],
         ["529", "20", "0", "509", "other namespaces 500, redirect 7, repeated_page 2"],

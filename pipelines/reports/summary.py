@@ -1,0 +1,115 @@
+"""What a run ends with, for people: a row for each language, where the output lies, and what can be done next."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from mlukit.engine.launch.progress import duration
+from mlukit.engine.storage import Storage
+from mlukit.pipelines.reports.account import account_lines, aligned
+from mlukit.schemas import layout
+from mlukit.schemas.layout import ALL_LANGUAGES, EXAMPLES, STAGES
+from mlukit.schemas.damage import damaged_files
+from mlukit.schemas.manifest import Flow
+from mlukit.schemas.summaries import MadeExamples, summary_in
+
+
+@dataclass(slots=True)
+class _Row:
+    """The numbers of a language, or of all."""
+
+    pages: int = 0
+    articles: int = 0
+    links: int = 0
+    resolved: int = 0
+    mentions: int = 0
+    examples: int = 0
+    failed: int = 0
+
+    def add(self, other: "_Row") -> None:
+        for one in fields(_Row):
+            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
+
+
+def write_account(storage: Storage) -> None:
+    """Writes the whole account of an output folder into it, for people who want to know more than the summary."""
+    with storage.write(layout.ACCOUNT) as stream:
+        stream.write("".join(f"{line}\n" for line in account_lines(storage, STAGES)).encode())
+
+
+def summary_lines(storage: Storage, seconds: float) -> Iterator[str]:
+    """A row for each language and one for all; the entities; what the run took, where the output lies, what is next.
+
+    Args:
+        storage: the output folder, of which one stage at least is finished.
+        seconds: the time that the run took.
+    """
+    records = {
+        stage: storage.read_json(layout.stage_record(stage))
+        for stage in STAGES
+        if storage.exists(layout.stage_record(stage))
+    }
+    yield from _table(records)
+    if vocabulary := records.get("vocabulary"):
+        kept = Flow.from_json(vocabulary["languages"][ALL_LANGUAGES]["flows"]["entities kept"])
+        yield f"entities in the vocabulary: {kept.out:,}"
+    yield ""
+    root = storage.root.rstrip("/")
+    yield f"done in {duration(seconds)}; the output is in {root}"
+    yield f"what was left out and failed, and why: {root}/{layout.ACCOUNT}, and with --verbose on the screen"
+    yield f"next: {_next(records, root)}"
+
+
+def _table(records: Mapping[str, Any]) -> list[str]:
+    languages = [code for code in records["link"]["languages"] if code != ALL_LANGUAGES]
+    total, rows = _Row(), []
+    for code in languages:
+        row = _row_of(records, code)
+        total.add(row)
+        rows.append(_cells(code, row))
+    total.failed += _row_of(records, ALL_LANGUAGES).failed
+    headings = ("language", "pages", "articles", "links", "with an item", "mentions", "examples", "failed")
+    table = [headings, *rows, _cells("total", total)]
+    if "examples" not in records:
+        table = [(*row[:5], row[7]) for row in table]
+    damaged = Counter(file.language for file in damaged_files(records["link"]))
+    notes = [_note(damaged[code]) for code in languages]
+    return aligned(table, words=1, behind=["", *notes, _note(damaged.total())])
+
+
+def _note(damaged: int) -> str:
+    """What stands behind the numbers of a language."""
+    return f"{damaged:,} damaged file{'s' if damaged > 1 else ''}" if damaged else ""
+
+
+def _row_of(records: Mapping[str, Any], code: str) -> _Row:
+    row = _Row()
+    for stage, record in records.items():
+        if not (totals := record["languages"].get(code)):
+            continue
+        flows = {name: Flow.from_json(flow) for name, flow in totals["flows"].items()}
+        row.failed += sum(flow.failed.total() for flow in flows.values())
+        if stage == "link" and code != ALL_LANGUAGES:
+            row.pages, row.articles = flows["pages"].entered, flows["pages"].out
+            row.links, row.resolved = flows["links"].out, flows["links with item"].out
+        elif stage == "examples":
+            made = summary_in(totals, MadeExamples)
+            row.mentions, row.examples = flows["mentions"].out, made.train + made.validation
+    return row
+
+
+def _cells(name: str, row: _Row) -> tuple[str, ...]:
+    share = f"{row.resolved / row.links:.1%}" if row.links else "–"
+    numbers = (row.mentions, row.examples, row.failed)
+    return (name, f"{row.pages:,}", f"{row.articles:,}", f"{row.links:,}", share, *(f"{n:,}" for n in numbers))
+
+
+def _next(records: Mapping[str, Any], root: str) -> str:
+    """The command that is most useful after the stages that are finished."""
+    if "vocabulary" not in records:
+        return f"mlukit vocabulary --output {root}, with the options that you want"
+    if "examples" not in records:
+        return f"mlukit examples --output {root}, with a tokenizer (mlukit examples --help)"
+    folder: Sequence[str] = [path for path in records["examples"]["folders"] if path.startswith(f"{EXAMPLES}/")]
+    return f"mlukit inspect {root}/{folder[0]}" if folder else f"mlukit inspect {root}"
