@@ -9,8 +9,8 @@ from mlukit.engine.launch.progress import duration
 from mlukit.engine.storage import Storage
 from mlukit.pipelines.reports.account import account_lines, aligned
 from mlukit.schemas import layout
-from mlukit.schemas.layout import ALL_LANGUAGES, EXAMPLES, STAGES
 from mlukit.schemas.damage import damaged_files
+from mlukit.schemas.layout import ALL_LANGUAGES, EXAMPLES, STAGES
 from mlukit.schemas.manifest import Flow
 from mlukit.schemas.summaries import MadeExamples, summary_in
 

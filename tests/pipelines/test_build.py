@@ -2,6 +2,7 @@
 
 import bz2
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path

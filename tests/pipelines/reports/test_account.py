@@ -3,7 +3,6 @@
 from collections import Counter
 from pathlib import Path
 
-
 from mlukit.engine.storage import Storage
 from mlukit.pipelines.reports.account import account_lines
 from mlukit.schemas.manifest import Flow
