@@ -258,7 +258,7 @@ def links(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     else:
         sitelinks = [(number, number, "enwiki", title) for number, title in TITLES.items()]
         write_table(folder / "dumps", "wikidatawiki", "wb_items_per_site", sitelinks)
-    build(folder / "dumps", folder / "OUT", "--range-size", 1 << 20, IN_MEMORY, command="link")
+    build(folder / "dumps", folder / "OUT", "--range-size", 1 << 20, "--allow-damaged", IN_MEMORY, command="link")
     assert load(folder / "OUT/link.json")["languages"]["en"]["flows"]["pages"] == {
         "in": 12,
         "out": 1,
