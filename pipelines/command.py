@@ -4,13 +4,14 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 
 from mlukit.corpus.dumps.files import DumpError
+from mlukit.engine.command_parser import CommandParser
 from mlukit.engine.errors import Errors, RefusedError, RunError, report_errors
 from mlukit.engine.launch.pipeline_process import PipelineProcess
 from mlukit.engine.launch.run_pipeline import GOES_ON
 from mlukit.pipelines.dataflow import check_dataflow
 from mlukit.pipelines.report import print_report
 from mlukit.pipelines.run import Run
-from mlukit.pipelines.settings import Settings, command_parser, read_settings
+from mlukit.pipelines.settings import Settings, read_settings
 from mlukit.pipelines.stage import Stage
 
 
@@ -27,9 +28,7 @@ def exit_status(
 
 
 def run_command(
-    command: str,
-    description: str,
-    examples: str,
+    parser: CommandParser,
     stages: Sequence[Stage],
     arguments: Sequence[str],
     check: Callable[[Settings], None] = lambda _: None,
@@ -37,6 +36,7 @@ def run_command(
     """Runs the stages of a command, which follow each other, in one pipeline.
 
     Args:
+        parser: of the command's flags.
         check: looks at the settings before any work, and raises SettingsError.
 
     Returns:
@@ -44,13 +44,13 @@ def run_command(
     """
 
     def work() -> int:
-        settings, beam_flags = read_settings(command_parser(command, description, examples), arguments)
+        settings, beam_flags = read_settings(parser, arguments)
         with closing(PipelineProcess()) as process:
             check_dataflow(settings, beam_flags)
             check(settings)
-            with closing(Run(command, settings, beam_flags, process)) as run:
+            with closing(Run(parser.command, settings, beam_flags, process)) as run:
                 run.do(stages)
                 print_report(run.storage, [stage.name for stage in stages])
         return 0
 
-    return exit_status(command, work)
+    return exit_status(parser.command, work)

@@ -68,14 +68,14 @@ class Run:
             SettingsError: what is there was made with other options or of other inputs, or is damaged.
             RunError: the pipeline could not go on.
         """
-        build, left = Build(self.settings, self.storage), list(stages)
+        build, left = Build(self.settings, self.storage, stages), list(stages)
         while left:
             if not self._begin(left[0], build):
                 left.pop(0)
                 continue
             group = [left.pop(0)]
             while left and left[0].record(self.storage) is None:
-                left[0].check_options(self.storage, self.settings)
+                left[0].check_options(self.storage, build.settings)
                 group.append(left.pop(0))
             self._do_together(group, build)
 
@@ -85,7 +85,7 @@ class Run:
         self._claim_folder()
         if stage.record(self.storage) is None:
             self.take_folder()
-        if stage.begin(self.storage, self.settings, inputs):
+        if stage.begin(self.storage, build.settings, inputs):
             return True
         if self.storage.exists(layout.stage_plan(stage.name)):  # the run that finished it was killed before it tidied
             self.take_folder()

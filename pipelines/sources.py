@@ -40,6 +40,7 @@ class Sources:
 
     found: FoundDumps
     sites: Mapping[str, SiteInfo]  # by language
+    without_items: tuple[str, ...] = ()  # languages whose pages no source of items knows
 
     @property
     def languages(self) -> list[str]:
@@ -85,8 +86,11 @@ def chosen_languages(settings: Settings) -> list[str]:
     return languages
 
 
-def find_sources(settings: Settings) -> Sources:
+def find_sources(settings: Settings, *, makes_vocabulary: bool = False) -> Sources:
     """Finds and checks the dumps and tables that the settings ask for.
+
+    Args:
+        makes_vocabulary: whether the command makes a vocabulary too, which needs items.
 
     Raises:
         DumpError: a file is missing, empty, ambiguous or no dump.
@@ -99,8 +103,11 @@ def find_sources(settings: Settings) -> Sources:
     for kind, file in found.shared.items():
         check_table(kind, file)
     sites = {language: _look_at(found.sets[language]) for language in languages}
-    _check_items(settings, found)
-    return Sources(found, sites)
+    without = () if settings.wikidata_api else _without_items(found)
+    if without and not settings.allow_unresolved:
+        alone = makes_vocabulary and len(without) == len(languages) and not settings.keep_without_entities
+        raise _no_items(without, " and --keep-without-entities" if alone else "")
+    return Sources(found, sites, without)
 
 
 def _by_hand(settings: Settings) -> dict[str, list[FileInfo]]:
@@ -194,23 +201,25 @@ def _check_lines(table: ItemLines, file: FileInfo) -> None:
         raise OSError(f"{file.path} is no {table.description} ({what}); accepted: {table.accepted}")
 
 
-def _check_items(settings: Settings, found: FoundDumps) -> None:
-    """Refuses to start where nothing says which items a language's pages have."""
-    if settings.allow_unresolved or settings.wikidata_api or found.shared:
-        return
+def _without_items(found: FoundDumps) -> tuple[str, ...]:
+    """The languages for which nothing says which items their pages have."""
+    if found.shared:
+        return ()
     telling = {table.name for table in item_tables() if tells_items(table)}
     direct = {language for language, dump in found.sets.items() if telling & dump.tables.keys()}
-    without = [
+    return tuple(
         language
         for language, dump in found.sets.items()
         if language not in direct and not (direct and _names_other_languages(dump))
-    ]
-    if without:
-        *others, last = (table.advice for table in item_tables() if table.advice)
-        raise SettingsError(
-            f"no source of Wikidata items for {', '.join(without)}: give {', '.join(others)} or {last} beside the "
-            "dumps, or ask for --wikidata-api, or go on with --allow-unresolved"
-        )
+    )
+
+
+def _no_items(without: Iterable[str], more: str) -> SettingsError:
+    *others, last = (table.advice for table in item_tables() if table.advice)
+    return SettingsError(
+        f"no source of Wikidata items for {', '.join(without)}: give {', '.join(others)} or {last} beside the "
+        f"dumps, or ask for --wikidata-api, or go on with --allow-unresolved{more}"
+    )
 
 
 def _names_other_languages(dump: DumpSet) -> bool:

@@ -6,7 +6,6 @@ from typing import Any
 
 import apache_beam as beam
 
-from mlukit.engine.errors import say
 from mlukit.engine.steps import Once
 from mlukit.engine.storage import Storage
 from mlukit.engine.workplace import Workplace
@@ -52,45 +51,54 @@ class StagesGraph:
 class Build:
     """The stages of a command, as the launcher sees them."""
 
-    def __init__(self, settings: Settings, storage: Storage) -> None:
-        self._settings, self._storage = settings, storage
+    def __init__(self, settings: Settings, storage: Storage, stages: Sequence[Stage]) -> None:
+        self._given, self._storage, self._stages = settings, storage, tuple(stages)
         self._sources: Sources | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """The settings, with the defaults that depend on the languages filled in."""
+        if vocabulary.STAGE not in self._stages:
+            return self._given
+        return vocabulary.resolved(self._given, self._languages)
+
+    @property
+    def _languages(self) -> list[str]:
+        linked = link.STAGE.record(self._storage)
+        found: list[str] = self.sources.languages if linked is None else linked["inputs"]["languages"]
+        return found
 
     @property
     def sources(self) -> Sources:
         """What the link stage reads; looked for once."""
-        self._sources = self._sources or find_sources(self._settings)
+        makes_vocabulary = vocabulary.STAGE in self._stages
+        self._sources = self._sources or find_sources(self._given, makes_vocabulary=makes_vocabulary)
         return self._sources
 
     def inputs(self, stage: Stage) -> dict[str, Any]:
         """What identifies the inputs of a stage before which all are finished.
 
         Raises:
-            SettingsError: one is not, or what it wrote is gone.
+            SettingsError: one is not, or what it wrote is gone; or the vocabulary would be empty.
         """
         if stage is link.STAGE:
+            if vocabulary.STAGE in self._stages:
+                vocabulary.check_sources(self._given, self.sources.languages, self.sources.without_items)
             return link.inputs_of(self.sources)
         linked = link.STAGE.needed(self._storage, stage.name)
         if stage is vocabulary.STAGE:
+            if stage.record(self._storage) is None:
+                vocabulary.check_links(self._given, self._storage.root, linked)
             return vocabulary.inputs_of(linked)
         made = vocabulary.STAGE.needed(self._storage, stage.name)
-        identity = examples.check_tokenizer(self._settings)
-        return examples.inputs_of(self._storage.root, self._settings, identity, linked, made)
+        identity = examples.check_tokenizer(self._given)
+        return examples.inputs_of(self._storage.root, self._given, identity, linked, made)
 
     def graph(self, stages: Sequence[Stage]) -> StagesGraph:
-        """What does some stages that follow each other, before which all are finished; says how it does them."""
+        """What does some stages that follow each other, before which all are finished."""
         names = tuple(stage.name for stage in stages)
         first = stages[0] is link.STAGE
-        linked = None if first else link.STAGE.record(self._storage)
-        languages = self.sources.languages if linked is None else linked["inputs"]["languages"]
-        if "vocabulary" in names:
-            needed = vocabulary.check(self._settings, languages)
-            if self._settings.min_languages is None:
-                say(
-                    f"vocabulary: entities linked to in at least {needed} of {len(languages)} languages "
-                    "(--min-languages)"
-                )
-        return StagesGraph(self._settings, names, tuple(languages), self.sources if first else None)
+        return StagesGraph(self.settings, names, tuple(self._languages), self.sources if first else None)
 
     def input_bytes(self, stages: Sequence[Stage]) -> int:
         """What the first of the stages reads."""
