@@ -21,7 +21,8 @@ class Parser(argparse.ArgumentParser):
         """Called by argparse with what is wrong."""
         missing = message.removeprefix(_MISSING)
         if missing != message:
-            message = f"{missing.replace(', ', ' and ')} {'are' if ', ' in missing else 'is'} missing (see {self.prog} --help)"
+            names = missing.replace(", ", " and ")
+            message = f"{names} {'is' if names == missing else 'are'} missing (see {self.prog} --help)"
         raise RefusedError(message)
 
 

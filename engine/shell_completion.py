@@ -1,7 +1,8 @@
-"""Completion of commands and flags in a shell, made of the parsers of all commands; paths the shell completes itself."""
+"""Completion of commands and flags in a shell, made of the parsers of all commands."""
 
-import argparse
 from collections.abc import Iterable, Mapping
+
+from mlukit.engine.command_parser import CommandParser
 
 SHELLS = ("bash", "zsh")
 _FOR_ZSH = "autoload -U +X compinit && compinit\nautoload -U +X bashcompinit && bashcompinit\n"
@@ -18,7 +19,7 @@ complete -o default -F _mlukit mlukit
 """
 
 
-def completion(shell: str, parsers: Mapping[str, argparse.ArgumentParser], flags: Iterable[str]) -> str:
+def completion(shell: str, parsers: Mapping[str, CommandParser], flags: Iterable[str]) -> str:
     """The script that a shell reads.
 
     Args:
@@ -26,10 +27,6 @@ def completion(shell: str, parsers: Mapping[str, argparse.ArgumentParser], flags
         parsers: of each command.
         flags: of mlukit itself.
     """
-    cases = "\n".join(f"    {name}) words='{' '.join(_flags(parser))}' ;;" for name, parser in parsers.items())
+    cases = "\n".join(f"    {name}) words='{' '.join(parser.flags)}' ;;" for name, parser in parsers.items())
     script = _SCRIPT.format(cases=cases, commands=" ".join([*parsers, *flags]))
     return f"{_FOR_ZSH if shell == 'zsh' else ''}{script}"
-
-
-def _flags(parser: argparse.ArgumentParser) -> list[str]:
-    return [flag for flag in parser._option_string_actions if flag.startswith("--")]

@@ -9,6 +9,7 @@ from mlukit.engine.errors import Errors, RefusedError, RunError, report_errors
 from mlukit.engine.launch.pipeline_process import PipelineProcess
 from mlukit.engine.launch.run_pipeline import GOES_ON
 from mlukit.pipelines.dataflow import check_dataflow
+from mlukit.pipelines.preparation.dry_run import show_plan
 from mlukit.pipelines.report import print_report
 from mlukit.pipelines.run import Run
 from mlukit.pipelines.settings import Settings, read_settings
@@ -45,6 +46,11 @@ def run_command(
 
     def work() -> int:
         settings, beam_flags = read_settings(parser, arguments)
+        if settings.dry_run:
+            check_dataflow(settings, beam_flags)
+            check(settings)
+            show_plan(settings, beam_flags, stages)
+            return 0
         with closing(PipelineProcess()) as process:
             check_dataflow(settings, beam_flags)
             check(settings)

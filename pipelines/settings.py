@@ -387,6 +387,9 @@ def check_beam_flags(flags: Sequence[str], parser: CommandParser) -> None:
 
     Files that are read before the first pipeline, and without one, are opened as these flags say.
     """
+    if any(flag.partition("=")[0] == "--dry_run" for flag in flags):
+        ours = "; --dry-run shows what the command would do" if "--dry-run" in parser.flags else ""
+        raise SettingsError(f"--dry_run is a flag of Beam that runs no job, and a run waits for its job{ours}")
     beam = _beam_parser()
     values, others = beam.parse_known_args(list(flags))
     if others:

@@ -86,15 +86,12 @@ def chosen_languages(settings: Settings) -> list[str]:
     return languages
 
 
-def find_sources(settings: Settings, *, makes_vocabulary: bool = False) -> Sources:
+def find_sources(settings: Settings) -> Sources:
     """Finds and checks the dumps and tables that the settings ask for.
-
-    Args:
-        makes_vocabulary: whether the command makes a vocabulary too, which needs items.
 
     Raises:
         DumpError: a file is missing, empty, ambiguous or no dump.
-        SettingsError: a language is unknown, or nothing says which items its pages have.
+        SettingsError: a language is unknown.
     """
     languages, date = chosen_languages(settings), settings.date or None
     patterns = FilePatterns.from_table(settings.patterns)
@@ -103,11 +100,7 @@ def find_sources(settings: Settings, *, makes_vocabulary: bool = False) -> Sourc
     for kind, file in found.shared.items():
         check_table(kind, file)
     sites = {language: _look_at(found.sets[language]) for language in languages}
-    without = () if settings.wikidata_api else _without_items(found)
-    if without and not settings.allow_unresolved:
-        alone = makes_vocabulary and len(without) == len(languages) and not settings.keep_without_entities
-        raise _no_items(without, " and --keep-without-entities" if alone else "")
-    return Sources(found, sites, without)
+    return Sources(found, sites, () if settings.wikidata_api else _without_items(found))
 
 
 def _by_hand(settings: Settings) -> dict[str, list[FileInfo]]:
@@ -214,7 +207,13 @@ def _without_items(found: FoundDumps) -> tuple[str, ...]:
     )
 
 
-def _no_items(without: Iterable[str], more: str) -> SettingsError:
+def no_source_of_items(without: Iterable[str], more: str = "") -> SettingsError:
+    """The error for languages whose pages no source of items knows.
+
+    Args:
+        without: the languages.
+        more: flags that have to come with --allow-unresolved.
+    """
     *others, last = (table.advice for table in item_tables() if table.advice)
     return SettingsError(
         f"no source of Wikidata items for {', '.join(without)}: give {', '.join(others)} or {last} beside the "

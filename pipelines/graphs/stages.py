@@ -11,7 +11,7 @@ from mlukit.engine.storage import Storage
 from mlukit.engine.workplace import Workplace
 from mlukit.pipelines.graphs import examples, link, vocabulary
 from mlukit.pipelines.settings import Settings
-from mlukit.pipelines.sources import Sources, find_sources
+from mlukit.pipelines.sources import Sources, find_sources, no_source_of_items
 from mlukit.pipelines.stage import Stage
 from mlukit.schemas import layout
 
@@ -64,16 +64,32 @@ class Build:
 
     @property
     def _languages(self) -> list[str]:
-        linked = link.STAGE.record(self._storage)
-        found: list[str] = self.sources.languages if linked is None else linked["inputs"]["languages"]
-        return found
+        if link.STAGE in self._stages:
+            return self.sources.languages
+        languages: list[str] = link.STAGE.needed(self._storage, self._stages[0].name)["inputs"]["languages"]
+        return languages
 
     @property
     def sources(self) -> Sources:
-        """What the link stage reads; looked for once."""
-        makes_vocabulary = vocabulary.STAGE in self._stages
-        self._sources = self._sources or find_sources(self._given, makes_vocabulary=makes_vocabulary)
+        """What the link stage reads; looked for once.
+
+        Raises:
+            SettingsError: too few languages have a source of items.
+        """
+        if self._sources is None:
+            found = find_sources(self._given)
+            self._check_items(found.languages, found.without_items)
+            self._sources = found
         return self._sources
+
+    def _check_items(self, languages: Sequence[str], without: Sequence[str]) -> None:
+        if vocabulary.STAGE not in self._stages or vocabulary.has_enough(self._given, languages, without):
+            if without and not self._given.allow_unresolved:
+                raise no_source_of_items(without)
+        elif self._given.allow_unresolved:
+            raise vocabulary.too_few_languages(self._given, languages, without)
+        else:
+            raise no_source_of_items(without, " and --keep-without-entities")
 
     def inputs(self, stage: Stage) -> dict[str, Any]:
         """What identifies the inputs of a stage before which all are finished.
@@ -82,12 +98,10 @@ class Build:
             SettingsError: one is not, or what it wrote is gone; or the vocabulary would be empty.
         """
         if stage is link.STAGE:
-            if vocabulary.STAGE in self._stages:
-                vocabulary.check_sources(self._given, self.sources.languages, self.sources.without_items)
             return link.inputs_of(self.sources)
         linked = link.STAGE.needed(self._storage, stage.name)
         if stage is vocabulary.STAGE:
-            if stage.record(self._storage) is None:
+            if self._given.overwrite or stage.record(self._storage) is None:
                 vocabulary.check_links(self._given, self._storage.root, linked)
             return vocabulary.inputs_of(linked)
         made = vocabulary.STAGE.needed(self._storage, stage.name)

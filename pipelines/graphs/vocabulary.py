@@ -57,24 +57,25 @@ def resolved(settings: Settings, languages: Sequence[str]) -> Settings:
     return replace(settings, min_languages=check(settings, languages))
 
 
-def check_sources(settings: Settings, languages: Sequence[str], without_items: Sequence[str]) -> None:
-    """Refuses, before any work on the dumps, a vocabulary that would be empty for want of items.
+def has_enough(settings: Settings, languages: Sequence[str], without_items: Sequence[str]) -> bool:
+    """Whether the vocabulary can have entities, by the languages with a source of items, or may be empty.
 
     Args:
         languages: to build.
-        without_items: the languages among them that no source of items knows.
-
-    Raises:
-        SettingsError: entities would come from too few languages.
+        without_items: the languages among them whose pages no source of items knows.
     """
+    return settings.keep_without_entities or len(languages) - len(without_items) >= check(settings, languages)
+
+
+def too_few_languages(settings: Settings, languages: Sequence[str], without_items: Sequence[str]) -> SettingsError:
+    """The error where `has_enough` is false."""
     needed, known = check(settings, languages), [code for code in languages if code not in without_items]
-    if settings.keep_without_entities or len(known) >= needed:
-        return
     reason = f"the entity vocabulary would be empty: no source of items knows the pages of {', '.join(without_items)}"
+    lower = ""
     if known:
-        reason += f", and --min-languages is {needed}, more than the {len(known)} with items ({', '.join(known)})"
-    lower = f"ask for --min-languages {len(known)}, " if known else ""
-    raise SettingsError(
+        reason += f", and only {', '.join(known)} can have items where --min-languages is {needed}"
+        lower = f"ask for --min-languages {len(known)}, "
+    return SettingsError(
         f"{reason}. Give a source of items, or {lower}"
         "ask for examples without entities by --keep-without-entities, or make articles alone by mlukit link"
     )
