@@ -57,7 +57,7 @@ def publish_manifest(storage: Storage, contents: FolderContents, results: StepRe
         shards += [shard for shard in others if sizes.get(shard.path) == shard.bytes]
     names = {shard.path for shard in shards}
     for path in sizes:
-        if path not in names and path.startswith(f"{folder}/{stage and f'{stage}-'}"):
+        if path not in names and path.startswith(f"{folder}/{stage and f'{stage}-'}") and layout.is_shard(path):
             storage.delete(path)
     storage.write_json(layout.manifest(folder), folder_manifest(contents, shards, results.to_json()))
     return folder

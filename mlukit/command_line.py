@@ -1,6 +1,5 @@
 """The command line of mlukit: a table of commands, each imported only when called."""
 
-import difflib
 import importlib
 import io
 import os
@@ -8,39 +7,49 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
+from mlukit.engine.command_parser import EXAMPLES, nearest
+from mlukit.engine.errors import say
 from mlukit.engine.launch.stop_signals import catch_stop_signals
+from mlukit.engine.shell_completion import SHELLS, completion
 
 COMMANDS = {
-    "download": ("mlukit.pipelines.download", "dumps of a day, for some languages, from Wikimedia or a mirror"),
-    "build": ("mlukit.pipelines.build", "dumps -> linked articles, vocabulary, training examples: all stages"),
-    "link": ("mlukit.pipelines.link", "dumps -> articles: text, and links with their Wikidata items"),
+    "download": ("mlukit.pipelines.download", "Gets the dumps of a day, from Wikimedia or a mirror."),
+    "build": ("mlukit.pipelines.build", "Makes articles, vocabulary and training examples from dumps: all stages."),
+    "link": ("mlukit.pipelines.link", "Makes articles from dumps: text, and links with their Wikidata items."),
     "vocabulary": (
         "mlukit.pipelines.vocabulary",
-        "articles -> one entity vocabulary, and a mention dictionary a language",
+        "Makes one entity vocabulary from articles, and a mention dictionary for each language.",
     ),
-    "examples": ("mlukit.pipelines.examples", "articles and vocabulary -> training examples"),
-    "audit": ("mlukit.pipelines.audit", "how much markup is left in articles, and which links are missing or wrong"),
-    "inspect": ("mlukit.pipelines.inspect", "look at what was written, a record at a time"),
-    "verify": ("mlukit.pipelines.verify", "read again what was written, and say what is changed or missing"),
-    "train": ("mlukit.pretraining.train", "training examples -> a model, on GPUs or a laptop"),
+    "examples": ("mlukit.pipelines.examples", "Makes training examples from articles and the vocabulary."),
+    "audit": ("mlukit.pipelines.audit", "Tells how much markup is left in articles, and which links are wrong."),
+    "inspect": ("mlukit.pipelines.inspect", "Shows what was written, a record at a time."),
+    "verify": ("mlukit.pipelines.verify", "Reads again what was written, and tells what is changed or missing."),
+    "train": ("mlukit.pretraining.train", "Trains a model on training examples, on GPUs or a laptop."),
     "import": (
         "mlukit.pretraining.hugging_face.import_checkpoint",
-        "XLM-R or mLUKE of transformers -> weights to train from",
+        "Makes weights to train from, out of XLM-R or mLUKE of transformers.",
     ),
-    "export": ("mlukit.pretraining.hugging_face.export", "a trained model -> what transformers loads"),
-    "fill": ("mlukit.pretraining.prediction.fill", "ask a trained model which entity a text means"),
+    "export": ("mlukit.pretraining.hugging_face.export", "Writes a trained model for transformers."),
+    "fill": ("mlukit.pretraining.prediction.fill", "Asks a trained model which entity a text means."),
 }
+OPTIONS = {
+    "--help": "Show this help and exit. mlukit COMMAND --help shows the flags of a command.",
+    "--version": "Show the version of mlukit and exit.",
+    "--print-completion SHELL": f"Print what completes commands and flags in a shell ({', '.join(SHELLS)}) and exit.",
+}
+FLAGS = [option.partition(" ")[0] for option in OPTIONS]
 EXTRA = ("safetensors", "tensorboard", "torch", "transformers")  # packages that only some installations have
 
 
 def usage() -> str:
     """The text of `mlukit --help`."""
-    width = max(map(len, COMMANDS))
+    width = max(map(len, [*COMMANDS, *OPTIONS]))
     commands = "\n".join(f"  {name:<{width}}  {text}" for name, (_, text) in COMMANDS.items())
+    options = "\n".join(f"  {name:<{width}}  {text}" for name, text in OPTIONS.items())
     return (
-        "mlukit: from Wikipedia dumps to multilingual entity training examples, and to models\n\n"
-        f"usage: mlukit COMMAND [FLAGS]\n\ncommands:\n{commands}\n\n"
-        "examples:\n"
+        "usage: mlukit COMMAND [FLAGS]\n\n"
+        "From Wikipedia dumps to multilingual entity training examples, and to models.\n\n"
+        f"commands:\n{commands}\n\nflags:\n{options}\n\n{EXAMPLES}\n"
         "  mlukit download --dumps DIR --languages en,de,ja --dry-run\n"
         "  mlukit build --dumps DIR --output OUT --languages en,de,ja --sentencepiece-model FILE\n"
         "  mlukit inspect OUT/examples/en\n"
@@ -64,10 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0] == "--version":
         print(_version())
         return 0
+    if words[0].partition("=")[0] == "--print-completion":
+        return _print_completion(words)
     if words[0] not in COMMANDS:
-        close = difflib.get_close_matches(words[0], list(COMMANDS), 1)
-        hint = f"did you mean {close[0]!r}?" if close else f"it is none of {', '.join(COMMANDS)}"
-        print(f"mlukit: unknown command {words[0]!r}: {hint}", file=sys.stderr)
+        hint = nearest(words[0], [*COMMANDS, *FLAGS]) or f"; accepted: {', '.join(COMMANDS)}"
+        say(f"mlukit: unknown command {words[0]!r}{hint}")
         return 2
     return _call(words[0], words[1:])
 
@@ -85,6 +95,16 @@ def _call(command: str, arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return status
+
+
+def _print_completion(words: Sequence[str]) -> int:
+    flag, _, shell = "=".join(words[:2]).partition("=")
+    if shell not in SHELLS:
+        say(f"mlukit: {flag}: {shell!r} is not one of {', '.join(SHELLS)}{nearest(shell, SHELLS)}")
+        return 2
+    parsers = {name: importlib.import_module(module).parser() for name, (module, _) in COMMANDS.items()}
+    print(completion(shell, parsers, FLAGS))
+    return 0
 
 
 def _version() -> str:

@@ -18,6 +18,7 @@ from mlukit.corpus.dumps.files import (
 )
 from mlukit.corpus.dumps.ranges import plan_ranges
 from mlukit.corpus.dumps.siteinfo import read_siteinfo
+from mlukit.engine.command_parser import BEAM_FLAGS, CommandParser, at_least, nearest, with_default
 from mlukit.engine.errors import say
 from mlukit.engine.launch.pipeline_process import PipelineProcess
 from mlukit.engine.storage import Storage, match_files, open_file
@@ -25,10 +26,19 @@ from mlukit.pipelines.command import exit_status
 from mlukit.pipelines.dataflow import check_dataflow
 from mlukit.pipelines.graphs import link
 from mlukit.pipelines.graphs.audit import STEPS, AuditGraph, Compared
-from mlukit.pipelines.option_values import nearest, words
+from mlukit.pipelines.option_values import plain_path, some_words
 from mlukit.pipelines.reports.audit import print_links, print_residue
 from mlukit.pipelines.run import Run
-from mlukit.pipelines.settings import Settings, SettingsError, check_beam_flags, read_config
+from mlukit.pipelines.settings import (
+    INPUT,
+    OUTPUT,
+    Settings,
+    SettingsError,
+    add_output,
+    check_beam_flags,
+    output_and_words,
+    read_config,
+)
 from mlukit.pipelines.stage import fingerprint
 from mlukit.schemas import layout
 
@@ -44,31 +54,37 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    parser = _parser()
-    asked, beam_flags = parser.parse_known_args(list(arguments))
-    check_beam_flags(beam_flags, parser)
+    flags = parser()
+    asked, beam_flags = flags.parse_known_args(list(arguments))
+    check_beam_flags(beam_flags, flags)
+    asked.output, _ = output_and_words(asked, 0)
     with closing(PipelineProcess()) as process:
         audit(asked, beam_flags, process)
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="mlukit audit",
-        description="Tells how good OUT/articles is: remains of markup, and links that are missing or wrong.",
-        epilog=f"examples:\n{_EXAMPLES}\n\nFlags of Apache Beam (--runner, --direct_num_workers, …) may follow.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+def parser() -> CommandParser:
+    """Of the command's flags."""
+    description = "Tells how good OUT/articles is: remains of markup, and links that are missing or wrong."
+    made = CommandParser("audit", "OUT [FLAGS]", description, _EXAMPLES, [BEAM_FLAGS])
+    add_output(made, "Output folder of mlukit build, whose link stage is finished.")
+    add = made.group(INPUT).add_argument
+    add(
+        "--dumps",
+        default="",
+        type=plain_path,
+        metavar="DIR",
+        help="Folder of the dumps and tables that OUT is made of. Without the folder links are not compared.",
     )
-    parser.add_argument("output", metavar="OUT", help="an output folder whose link stage is finished")
-    parser.add_argument("--dumps", default="", metavar="DIR", help="folder of the dumps and tables that OUT is made of")
-    parser.add_argument("--languages", type=words, default=(), metavar="CODES", help="default: all of OUT")
-    parser.add_argument("--date", default="", metavar="DATE", help="the tables' date (default: that of OUT's dumps)")
-    parser.add_argument(
-        "--config", default="", metavar="FILE", help="as of mlukit build, for its [patterns] of file names"
-    )
-    parser.add_argument("--examples", type=int, default=3, metavar="N", help="shown of each class (default 3)")
-    return parser
+    text = with_default("Codes of the languages to audit, such as en,nl.", "all languages of OUT")
+    add("--languages", type=some_words, default=(), metavar="CODES", help=text)
+    text = with_default("Date of the tables, such as 20260901.", "the date of OUT's dumps")
+    add("--date", default="", metavar="DATE", help=text)
+    text = "Configuration file of mlukit build, of which the [patterns] of file names are read."
+    add("--config", default="", metavar="FILE", help=text)
+    text = "Examples to show of each class of remains and links."
+    made.group(OUTPUT).add_argument("--examples", type=at_least(0), default=3, metavar="N", help=text)
+    return made
 
 
 def audit(asked: argparse.Namespace, beam_flags: Sequence[str], process: PipelineProcess) -> None:
@@ -115,7 +131,7 @@ def _languages(asked: Sequence[str], linked: Mapping[str, Any]) -> list[str]:
 
 
 def _patterns(config: str) -> Mapping[str, object]:
-    table: Mapping[str, object] = read_config(config, _parser())["patterns"] if config else {}
+    table: Mapping[str, object] = read_config(config, parser())["patterns"] if config else {}
     return table
 
 

@@ -2,23 +2,27 @@
 
 from collections.abc import Sequence
 
+from mlukit.engine.command_parser import CommandParser
 from mlukit.pipelines.command import run_command
 from mlukit.pipelines.graphs import examples, vocabulary
 from mlukit.pipelines.graphs.stages import STAGES
-from mlukit.pipelines.settings import Settings
+from mlukit.pipelines.settings import Settings, command_parser
 from mlukit.pipelines.sources import chosen_languages
 
 
 def main(arguments: Sequence[str]) -> int:
     """The command."""
-    return run_command(
+    return run_command(parser(), STAGES, arguments, check)
+
+
+def parser() -> CommandParser:
+    """Of the command's flags."""
+    return command_parser(
         "build",
-        "Articles, entity vocabulary and training examples, from dumps of Wikipedia.",
+        "Makes articles, the entity vocabulary and training examples from dumps of Wikipedia, all stages.",
         "  mlukit build --dumps DIR --output OUT --languages en,de,ja --sentencepiece-model sentencepiece.bpe.model\n"
-        "  mlukit build --dumps DIR --output OUT --config wikipedia24 --train-sentencepiece 250000",
-        STAGES,
-        arguments,
-        check,
+        "  mlukit build --dumps DIR --output OUT --config wikipedia24 --train-sentencepiece 250000\n"
+        "  mlukit build --dumps DIR --output OUT --train-sentencepiece 32000 --dry-run",
     )
 
 

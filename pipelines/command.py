@@ -5,14 +5,16 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 
 from mlukit.corpus.dumps.files import DumpError
+from mlukit.engine.command_parser import CommandParser
 from mlukit.engine.errors import Errors, RefusedError, RunError, report_errors
 from mlukit.engine.launch.pipeline_process import PipelineProcess
 from mlukit.engine.launch.run_pipeline import GOES_ON
 from mlukit.pipelines.damage import recorded_damage, tell_of_damage
 from mlukit.pipelines.dataflow import check_dataflow
+from mlukit.pipelines.preparation.dry_run import show_plan
 from mlukit.pipelines.reports.summary import summary_lines, write_account
 from mlukit.pipelines.run import Run
-from mlukit.pipelines.settings import Settings, command_parser, read_settings
+from mlukit.pipelines.settings import Settings, read_settings
 from mlukit.pipelines.stage import Stage
 
 
@@ -29,9 +31,7 @@ def exit_status(
 
 
 def run_command(
-    command: str,
-    description: str,
-    examples: str,
+    parser: CommandParser,
     stages: Sequence[Stage],
     arguments: Sequence[str],
     check: Callable[[Settings], None] = lambda _: None,
@@ -39,6 +39,7 @@ def run_command(
     """Runs the stages of a command, which follow each other, in one pipeline.
 
     Args:
+        parser: of the command's flags.
         check: looks at the settings before any work, and raises SettingsError.
 
     Returns:
@@ -47,11 +48,16 @@ def run_command(
 
     def work() -> int:
         began = time.monotonic()
-        settings, beam_flags = read_settings(command_parser(command, description, examples), arguments)
+        settings, beam_flags = read_settings(parser, arguments)
+        if settings.dry_run:
+            check_dataflow(settings, beam_flags)
+            check(settings)
+            show_plan(settings, beam_flags, stages)
+            return 0
         with closing(PipelineProcess()) as process:
             check_dataflow(settings, beam_flags)
             check(settings)
-            with closing(Run(command, settings, beam_flags, process)) as run:
+            with closing(Run(parser.command, settings, beam_flags, process)) as run:
                 run.do(stages)
                 names = [stage.name for stage in stages]
                 write_account(run.storage)
@@ -59,4 +65,4 @@ def run_command(
                 damaged, allowed = recorded_damage(run.storage), settings.allow_damaged
                 return tell_of_damage(damaged, allowed=allowed, reads_dumps="link" in names)
 
-    return exit_status(command, work)
+    return exit_status(parser.command, work)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, TestOptions, WorkerOptions
+from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, WorkerOptions
 
 from mlukit.engine.launch.worker_package import brings_package, is_checkout, is_dataflow, is_installed
 from mlukit.engine.storage import is_local
@@ -57,5 +57,3 @@ def _local_paths(settings: Settings) -> Iterator[str]:
 def _no_job(options: PipelineOptions) -> Iterator[str]:
     if options.view_as(GoogleCloudOptions).template_location:
         yield "--template_location makes a job that starts later, and a run waits for its job"
-    if options.view_as(TestOptions).dry_run:
-        yield "--dry_run runs no job, and a run waits for its job"

@@ -34,11 +34,12 @@ from mlukit.corpus.web.dump_mirror import (
     plain_date,
 )
 from mlukit.corpus.web.http_client import Client, DownloadError, Patience, RemoteFile, StoppedError, check_url
-from mlukit.engine.errors import say
-from mlukit.engine.launch.progress import duration
+from mlukit.engine.command_parser import CommandParser
+from mlukit.engine.errors import RefusedError, say
+from mlukit.engine.launch.progress import bytes_text, duration
 from mlukit.pipelines.command import exit_status
 from mlukit.pipelines.option_values import among, plain_path, some_words
-from mlukit.pipelines.settings import Parser, SettingsError
+from mlukit.pipelines.settings import SettingsError
 
 CONNECTIONS = 2  # Wikimedia allows three
 _LATEST = "latest"
@@ -76,14 +77,14 @@ def main(arguments: Sequence[str]) -> int:
     return exit_status(
         "download",
         lambda: _run(arguments),
-        refused=(SettingsError,),
+        refused=(RefusedError,),
         failed=(DownloadError, DumpError, OSError),
         after_stop="What is there is kept: the same command goes on from there.",
     )
 
 
 def _run(arguments: Sequence[str]) -> int:
-    asked = _parser().parse_args(list(arguments))
+    asked = parser().parse_args(list(arguments))
     wanted = _wanted(asked)
     client = Client(asked.contact, PATIENCE, say)
     try:
@@ -100,36 +101,31 @@ def _run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser(
-        prog="mlukit download",
-        description="Gets the dumps of a day into DIR/{wiki}/{date}/, where mlukit build finds them. "
-        "Broken off, it goes on by the same command.",
-        epilog=f"examples:\n{_EXAMPLES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+def parser() -> CommandParser:
+    """Of the command's flags."""
+    made = CommandParser(
+        "download",
+        "--dumps DIR --languages CODES [FLAGS]",
+        "Gets the dumps of a day into DIR/{wiki}/{date}/, where mlukit build finds them. A download that was broken "
+        "off goes on by the same command.",
+        _EXAMPLES,
     )
-    add = parser.add_argument
-    add("--dumps", required=True, type=plain_path, metavar="DIR", help="folder to write to")
-    add("--languages", required=True, type=some_words, metavar="CODES", help="codes of Wikipedias, such as en,de,ja")
-    add("--date", default=_LATEST, metavar="DATE", help="such as 20260901 (default: latest, the last that is complete)")
-    add("--mirror", default=WIKIMEDIA, metavar="URL", help=f"where the dumps lie (default: {WIKIMEDIA})")
-    add(
-        "--family",
-        default=CLASSIC,
-        choices=(CLASSIC, CONTENT),
-        help="classic: pages-articles; content: mediawiki_content_current and classic's tables (default classic)",
-    )
-    add(
-        "--tables",
-        default=DOWNLOADED,
-        type=among(DOWNLOADABLE),
-        metavar="TABLES",
-        help=f"among {','.join(DOWNLOADABLE)} (default {','.join(DOWNLOADED)})",
-    )
-    add("--contact", default="", metavar="ADDRESS", help="address that the server's people may write to")
-    add("--dry-run", action="store_true", help="show what would be got, and stop")
-    return parser
+    add = made.group("input").add_argument
+    text = "Codes of the Wikipedias to get, such as en,de,ja. Required."
+    add("--languages", required=True, type=some_words, metavar="CODES", help=text)
+    text = f"Date of the dumps, such as 20260901; {_LATEST} is the last date that is complete."
+    add("--date", default=_LATEST, metavar="DATE", help=text)
+    add("--mirror", default=WIKIMEDIA, metavar="URL", help="Where the dumps lie.")
+    text = f"{CLASSIC} gets pages-articles, {CONTENT} gets mediawiki_content_current and the tables of {CLASSIC}."
+    add("--family", default=CLASSIC, choices=(CLASSIC, CONTENT), help=text)
+    text = f"Tables to get too, among {', '.join(DOWNLOADABLE)}."
+    add("--tables", default=DOWNLOADED, type=among(DOWNLOADABLE), metavar="TABLES", help=text)
+    add("--contact", default="", metavar="ADDRESS", help="Address that the people of the server may write to.")
+    text = "Folder to write to. Required."
+    made.group("output").add_argument("--dumps", required=True, type=plain_path, metavar="DIR", help=text)
+    text = "Show what the command would get, and stop. Nothing is written."
+    made.group("running").add_argument("--dry-run", action="store_true", help=text)
+    return made
 
 
 def _wanted(asked: argparse.Namespace) -> Wanted:
@@ -170,11 +166,11 @@ def _print_plan(plan: Plan) -> None:
         print(f"{wiki} {plan.date}")
         for file in files:
             present = plan.present(file)
-            state = "  there" if present == file.size else f"  {_bytes(present)} there" if present else ""
+            state = "  there" if present == file.size else f"  {bytes_text(present)} there" if present else ""
             unchecked = "" if file.checksum else "  no checksum is known"
-            print(f"  {_bytes(file.size):>9}  {file.path.rpartition('/')[2]}{state}{unchecked}")
+            print(f"  {bytes_text(file.size):>9}  {file.path.rpartition('/')[2]}{state}{unchecked}")
     total = sum(file.size for file in plan.files)
-    print(f"{len(plan.files):,} files, {_bytes(total)}; to get: {_bytes(plan.missing)} into {plan.folder}")
+    print(f"{len(plan.files):,} files, {bytes_text(total)}; to get: {bytes_text(plan.missing)} into {plan.folder}")
 
 
 def _check_folder(plan: Plan, wanted: Wanted) -> None:
@@ -192,9 +188,11 @@ def _check_folder(plan: Plan, wanted: Wanted) -> None:
             )
     existing = next(path for path in (plan.folder.absolute(), *plan.folder.absolute().parents) if path.exists())
     free = shutil.disk_usage(existing).free
-    print(f"free at {existing}: {_bytes(free)}")
+    print(f"free at {existing}: {bytes_text(free)}")
     if free < plan.missing:
-        raise DownloadError(f"{_bytes(plan.missing)} would not fit into {plan.folder}, which has {_bytes(free)} free")
+        raise DownloadError(
+            f"{bytes_text(plan.missing)} would not fit into {plan.folder}, which has {bytes_text(free)} free"
+        )
     globs = listing_globs("", wanted.languages, None, plan.date, _TABLES)
     found = {path for pattern in globs for path in plan.folder.glob(pattern) if path.is_file()}
     planned = {plan.folder / file.path: file.size for file in plan.files}
@@ -285,25 +283,15 @@ class _Progress:
         seconds = time.monotonic() - self._start
         got = max(0, sum(self._present.values()) - self._before)
         end = "\r" + " " * 78 + "\r" if self._out.isatty() else ""
-        print(f"{end}download: {_bytes(got)} in {seconds:.1f} s", file=self._out, flush=True)
+        print(f"{end}download: {bytes_text(got)} in {seconds:.1f} s", file=self._out, flush=True)
 
     def _line(self) -> str:
         present, total = sum(self._present.values()), sum(self._sizes.values())
         whole = sum(size == self._sizes[path] for path, size in self._present.items())
         speed = max(0, present - self._before) / max(time.monotonic() - self._start, 1e-9)
         left = f", {duration((total - present) / speed)} left" if speed and present < total else ""
-        return (
-            f"download: {whole}/{len(self._sizes)} files, {_bytes(present)} of {_bytes(total)}, {_bytes(speed)}/s{left}"
-        )
-
-
-def _bytes(number: float) -> str:
-    """27100000000 -> "27.1 GB"."""
-    for task in ("B", "kB", "MB"):
-        if number < 1000:
-            return f"{number:.0f} {task}" if task == "B" else f"{number:.1f} {task}"
-        number /= 1000
-    return f"{number:,.1f} GB"
+        files = f"{whole}/{len(self._sizes)} files"
+        return f"download: {files}, {bytes_text(present)} of {bytes_text(total)}, {bytes_text(speed)}/s{left}"
 
 
 def _next_command(plan: Plan, wanted: Wanted) -> str:

@@ -2,18 +2,22 @@
 
 from collections.abc import Sequence
 
+from mlukit.engine.command_parser import CommandParser
 from mlukit.pipelines.command import run_command
 from mlukit.pipelines.graphs import examples
+from mlukit.pipelines.settings import command_parser
 
 
 def main(arguments: Sequence[str]) -> int:
     """The command."""
-    return run_command(
+    return run_command(parser(), [examples.STAGE], arguments, examples.check)
+
+
+def parser() -> CommandParser:
+    """Of the command's flags."""
+    return command_parser(
         "examples",
-        "Training examples, from OUT/articles and OUT/vocabulary.",
+        "Makes training examples from OUT/articles and OUT/vocabulary.",
         "  mlukit examples --output OUT --sentencepiece-model sentencepiece.bpe.model\n"
         "  mlukit examples --output OUT --train-sentencepiece 32000 --format parquet",
-        [examples.STAGE],
-        arguments,
-        examples.check,
     )

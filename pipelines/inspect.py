@@ -1,8 +1,8 @@
 """`mlukit inspect`: shows records of what was written, as a person reads them."""
 
-import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
+from heapq import nlargest
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -10,24 +10,37 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from mlukit.corpus.examples.tokenizer import Tokenizer
-from mlukit.engine.errors import say
+from mlukit.engine.command_parser import CommandParser, at_least
+from mlukit.engine.errors import RefusedError, say
 from mlukit.engine.storage import Storage, is_local, open_file
 from mlukit.pipelines.command import exit_status
-from mlukit.pipelines.option_values import at_least, plain_path
+from mlukit.pipelines.integrity import read_records
+from mlukit.pipelines.option_values import qid
+from mlukit.pipelines.records.selection import ANYTHING, Selection, SelectionError, Wanted, selection
 from mlukit.pipelines.reports.account import account_lines, measures_lines
-from mlukit.pipelines.settings import Parser, SettingsError
+from mlukit.pipelines.settings import add_output, output_and_words
+from mlukit.schemas import layout
 from mlukit.schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS, RecordCodec
 from mlukit.schemas.formats import FORMATS, PARQUET, format_of
-from mlukit.schemas.layout import ARTICLES, EXAMPLES, RUN_RECORD, STAGES, TOKENIZER, VOCABULARY_PARQUET
+from mlukit.schemas.layout import (
+    ARTICLES,
+    EXAMPLES,
+    MENTIONS,
+    RUN_RECORD,
+    STAGES,
+    TOKENIZER,
+    VOCABULARY,
+    VOCABULARY_PARQUET,
+)
 from mlukit.schemas.manifest import MANIFEST
 from mlukit.schemas.records import Example, LinkedArticle, qid_name
 
 _EXAMPLES = """  mlukit inspect OUT                            where everything went, and what each step took
+  mlukit inspect OUT --title Berlin             the article, in each language that has one of this title
+  mlukit inspect OUT --qid Q64                  an item: its entity, its articles, the anchors that denote it
   mlukit inspect OUT/articles/en --number 2     text with its links marked
   mlukit inspect OUT/examples/en --page-id 12   pieces with their entities
   mlukit inspect OUT/vocabulary"""
-
-
 _CODECS: dict[str, RecordCodec[Any]] = {ARTICLES: ARTICLE_ROWS, EXAMPLES: EXAMPLE_ROWS}  # by the type of a folder
 
 
@@ -35,46 +48,64 @@ class InspectError(ValueError):
     """What is asked for cannot be shown."""
 
 
+class NotThereError(Exception):
+    """No record is what is asked for."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """The command."""
-    return exit_status(
-        "inspect", lambda: _run(arguments), refused=(SettingsError, InspectError, OSError), failed=(), after_stop=""
-    )
+    refused = (RefusedError, InspectError, SelectionError, OSError)
+    return exit_status("inspect", lambda: _run(arguments), refused=refused, failed=(NotThereError,), after_stop="")
 
 
 def _run(arguments: Sequence[str]) -> int:
-    asked = _parser().parse_args(list(arguments))
-    show(plain_path(asked.folder).rstrip("/"), asked.number, asked.characters, asked.page_id)
+    asked = parser().parse_args(list(arguments))
+    folder, _ = output_and_words(asked, 0)
+    show(folder, asked.number, asked.characters, Wanted(asked.page_id, asked.title, asked.qid))
     return 0
 
 
-def _parser() -> Parser:
-    parser = Parser(
-        prog="mlukit inspect",
-        description="Shows records of what mlukit wrote.",
-        epilog=f"examples:\n{_EXAMPLES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+def parser() -> CommandParser:
+    """Of the command's flags."""
+    made = CommandParser(
+        "inspect", "OUT[/FOLDER] [FLAGS]", "Shows records of what mlukit wrote, for a person to read.", _EXAMPLES
     )
-    parser.add_argument("folder", metavar="FOLDER", help="an output folder, or one of the folders in it")
-    parser.add_argument("--number", type=at_least(1), default=3, metavar="N", help="records to show (default 3)")
-    parser.add_argument(
-        "--characters", type=at_least(0), default=1500, metavar="N", help="of a record; 0 shows all (default 1500)"
+    add_output(made, "Output folder of mlukit build, or one of the folders in it.")
+    chosen, shown = made.group("which records"), made.group("output")
+    chosen.add_argument(
+        "--title",
+        metavar="T",
+        help="Only what belongs to the article of this title. In the vocabulary: only entities with this title in some "
+        "language.",
     )
-    parser.add_argument("--page-id", type=at_least(1), metavar="ID", help="only records of this page")
-    return parser
+    chosen.add_argument(
+        "--qid",
+        type=qid,
+        metavar="Q",
+        help="Only what belongs to this item of Wikidata. In examples: only examples that mention the item.",
+    )
+    chosen.add_argument("--page-id", type=at_least(1), metavar="ID", help="Only what belongs to this page.")
+    text = "The most records to show of a folder."
+    shown.add_argument("--number", type=at_least(1), default=3, metavar="N", help=text)
+    text = "The most characters to show of a record; 0 shows all characters."
+    shown.add_argument("--characters", type=at_least(0), default=1500, metavar="N", help=text)
+    return made
 
 
-def show(folder: str, number: int, characters: int = 0, page_id: int | None = None) -> None:
+def show(folder: str, number: int, characters: int = 0, wanted: Wanted = ANYTHING) -> None:
     """Prints `number` records of a folder, at most `characters` of each, or the report of an output folder.
 
     Raises:
         InspectError: the folder is none of ours.
+        NotThereError: no record is the one that is wanted.
     """
     folder = str(Path(folder).resolve()) if is_local(folder) else folder  # what lies beside it is needed, too
     storage = Storage(folder)
     if storage.exists(RUN_RECORD):
-        print("\n".join([*account_lines(storage, STAGES), "", *measures_lines(storage)]))
+        if str(wanted):
+            _show_everywhere(storage, number, characters, wanted)
+        else:
+            print("\n".join([*account_lines(storage, STAGES), "", *measures_lines(storage)]))
         return
     if not storage.exists(MANIFEST):
         raise InspectError(
@@ -83,31 +114,58 @@ def show(folder: str, number: int, characters: int = 0, page_id: int | None = No
     manifest = storage.read_json(MANIFEST)
     depth = len(manifest["shards"][0]["path"].split("/")) - 1 if manifest["shards"] else 1
     root = Storage("/".join(folder.split("/")[:-depth]) or ".")
-    rows = _rows(root, manifest)
-    if page_id is not None:
-        rows = (row for row in rows if _page_id(row) == page_id)
-    render = _renderer(root, manifest)
-    shown = 0
+    if not _show_records(root, manifest, number, characters, wanted):
+        if str(wanted):
+            raise NotThereError(f"{folder} has no record with {wanted}")
+        say(f"{folder} has no record")
+
+
+def _show_everywhere(root: Storage, number: int, characters: int, wanted: Wanted) -> None:
+    """Prints what all folders of an output have of an article or an item, each folder under its name."""
+    kinds = (VOCABULARY, ARTICLES, MENTIONS) if wanted.qid else (ARTICLES,)
+    finished = [path for path in _folders(root) if path.partition("/")[0] in kinds]
+    found = False
+    for path in sorted(finished, key=lambda path: (kinds.index(path.partition("/")[0]), path)):
+        manifest = root.read_json(layout.manifest(path))
+        found |= _show_records(root, manifest, number, characters, wanted, title=f"== {path}")
+    if not found:
+        raise NotThereError(
+            f"{root.root} has no article with {wanted} ({', '.join(finished) or 'no stage is finished'})"
+        )
+
+
+def _folders(root: Storage) -> list[str]:
+    """The folders of finished stages."""
+    records, _ = read_records(root)
+    return [
+        folder for record in records.values() for folder in record["folders"] if root.exists(layout.manifest(folder))
+    ]
+
+
+def _show_records(
+    root: Storage, manifest: dict[str, Any], number: int, characters: int, wanted: Wanted, title: str = ""
+) -> bool:
+    """Prints records of a folder, under a title if there are some; whether there are."""
+    rows = _rows(root, manifest, selection(wanted, root, manifest["kind"], manifest["language"]))
+    if wanted.qid and manifest["kind"] == MENTIONS:
+        rows = iter(nlargest(number, rows, key=lambda row: row["linked"]))
+    render: Callable[[Any], str] | None = None
     for row in islice(rows, number):
-        shown += 1
+        if render is None:
+            print(title, end="\n\n" if title else "")
+            render = _renderer(root, manifest)
         text = render(row)
         cut = 0 < characters < len(text)
         print(f"{text[:characters]} … (--characters 0 shows all)" if cut else text, end="\n\n")
-    if not shown:
-        say(f"{folder} has no record" + (f" of page {page_id}" if page_id is not None else ""))
+    return render is not None
 
 
-def _page_id(row: Any) -> int | None:
-    return row.get("page_id") if isinstance(row, dict) else row.page_id
-
-
-def _rows(root: Storage, manifest: dict[str, Any]) -> Iterator[Any]:
+def _rows(root: Storage, manifest: dict[str, Any], chosen: Selection) -> Iterator[Any]:
     paths = [shard["path"] for shard in manifest["shards"]]
     codec = _CODECS.get(manifest["kind"])
     for path in _in_one_format(paths):
         with root.open(path) as stream:
-            shard_format = format_of(path) or PARQUET
-            for batch in shard_format.read(stream, codec.schema if codec else None, None):
+            for batch in chosen.read(stream, format_of(path) or PARQUET, codec.schema if codec else None):
                 yield from batch.to_pylist() if codec is None else codec.to_records(batch)
 
 

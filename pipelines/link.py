@@ -2,17 +2,22 @@
 
 from collections.abc import Sequence
 
+from mlukit.engine.command_parser import CommandParser
 from mlukit.pipelines.command import run_command
 from mlukit.pipelines.graphs import link
+from mlukit.pipelines.settings import command_parser
 
 
 def main(arguments: Sequence[str]) -> int:
     """The command."""
-    return run_command(
+    return run_command(parser(), [link.STAGE], arguments)
+
+
+def parser() -> CommandParser:
+    """Of the command's flags."""
+    return command_parser(
         "link",
-        "Articles with their links and items, from dumps of Wikipedia.",
+        "Makes articles, with their links and the items of the links, from dumps of Wikipedia.",
         "  mlukit link --dumps DIR --output OUT --languages en,de,ja\n"
         "  mlukit link --dump en=enwiki.xml.bz2 --output OUT --allow-unresolved",
-        [link.STAGE],
-        arguments,
     )

@@ -1,8 +1,9 @@
 """How the values of options are read, each with an error that shows the value and what would be accepted."""
 
-import difflib
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Sequence
+
+from mlukit.engine.command_parser import nearest
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -44,17 +45,6 @@ def among(accepted: Sequence[str], needed: str = "") -> Callable[[str], tuple[st
     return parse
 
 
-def at_least(least: int) -> Callable[[str], int]:
-    """A reader of whole numbers."""
-
-    def parse(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
-        return int(text)
-
-    return parse
-
-
 def share(text: str) -> float:
     """ "0.01" -> 0.01."""
     try:
@@ -64,6 +54,14 @@ def share(text: str) -> float:
     if not 0 <= value < 1:
         raise ArgumentTypeError(f"{text!r} is not a number from 0 up to, not including, 1")
     return value
+
+
+def qid(text: str) -> str:
+    """ "q64" -> "Q64"."""
+    number = text.upper().removeprefix("Q")
+    if not (number.isascii() and number.isdecimal() and int(number)):
+        raise ArgumentTypeError(f"{text!r} is not the QID of an item, such as Q64")
+    return f"Q{int(number)}"
 
 
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
@@ -84,9 +82,3 @@ def language_path(text: str) -> tuple[str, str]:
     if not (language and equals and file):
         raise ArgumentTypeError(f"{text!r} is not LANGUAGE=PATH, such as en=enwiki.xml.bz2")
     return language, plain_path(file)
-
-
-def nearest(word: str, accepted: Sequence[str]) -> str:
-    """ "; did you mean …?" for a word that is nearly an accepted one, else nothing."""
-    close = difflib.get_close_matches(word, accepted, 1)
-    return f"; did you mean {close[0]!r}?" if close else ""

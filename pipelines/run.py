@@ -19,6 +19,7 @@ from mlukit.engine.lease import InUseError
 from mlukit.engine.measures import add_up
 from mlukit.engine.storage import Storage, is_local
 from mlukit.pipelines.graphs.stages import Build
+from mlukit.pipelines.preparation.old_output import find_old_output, remove, stages_from
 from mlukit.pipelines.settings import Settings, SettingsError
 from mlukit.pipelines.stage import Stage
 from mlukit.schemas import layout
@@ -41,26 +42,11 @@ class Run:
         self._command, self._beam_flags, self._process = command, tuple(beam_flags), process
         self._reports: list[StepReport] = []  # of the steps that were done
         self._lock = FolderLock()
-        self._check_folder()
+        check_folder(self.storage)
 
     def close(self) -> None:
         """Lets other runs work on the output folder."""
         self._lock.release()
-
-    def _check_folder(self) -> None:
-        if not is_local(self.storage.root) and re.search(r"[*?\[\]]", self.storage.root):
-            raise SettingsError(
-                f"--output {self.settings.output}: on an object store, a name with * ? [ or ] would be a pattern"
-            )
-        if self.storage.exists(layout.RUN_RECORD):
-            return
-        names = list(islice((name for name in self.storage.files() if not name.startswith(f"{layout.WORK}/")), 4))
-        if names:
-            more = ", …" if len(names) > 3 else ""
-            raise SettingsError(
-                f"--output {self.settings.output} holds something else ({', '.join(sorted(names)[:3])}{more}): "
-                "name a new or empty folder, or one that mlukit wrote"
-            )
 
     def do(self, stages: Sequence[Stage]) -> None:
         """Does those stages that are not finished: all in one pipeline, up to one that is.
@@ -69,16 +55,35 @@ class Run:
             SettingsError: what is there was made with other options or of other inputs, or is damaged.
             RunError: the pipeline could not go on.
         """
-        build, left = Build(self.settings, self.storage), list(stages)
+        build, left = Build(self.settings, self.storage, stages), list(stages)
+        if self.settings.overwrite:
+            build.inputs(left[0])  # what is refused leaves the old output as it is
+            self._remove_old(left[0])
         while left:
             if not self._begin(left[0], build):
                 left.pop(0)
                 continue
             group = [left.pop(0)]
             while left and left[0].record(self.storage) is None:
-                left[0].check_options(self.storage, self.settings)
+                left[0].check_options(self.storage, build.settings)
                 group.append(left.pop(0))
             self._do_together(group, build)
+
+    def _remove_old(self, first: Stage) -> None:
+        """Removes what earlier runs wrote for a stage and those after it, and says what stays."""
+        self._claim_folder()
+        self.take_folder()
+        old = find_old_output(self.storage, first)
+        remove(self.storage, old)
+        again = stages_from(first)
+        for stage in again:
+            stage.tidy(self.storage)
+        names = [stage.name for stage in again]
+        runs = [run for run in self.storage.read_json(layout.RUN_RECORD)["runs"] if run["stage"] not in names]
+        self.storage.write_json(layout.RUN_RECORD, {"runs": runs})
+        say(f"--overwrite: {len(old.removable):,} files of earlier runs are removed from {self.settings.output}")
+        if old.foreign:
+            say(f"--overwrite: {old.foreign_text(self.settings.output)}")
 
     def _begin(self, stage: Stage, build: Build) -> bool:
         """Begins a stage before which all are finished, or goes on with it; False where it is finished already."""
@@ -86,7 +91,7 @@ class Run:
         self._claim_folder()
         if stage.record(self.storage) is None:
             self.take_folder()
-        if stage.begin(self.storage, self.settings, inputs):
+        if stage.begin(self.storage, build.settings, inputs):
             return True
         if self.storage.exists(layout.stage_plan(stage.name)):  # the run that finished it was killed before it tidied
             self.take_folder()
@@ -162,6 +167,25 @@ class Run:
         }
         runs: list[dict[str, Any]] = self.storage.read_json(layout.RUN_RECORD)["runs"]
         self.storage.write_json(layout.RUN_RECORD, {"runs": [*runs, entry]})
+
+
+def check_folder(storage: Storage) -> None:
+    """Refuses an output folder that holds something that is not ours.
+
+    Raises:
+        SettingsError: names some of it.
+    """
+    if not is_local(storage.root) and re.search(r"[*?\[\]]", storage.root):
+        raise SettingsError(f"--output {storage.root}: on an object store, a name with * ? [ or ] would be a pattern")
+    if storage.exists(layout.RUN_RECORD):
+        return
+    names = list(islice((name for name in storage.files() if not name.startswith(f"{layout.WORK}/")), 4))
+    if names:
+        more = ", …" if len(names) > 3 else ""
+        raise SettingsError(
+            f"--output {storage.root} holds something else ({', '.join(sorted(names)[:3])}{more}): "
+            "name a new or empty folder, or one that mlukit wrote"
+        )
 
 
 def _without_secrets(flags: Sequence[str]) -> list[str]:

@@ -53,6 +53,7 @@ class Sources:
     sites: Mapping[str, SiteInfo]  # by language
     indexes: Mapping[str, FileInfo] = field(default_factory=dict)  # of dumps, by their paths
     listed: Mapping[str, Sequence[ListedChecksum]] = field(default_factory=dict)  # by the paths of the files
+    without_items: tuple[str, ...] = ()  # languages whose pages no source of items knows
 
     @property
     def languages(self) -> list[str]:
@@ -103,7 +104,7 @@ def find_sources(settings: Settings) -> Sources:
 
     Raises:
         DumpError: a file is missing, empty, ambiguous or no dump.
-        SettingsError: a language is unknown, or nothing says which items its pages have.
+        SettingsError: a language is unknown.
     """
     languages, date = chosen_languages(settings), settings.date or None
     patterns = FilePatterns.from_table(settings.patterns)
@@ -112,8 +113,7 @@ def find_sources(settings: Settings) -> Sources:
     for kind, file in found.shared.items():
         check_table(kind, file, settings.allow_damaged)
     sites = {language: _look_at(found.sets[language]) for language in languages}
-    _check_items(settings, found)
-    sources = Sources(found, sites)
+    sources = Sources(found, sites, without_items=() if settings.wikidata_api else _without_items(found))
     return replace(sources, indexes=_indexes(found), listed=_listed_checksums(sources))
 
 
@@ -258,23 +258,31 @@ def _check_lines(table: ItemLines, file: FileInfo) -> None:
         raise OSError(f"{file.path} is no {table.description} ({what}); accepted: {table.accepted}")
 
 
-def _check_items(settings: Settings, found: FoundDumps) -> None:
-    """Refuses to start where nothing says which items a language's pages have."""
-    if settings.allow_unresolved or settings.wikidata_api or found.shared:
-        return
+def _without_items(found: FoundDumps) -> tuple[str, ...]:
+    """The languages for which nothing says which items their pages have."""
+    if found.shared:
+        return ()
     telling = {table.name for table in item_tables() if tells_items(table)}
     direct = {language for language, dump in found.sets.items() if telling & dump.tables.keys()}
-    without = [
+    return tuple(
         language
         for language, dump in found.sets.items()
         if language not in direct and not (direct and _names_other_languages(dump))
-    ]
-    if without:
-        *others, last = (table.advice for table in item_tables() if table.advice)
-        raise SettingsError(
-            f"no source of Wikidata items for {', '.join(without)}: give {', '.join(others)} or {last} beside the "
-            "dumps, or ask for --wikidata-api, or go on with --allow-unresolved"
-        )
+    )
+
+
+def no_source_of_items(without: Iterable[str], more: str = "") -> SettingsError:
+    """The error for languages whose pages no source of items knows.
+
+    Args:
+        without: the languages.
+        more: flags that have to come with --allow-unresolved.
+    """
+    *others, last = (table.advice for table in item_tables() if table.advice)
+    return SettingsError(
+        f"no source of Wikidata items for {', '.join(without)}: give {', '.join(others)} or {last} beside the "
+        f"dumps, or ask for --wikidata-api, or go on with --allow-unresolved{more}"
+    )
 
 
 def _names_other_languages(dump: DumpSet) -> bool:

@@ -50,6 +50,20 @@ class Stage:
         if old is not None:
             self._check_same(storage, old, {"options": settings.output_options(self.name), "inputs": old["inputs"]})
 
+    def is_finished(self, storage: Storage, settings: Settings, inputs: Mapping[str, Any]) -> bool:
+        """Whether the stage is finished; writes nothing.
+
+        Raises:
+            SettingsError: what is there was made with other options or of other inputs, or is damaged.
+        """
+        done = self.record(storage)
+        old = done or _read_if_there(storage, layout.stage_plan(self.name))
+        if old is not None:
+            self._check_same(storage, old, self._plan(settings, inputs))
+        if done:
+            self._check_whole(storage, done)
+        return done is not None
+
     def begin(self, storage: Storage, settings: Settings, inputs: Mapping[str, Any]) -> bool:
         """Begins the stage, or goes on with it; False where it is finished, and nothing is changed.
 
@@ -58,20 +72,16 @@ class Stage:
         Raises:
             SettingsError: what is there was made with other options or of other inputs, or is damaged.
         """
-        plan, done = self._plan(settings, inputs), self.record(storage)
-        old = done or _read_if_there(storage, layout.stage_plan(self.name))
-        if old is None:
+        if self.is_finished(storage, settings, inputs):
+            return False
+        if not storage.exists(layout.stage_plan(self.name)):
             for step in self.steps:
                 storage.delete(layout.step_results(step))
                 storage.delete(layout.step_files(step))
             for path in self.leftovers:
                 storage.delete(path)
-            storage.write_json(layout.stage_plan(self.name), plan)
-        else:
-            self._check_same(storage, old, plan)
-        if done:
-            self._check_whole(storage, done)
-        return done is None
+            storage.write_json(layout.stage_plan(self.name), self._plan(settings, inputs))
+        return True
 
     def finish(
         self,

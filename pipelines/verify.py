@@ -1,10 +1,10 @@
 """`mlukit verify`: whether an output folder is still what the runs wrote, and what to run where it is not."""
 
-import argparse
 import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 
+from mlukit.engine.command_parser import BEAM_FLAGS, CommandParser, nearest
 from mlukit.engine.launch.pipeline_process import PipelineProcess
 from mlukit.engine.launch.workers import choose_workers
 from mlukit.engine.storage import Storage
@@ -25,9 +25,9 @@ from mlukit.pipelines.integrity import (
     read_records,
     repair_steps,
 )
-from mlukit.pipelines.option_values import nearest, plain_path
+from mlukit.pipelines.option_values import plain_path
 from mlukit.pipelines.run import Run
-from mlukit.pipelines.settings import Parser, Settings, SettingsError, check_beam_flags
+from mlukit.pipelines.settings import Settings, SettingsError, add_output, check_beam_flags, output_and_words
 from mlukit.schemas import layout
 from mlukit.schemas.layout import RUN_RECORD, STAGES
 from mlukit.transforms.verify_shards import FinishedShard
@@ -44,35 +44,33 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    parser = _parser()
-    asked, beam_flags = parser.parse_known_args(list(arguments))
-    check_beam_flags(beam_flags, parser)
-    storage = Storage(asked.output.rstrip("/") or "/")
+    flags = parser()
+    asked, beam_flags = flags.parse_known_args(list(arguments))
+    check_beam_flags(beam_flags, flags)
+    output, chosen = output_and_words(asked, None)
+    storage = Storage(output)
     with closing(PipelineProcess()) as process:
         check_dataflow(Settings(output=storage.root), beam_flags)
-        problems, read = verify(storage, asked.folders, beam_flags, process)
+        problems, read = verify(storage, chosen, beam_flags, process)
     readable = not any(problem.what == WRONG and problem.path == _LINK_RECORD for problem in problems)
     damaged = recorded_damage(storage) if readable else []
-    _print(storage, problems, read, asked.folders, bool(damaged))
+    _print(storage, problems, read, chosen, bool(damaged))
     status = tell_of_damage(damaged, allowed=asked.allow_damaged, reads_dumps=True)
     return 1 if problems else status
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser(
-        prog="mlukit verify",
-        description="Reads again what mlukit wrote and compares it with the manifests: sizes, SHA-256, rows. Names "
-        "what has changed, is missing, extra or not finished, and what to run to mend it. Changes nothing.",
-        epilog=f"examples:\n{_EXAMPLES}\n\nFlags of Apache Beam (--runner, --direct_num_workers, …) may follow.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+def parser() -> CommandParser:
+    """Of the command's flags."""
+    description = (
+        "Reads again what mlukit wrote and compares it with the manifests: sizes, SHA-256, rows. Names what has "
+        "changed, is missing, extra or not finished, and what to run to mend it. Changes nothing."
     )
-    parser.add_argument("output", type=plain_path, metavar="OUT", help="an output folder")
-    parser.add_argument("folders", nargs="*", metavar="FOLDER", help="of OUT, such as examples/en (default: all)")
-    parser.add_argument(
-        "--allow-damaged", action="store_true", help="end with status 0 where the dumps were damaged, which is said"
-    )
-    return parser
+    made = CommandParser("verify", "OUT [FOLDER …]", description, _EXAMPLES, [BEAM_FLAGS])
+    text = "Output folder of mlukit build. Folders of OUT may follow, such as examples/en; by default all are read."
+    add_output(made, text, more="FOLDER")
+    text = "End with exit status 0 where the dumps were damaged. The command tells of the damage all the same."
+    made.group(RUNNING).add_argument("--allow-damaged", action="store_true", help=text)
+    return made
 
 
 def verify(

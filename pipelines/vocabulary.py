@@ -2,16 +2,21 @@
 
 from collections.abc import Sequence
 
+from mlukit.engine.command_parser import CommandParser
 from mlukit.pipelines.command import run_command
 from mlukit.pipelines.graphs import vocabulary
+from mlukit.pipelines.settings import command_parser
 
 
 def main(arguments: Sequence[str]) -> int:
     """The command."""
-    return run_command(
+    return run_command(parser(), [vocabulary.STAGE], arguments)
+
+
+def parser() -> CommandParser:
+    """Of the command's flags."""
+    return command_parser(
         "vocabulary",
-        "One entity vocabulary over all languages, and a mention dictionary for each, from OUT/articles.",
+        "Makes one entity vocabulary over all languages, and a mention dictionary for each, from OUT/articles.",
         "  mlukit vocabulary --output OUT\n  mlukit vocabulary --output OUT --vocabulary-size 500000 --min-count 5",
-        [vocabulary.STAGE],
-        arguments,
     )

@@ -91,6 +91,7 @@ class ModelConfig:
         _check_shares(self, "hidden_dropout", "attention_dropout")
 
 
+BASE: ModelSize = "base"  # where no size is asked for
 MODELS: Mapping[ModelSize, ModelConfig] = {
     # for a laptop's CPU and for tests; from no paper
     "tiny": ModelConfig(hidden_size=128, layers=2, heads=2, feed_forward_size=512, entity_embedding_size=64),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import TypeAlias
 
-from mlukit.engine.errors import report_errors
+from mlukit.engine.errors import RefusedError, report_errors
 from mlukit.engine.errors import say as tell
 
 Main: TypeAlias = Callable[[Sequence[str]], int]
@@ -14,7 +14,11 @@ class PretrainingError(ValueError):
     """A setting or a file cannot be used; the text shows what was found, and what would be accepted."""
 
 
-REPORTED = (PretrainingError, OSError)  # what ends a command with one line; anything else is a fault of the program
+REPORTED = (
+    PretrainingError,
+    RefusedError,
+    OSError,
+)  # what ends a command with one line; anything else is a fault of the program
 
 
 def say(command: str, text: str) -> None:

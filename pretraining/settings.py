@@ -4,13 +4,14 @@ No torch here, so that `mlukit train --help` and wrong flags are answered at onc
 """
 
 import argparse
-import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, NoReturn, get_args
+from typing import Any, get_args
 
+from mlukit.engine.command_parser import CommandParser, nearest, with_default
 from mlukit.pretraining.config import (
+    BASE,
     MODELS,
     ConfigError,
     DataConfig,
@@ -29,6 +30,7 @@ CONFIGS = (ModelConfig, DataConfig, TrainingConfig)
 OPERATIONAL = frozenset(
     ["micro_batch_tokens", "compile", "fully_sharded", "checkpoint_interval", "checkpoints_kept", "log_interval"]
 )
+_OF_EXAMPLES = ("vocabulary_size", "entity_vocabulary_size")
 _CHOICES = {"precision": get_args(Precision), "objective": get_args(Objective), "stage": ("1", "2")}
 _TINY: Mapping[str, Any] = {  # minutes on a laptop, where the paper's numbers take weeks of GPUs
     "batch_size": 32,
@@ -42,15 +44,15 @@ _TINY: Mapping[str, Any] = {  # minutes on a laptop, where the paper's numbers t
     "validation_examples": 64,
     "checkpoint_interval": 100,
 }
-_EPILOG = """examples:
+_EXAMPLES = """\
   mlukit train --examples OUT --model tiny --stage 2 --output RUN      on a laptop
   mlukit train --examples OUT --init INIT --stage 1 --output RUN1      from XLM-R: first the new parameters alone,
   mlukit train --examples OUT --init RUN1 --stage 2 --output RUN2      then all of them
   mlukit train --resume RUN2                                           go on after a kill, a crash, a reboot
   torchrun --nproc-per-node 8 -m mlukit.pretraining train --examples OUT --init RUN1 --stage 2 --output RUN2
   torchrun --nproc-per-node 8 -m mlukit.pretraining train --resume RUN2
-INIT is made by `mlukit import`. docs/pretraining.md tells the rest.
 """
+_NOTE = "INIT is made by mlukit import. docs/pretraining.md explains every part of a run."
 
 
 class SettingsError(ConfigError):
@@ -79,15 +81,16 @@ class TrainSettings:
 
 
 def parse(arguments: Sequence[str]) -> TrainSettings:
-    """Reads the flags of `mlukit train`; a wrong flag ends the process with status 2 and one line that says why."""
-    parser = _parser()
-    values = vars(parser.parse_args(arguments))
+    """Reads the flags of `mlukit train`.
+
+    Raises:
+        RefusedError: a flag is wrong.
+        ConfigError: flags are missing or contradict each other.
+    """
+    values = vars(parser().parse_args(arguments))
     paths = {name: values.pop(name) for name in ("output", "examples", "init", "resume", "model")}
     chosen = {name: value for name, value in values.items() if value is not None}
-    try:
-        return _checked(paths, chosen)
-    except ConfigError as error:
-        parser.error(str(error))
+    return _checked(paths, chosen)
 
 
 def _checked(paths: Mapping[str, Any], chosen: Mapping[str, Any]) -> TrainSettings:
@@ -140,7 +143,7 @@ def model_config(settings: TrainSettings, found: ModelConfig | None, words: int,
         if chosen.get(name, value) != value:
             raise SettingsError(f"{_flag(name)} {chosen[name]} is not that of the examples, {value}")
     if found is None:
-        return changed(MODELS[settings.model or "base"], {**chosen, **facts})
+        return changed(MODELS[settings.model or BASE], {**chosen, **facts})
     shape = {**(_shape(asdict(MODELS[settings.model])) if settings.model else {}), **_shape(chosen), **facts}
     for name, value in shape.items():
         if (init_value := getattr(found, name)) != value:
@@ -191,49 +194,26 @@ def _settings_for(config: type[Any], values: Mapping[str, Any]) -> dict[str, Any
     return {name: value for name, value in values.items() if name in names}
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser that reports an error in one line, and suggests the nearest flag for a typo."""
-
-    def error(self, message: str) -> NoReturn:
-        """Ends the process with status 2."""
-        self.exit(2, f"{self.prog}: {message}\n")
-
-    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parses as argparse does, with another message for an unknown flag."""
-        values, unknown = self.parse_known_args(args, namespace)
-        for word in unknown:
-            known = [option for action in self._actions for option in action.option_strings]
-            self.error(f"unknown flag {word}{nearest(word.partition('=')[0], known) or ' (see --help)'}")
-        return values
-
-
-def nearest(word: str, accepted: Sequence[str]) -> str:
-    """The text ": did you mean …?" for a word that resembles an accepted one, else ""."""
-    close = difflib.get_close_matches(word, accepted, 1)
-    return f": did you mean {close[0]}?" if close else ""
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="mlukit train",
-        description="Trains an mLUKE model on the examples of `mlukit build`.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+def parser() -> CommandParser:
+    """Of the command's flags."""
+    description = (
+        "Trains an mLUKE model on the examples of mlukit build. A run that was broken off goes on by --resume."
     )
-    run = parser.add_argument_group("the run")
-    run.add_argument("--examples", type=Path, metavar="OUT", help="output folder of `mlukit build`")
-    run.add_argument("--output", type=Path, metavar="RUN", help="folder to write; it must not exist yet")
-    run.add_argument("--init", type=Path, metavar="INIT", help="weights to start from: of `mlukit import`, or a run's")
-    run.add_argument("--resume", type=Path, metavar="RUN", help="go on with a run from its last whole checkpoint")
-    run.add_argument(
-        "--model", type=_one_of(tuple(MODELS)), metavar="SIZE", help=f"{', '.join(MODELS)} (default: base, or INIT's)"
-    )
+    made = CommandParser("train", "--examples OUT --output RUN [FLAGS]", description, _EXAMPLES, [_NOTE])
+    run = made.group("run").add_argument
+    run("--examples", type=Path, metavar="OUT", help="Output folder of mlukit build. Required for a new run.")
+    run("--output", type=Path, metavar="RUN", help="Folder to write; it must not exist yet. Required for a new run.")
+    text = "Weights to start from: the folder of mlukit import, or of another run."
+    run("--init", type=Path, metavar="INIT", help=with_default(text, "random weights"))
+    text = "Go on with a run, from its last whole checkpoint. Takes the place of --output."
+    run("--resume", type=Path, metavar="RUN", help=text)
+    text = with_default(f"Size of the model: {', '.join(MODELS)}.", f"{BASE}, or the size of INIT")
+    run("--model", type=_one_of(tuple(MODELS)), metavar="SIZE", help=text)
     for config in CONFIGS:
-        group = parser.add_argument_group(config.__name__.removesuffix("Config").lower())
+        group = made.group(config.__name__.removesuffix("Config").lower())
         for name, kind, default in _fields(config):
             _add_flag(group, name, kind, default)
-    return parser
+    return made
 
 
 def _fields(config: type[Any]) -> Iterator[tuple[str, type[Any], Any]]:
@@ -244,15 +224,20 @@ def _fields(config: type[Any]) -> Iterator[tuple[str, type[Any], Any]]:
 
 def _add_flag(group: argparse._ArgumentGroup, name: str, kind: type[Any], default: Any) -> None:
     """Adds the flag of a setting, with its help and its defaults."""
-    tiny = f"; tiny: {_TINY[name]}" if name in _TINY else ""
-    text = HELP[name].replace("%", "%%")
+    shown = "the number of the examples" if name in _OF_EXAMPLES else _shown(default)
+    if name in _TINY:
+        shown += f"; tiny: {_shown(_TINY[name])}"
+    text = with_default(HELP[name], shown)
     if kind is bool:
-        shown = f"{text} (default: {'yes' if default else 'no'}{'; tiny: yes' if tiny else ''})"
-        group.add_argument(_flag(name), action=argparse.BooleanOptionalAction, default=None, help=shown)
+        group.add_argument(_flag(name), action=argparse.BooleanOptionalAction, default=None, help=text)
         return
     reader = _one_of(_CHOICES[name], kind) if name in _CHOICES else _number(kind)
     metavar = {int: "N", float: "X"}.get(kind, "NAME")
-    group.add_argument(_flag(name), type=reader, metavar=metavar, help=f"{text} (default: {default}{tiny})")
+    group.add_argument(_flag(name), type=reader, metavar=metavar, help=text)
+
+
+def _shown(value: Any) -> str:
+    return str(value) if not isinstance(value, bool) else "yes" if value else "no"
 
 
 def _flag(name: str) -> str:

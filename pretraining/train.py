@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence
 
-from mlukit.pretraining.settings import parse
+from mlukit.pretraining.errors import reports_errors
+from mlukit.pretraining.settings import parse, parser
+
+__all__ = ["main", "parser"]
 
 
+@reports_errors("train")
 def main(arguments: Sequence[str]) -> int:
     """Runs the command, and returns its exit status."""
     settings = parse(arguments)

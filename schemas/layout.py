@@ -175,6 +175,11 @@ def content_of(path: str) -> str:
     return path.rpartition("/")[2].rpartition("-")[0]
 
 
+def is_shard(path: str) -> bool:
+    """Whether a file has the name of a shard that mlukit writes."""
+    return _NUMBER.search(path) is not None and content_of(path) in (*SPLITS, *STAGES, MENTIONS)
+
+
 def split_of(path: str) -> Split | None:
     """The split that a file of articles or examples holds; None for other files."""
     name = path.rpartition("/")[2]

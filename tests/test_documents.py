@@ -16,6 +16,7 @@ from apache_beam.io.filesystems import FileSystems
 from torch.distributed.run import get_args_parser
 
 from mlukit.command_line import COMMANDS, main, usage
+from mlukit.engine.command_parser import EXAMPLES
 from mlukit.pipelines.settings import _beam_parser as beam_parser
 from mlukit.pipelines.settings import command_parser, read_settings
 from mlukit.pretraining import settings as training
@@ -221,7 +222,7 @@ def test_a_right_command_line_is_right(text: str) -> None:
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_the_examples_in_a_help_text_can_be_typed(command: str) -> None:
     text = run(command, "--help").out if command else usage()
-    examples = re.findall(r"^  ((?:mlukit|torchrun) .*?)(?: {3,}.*)?$", re.split("examples?:", text)[-1], re.MULTILINE)
+    examples = re.findall(r"^  ((?:mlukit|torchrun) .*?)(?: {3,}.*)?$", text.split(EXAMPLES)[-1], re.MULTILINE)
     assert examples
     lines = [line for text in examples for line in command_lines(Code(f"mlukit {command}:1", text, ""))]
     assert "\n".join(filter(None, map(said_of, lines))) == ""
@@ -234,7 +235,7 @@ def known_flags() -> set[str]:
         out = io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
             main([command, "--help"])
-        flags |= set(re.findall(r"--[a-z][\w-]*", re.split("examples?:", out.getvalue())[0]))
+        flags |= set(re.findall(r"--[a-z][\w-]*", out.getvalue().split(EXAMPLES)[0]))
     scripts = [path for name in ("benchmarks", "tools", "tests") for path in (ROOT / name).glob("*.py")]
     return flags | {flag for path in scripts for flag in re.findall(r'add_argument\("(--[\w-]+)"', path.read_text())}
 

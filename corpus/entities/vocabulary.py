@@ -29,7 +29,10 @@ from mlukit.schemas.records import Entity, qid_name
 SPECIAL_ENTITIES = ("[PAD]", "[UNK]", "[MASK]", "[MASK2]")  # at ids 0 to 3
 UNKNOWN_ID = SPECIAL_ENTITIES.index("[UNK]")
 VOCABULARY_SIZE = 1_200_000
-MIN_LANGUAGES = 3
+MLUKE_MIN_LANGUAGES = 3
+# The default of --min-languages: (languages built, the number of them that must link to an entity), and in words.
+_MIN_LANGUAGES = ((6, 3), (2, 2), (1, 1))
+MIN_LANGUAGES_RULE = "1 for one language, 2 for two to five languages, 3 for six or more; 3 with --mluke-exact"
 ROW_GROUP_ROWS = 4096
 _BATCH_ROWS = 1024  # of each part that is merged
 _NAMED_ROWS = 4 * ROW_GROUP_ROWS  # at once
@@ -51,11 +54,12 @@ class VocabularyError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class VocabularyOptions:
-    """Conditions for entities. `min_languages` None stands for three, or for all languages where fewer are built."""
+    """Conditions for entities. `min_languages` None stands for the default, `MIN_LANGUAGES_RULE`."""
 
     size: int = VOCABULARY_SIZE  # special entities included
     min_languages: int | None = None
     min_count: int = 1  # over all languages
+    mluke_exact: bool = False
 
     def languages_needed(self, languages: Sequence[str]) -> int:
         """The number of languages in which an entity must be linked to.
@@ -68,13 +72,19 @@ class VocabularyOptions:
                 f"--vocabulary-size is {self.size}: {len(SPECIAL_ENTITIES)} are special, so at least "
                 f"{len(SPECIAL_ENTITIES) + 1} are needed"
             )
-        needed = min(MIN_LANGUAGES, len(languages)) if self.min_languages is None else self.min_languages
+        needed = self._default(len(languages)) if self.min_languages is None else self.min_languages
         if not 1 <= needed <= len(languages):
+            asked = f"{needed}{' by --mluke-exact' if self.min_languages is None else ''}"
             raise VocabularyError(
-                f"--min-languages is {needed}, but {len(languages)} are built ({', '.join(sorted(languages))}): "
+                f"--min-languages is {asked}, but {len(languages)} are built ({', '.join(sorted(languages))}): "
                 f"1 to {len(languages)} are possible"
             )
         return needed
+
+    def _default(self, languages: int) -> int:
+        if self.mluke_exact:
+            return MLUKE_MIN_LANGUAGES
+        return next((needed for least, needed in _MIN_LANGUAGES if languages >= least), 1)
 
 
 def merge_entities(

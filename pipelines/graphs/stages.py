@@ -6,13 +6,12 @@ from typing import Any
 
 import apache_beam as beam
 
-from mlukit.engine.errors import say
 from mlukit.engine.steps import Once
 from mlukit.engine.storage import Storage
 from mlukit.engine.workplace import Workplace
 from mlukit.pipelines.graphs import examples, link, vocabulary
 from mlukit.pipelines.settings import Settings
-from mlukit.pipelines.sources import Sources, find_sources
+from mlukit.pipelines.sources import Sources, find_sources, no_source_of_items
 from mlukit.pipelines.stage import Stage
 from mlukit.schemas import layout
 
@@ -52,45 +51,68 @@ class StagesGraph:
 class Build:
     """The stages of a command, as the launcher sees them."""
 
-    def __init__(self, settings: Settings, storage: Storage) -> None:
-        self._settings, self._storage = settings, storage
+    def __init__(self, settings: Settings, storage: Storage, stages: Sequence[Stage]) -> None:
+        self._given, self._storage, self._stages = settings, storage, tuple(stages)
         self._sources: Sources | None = None
 
     @property
+    def settings(self) -> Settings:
+        """The settings, with the defaults that depend on the languages filled in."""
+        if vocabulary.STAGE not in self._stages:
+            return self._given
+        return vocabulary.resolved(self._given, self._languages)
+
+    @property
+    def _languages(self) -> list[str]:
+        if link.STAGE in self._stages:
+            return self.sources.languages
+        languages: list[str] = link.STAGE.needed(self._storage, self._stages[0].name)["inputs"]["languages"]
+        return languages
+
+    @property
     def sources(self) -> Sources:
-        """What the link stage reads; looked for once."""
-        self._sources = self._sources or find_sources(self._settings)
+        """What the link stage reads; looked for once.
+
+        Raises:
+            SettingsError: too few languages have a source of items.
+        """
+        if self._sources is None:
+            found = find_sources(self._given)
+            self._check_items(found.languages, found.without_items)
+            self._sources = found
         return self._sources
+
+    def _check_items(self, languages: Sequence[str], without: Sequence[str]) -> None:
+        if vocabulary.STAGE not in self._stages or vocabulary.has_enough(self._given, languages, without):
+            if without and not self._given.allow_unresolved:
+                raise no_source_of_items(without)
+        elif self._given.allow_unresolved:
+            raise vocabulary.too_few_languages(self._given, languages, without)
+        else:
+            raise no_source_of_items(without, " and --keep-without-entities")
 
     def inputs(self, stage: Stage) -> dict[str, Any]:
         """What identifies the inputs of a stage before which all are finished.
 
         Raises:
-            SettingsError: one is not, or what it wrote is gone.
+            SettingsError: one is not, or what it wrote is gone; or the vocabulary would be empty.
         """
         if stage is link.STAGE:
             return link.inputs_of(self.sources)
         linked = link.STAGE.needed(self._storage, stage.name)
         if stage is vocabulary.STAGE:
+            if self._given.overwrite or stage.record(self._storage) is None:
+                vocabulary.check_links(self._given, self._storage.root, linked)
             return vocabulary.inputs_of(linked)
         made = vocabulary.STAGE.needed(self._storage, stage.name)
-        identity = examples.check_tokenizer(self._settings)
-        return examples.inputs_of(self._storage.root, self._settings, identity, linked, made)
+        identity = examples.check_tokenizer(self._given)
+        return examples.inputs_of(self._storage.root, self._given, identity, linked, made)
 
     def graph(self, stages: Sequence[Stage]) -> StagesGraph:
-        """What does some stages that follow each other, before which all are finished; says how it does them."""
+        """What does some stages that follow each other, before which all are finished."""
         names = tuple(stage.name for stage in stages)
         first = stages[0] is link.STAGE
-        linked = None if first else link.STAGE.record(self._storage)
-        languages = self.sources.languages if linked is None else linked["inputs"]["languages"]
-        if "vocabulary" in names:
-            needed = vocabulary.check(self._settings, languages)
-            if self._settings.min_languages is None:
-                say(
-                    f"vocabulary: entities linked to in at least {needed} of {len(languages)} languages "
-                    "(--min-languages)"
-                )
-        return StagesGraph(self._settings, names, tuple(languages), self.sources if first else None)
+        return StagesGraph(self.settings, names, tuple(self._languages), self.sources if first else None)
 
     def input_bytes(self, stages: Sequence[Stage]) -> int:
         """What the first of the stages reads."""

@@ -1,16 +1,22 @@
 """The vocabulary stage: one entity vocabulary over all languages, and a mention dictionary for each."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.pvalue import AsDict
 
 from mlukit.corpus.entities.count_links import PARTS
-from mlukit.corpus.entities.vocabulary import EntityVocabulary, VocabularyError, VocabularyOptions, check_candidates
+from mlukit.corpus.entities.vocabulary import (
+    SPECIAL_ENTITIES,
+    EntityVocabulary,
+    VocabularyError,
+    VocabularyOptions,
+    check_candidates,
+)
 from mlukit.engine.manifests import publish_manifest, ranges_of, sources_of
-from mlukit.engine.step_results import Results, join
+from mlukit.engine.step_results import Results, StepResults, join
 from mlukit.engine.steps import Once, Step, value_of
 from mlukit.engine.storage import Storage
 from mlukit.engine.task import Task
@@ -21,7 +27,7 @@ from mlukit.pipelines.stage import Stage, fingerprint
 from mlukit.schemas import layout
 from mlukit.schemas.arrow import MENTIONS, VOCABULARY
 from mlukit.schemas.layout import ALL_LANGUAGES
-from mlukit.schemas.manifest import FolderContents
+from mlukit.schemas.manifest import Flow, FolderContents
 from mlukit.schemas.summaries import EntitySpread
 from mlukit.transforms.count_links import CountLinks, LinkedShard
 from mlukit.transforms.merge_counts import EntityPart, MentionPart, MergeEntities, MergeMentions
@@ -37,11 +43,59 @@ def inputs_of(linked: Mapping[str, Any]) -> dict[str, Any]:
 
 def check(settings: Settings, languages: Sequence[str]) -> int:
     """In how many languages an entity must be linked to; SettingsError where none could come into the vocabulary."""
-    options = VocabularyOptions(settings.vocabulary_size, settings.min_languages, settings.min_count)
+    options = VocabularyOptions(
+        settings.vocabulary_size, settings.min_languages, settings.min_count, settings.mluke_exact
+    )
     try:
         return options.languages_needed(languages)
     except VocabularyError as error:
         raise SettingsError(str(error)) from error
+
+
+def resolved(settings: Settings, languages: Sequence[str]) -> Settings:
+    """The settings, with the --min-languages that the number of languages gives where no flag gives it."""
+    return replace(settings, min_languages=check(settings, languages))
+
+
+def has_enough(settings: Settings, languages: Sequence[str], without_items: Sequence[str]) -> bool:
+    """Whether the vocabulary can have entities, by the languages with a source of items, or may be empty.
+
+    Args:
+        languages: to build.
+        without_items: the languages among them whose pages no source of items knows.
+    """
+    return settings.keep_without_entities or len(languages) - len(without_items) >= check(settings, languages)
+
+
+def too_few_languages(settings: Settings, languages: Sequence[str], without_items: Sequence[str]) -> SettingsError:
+    """The error where `has_enough` is false."""
+    needed, known = check(settings, languages), [code for code in languages if code not in without_items]
+    reason = f"the entity vocabulary would be empty: no source of items knows the pages of {', '.join(without_items)}"
+    lower = ""
+    if known:
+        reason += f", and only {', '.join(known)} can have items where --min-languages is {needed}"
+        lower = f"ask for --min-languages {len(known)}, "
+    return SettingsError(
+        f"{reason}. Give a source of items, or {lower}"
+        "ask for examples without entities by --keep-without-entities, or make articles alone by mlukit link"
+    )
+
+
+def check_links(settings: Settings, root: str, linked: Mapping[str, Any]) -> None:
+    """Refuses a vocabulary of articles whose links have no items.
+
+    Raises:
+        SettingsError: no link has an item, by the record of the link stage.
+    """
+    with_item = (
+        Flow.from_json(linked["languages"][code]["flows"].get("links with item", Flow().to_json())).out
+        for code in linked["inputs"]["languages"]
+    )
+    if not settings.keep_without_entities and not any(with_item):
+        raise SettingsError(
+            f"the entity vocabulary would be empty: no link in {root}/articles has an item. Make the articles with a "
+            "source of items, or ask for examples without entities by --keep-without-entities"
+        )
 
 
 class MakeVocabulary(beam.PTransform):
@@ -70,7 +124,9 @@ class MakeVocabulary(beam.PTransform):
         counting = CountLinks(work, frozenset(settings.kinds))
         counted = step("count links", value_of(begun), articles, plan=plan.count, transforms=[counting])
         merging = MergeEntities(work, plan.languages_needed, settings.min_count).after(counted)
-        merged = step("merge entities", articles, AsDict(counted), plan=plan.merge, transforms=[merging])
+        merged = step(
+            "merge entities", articles, AsDict(counted), plan=plan.merge, transforms=[merging], tell=plan.tell_entities
+        )
         ordering = OrderVocabulary(work, plan.languages, settings.vocabulary_size)
         ordered = step(
             "order entities, merge mentions",
@@ -123,18 +179,30 @@ class VocabularyPlan:
         cost = sum(layout.total_bytes(results.holding("entities")) for results in counted.values()) // parts
         return [EntityPart(ALL_LANGUAGES, part, cost) for part in range(parts)]
 
+    def tell_entities(self, merged: Results) -> Iterator[str]:
+        """Says how many entities the vocabulary keeps, and why it drops the others."""
+        flow, spread = merged[ALL_LANGUAGES].flows["entities"], merged[ALL_LANGUAGES].total(EntitySpread).entities
+        needed, languages, settings = self.languages_needed, len(self.languages), self.settings
+        kept = min(flow.out, settings.vocabulary_size - len(SPECIAL_ENTITIES))
+        few = sum(number for width, number in spread.items() if width < needed)
+        dropped = {
+            f"linked from fewer than {needed} of the {languages} languages (--min-languages {needed})": few,
+            f"linked fewer than {settings.min_count:,} times (--min-count {settings.min_count})": flow.entered
+            - flow.out
+            - few,
+            f"beyond the size of the vocabulary (--vocabulary-size {settings.vocabulary_size})": flow.out - kept,
+        }
+        yield f"vocabulary: {kept:,} entities kept, {_reasons(dropped, needed)}"
+
     def order(self, articles: Results, counted: Results, merged: Results) -> list[Task]:
         """The vocabulary out of its parts, and side by side a task for each part of each mention dictionary.
 
         Raises:
-            SettingsError: there is no entity that could come into the vocabulary.
+            SettingsError: no entity stays, and examples are to have entities.
         """
         of_all, parts = merged[ALL_LANGUAGES], _parts(articles)
-        try:
-            spread = of_all.total(EntitySpread).entities
-            check_candidates(of_all.flows["entities"], spread, self.languages_needed, self.settings.min_count)
-        except VocabularyError as error:
-            raise SettingsError(str(error)) from error
+        if not self.settings.keep_without_entities:
+            self._check_candidates(of_all)
         shards = of_all.shards
         return [
             EntityParts(ALL_LANGUAGES, 0, layout.total_bytes(shards), layout.paths(shards)),
@@ -144,6 +212,25 @@ class VocabularyPlan:
                 for part in range(parts)
             ),
         ]
+
+    def _check_candidates(self, of_all: StepResults) -> None:
+        flow, spread = of_all.flows["entities"], of_all.total(EntitySpread).entities
+        try:
+            check_candidates(flow, spread, self.languages_needed, self.settings.min_count)
+        except VocabularyError as error:
+            raise SettingsError(f"{error}. --keep-without-entities makes examples without entities") from error
+
+
+def _reasons(dropped: Mapping[str, int], needed: int) -> str:
+    """The numbers that are not 0, with their reasons; the number of a single reason stands before it once."""
+    reasons = {reason: number for reason, number in dropped.items() if number}
+    if not reasons:
+        return f"none dropped (--min-languages {needed})"
+    if len(reasons) == 1:
+        ((reason, number),) = reasons.items()
+        return f"{number:,} dropped: {reason}"
+    total = sum(reasons.values())
+    return f"{total:,} dropped: {', '.join(f'{number:,} {reason}' for reason, number in reasons.items())}"
 
 
 def _parts(articles: Results) -> int:

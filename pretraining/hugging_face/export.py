@@ -1,10 +1,10 @@
 """`mlukit export`: a run's model for transformers."""
 
-import argparse
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from mlukit.engine.command_parser import CommandParser, with_default
 from mlukit.pretraining.errors import reports_errors, say
 from mlukit.pretraining.training.run_folder import (
     CHECKPOINTS,
@@ -19,16 +19,16 @@ from mlukit.pretraining.training.run_folder import (
     weights_file,
 )
 
-_EPILOG = """example:
-  mlukit export RUN --output DIR
-then, in Python: transformers.LukeForMaskedLM.from_pretrained("DIR"). docs/checkpoints.md tells the rest.
-"""
+_EXAMPLES = "  mlukit export RUN --output DIR"
+_NOTE = (
+    'In Python, transformers.LukeForMaskedLM.from_pretrained("DIR") loads it. docs/checkpoints.md explains the rest.'
+)
 
 
 @reports_errors("export")
 def main(arguments: Sequence[str]) -> int:
     """Runs the command, and returns its exit status."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     _export(options.run, options.output, options.examples)
     print(f"{options.output} is a model for transformers; its README.md tells how to load it")
     return 0
@@ -76,17 +76,14 @@ def _check_belongs(run: Path, examples: Path, fingerprints: dict[str, str]) -> N
             )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="mlukit export",
-        description="Writes a trained model in the layout of transformers, its tokenizer and model card with it.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of `mlukit train`; or INIT of `mlukit import`")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to write")
-    parser.add_argument(
-        "--examples", type=Path, metavar="OUT", help="output folder of `mlukit build` (default: where RUN found it)"
-    )
-    return parser
+def parser() -> CommandParser:
+    """Of the command's flags."""
+    description = "Writes a trained model in the layout of transformers, with its tokenizer and a model card."
+    made = CommandParser("export", "RUN --output DIR [FLAGS]", description, _EXAMPLES, [_NOTE])
+    add = made.group("input").add_argument
+    add("run", type=Path, metavar="RUN", help="Folder of mlukit train, or INIT of mlukit import. Required.")
+    text = with_default("Output folder of mlukit build.", "the folder where RUN found its examples")
+    add("--examples", type=Path, metavar="OUT", help=text)
+    text = "Folder to write. Required."
+    made.group("output").add_argument("--output", type=Path, required=True, metavar="DIR", help=text)
+    return made

@@ -1,11 +1,11 @@
 """`mlukit import`: a model of transformers as weights to start training from."""
 
-import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlukit.engine.command_parser import CommandParser, at_least
 from mlukit.pretraining.config import ModelConfig
 from mlukit.pretraining.errors import reports_errors
 from mlukit.pretraining.training.run_folder import CONFIG, IMPORTED, WEIGHTS, write_json
@@ -13,18 +13,20 @@ from mlukit.pretraining.training.run_folder import CONFIG, IMPORTED, WEIGHTS, wr
 if TYPE_CHECKING:
     from mlukit.pretraining.hugging_face.imported_model import Imported
 
-_EPILOG = """examples:
+_EXAMPLES = """\
   mlukit import DIR --output INIT --examples OUT    DIR: XLM-R, or mLUKE, as `from_pretrained` of transformers reads it
   mlukit train --examples OUT --init INIT --stage 1 --output RUN
-DIR holds config.json, the weights (model.safetensors or pytorch_model.bin), sentencepiece.bpe.model or tokenizer.json,
-and, for mLUKE, entity_vocab.json. docs/checkpoints.md tells the rest.
 """
+_NOTE = (
+    "DIR holds config.json, the weights (model.safetensors or pytorch_model.bin), sentencepiece.bpe.model or "
+    "tokenizer.json, and, for mLUKE, entity_vocab.json. docs/checkpoints.md explains the rest."
+)
 
 
 @reports_errors("import")
 def main(arguments: Sequence[str]) -> int:
     """Runs the command, and returns its exit status."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     from mlukit.pretraining.hugging_face.checkpoint_files import read_checkpoint  # torch, which takes seconds
     from mlukit.pretraining.hugging_face.imported_model import import_model
 
@@ -65,29 +67,27 @@ def summary(report: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="mlukit import",
-        description="Makes weights to start training from of a model of transformers.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+def parser() -> CommandParser:
+    """Of the command's flags."""
+    description = "Makes weights to start training from, out of a model of transformers."
+    made = CommandParser("import", "DIR --output INIT [FLAGS]", description, _EXAMPLES, [_NOTE])
+    add = made.group("input").add_argument
+    add("folder", type=Path, metavar="DIR", help="Folder of the model. Required.")
+    text = (
+        "Output folder of mlukit build. The weights are for the words and entities of these examples. Without "
+        "examples, DIR must be an mLUKE, which keeps its own words and entities."
     )
-    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of the model")
-    parser.add_argument("--output", type=Path, required=True, metavar="INIT", help="folder to write; must not exist")
-    parser.add_argument(
-        "--examples",
-        type=Path,
-        metavar="OUT",
-        help="output folder of `mlukit build`, whose words and entities the model is for; without it DIR is an mLUKE "
-        "that keeps its own",
-    )
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the new parameters (default: 1)")
-    parser.add_argument(
+    add("--examples", type=Path, metavar="OUT", help=text)
+    text = "Folder to write; it must not exist yet. Required."
+    made.group("output").add_argument("--output", type=Path, required=True, metavar="INIT", help=text)
+    add = made.group("new parameters").add_argument
+    add("--seed", type=at_least(0), default=1, metavar="N", help="Seed of the random values of new parameters.")
+    text = "Width of the entity table, where DIR has no entities."
+    add(
         "--entity-embedding-size",
-        type=int,
+        type=at_least(1),
         default=ModelConfig().entity_embedding_size,
         metavar="N",
-        help="where DIR has no entities (default: %(default)s)",
+        help=text,
     )
-    return parser
+    return made

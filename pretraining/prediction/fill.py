@@ -1,25 +1,28 @@
 """`mlukit fill`: which entities a model thinks a text is about."""
 
-import argparse
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from mlukit.engine.command_parser import CommandParser, at_least, with_default
 from mlukit.pretraining.errors import reports_errors, say
 from mlukit.pretraining.prediction.cloze import read_cloze
 from mlukit.pretraining.training.run_folder import examples_of, read_model_config, weights_file
 
-_EPILOG = """examples:
+_EXAMPLES = """\
   mlukit fill RUN --text 'Berlin is the capital of [Germany].'
   mlukit fill RUN --text 'Berlin ist die Hauptstadt von [?].' --language de
-Each mention in brackets is guessed, from its words and those around it; [?] masks its words too.
 """
+_NOTE = (
+    "The model guesses the entity of each mention in brackets, from the words of the mention and the words around it. "
+    "[?] hides the words of the mention."
+)
 
 
 @reports_errors("fill")
 def main(arguments: Sequence[str]) -> int:
     """Runs the command, and returns its exit status."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     _fill(options.run, options.text, options.examples, options.number, options.language)
     return 0
 
@@ -40,25 +43,17 @@ def _fill(run: Path, texts: Sequence[str], examples: Path | None, number: int, l
                 print(f"  {shown:<24} {guess.probability:6.1%}  {guess.label} ({guess.name})")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="mlukit fill",
-        description="Guesses the entities of mentions in a text.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of `mlukit train`; or INIT of `mlukit import`")
-    parser.add_argument("--text", action="append", required=True, help="mentions in brackets; may be given again")
-    parser.add_argument("--number", type=_count, default=5, metavar="N", help="guesses of each (default: 5)")
-    parser.add_argument("--language", default="en", metavar="CODE", help="of the labels (default: en)")
-    parser.add_argument(
-        "--examples", type=Path, metavar="OUT", help="output folder of `mlukit build` (default: where RUN found it)"
-    )
-    return parser
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
+def parser() -> CommandParser:
+    """Of the command's flags."""
+    description = "Guesses the entities of mentions in a text."
+    made = CommandParser("fill", "RUN --text TEXT [FLAGS]", description, _EXAMPLES, [_NOTE])
+    add = made.group("input").add_argument
+    add("run", type=Path, metavar="RUN", help="Folder of mlukit train, or INIT of mlukit import. Required.")
+    text = "A text with mentions in brackets. The flag may be given again. Required."
+    add("--text", action="append", required=True, metavar="TEXT", help=text)
+    text = with_default("Output folder of mlukit build.", "the folder where RUN found its examples")
+    add("--examples", type=Path, metavar="OUT", help=text)
+    add = made.group("output").add_argument
+    add("--number", type=at_least(1), default=5, metavar="N", help="Guesses to show for each mention.")
+    add("--language", default="en", metavar="CODE", help="Language of the labels of entities.")
+    return made

@@ -7,6 +7,7 @@ import bz2
 import gc
 import gzip
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -91,6 +92,11 @@ def output(tmp_path: Path) -> Iterator[Path]:
             "min_sentence_pieces is 7: 0 to 6 is possible, what max_tokens leaves",
         ),
         (["--output", ""], "--output is missing: name the folder to write to"),
+        (
+            ["--dry_run=True"],
+            "--dry_run is a flag of Beam that runs no job, and a run waits for its job; --dry-run shows what the "
+            "command would do",
+        ),
     ],
 )
 def test_flags(dumps: Path, output: Path, flags: list[str], said: str) -> None:
@@ -112,12 +118,29 @@ def test_a_runner_that_lacks_something(dumps: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["buidl"], "mlukit: unknown command 'buidl': did you mean 'build'?"),
-        (["--output", "x"], "mlukit: unknown command '--output': it is none of "),
+        (["buidl"], "mlukit: unknown command 'buidl'; did you mean 'build'?"),
+        (["--verson"], "mlukit: unknown command '--verson'; did you mean '--version'?"),
+        (["--output", "x"], "mlukit: unknown command '--output'; accepted: download, build, "),
+        (["--print-completion", "fish"], "mlukit: --print-completion: 'fish' is not one of bash, zsh"),
         (["link", "--vocabulary-size", "9"], "mlukit link: unknown flag --vocabulary-size"),
-        (["inspect", "x", "--nubmer", "3"], "mlukit inspect: unrecognized arguments: --nubmer 3"),
+        (["audit", "x", "--exmples", "3"], "mlukit audit: unknown flag --exmples; did you mean '--examples'?"),
+        (["audit", "x", "--examples", "-1"], "mlukit audit: argument --examples: '-1' is not a whole number of at"),
+        (["audit", "--dry_run=1"], "mlukit audit: --dry_run is a flag of Beam that runs no job, and a run waits for "),
+        (["verify"], "mlukit verify: OUT is missing: name an output folder that mlukit wrote"),
+        (
+            ["import", "x", "--otput", "y"],
+            "mlukit import: unknown flag --otput; did you mean '--output'? (see mlukit im",
+        ),
+        (["export"], "mlukit export: RUN and --output are missing (see mlukit export --help)"),
+        (
+            ["fill", "RUN", "--txt", "x"],
+            "mlukit fill: unknown flag --txt; did you mean '--text'? (see mlukit fill --hel",
+        ),
+        (["inspect", "x", "--nubmer", "3"], "mlukit inspect: unknown flag --nubmer; did you mean '--number'?"),
+        (["inspect", "x", "--qid", "berlin"], "mlukit inspect: argument --qid: 'berlin' is not the QID of an item, s"),
+        (["inspect", "x", "y"], "mlukit inspect: 'y' is one word too many after x"),
         (["inspect", "x", "--number", "-3"], "mlukit inspect: argument --number: '-3' is not a whole number of at"),
-        (["inspect"], "mlukit inspect: the following arguments are required: FOLDER"),
+        (["inspect"], "mlukit inspect: OUT is missing: name an output folder that mlukit wrote"),
     ],
 )
 def test_commands(words: list[str], said: str) -> None:
@@ -243,9 +266,10 @@ def test_a_tokenizer_that_is_none(dumps: Path, output: Path, tmp_path: Path) -> 
 def test_a_tokenizer_with_more_pieces_than_the_corpus_gives_has_fewer(dumps: Path, tmp_path: Path) -> None:
     flags = ("--dumps", dumps, "--languages", "ja", "--output", tmp_path / "OUT", "--allow-unresolved", IN_MEMORY)
     assert run("link", *flags).status == 0
-    ran = run("build", *flags, "--train-sentencepiece", 5000)
-    assert ran.status == 2  # ja alone has no items
-    assert ran.err.splitlines()[-1].startswith("mlukit build: the entity vocabulary is empty: no link on the pages")
+    ran = run("build", *flags, "--train-sentencepiece", 5000, "--keep-without-entities")
+    assert ran.status == 0, ran.err
+    (pieces,) = re.findall(r"^tokenizer: (\d+) pieces", ran.err, re.MULTILINE)
+    assert 10 < int(pieces) < 200
 
 
 # Which dumps
@@ -390,7 +414,56 @@ def test_an_empty_vocabulary(dumps: Path, tmp_path: Path) -> None:
     assert ran.err.splitlines()[-1] == (
         "mlukit build: the entity vocabulary is empty: of 5 entities that links lead to (2 entities in 1 language, "
         "1 entities in 2 languages, 2 entities in 3 languages) none passes; lower --min-languages (is 3) or "
-        "--min-count (is 9)"
+        "--min-count (is 9). --keep-without-entities makes examples without entities"
+    )
+    ran = build(dumps, tmp_path / "OUT", "--min-languages", 3, "--min-count", 9, "--keep-without-entities")
+    assert ran.status == 0, ran.err
+    line = (
+        "vocabulary: 0 entities kept, 5 dropped: 3 linked from fewer than 3 of the 3 languages (--min-languages 3), "
+        "2 linked fewer than 9 times (--min-count 9)"
+    )
+    assert line in ran.err.splitlines()
+    assert all(not row["entity_ids"] for row in rows_in_order(tmp_path / "OUT/examples/de"))
+    assert run("verify", tmp_path / "OUT").status == 0
+
+
+def test_a_vocabulary_that_cannot_have_entities_is_refused_before_any_work(own_dumps: Path, output: Path) -> None:
+    unresolved = complaint(build(own_dumps, output, "--languages", "ja", "--allow-unresolved"))
+    assert unresolved == (
+        "mlukit build: the entity vocabulary would be empty: no source of items knows the pages of ja. Give a source "
+        "of items, or ask for examples without entities by --keep-without-entities, or make articles alone by "
+        "mlukit link"
+    )
+    proposed = complaint(build(own_dumps, output, "--languages", "ja"))
+    assert proposed.endswith(", or go on with --allow-unresolved and --keep-without-entities")
+    (own_dumps / EN_ITEMS).unlink()
+    flags = ("--languages", "de,en", "--allow-unresolved", "--min-languages", 2)
+    assert complaint(build(own_dumps, output, *flags)) == (
+        "mlukit build: the entity vocabulary would be empty: no source of items knows the pages of en, and only de can "
+        "have items where --min-languages is 2. Give a source of items, or ask for --min-languages 1, ask for examples "
+        "without entities by --keep-without-entities, or make articles alone by mlukit link"
+    )
+
+
+def test_a_vocabulary_of_articles_without_items_is_refused(dumps: Path, tmp_path: Path) -> None:
+    flags = ("--dumps", dumps, "--languages", "ja", "--output", tmp_path / "OUT", "--allow-unresolved", IN_MEMORY)
+    assert run("link", *flags).status == 0
+    assert complaint(run("vocabulary", "--output", tmp_path / "OUT", IN_MEMORY)).startswith(
+        f"mlukit vocabulary: the entity vocabulary would be empty: no link in {tmp_path / 'OUT'}/articles has an item. "
+    )
+
+
+def test_the_default_of_min_languages_is_said_and_recorded(dumps: Path, tmp_path: Path) -> None:
+    model = ("--sentencepiece-model", dumps / "tokenizer.model", IN_MEMORY)
+    ran = run("build", "--dumps", dumps, "--output", tmp_path / "OUT", *model)
+    assert ran.status == 0, ran.err
+    line = "vocabulary: 3 entities kept, 2 dropped: linked from fewer than 2 of the 3 languages (--min-languages 2)"
+    assert line in ran.err.splitlines()
+    assert load(tmp_path / "OUT/vocabulary.json")["options"]["min_languages"] == 2
+    assert load(tmp_path / "OUT/vocabulary/_manifest.json")["options"]["min_languages"] == 2
+    flags = ("--languages", "de,en", "--mluke-exact", *model)
+    assert complaint(run("build", "--dumps", dumps, "--output", tmp_path / "EXACT", *flags)) == (
+        "mlukit build: --min-languages is 3 by --mluke-exact, but 2 are built (de, en): 1 to 2 are possible"
     )
 
 

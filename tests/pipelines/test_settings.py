@@ -2,7 +2,16 @@ from pathlib import Path
 
 import pytest
 
-from mlukit.pipelines.settings import Settings, SettingsError, bundled_configs, command_parser, read_settings
+from mlukit.corpus.entities.vocabulary import MIN_LANGUAGES_RULE
+from mlukit.engine.errors import RefusedError
+from mlukit.pipelines.settings import (
+    GROUPS,
+    Settings,
+    SettingsError,
+    bundled_configs,
+    command_parser,
+    read_settings,
+)
 from mlukit.schemas.formats import format_names
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs/wikipedia24.toml"
@@ -51,7 +60,7 @@ def test_flags_are_read_and_beam_gets_the_rest() -> None:
     ],
 )
 def test_what_is_wrong_is_shown_with_what_would_be_right(arguments: list[str], said: str) -> None:
-    with pytest.raises(SettingsError) as error:
+    with pytest.raises(RefusedError) as error:
         read("build", "--output", "O", *arguments)
     assert said in str(error.value)
 
@@ -144,3 +153,15 @@ def test_only_options_that_decide_bytes_are_compared() -> None:
         "validation_share": 0.01,
         "articles_format": ["parquet"],
     }
+
+
+def test_the_help_has_groups_and_prints_defaults_of_the_code() -> None:
+    text = command_parser("build", "Makes it.", "  mlukit build").format_help()
+    places = [text.index(f"\n{group}:\n") for group in GROUPS]
+    assert places == sorted(places)
+    words = " ".join(text.split())
+    for name in ("vocabulary_size", "min_count", "max_tokens", "max_entities", "validation_share"):
+        flag = "--" + name.replace("_", "-")
+        assert f"Default: {getattr(Settings(), name)}." in words.split(f" {flag} ")[-1].split(" --")[0]
+    assert f"Default: {MIN_LANGUAGES_RULE}." in words
+    assert "--output OUT Folder to write to. Required." in words

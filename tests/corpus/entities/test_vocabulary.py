@@ -199,8 +199,14 @@ def test_label_of_a_hostile_title_takes_no_time() -> None:
 
 def test_languages_needed() -> None:
     languages = ["de", "en", "fr", "ja"]
-    assert VocabularyOptions().languages_needed(languages) == 3
-    assert VocabularyOptions().languages_needed(languages[:2]) == 2
+    exact = VocabularyOptions(mluke_exact=True)
+    for number, needed in ((1, 1), (2, 2), (5, 2), (6, 3), (24, 3)):
+        codes = [f"l{i}" for i in range(number)]
+        assert VocabularyOptions().languages_needed(codes) == needed
+        if number >= 3:
+            assert exact.languages_needed(codes) == 3
+    with pytest.raises(VocabularyError, match=r"--min-languages is 3 by --mluke-exact, but 2 are built \(de, en\): "):
+        exact.languages_needed(languages[:2])
     assert VocabularyOptions(min_languages=1).languages_needed(languages) == 1
     with pytest.raises(VocabularyError, match=r"--min-languages is 5, but 4 are built \(de, en, fr, ja\): 1 to 4"):
         VocabularyOptions(min_languages=5).languages_needed(languages)

@@ -38,7 +38,7 @@ def test_a_job_that_begins_anew_finds_the_tasks_of_finished_stages_done(
         sentencepiece_model=str(dumps / "tokenizer.model"),
     )
     storage = Storage(str(output))
-    build = Build(settings, storage)
+    build = Build(settings, storage, STAGES)
     link.STAGE.begin(storage, settings, build.inputs(link.STAGE))
     graph = build.graph(STAGES)
     first = done_by(graph, output, 1)

@@ -1,0 +1,139 @@
+"""How a command reads its flags and shows its help: the same layout for every command, one line for a wrong flag."""
+
+import argparse
+import difflib
+from collections.abc import Callable, Sequence
+from itertools import takewhile
+from typing import Any, NoReturn
+
+from mlukit.engine.errors import RefusedError
+
+EXAMPLES = "for example:"
+BEAM_FLAGS = "Flags of Apache Beam, such as --runner and --direct_num_workers, may follow."
+_HELP_COLUMN = 30
+_MISSING = "the following arguments are required: "  # argparse's words
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises RefusedError where argparse's own parser would print its usage and end the process."""
+
+    def error(self, message: str) -> NoReturn:
+        """Called by argparse with what is wrong."""
+        missing = message.removeprefix(_MISSING)
+        if missing != message:
+            names = missing.replace(", ", " and ")
+            message = f"{names} {'is' if names == missing else 'are'} missing (see {self.prog} --help)"
+        raise RefusedError(message)
+
+
+class CommandParser(Parser):
+    """The parser of a command.
+
+    Args:
+        command: its name.
+        usage: what has to be given, then `[FLAGS]`.
+        description: what the command does, in whole sentences.
+        examples: a command line on each line.
+        notes: what else the help says, a paragraph each.
+        default: the value of a flag that is not given; `argparse.SUPPRESS` for none at all.
+    """
+
+    def __init__(
+        self,
+        command: str,
+        usage: str,
+        description: str,
+        examples: str,
+        notes: Sequence[str] = (),
+        default: str | None = None,
+    ) -> None:
+        super().__init__(
+            prog=f"mlukit {command}",
+            usage=f"mlukit {command} {usage}",
+            description=description,
+            epilog="\n\n".join([f"{EXAMPLES}\n{examples.rstrip()}", *notes]),
+            formatter_class=_HelpFormatter,
+            argument_default=default,
+            allow_abbrev=False,
+            add_help=False,
+        )
+        self.command = command
+        self._groups: dict[str, argparse._ArgumentGroup] = {}
+        self.group("help").add_argument("-h", "--help", action="help", help="Show this help and exit.")
+
+    def group(self, title: str) -> argparse._ArgumentGroup:
+        """The group of flags with a title; the help has groups in the order in which they were first asked for."""
+        if title not in self._groups:
+            self._groups[title] = self.add_argument_group(title)
+        return self._groups[title]
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does, for a command that takes no flags of others.
+
+        Raises:
+            RefusedError: a flag is unknown or a value is wrong.
+        """
+        flags = takewhile(lambda word: word != "--", args or ())  # a flag with a typo may seem to be missing, too
+        wrong = [word for word in flags if word.startswith("--") and word.partition("=")[0] not in self.flags]
+        values, unknown = (None, wrong) if wrong else self.parse_known_args(args, namespace)
+        if unknown:
+            raise RefusedError(self.unknown(unknown[0], self.flags))
+        return values
+
+    @property
+    def flags(self) -> list[str]:
+        """The flags that the command takes, in their long form."""
+        return [flag for flag in self._option_string_actions if flag.startswith("--")]
+
+    def unknown(self, word: str, known: Sequence[str]) -> str:
+        """What to say of a word that is no argument of the command.
+
+        Args:
+            known: the flags that the command takes.
+        """
+        name = word.partition("=")[0]
+        if not name.startswith("-"):
+            return f"{word!r} is no flag (see {self.prog} --help)"
+        return f"unknown flag {name}{nearest(name, known)} (see {self.prog} --help)"
+
+
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Wraps paragraphs; one of several lines stays as it is, such as the examples."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=_HELP_COLUMN)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        wrap = argparse.HelpFormatter._fill_text
+        paragraphs = text.split("\n\n")
+        return "\n\n".join(part if "\n" in part else wrap(self, part, width, indent) for part in paragraphs)
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        default = "" if action.default == argparse.SUPPRESS else action.default
+        return with_default(action.help or "", default).replace(
+            "%", "%%"
+        )  # which argparse takes for formats of its own
+
+
+def with_default(text: str, default: object) -> str:
+    """A flag's help, ending in its default; as it is where there is no default, or a switch that is off."""
+    if isinstance(default, tuple):
+        default = ",".join(map(str, default))
+    return f"{text} Default: {default}." if default else text
+
+
+def nearest(word: str, accepted: Sequence[str]) -> str:
+    """ "; did you mean …?" for a word that is nearly an accepted one, else nothing."""
+    close = difflib.get_close_matches(word, accepted, 1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """A reader of whole numbers."""
+
+    def parse(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
+        return int(text)
+
+    return parse

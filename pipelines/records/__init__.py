@@ -1,0 +1,1 @@
+"""Which records of an output folder a user asks for, found without reading all of them."""
