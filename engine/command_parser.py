@@ -2,11 +2,13 @@
 
 import argparse
 import difflib
+import logging
 from collections.abc import Callable, Sequence
 from itertools import takewhile
 from typing import Any, NoReturn
 
 from mlukit.engine.errors import RefusedError
+from mlukit.engine.logs import set_up_logs
 
 EXAMPLES = "for example:"
 BEAM_FLAGS = "Flags of Apache Beam, such as --runner and --direct_num_workers, may follow."
@@ -59,7 +61,30 @@ class CommandParser(Parser):
         )
         self.command = command
         self._groups: dict[str, argparse._ArgumentGroup] = {}
-        self.group("help").add_argument("-h", "--help", action="help", help="Show this help and exit.")
+        self._add_help_and_messages()
+
+    def _add_help_and_messages(self) -> None:
+        group = self.group("help and messages")
+        group.add_argument("-h", "--help", action="help", help="Show this help and exit.")
+        group.add_argument("-q", "--quiet", action="store_true", default=False, help="Show errors and warnings only.")
+        text = "Show the whole account at the end: what was left out, and why."
+        group.add_argument("-v", "--verbose", action="store_true", default=False, help=text)
+        text = "Also write every message to FILE, with the time."
+        group.add_argument("--log-file", metavar="FILE", default="", help=text)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does. The flags for messages take effect at once, and are not among the values.
+
+        Raises:
+            RefusedError: a value is wrong, or the log file cannot be written.
+        """
+        values, unknown = super().parse_known_args(args, namespace)
+        quiet, verbose, log_file = (values.__dict__.pop(name, "") for name in ("quiet", "verbose", "log_file"))
+        try:
+            set_up_logs(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO, log_file)
+        except OSError as error:
+            raise RefusedError(f"--log-file {log_file} cannot be written to: {error.strerror}") from error
+        return values, unknown
 
     def group(self, title: str) -> argparse._ArgumentGroup:
         """The group of flags with a title; the help has groups in the order in which they were first asked for."""

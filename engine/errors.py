@@ -1,8 +1,9 @@
 """How a run ends that could not go on, and how every command tells its user."""
 
-import sys
 from collections.abc import Callable
 from typing import TypeAlias
+
+from mlukit.engine.logs import complain
 
 Errors: TypeAlias = tuple[type[Exception], ...]
 
@@ -35,16 +36,11 @@ def report_errors(command: str, work: Callable[[], int], *, refused: Errors, fai
     except BrokenPipeError:
         raise
     except refused as error:
-        say(f"mlukit {command}: {error}")
+        complain(f"mlukit {command}: {error}")
         return 2
     except failed as error:
-        say(f"mlukit {command}: {error}")
+        complain(f"mlukit {command}: {error}")
         return 1
     except KeyboardInterrupt:
-        say(f"\nmlukit {command}: stopped. {after_stop}".rstrip())
+        complain(f"\nmlukit {command}: stopped. {after_stop}".rstrip())
         return 130
-
-
-def say(line: str) -> None:
-    """Tells the user something that is not a result of the command."""
-    print(line, file=sys.stderr, flush=True)

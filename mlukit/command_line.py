@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from mlukit.engine.command_parser import EXAMPLES, nearest
-from mlukit.engine.errors import say
 from mlukit.engine.launch.stop_signals import catch_stop_signals
+from mlukit.engine.logs import complain, set_up_logs
 from mlukit.engine.shell_completion import SHELLS, completion
 
 COMMANDS = {
@@ -66,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0 for success, 1 for a run that failed, 2 for something wrongly asked, 3 for a run that did all
         it could with damaged dumps, 130 after Ctrl-C.
     """
+    set_up_logs()
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help", "help"):
         print(usage())
@@ -77,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _print_completion(words)
     if words[0] not in COMMANDS:
         hint = nearest(words[0], [*COMMANDS, *FLAGS]) or f"; accepted: {', '.join(COMMANDS)}"
-        say(f"mlukit: unknown command {words[0]!r}{hint}")
+        complain(f"mlukit: unknown command {words[0]!r}{hint}")
         return 2
     return _call(words[0], words[1:])
 
@@ -89,7 +90,7 @@ def _call(command: str, arguments: Sequence[str]) -> int:
     except ModuleNotFoundError as error:
         if error.name not in EXTRA:
             raise
-        print(f"mlukit {command} needs {error.name}: pip install 'mlukit[train]'", file=sys.stderr)
+        complain(f"mlukit {command} needs {error.name}: pip install 'mlukit[train]'")
         return 1
     except BrokenPipeError:  # the reader of our output has gone, as in `mlukit inspect … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -100,7 +101,7 @@ def _call(command: str, arguments: Sequence[str]) -> int:
 def _print_completion(words: Sequence[str]) -> int:
     flag, _, shell = "=".join(words[:2]).partition("=")
     if shell not in SHELLS:
-        say(f"mlukit: {flag}: {shell!r} is not one of {', '.join(SHELLS)}{nearest(shell, SHELLS)}")
+        complain(f"mlukit: {flag}: {shell!r} is not one of {', '.join(SHELLS)}{nearest(shell, SHELLS)}")
         return 2
     parsers = {name: importlib.import_module(module).parser() for name, (module, _) in COMMANDS.items()}
     print(completion(shell, parsers, FLAGS))

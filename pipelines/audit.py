@@ -19,8 +19,8 @@ from mlukit.corpus.dumps.files import (
 from mlukit.corpus.dumps.ranges import plan_ranges
 from mlukit.corpus.dumps.siteinfo import read_siteinfo
 from mlukit.engine.command_parser import BEAM_FLAGS, CommandParser, at_least, nearest, with_default
-from mlukit.engine.errors import say
 from mlukit.engine.launch.pipeline_process import PipelineProcess
+from mlukit.engine.logs import warn
 from mlukit.engine.storage import Storage, match_files, open_file
 from mlukit.pipelines.command import exit_status
 from mlukit.pipelines.dataflow import check_dataflow
@@ -162,7 +162,7 @@ def _find(settings: Settings, language: str, linked: Mapping[str, Any], patterns
     ]
     found = find_dumps(listing, [language], patterns, date, {language: used}, AUDIT_TABLES).sets[language]
     for warning in found.warnings:
-        say(f"{language}: {warning}")
+        warn(f"{language}: {warning}")
     dump = _same_dump(used, listing)
     if not dump and "pagelinks" not in found.tables:
         raise DumpError(
@@ -186,8 +186,8 @@ def _same_dump(used: Sequence[FileInfo], listing: Sequence[FileInfo]) -> list[Fi
 
 def _say_what_is_missing(language: str, found: DumpSet, dump: bool) -> None:
     if not dump:
-        say(f"{language}: the dump that OUT was made of is not there, so nobody knows which links the wikitext has")
+        warn(f"{language}: the dump that OUT was made of is not there, so nobody knows which links the wikitext has")
     if "pagelinks" not in found.tables:
-        say(f"{language}: no pagelinks.sql, so links are held against the wikitext alone")
+        warn(f"{language}: no pagelinks.sql, so links are held against the wikitext alone")
     elif "linktarget" not in found.tables:
-        say(f"{language}: no linktarget.sql, which names what pagelinks leads to: numbers alone are compared")
+        warn(f"{language}: no linktarget.sql, which names what pagelinks leads to: numbers alone are compared")

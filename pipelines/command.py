@@ -12,7 +12,7 @@ from mlukit.engine.launch.run_pipeline import GOES_ON
 from mlukit.pipelines.damage import recorded_damage, tell_of_damage
 from mlukit.pipelines.dataflow import check_dataflow
 from mlukit.pipelines.preparation.dry_run import show_plan
-from mlukit.pipelines.reports.summary import summary_lines, write_account
+from mlukit.pipelines.reports.summary import tell_summary, write_account
 from mlukit.pipelines.run import Run
 from mlukit.pipelines.settings import Settings, read_settings
 from mlukit.pipelines.stage import Stage
@@ -61,7 +61,7 @@ def run_command(
                 run.do(stages)
                 names = [stage.name for stage in stages]
                 write_account(run.storage)
-                print("\n".join(summary_lines(run.storage, time.monotonic() - began)))
+                tell_summary(run.storage, time.monotonic() - began)
                 damaged, allowed = recorded_damage(run.storage), settings.allow_damaged
                 return tell_of_damage(damaged, allowed=allowed, reads_dumps="link" in names)
 

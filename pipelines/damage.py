@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import starmap
 
-from mlukit.engine.errors import say
+from mlukit.engine.logs import warn
 from mlukit.engine.step_results import Results
 from mlukit.engine.storage import Storage
 from mlukit.pipelines.sources import Sources
@@ -142,7 +142,7 @@ def tell_of_damage(files: Sequence[DamagedFile], *, allowed: bool, reads_dumps: 
     """
     sys.stdout.flush()
     for line in damage_lines(files, _advice(allowed) if reads_dumps else "This stage took the articles as they are."):
-        say(line)
+        warn(line)
     return DAMAGED if files and reads_dumps and not allowed else 0
 
 

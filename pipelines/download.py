@@ -35,8 +35,9 @@ from mlukit.corpus.web.dump_mirror import (
 )
 from mlukit.corpus.web.http_client import Client, DownloadError, Patience, RemoteFile, StoppedError, check_url
 from mlukit.engine.command_parser import CommandParser
-from mlukit.engine.errors import RefusedError, say
+from mlukit.engine.errors import RefusedError
 from mlukit.engine.launch.progress import bytes_text, duration
+from mlukit.engine.logs import say, warn
 from mlukit.pipelines.command import exit_status
 from mlukit.pipelines.option_values import among, plain_path, some_words
 from mlukit.pipelines.settings import SettingsError
@@ -200,7 +201,7 @@ def _check_folder(plan: Plan, wanted: Wanted) -> None:
     listing = [FileInfo(str(path), size) for path, size in sizes.items()]
     for language, dump in find_dumps(listing, wanted.languages, None, plan.date, None, _TABLES).sets.items():
         for warning in dump.warnings:
-            say(f"download: {language}: {warning}")
+            warn(f"download: {language}: {warning}")
 
 
 @contextmanager

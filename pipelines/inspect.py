@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from mlukit.corpus.examples.tokenizer import Tokenizer
 from mlukit.engine.command_parser import CommandParser, at_least
-from mlukit.engine.errors import RefusedError, say
+from mlukit.engine.errors import RefusedError
+from mlukit.engine.logs import say
 from mlukit.engine.storage import Storage, is_local, open_file
 from mlukit.pipelines.command import exit_status
 from mlukit.pipelines.integrity import read_records

@@ -9,13 +9,13 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any
 
-from mlukit.engine.errors import say
 from mlukit.engine.folder_lock import FolderLock
 from mlukit.engine.launch.pipeline_process import PipelineProcess
 from mlukit.engine.launch.progress import Progress, StepReport
 from mlukit.engine.launch.run_pipeline import Graph, run_pipeline
 from mlukit.engine.launch.workers import choose_workers
 from mlukit.engine.lease import InUseError
+from mlukit.engine.logs import say
 from mlukit.engine.measures import add_up
 from mlukit.engine.storage import Storage, is_local
 from mlukit.pipelines.graphs.stages import Build

@@ -26,7 +26,7 @@ from mlukit.corpus.dumps.sql import SqlDumpError, open_sql, read_table
 from mlukit.corpus.dumps.table_shapes import ItemLines, LanguageLinks, SqlTable
 from mlukit.corpus.languages.load import any_language, language_codes
 from mlukit.corpus.languages.wiki_names import language_of
-from mlukit.engine.errors import say
+from mlukit.engine.logs import warn
 from mlukit.engine.storage import is_local, match_files, open_file
 from mlukit.pipelines.settings import Settings, SettingsError
 from mlukit.schemas.damage import FileAccount
@@ -149,12 +149,12 @@ def _checksums_in(file: FileInfo, algorithm: str) -> dict[str, str]:
         with open_file(file.path) as stream:
             found = read_checksums(stream.read(_LARGEST_LIST), algorithm)
     except OSError as error:
-        say(f"{file.path} cannot be read, so no checksum in it is compared: {error}")
+        warn(f"{file.path} cannot be read, so no checksum in it is compared: {error}")
         return {}
     if found.bad_lines:
         number, line = found.first_bad_line
         more = f", and {found.bad_lines - 1:,} lines more" if found.bad_lines > 1 else ""
-        say(f"{file.path}: line {number} is {line!r}{more}; accepted: {LINE_FORM}, of {DIGITS[algorithm]} digits")
+        warn(f"{file.path}: line {number} is {line!r}{more}; accepted: {LINE_FORM}, of {DIGITS[algorithm]} digits")
     return found.checksums
 
 
@@ -213,13 +213,13 @@ def _languages_in(folder: str, settings: Settings) -> set[str]:
 
 def _look_at(dump: DumpSet) -> SiteInfo:
     if dump.language not in language_codes():
-        say(f"{dump.language}: no language table, so links' trails and namespaces are guessed (docs/languages.md)")
+        warn(f"{dump.language}: no language table, so links' trails and namespaces are guessed (docs/languages.md)")
     for file in dump.files:
         check_dump(open_file, file.path, file.size)
     for kind, file in dump.tables.items():
         check_table(kind, file)
     for warning in dump.warnings:
-        say(f"{dump.language}: {warning}")
+        warn(f"{dump.language}: {warning}")
     return read_siteinfo(open_file, dump.files[0].path, dump.files[0].size)
 
 

@@ -27,7 +27,7 @@ from mlukit.pipelines.integrity import (
 )
 from mlukit.pipelines.option_values import plain_path
 from mlukit.pipelines.run import Run
-from mlukit.pipelines.settings import Settings, SettingsError, add_output, check_beam_flags, output_and_words
+from mlukit.pipelines.settings import RUNNING, Settings, SettingsError, add_output, check_beam_flags, output_and_words
 from mlukit.schemas import layout
 from mlukit.schemas.layout import RUN_RECORD, STAGES
 from mlukit.transforms.verify_shards import FinishedShard

@@ -5,7 +5,7 @@ from functools import wraps
 from typing import TypeAlias
 
 from mlukit.engine.errors import RefusedError, report_errors
-from mlukit.engine.errors import say as tell
+from mlukit.engine.logs import say as tell
 
 Main: TypeAlias = Callable[[Sequence[str]], int]
 

@@ -3,6 +3,7 @@
 Where the output is no terminal but, say, a file, there is a line of progress now and then.
 """
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from mlukit.engine.heartbeat import Report, read_reports
+from mlukit.engine.logs import is_shown, say
 from mlukit.engine.measures import Measures
 from mlukit.engine.steps import PLANS, REPORTS
 from mlukit.engine.workplace import Workplace
@@ -67,7 +69,7 @@ class Progress:
         self._noted: set[str] = set()  # notes of the board that were read
         self._running: dict[str, _Plan] = {}  # by title
         self.reports: list[StepReport] = []  # of steps that are done, in their order
-        self._on_terminal = self._out.isatty()
+        self._on_terminal = self._out.isatty() and (self._out is not sys.stderr or is_shown(logging.INFO))
         self._next_listing = 0.0
         self._next_line = 0.0 if self._on_terminal else time.monotonic() + _INTERVAL_ELSEWHERE
         self._width = 0
@@ -128,7 +130,10 @@ class Progress:
             self._print(line)
 
     def _print(self, line: str) -> None:
-        print(line, file=self._out, flush=True)
+        if self._out is sys.stderr:
+            say(line)
+        else:
+            print(line, file=self._out, flush=True)
 
     def _show(self, line: str) -> None:
         if self._on_terminal:

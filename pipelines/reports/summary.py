@@ -1,11 +1,13 @@
 """What a run ends with, for people: a row for each language, where the output lies, and what can be done next."""
 
+import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from mlukit.engine.launch.progress import duration
+from mlukit.engine.logs import is_shown
 from mlukit.engine.storage import Storage
 from mlukit.pipelines.reports.account import account_lines, aligned
 from mlukit.schemas import layout
@@ -34,8 +36,21 @@ class _Row:
 
 def write_account(storage: Storage) -> None:
     """Writes the whole account of an output folder into it, for people who want to know more than the summary."""
+    account = "".join(f"{line}\n" for line in account_lines(storage, STAGES)).encode()
+    if storage.exists(layout.ACCOUNT):
+        with storage.open(layout.ACCOUNT) as written:
+            if written.read() == account:
+                return
     with storage.write(layout.ACCOUNT) as stream:
-        stream.write("".join(f"{line}\n" for line in account_lines(storage, STAGES)).encode())
+        stream.write(account)
+
+
+def tell_summary(storage: Storage, seconds: float) -> None:
+    """Prints what a run ends with: nothing with `--quiet`, and the whole account before it with `--verbose`."""
+    if is_shown(logging.DEBUG):
+        print("\n".join([*account_lines(storage, STAGES), ""]))
+    if is_shown(logging.INFO):
+        print("\n".join(summary_lines(storage, seconds)))
 
 
 def summary_lines(storage: Storage, seconds: float) -> Iterator[str]:

@@ -436,3 +436,21 @@ def test_ctrl_c_says_how_to_go_on(dumps: Path, tmp_path: Path, number: signal.Si
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert said.endswith(f"\nmlukit build: stopped. {GOES_ON}\n") and "Traceback" not in said
+
+
+def test_quiet_verbose_and_a_log_file(copied: Path, dumps: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    quiet = build(dumps, copied, "--quiet", "--log-file", log)
+    assert (quiet.status, quiet.out, quiet.err) == (0, "", "")
+    assert [line.split(" ", 2)[2] for line in log.read_text().splitlines()] == [
+        f"INFO {stage}: finished before, nothing to do" for stage in ("link", "vocabulary", "examples")
+    ]
+    account, blank, rest = build(dumps, copied, "-v").out.partition("\n\n")
+    assert account == (copied / "account.txt").read_text().rstrip("\n")
+    assert blank and rest.startswith("language  pages")
+    refused = build(dumps, copied, "--log-file", tmp_path / "no" / "log.txt")
+    assert refused.status == 2
+    assert (
+        refused.err
+        == f"mlukit build: --log-file {tmp_path}/no/log.txt cannot be written to: No such file or directory\n"
+    )
