@@ -17,10 +17,9 @@ from mlukit.corpus.dumps.files import (
     listing_globs,
 )
 from mlukit.corpus.dumps.ranges import plan_ranges
-from mlukit.corpus.dumps.siteinfo import read_siteinfo
 from mlukit.engine.errors import say
 from mlukit.engine.launch.pipeline_process import PipelineProcess
-from mlukit.engine.storage import Storage, match_files, open_file
+from mlukit.engine.storage import Storage, match_files
 from mlukit.pipelines.audit_report import print_links, print_residue
 from mlukit.pipelines.command import exit_status
 from mlukit.pipelines.dataflow import check_dataflow
@@ -29,6 +28,7 @@ from mlukit.pipelines.graphs.audit import STEPS, AuditGraph, Compared
 from mlukit.pipelines.option_values import nearest, words
 from mlukit.pipelines.run import Run
 from mlukit.pipelines.settings import Settings, SettingsError, check_beam_flags, read_config
+from mlukit.pipelines.sources import check_headers
 from mlukit.pipelines.stage import fingerprint
 from mlukit.schemas import layout
 
@@ -65,6 +65,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--languages", type=words, default=(), metavar="CODES", help="default: all of OUT")
     parser.add_argument("--date", default="", metavar="DATE", help="the tables' date (default: that of OUT's dumps)")
     parser.add_argument(
+        "--foreign-header",
+        action="store_true",
+        help="accept a dump whose header names another wiki than the one asked for",
+    )
+    parser.add_argument(
         "--config", default="", metavar="FILE", help="as of mlukit build, for its [patterns] of file names"
     )
     parser.add_argument("--examples", type=int, default=3, metavar="N", help="shown of each class (default 3)")
@@ -78,7 +83,13 @@ def audit(asked: argparse.Namespace, beam_flags: Sequence[str], process: Pipelin
         SettingsError: OUT has no finished articles, or none in a language asked for.
         DumpError: DIR has neither the dump nor the tables of a language.
     """
-    settings = Settings(output=asked.output, dumps=asked.dumps, languages=asked.languages, date=asked.date)
+    settings = Settings(
+        output=asked.output,
+        dumps=asked.dumps,
+        languages=asked.languages,
+        date=asked.date,
+        foreign_header=asked.foreign_header,
+    )
     check_dataflow(settings, beam_flags)
     storage = Storage(asked.output)
     if not storage.exists(layout.stage_record("link")):
@@ -156,7 +167,7 @@ def _find(settings: Settings, language: str, linked: Mapping[str, Any], patterns
     _say_what_is_missing(language, found, bool(dump))
     if not dump:
         return Compared((), {}, found.tables)
-    site = read_siteinfo(open_file, dump[0].path, dump[0].size)
+    site = check_headers(language, dump, settings.foreign_header)
     ranges = plan_ranges(language, dump, linked["options"]["range_size"])
     return Compared(tuple(ranges), site.namespaces, found.tables)
 

@@ -92,6 +92,12 @@ class Settings:
         metavar="LANGUAGE=PATH",
         affects_output=False,
     )
+    foreign_header: bool = _option(
+        False,
+        "link",
+        "accept a dump whose header names another wiki than the one asked for",
+        affects_output=False,
+    )
     range_size: int | None = _option(
         None,
         "link",

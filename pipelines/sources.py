@@ -3,7 +3,7 @@
 import glob
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from mlukit.corpus.dumps.files import (
 from mlukit.corpus.dumps.item_sources import item_tables, sources_of_shape, tells_items
 from mlukit.corpus.dumps.lines import lines_within
 from mlukit.corpus.dumps.ranges import DumpRange
-from mlukit.corpus.dumps.siteinfo import SiteInfo, check_dump, read_siteinfo
+from mlukit.corpus.dumps.siteinfo import SiteInfo, check_dump, read_headers
 from mlukit.corpus.dumps.sql import SqlDumpError, open_sql, read_table
 from mlukit.corpus.dumps.table_shapes import ItemLines, LanguageLinks, SqlTable
 from mlukit.corpus.languages.load import any_language, language_codes
@@ -98,7 +98,7 @@ def find_sources(settings: Settings) -> Sources:
     found = find_dumps(listing, languages, patterns, date, _by_hand(settings))
     for kind, file in found.shared.items():
         check_table(kind, file)
-    sites = {language: _look_at(found.sets[language]) for language in languages}
+    sites = {language: _look_at(found.sets[language], settings.foreign_header) for language in languages}
     _check_items(settings, found)
     return Sources(found, sites)
 
@@ -151,16 +151,20 @@ def _languages_in(folder: str, settings: Settings) -> set[str]:
     return {language for wiki in wikis if wiki and (language := language_of(wiki[0]))}
 
 
-def _look_at(dump: DumpSet) -> SiteInfo:
+def _look_at(dump: DumpSet, foreign_header: bool) -> SiteInfo:
     if dump.language not in language_codes():
         say(f"{dump.language}: no language table, so links' trails and namespaces are guessed (docs/languages.md)")
-    for file in dump.files:
-        check_dump(open_file, file.path, file.size)
+    site = check_headers(dump.language, dump.files, foreign_header)
     for kind, file in dump.tables.items():
         check_table(kind, file)
     for warning in dump.warnings:
         say(f"{dump.language}: {warning}")
-    return read_siteinfo(open_file, dump.files[0].path, dump.files[0].size)
+    return site
+
+
+def check_headers(language: str, files: Sequence[FileInfo], foreign_header: bool) -> SiteInfo:
+    """What the headers of a dump's files say; DumpError if one names another wiki, unless `foreign_header`."""
+    return read_headers(open_file, language, files, foreign_header=foreign_header, option="--foreign-header", warn=say)
 
 
 def check_table(kind: str, file: FileInfo) -> None:

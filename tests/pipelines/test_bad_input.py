@@ -295,6 +295,32 @@ def test_dumps_named_by_hand(dumps: Path, output: Path, tmp_path: Path) -> None:
     assert said("--dump", "de").startswith("argument --dump: 'de' is not LANGUAGE=PATH")
 
 
+def test_a_dump_of_another_wiki(own_dumps: Path, tmp_path: Path) -> None:
+    dump, output = shutil.copy(own_dumps / EN_DUMP, own_dumps / DE_DUMP), tmp_path / "OUT"
+    link = ("link", "--dump", f"de={dump}", "--allow-unresolved", IN_MEMORY, "--output", output)
+    audit = ("audit", output, "--dumps", own_dumps, IN_MEMORY)
+    said = (
+        f"{dump} is given for the language 'de', whose wiki is dewiki, but the header of the file says enwiki: name "
+        "a dump of dewiki; if the pages are from dewiki in spite of the header, add --foreign-header"
+    )
+    assert complaint(run(*link)) == f"mlukit link: {said}"
+    assert complaint(build(own_dumps, output)) == f"mlukit build: {said}"
+    assert not output.exists()
+    assert run(*link, "--foreign-header").status == 0
+    ran = run(*audit)
+    assert (ran.status, ran.err.splitlines()[-1]) == (2, f"mlukit audit: {said}")
+    assert run(*audit, "--foreign-header").status == 0
+
+
+def test_a_dump_whose_header_does_not_name_its_wiki_is_a_warning(own_dumps: Path, tmp_path: Path) -> None:
+    dump = own_dumps / DE_DUMP
+    dump.write_bytes(bz2.compress(dump_xml("de", DE).replace("<dbname>dewiki</dbname>", "").encode()))
+    ran = run("link", "--dump", f"de={dump}", "--allow-unresolved", IN_MEMORY, "--output", tmp_path / "OUT")
+    assert ran.status == 0
+    warning = f"de: the header of {dump} does not name its wiki, so nothing shows that the pages are from dewiki"
+    assert warning in ran.err.splitlines()
+
+
 def test_a_name_with_the_characters_of_patterns(dumps: Path, tmp_path: Path) -> None:
     dump = tmp_path / "de[wiki] *?.xml.bz2"
     dump.write_bytes((dumps / DE_DUMP).read_bytes())
