@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
+from mlukit.engine.extras import EXTRAS, how_to_install, missing_packages
 from mlukit.engine.launch.stop_signals import catch_stop_signals
 
 COMMANDS = {
@@ -30,7 +31,6 @@ COMMANDS = {
     "export": ("mlukit.pretraining.hugging_face.export", "a trained model -> what transformers loads"),
     "fill": ("mlukit.pretraining.prediction.fill", "ask a trained model which entity a text means"),
 }
-EXTRA = ("safetensors", "tensorboard", "torch", "transformers")  # packages that only some installations have
 
 
 def usage() -> str:
@@ -74,9 +74,10 @@ def _call(command: str, arguments: Sequence[str]) -> int:
         module = importlib.import_module(COMMANDS[command][0])
         status: int = module.main(arguments)
     except ModuleNotFoundError as error:
-        if error.name not in EXTRA:
+        missing = missing_packages("train")
+        if (error.name or "").partition(".")[0] not in EXTRAS["train"].values():
             raise
-        print(f"mlukit {command} needs {error.name}: pip install 'mlukit[train]'", file=sys.stderr)
+        print(how_to_install(f"mlukit {command}", "train", missing), file=sys.stderr)
         return 1
     except BrokenPipeError:  # the reader of our output has gone, as in `mlukit inspect … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -47,6 +47,8 @@ _EXAMPLES = """  mlukit download --dumps DIR --languages en,de,ja --dry-run
   mlukit download --dumps DIR --languages en,de,ja --date 20260901 --tables page_props,langlinks
   mlukit download --dumps DIR --languages en,de,ja --family content --mirror https://mirror.example.org/dumps"""
 PATIENCE = Patience()
+# for --dry-run: 9 seconds without an answer at most, and no long pause that a busy server asks for
+LITTLE_PATIENCE = Patience(tries=2, first_delay=1.0, max_delay=5.0, timeout=3.0, answer_within=4.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def main(arguments: Sequence[str]) -> int:
 def _run(arguments: Sequence[str]) -> int:
     asked = _parser().parse_args(list(arguments))
     wanted = _wanted(asked)
-    client = Client(asked.contact, PATIENCE, say)
+    client = Client(asked.contact, LITTLE_PATIENCE) if asked.dry_run else Client(asked.contact, PATIENCE, say)
     try:
         plan = _plan(client, wanted, Path(asked.dumps), asked.date)
         _print_plan(plan)

@@ -10,12 +10,12 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from mlukit.corpus.examples.tokenizer import Tokenizer
-from mlukit.engine.errors import say
+from mlukit.engine.errors import RefusedError, say
 from mlukit.engine.storage import Storage, is_local, open_file
 from mlukit.pipelines.command import exit_status
 from mlukit.pipelines.option_values import at_least, plain_path
 from mlukit.pipelines.report import print_measures, print_report
-from mlukit.pipelines.settings import Parser, SettingsError
+from mlukit.pipelines.settings import Parser
 from mlukit.schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS, RecordCodec
 from mlukit.schemas.formats import FORMATS, PARQUET, format_of
 from mlukit.schemas.layout import ARTICLES, EXAMPLES, RUN_RECORD, STAGES, TOKENIZER, VOCABULARY_PARQUET
@@ -38,7 +38,7 @@ class InspectError(ValueError):
 def main(arguments: Sequence[str]) -> int:
     """The command."""
     return exit_status(
-        "inspect", lambda: _run(arguments), refused=(SettingsError, InspectError, OSError), failed=(), after_stop=""
+        "inspect", lambda: _run(arguments), refused=(RefusedError, InspectError, OSError), failed=(), after_stop=""
     )
 
 

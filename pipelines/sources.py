@@ -27,7 +27,7 @@ from mlukit.corpus.dumps.table_shapes import ItemLines, LanguageLinks, SqlTable
 from mlukit.corpus.languages.load import any_language, language_codes
 from mlukit.corpus.languages.wiki_names import language_of
 from mlukit.engine.errors import say
-from mlukit.engine.storage import is_local, match_files, open_file
+from mlukit.engine.storage import check_store, is_local, match_files, open_file
 from mlukit.pipelines.settings import Settings, SettingsError
 
 # The export format of the dumps in which interlanguage links still stood in the text: Wikidata took them over in 2013.
@@ -116,6 +116,7 @@ def _by_hand(settings: Settings) -> dict[str, list[FileInfo]]:
 
 
 def _check_folder(path: str) -> None:
+    check_store(path)
     if path and is_local(path) and not Path(path).is_dir():
         raise DumpError(f"--dumps {path}: there is no such folder")
 
