@@ -3,7 +3,6 @@
 import argparse
 import fcntl
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -37,8 +36,10 @@ from mlukit.corpus.web.http_client import Client, DownloadError, Patience, Remot
 from mlukit.engine.errors import say
 from mlukit.engine.launch.progress import duration
 from mlukit.pipelines.command import exit_status
+from mlukit.pipelines.graphs.disk import free_space
 from mlukit.pipelines.option_values import among, plain_path, some_words
 from mlukit.pipelines.settings import Parser, SettingsError
+from mlukit.schemas.wording import byte_count, counted
 
 CONNECTIONS = 2  # Wikimedia allows three
 _LATEST = "latest"
@@ -172,11 +173,13 @@ def _print_plan(plan: Plan) -> None:
         print(f"{wiki} {plan.date}")
         for file in files:
             present = plan.present(file)
-            state = "  there" if present == file.size else f"  {_bytes(present)} there" if present else ""
+            state = "  there" if present == file.size else f"  {byte_count(present)} there" if present else ""
             unchecked = "" if file.checksum else "  no checksum is known"
-            print(f"  {_bytes(file.size):>9}  {file.path.rpartition('/')[2]}{state}{unchecked}")
+            print(f"  {byte_count(file.size):>9}  {file.path.rpartition('/')[2]}{state}{unchecked}")
     total = sum(file.size for file in plan.files)
-    print(f"{len(plan.files):,} files, {_bytes(total)}; to get: {_bytes(plan.missing)} into {plan.folder}")
+    print(
+        f"{counted(len(plan.files), 'file')}, {byte_count(total)}; to get: {byte_count(plan.missing)} into {plan.folder}"
+    )
 
 
 def _check_folder(plan: Plan, wanted: Wanted) -> None:
@@ -192,11 +195,12 @@ def _check_folder(plan: Plan, wanted: Wanted) -> None:
             raise DownloadError(
                 f"{path} has {path.stat().st_size:,} bytes, {file.url} has {file.size:,}: take it away, and run again"
             )
-    existing = next(path for path in (plan.folder.absolute(), *plan.folder.absolute().parents) if path.exists())
-    free = shutil.disk_usage(existing).free
-    print(f"free at {existing}: {_bytes(free)}")
+    existing, free = free_space(plan.folder)
+    print(f"free at {existing}: {byte_count(free)}")
     if free < plan.missing:
-        raise DownloadError(f"{_bytes(plan.missing)} would not fit into {plan.folder}, which has {_bytes(free)} free")
+        raise DownloadError(
+            f"{byte_count(plan.missing)} would not fit into {plan.folder}, which has {byte_count(free)} free"
+        )
     globs = listing_globs("", wanted.languages, None, plan.date, _TABLES)
     found = {path for pattern in globs for path in plan.folder.glob(pattern) if path.is_file()}
     planned = {plan.folder / file.path: file.size for file in plan.files}
@@ -287,25 +291,14 @@ class _Progress:
         seconds = time.monotonic() - self._start
         got = max(0, sum(self._present.values()) - self._before)
         end = "\r" + " " * 78 + "\r" if self._out.isatty() else ""
-        print(f"{end}download: {_bytes(got)} in {seconds:.1f} s", file=self._out, flush=True)
+        print(f"{end}download: {byte_count(got)} in {seconds:.1f} s", file=self._out, flush=True)
 
     def _line(self) -> str:
         present, total = sum(self._present.values()), sum(self._sizes.values())
         whole = sum(size == self._sizes[path] for path, size in self._present.items())
         speed = max(0, present - self._before) / max(time.monotonic() - self._start, 1e-9)
         left = f", {duration((total - present) / speed)} left" if speed and present < total else ""
-        return (
-            f"download: {whole}/{len(self._sizes)} files, {_bytes(present)} of {_bytes(total)}, {_bytes(speed)}/s{left}"
-        )
-
-
-def _bytes(number: float) -> str:
-    """27100000000 -> "27.1 GB"."""
-    for task in ("B", "kB", "MB"):
-        if number < 1000:
-            return f"{number:.0f} {task}" if task == "B" else f"{number:.1f} {task}"
-        number /= 1000
-    return f"{number:,.1f} GB"
+        return f"download: {whole}/{len(self._sizes)} files, {byte_count(present)} of {byte_count(total)}, {byte_count(speed)}/s{left}"
 
 
 def _next_command(plan: Plan, wanted: Wanted) -> str:

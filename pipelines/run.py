@@ -18,6 +18,7 @@ from mlukit.engine.launch.workers import choose_workers
 from mlukit.engine.lease import InUseError
 from mlukit.engine.measures import add_up
 from mlukit.engine.storage import Storage, is_local
+from mlukit.pipelines.graphs.disk import warn_of_little_space
 from mlukit.pipelines.graphs.stages import Build
 from mlukit.pipelines.settings import Settings, SettingsError
 from mlukit.pipelines.stage import Stage
@@ -119,6 +120,7 @@ class Run:
 
     def _do_together(self, stages: Sequence[Stage], build: Build) -> None:
         graph, size = build.graph(stages), build.input_bytes(stages)
+        warn_of_little_space(self.storage, [stage.name for stage in stages], build.dumps())
         self.storage.delete(layout.step_results(SourceFile.step))  # a source may have been replaced between two runs
         try:
             self.run(graph, size)

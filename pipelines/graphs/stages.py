@@ -92,6 +92,13 @@ class Build:
                 )
         return StagesGraph(self._settings, names, tuple(languages), self.sources if first else None)
 
+    def dumps(self) -> list[tuple[str, int]]:
+        """Path or name, and size, of each file of the dumps that the output is made of."""
+        linked = link.STAGE.record(self._storage)
+        if linked is None:
+            return [(file.path, file.size) for _, kind, file in self.sources.files() if kind == "dump"]
+        return [(source["name"], source["bytes"]) for source in linked["sources"] if source["kind"] == "dump"]
+
     def input_bytes(self, stages: Sequence[Stage]) -> int:
         """What the first of the stages reads."""
         if stages[0] is link.STAGE:
