@@ -177,9 +177,8 @@ def _print_plan(plan: Plan) -> None:
             unchecked = "" if file.checksum else "  no checksum is known"
             print(f"  {byte_count(file.size):>9}  {file.path.rpartition('/')[2]}{state}{unchecked}")
     total = sum(file.size for file in plan.files)
-    print(
-        f"{counted(len(plan.files), 'file')}, {byte_count(total)}; to get: {byte_count(plan.missing)} into {plan.folder}"
-    )
+    files, missing = counted(len(plan.files), "file"), byte_count(plan.missing)
+    print(f"{files}, {byte_count(total)}; to get: {missing} into {plan.folder}")
 
 
 def _check_folder(plan: Plan, wanted: Wanted) -> None:
@@ -298,7 +297,8 @@ class _Progress:
         whole = sum(size == self._sizes[path] for path, size in self._present.items())
         speed = max(0, present - self._before) / max(time.monotonic() - self._start, 1e-9)
         left = f", {duration((total - present) / speed)} left" if speed and present < total else ""
-        return f"download: {whole}/{len(self._sizes)} files, {byte_count(present)} of {byte_count(total)}, {byte_count(speed)}/s{left}"
+        files, size = f"{whole}/{len(self._sizes)} files", f"{byte_count(present)} of {byte_count(total)}"
+        return f"download: {files}, {size}, {byte_count(speed)}/s{left}"
 
 
 def _next_command(plan: Plan, wanted: Wanted) -> str:

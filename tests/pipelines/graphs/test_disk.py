@@ -49,8 +49,8 @@ def test_too_little_space_is_a_warning_with_both_figures(
     assert ran.status == 0
     (warning,) = [line for line in ran.err.splitlines() if line.startswith("warning: ")]
     assert re.fullmatch(
-        rf"warning: {tmp_path}/OUT is expected to need (\d\.\d) kB more, and the disk of {tmp_path}/OUT has 2\.5 kB free; "
-        "a run that ends for lack of space goes on with the same command",
+        rf"warning: {tmp_path}/OUT is expected to need (\d\.\d) kB more, and the disk of {tmp_path}/OUT has 2\.5 kB "
+        "free; a run that ends for lack of space goes on with the same command",
         warning,
     )
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10_000_000, 0, 10_000_000))
