@@ -19,13 +19,14 @@ from mlukit.corpus.dumps.files import (
 from mlukit.corpus.dumps.ranges import plan_ranges
 from mlukit.engine.errors import say
 from mlukit.engine.launch.pipeline_process import PipelineProcess
+from mlukit.engine.launch.workers import complete_flags
 from mlukit.engine.storage import Storage, match_files
 from mlukit.pipelines.audit_report import print_links, print_residue
 from mlukit.pipelines.command import exit_status
 from mlukit.pipelines.dataflow import check_dataflow
 from mlukit.pipelines.graphs import link
 from mlukit.pipelines.graphs.audit import STEPS, AuditGraph, Compared
-from mlukit.pipelines.option_values import nearest, words
+from mlukit.pipelines.option_values import at_least, nearest, words
 from mlukit.pipelines.run import Run
 from mlukit.pipelines.settings import Settings, SettingsError, check_beam_flags, read_config
 from mlukit.pipelines.sources import check_headers
@@ -47,6 +48,7 @@ def _run(arguments: Sequence[str]) -> int:
     parser = _parser()
     asked, beam_flags = parser.parse_known_args(list(arguments))
     check_beam_flags(beam_flags, parser)
+    beam_flags = complete_flags(beam_flags, asked.workers)
     with closing(PipelineProcess()) as process:
         audit(asked, beam_flags, process)
     return 0
@@ -72,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--config", default="", metavar="FILE", help="as of mlukit build, for its [patterns] of file names"
     )
+    text = "worker processes on this machine (default: one for each core, none for little work)"
+    parser.add_argument("--workers", type=at_least(1), default=0, metavar="N", help=text)
     parser.add_argument("--examples", type=int, default=3, metavar="N", help="shown of each class (default 3)")
     return parser
 

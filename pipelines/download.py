@@ -177,8 +177,8 @@ def _print_plan(plan: Plan) -> None:
             unchecked = "" if file.checksum else "  no checksum is known"
             print(f"  {byte_count(file.size):>9}  {file.path.rpartition('/')[2]}{state}{unchecked}")
     total = sum(file.size for file in plan.files)
-    files, missing = counted(len(plan.files), "file"), byte_count(plan.missing)
-    print(f"{files}, {byte_count(total)}; to get: {missing} into {plan.folder}")
+    number, missing = counted(len(plan.files), "file"), byte_count(plan.missing)
+    print(f"{number}, {byte_count(total)}; to get: {missing} into {plan.folder}")
 
 
 def _check_folder(plan: Plan, wanted: Wanted) -> None:

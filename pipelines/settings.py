@@ -14,6 +14,7 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 
 import mlukit
 from mlukit.engine.errors import RefusedError
+from mlukit.engine.launch.workers import complete_flags
 from mlukit.pipelines.option_values import among, at_least, language_path, nearest, plain_path, share, size, some_words
 from mlukit.schemas.formats import PARQUET, format_names
 from mlukit.schemas.layout import ARTICLES, EXAMPLES
@@ -57,6 +58,14 @@ class Settings:
         "TOML file of these options, or the name of one that comes with mlukit, such as wikipedia24; flags override it",
         plain_path,
         metavar="FILE",
+        affects_output=False,
+    )
+    workers: int = _option(
+        0,
+        "link vocabulary examples",
+        "worker processes on this machine (default: one for each core, none for little work)",
+        at_least(1),
+        metavar="N",
         affects_output=False,
     )
     # which dumps
@@ -257,7 +266,8 @@ def read_settings(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> 
         raise SettingsError("--output is missing: name the folder to write to")
     if "dump" in values:
         values["dump"] = tuple(values["dump"])
-    return Settings(**values), beam_flags
+    settings = Settings(**values)
+    return settings, complete_flags(beam_flags, settings.workers)
 
 
 def check_beam_flags(flags: Sequence[str], parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from mlukit.engine.launch.pipeline_process import PipelineProcess
-from mlukit.engine.launch.workers import choose_workers
+from mlukit.engine.launch.workers import choose_workers, complete_flags
 from mlukit.engine.storage import Storage
 from mlukit.pipelines.command import exit_status
 from mlukit.pipelines.dataflow import check_dataflow
@@ -23,7 +23,7 @@ from mlukit.pipelines.integrity import (
     read_records,
     repair_steps,
 )
-from mlukit.pipelines.option_values import nearest, plain_path
+from mlukit.pipelines.option_values import at_least, nearest, plain_path
 from mlukit.pipelines.run import Run
 from mlukit.pipelines.settings import Parser, Settings, SettingsError, check_beam_flags
 from mlukit.schemas import layout
@@ -32,7 +32,7 @@ from mlukit.transforms.verify_shards import FinishedShard
 
 _EXAMPLES = """  mlukit verify OUT                               all that is finished
   mlukit verify OUT vocabulary articles/en        some folders
-  mlukit verify OUT --direct_num_workers=8"""
+  mlukit verify OUT --workers 8"""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -44,6 +44,7 @@ def _run(arguments: Sequence[str]) -> int:
     parser = _parser()
     asked, beam_flags = parser.parse_known_args(list(arguments))
     check_beam_flags(beam_flags, parser)
+    beam_flags = complete_flags(beam_flags, asked.workers)
     storage = Storage(asked.output.rstrip("/") or "/")
     with closing(PipelineProcess()) as process:
         check_dataflow(Settings(output=storage.root), beam_flags)
@@ -62,6 +63,8 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("output", type=plain_path, metavar="OUT", help="an output folder")
+    text = "worker processes on this machine (default: one for each core, none for little work)"
+    parser.add_argument("--workers", type=at_least(1), default=0, metavar="N", help=text)
     parser.add_argument("folders", nargs="*", metavar="FOLDER", help="of OUT, such as examples/en (default: all)")
     return parser
 
