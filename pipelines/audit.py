@@ -17,6 +17,7 @@ from mlukit.corpus.dumps.files import (
     listing_globs,
 )
 from mlukit.corpus.dumps.ranges import plan_ranges
+from mlukit.corpus.languages.suggest_code import suggest_code
 from mlukit.engine.errors import say
 from mlukit.engine.launch.pipeline_process import PipelineProcess
 from mlukit.engine.launch.workers import complete_flags
@@ -26,7 +27,7 @@ from mlukit.pipelines.command import exit_status
 from mlukit.pipelines.dataflow import check_dataflow
 from mlukit.pipelines.graphs import link
 from mlukit.pipelines.graphs.audit import STEPS, AuditGraph, Compared
-from mlukit.pipelines.option_values import at_least, nearest, words
+from mlukit.pipelines.option_values import at_least, words
 from mlukit.pipelines.run import Run
 from mlukit.pipelines.settings import Settings, SettingsError, check_beam_flags, read_config
 from mlukit.pipelines.sources import check_headers
@@ -101,7 +102,7 @@ def audit(asked: argparse.Namespace, beam_flags: Sequence[str], process: Pipelin
     with closing(Run("audit", settings, beam_flags, process)) as run:
         linked = link.STAGE.needed(storage, "audit")
         run.take_folder()
-        languages = _languages(asked.languages, linked)
+        languages = _languages(asked.languages, linked, storage.root)
         patterns = FilePatterns.from_table(_patterns(asked.config))
         compared = {code: _find(settings, code, linked, patterns) for code in languages} if asked.dumps else {}
         _begin(storage, {"link": fingerprint(linked), "languages": languages, "compared": repr(compared)})
@@ -119,13 +120,13 @@ def _input_bytes(storage: Storage, compared: Mapping[str, Compared]) -> int:
     return sum(ranges) + sum(tables) + sum(storage.sizes(layout.ARTICLES).values())
 
 
-def _languages(asked: Sequence[str], linked: Mapping[str, Any]) -> list[str]:
+def _languages(asked: Sequence[str], linked: Mapping[str, Any], output: str) -> list[str]:
     known: list[str] = sorted(linked["inputs"]["languages"])
     for code in asked:
         if code not in known:
-            raise SettingsError(
-                f"--languages: OUT has no articles in {code!r}{nearest(code, known)}: {', '.join(known)}"
-            )
+            meant = suggest_code(code, frozenset(known))
+            hint = f"; did you mean {meant!r}?" if meant else f"; it has {', '.join(known)}"
+            raise SettingsError(f"--languages: {output} has no articles in {code!r}{hint}")
     return sorted(set(asked)) or known
 
 

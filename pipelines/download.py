@@ -250,7 +250,7 @@ def _get(client: Client, plan: Plan) -> None:
     if failed:
         reasons = "\n  ".join(map(str, failed))
         raise DownloadError(
-            f"{len(failed)} of {len(plan.files)} files could not be got:\n  {reasons}\n"
+            f"{len(failed)} of {counted(len(plan.files), 'file')} could not be got:\n  {reasons}\n"
             "The others are there. Run the same again later, or with another --mirror or --date."
         )
 

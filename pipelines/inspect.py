@@ -21,6 +21,7 @@ from mlukit.schemas.formats import FORMATS, PARQUET, format_of
 from mlukit.schemas.layout import ARTICLES, EXAMPLES, RUN_RECORD, STAGES, TOKENIZER, VOCABULARY_PARQUET
 from mlukit.schemas.manifest import MANIFEST
 from mlukit.schemas.records import Example, LinkedArticle, qid_name
+from mlukit.schemas.wording import counted
 
 _EXAMPLES = """  mlukit inspect OUT                            where everything went, and what each step took
   mlukit inspect OUT/articles/en --number 2     text with its links marked
@@ -164,6 +165,6 @@ def render_example(example: Example, tokenizer: Tokenizer, names: Sequence[str])
     text = "".join(words) + closing.get(len(pieces), "")
     head = (
         f"# page {example.page_id}, example {example.index} ({example.language}, {example.split}): "
-        f"{len(pieces)} tokens, {len(example.entity_ids)} entities"
+        f"{counted(len(pieces), 'token')}, {counted(len(example.entity_ids), 'entity', 'entities')}"
     )
     return f"{head}\n{text.strip()}"

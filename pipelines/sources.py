@@ -68,8 +68,6 @@ def chosen_languages(settings: Settings) -> list[str]:
     _check_folder(settings.dumps)
     by_hand = sorted({language for language, _ in settings.dump})
     if settings.languages:
-        if others := [language for language in by_hand if language not in settings.languages]:
-            raise SettingsError(f"--dump names a dump of {others[0]}, which is not among --languages")
         languages = sorted(set(settings.languages))
     else:
         languages = sorted({*by_hand, *(_languages_in(settings.dumps, settings) if settings.dumps else ())})
@@ -77,12 +75,20 @@ def chosen_languages(settings: Settings) -> list[str]:
         raise DumpError(
             f"{settings.dumps} holds no dump of a Wikipedia, such as enwiki-20260901-pages-articles.xml.bz2"
         )
+    for flag, codes in (("--languages", settings.languages), ("--dump", by_hand), ("--dumps", languages)):
+        _check_codes(flag, codes)
+    if others := [language for language in by_hand if language not in languages]:
+        raise SettingsError(f"--dump names a dump of {others[0]}, which is not among --languages")
+    return languages
+
+
+def _check_codes(flag: str, languages: Iterable[str]) -> None:
+    """Refuses codes that no Wikipedia has; `flag` is what named them."""
     for language in languages:
         try:
             any_language(language)
         except ValueError as error:
-            raise SettingsError(f"--languages: {error}") from error
-    return languages
+            raise SettingsError(f"{flag}: {error}") from error
 
 
 def find_sources(settings: Settings) -> Sources:

@@ -28,6 +28,7 @@ from mlukit.pipelines.run import Run
 from mlukit.pipelines.settings import Parser, Settings, SettingsError, check_beam_flags
 from mlukit.schemas import layout
 from mlukit.schemas.layout import RUN_RECORD, STAGES
+from mlukit.schemas.wording import counted
 from mlukit.transforms.verify_shards import FinishedShard
 
 _EXAMPLES = """  mlukit verify OUT                               all that is finished
@@ -148,4 +149,4 @@ def _print(storage: Storage, problems: Sequence[Problem], read: int, chosen: Seq
             print(f"  {number}. {line}")
         return
     what = chosen or [stage for stage in STAGES if storage.exists(layout.stage_record(stage))]
-    print(f"{storage.root} is whole ({', '.join(what)}): {read:,} shards read again")
+    print(f"{storage.root} is whole ({', '.join(what)}): {counted(read, 'shard')} read again")

@@ -14,6 +14,7 @@ from mlukit.engine.steps import PLANS, REPORTS
 from mlukit.engine.workplace import Workplace
 from mlukit.schemas import layout
 from mlukit.schemas.layout import ALL_LANGUAGES
+from mlukit.schemas.wording import counted
 
 _INTERVAL = 0.5  # seconds between two lines
 _LISTING_INTERVAL = 2.0  # seconds between two looks at what is finished, and at a board that is not of this machine
@@ -146,7 +147,8 @@ def _line(plan: _Plan, reports: Sequence[Report], seconds: float) -> str:
     speed = (now - sum(costs[task] for task in plan.before)) / max(seconds, 1e-9)
     total = sum(costs.values())
     left = f", {duration((total - now) / speed)} left" if speed > 0 and now < total else ""
-    pages = f", {sum(r.pages for _, r in running):,} pages in work" if any(r.pages for _, r in running) else ""
+    number = sum(report.pages for _, report in running)
+    pages = f", {counted(number, 'page')} in work" if number else ""
     where = _languages(task for task, _ in running)
     return f"{plan.title}{where}: {len(done)}/{len(costs)} shards{pages}, {speed / 1e6:.1f} MB/s{left}"
 

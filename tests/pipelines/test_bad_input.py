@@ -93,8 +93,20 @@ def output(tmp_path: Path) -> Iterator[Path]:
             f"argument --format: 'tfrecords' is not one of {FORMATS}; did you mean 'tfrecord'?",
         ),
         (["--languages", ""], "argument --languages: '' names nothing"),
-        (["--languages", "en,eng"], "--languages: no Wikipedia has the code 'eng'; the nearest is 'ng'"),
-        (["--min-languages", "4"], "--min-languages is 4, but 3 are built (de, en, ja): 1 to 3 are possible"),
+        (["--languages", "en,eng"], "--languages: no Wikipedia has the code 'eng'; did you mean 'en'?"),
+        (["--languages", "elwiki"], "--languages: no Wikipedia has the code 'elwiki'; did you mean 'el'?"),
+        (["--languages", "EL"], "--languages: no Wikipedia has the code 'EL'; did you mean 'el'?"),
+        (["--languages", "greek"], "--languages: no Wikipedia has the code 'greek'; did you mean 'el'?"),
+        (
+            ["--languages", "qq"],
+            "--languages: no Wikipedia has the code 'qq'; accepted: the code in a Wikipedia's address, such as 'el' "
+            "in el.wikipedia.org",
+        ),
+        (["--min-languages", "4"], "--min-languages is 4, but 3 languages are built (de, en, ja): 1 to 3 are possible"),
+        (
+            ["--languages", "en", "--min-languages", "2"],
+            "--min-languages is 2, but 1 language is built (en): 1 is possible",
+        ),
         (["--vocabulary-size", "4"], "--vocabulary-size is 4: 4 are special, so at least 5 are needed"),
         (
             ["--max-tokens", "8", "--min-sentence-pieces", "7"],
@@ -299,7 +311,9 @@ def test_dumps_named_by_hand(dumps: Path, output: Path, tmp_path: Path) -> None:
     dump = dumps / DE_DUMP
     assert said("--dump", f"de={tmp_path}/none.xml") == f"--dump de={tmp_path}/none.xml: there is no such file"
     assert said("--dump", f"de={dump}", "--dump", f"de={dump}") == f"--dump de={dump} is given twice"
-    assert said("--dump", f"xx={dump}") == "--languages: no Wikipedia has the code 'xx'; the nearest is 'xh'"
+    assert said("--dump", f"dewiki={dump}") == "--dump: no Wikipedia has the code 'dewiki'; did you mean 'de'?"
+    both = ("--languages", "de", "--dump", f"dewiki={dump}")
+    assert said(*both) == "--dump: no Wikipedia has the code 'dewiki'; did you mean 'de'?"
     beside = "--dump names a dump of de, which is not among --languages"
     assert said("--languages", "en", "--dump", f"de={dump}") == beside
     assert said("--dump", "de").startswith("argument --dump: 'de' is not LANGUAGE=PATH")
@@ -417,7 +431,7 @@ def test_items_that_belong_to_no_article_are_said(own_dumps: Path, tmp_path: Pat
     (own_dumps / EN_ITEMS).write_bytes(gzip.compress(sql("page_props", [(9999, "wikibase_item", "Q1", None)]).encode()))
     ran = build(own_dumps, tmp_path / "OUT")
     assert ran.status == 0, ran.err
-    assert "en: no source of items knows any of its 7 articles" in ran.err.splitlines()
+    assert "en: no source of items knows an article of this language; it has 7 articles" in ran.err.splitlines()
 
 
 def test_an_empty_vocabulary(dumps: Path, tmp_path: Path) -> None:
@@ -425,7 +439,7 @@ def test_an_empty_vocabulary(dumps: Path, tmp_path: Path) -> None:
     assert ran.status == 2
     assert ran.err.splitlines()[-1] == (
         "mlukit build: the entity vocabulary is empty: of 5 entities that links lead to (2 entities in 1 language, "
-        "1 entities in 2 languages, 2 entities in 3 languages) none passes; lower --min-languages (is 3) or "
+        "1 entity in 2 languages, 2 entities in 3 languages) none passes; lower --min-languages (is 3) or "
         "--min-count (is 9)"
     )
 

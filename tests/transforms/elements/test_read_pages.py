@@ -90,7 +90,7 @@ def test_old_dumps_have_their_namespaces_by_the_header(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "language", "said"),
     [
-        ("enwiki-*.bz2", "en_GB", "no Wikipedia has the code 'en_GB'; the nearest is 'en'"),
+        ("enwiki-*.bz2", "en_GB", "no Wikipedia has the code 'en_GB'; did you mean 'en'?"),
         ("frwiki-*", "en", "frwiki-*: there is no such file"),
         (
             "enwiki-*.bz2",
