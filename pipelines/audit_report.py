@@ -41,8 +41,8 @@ def _print_residue_examples(language: str, tally: ResidueTally, number: int) -> 
     for side, found in tally.sides.items():
         for one in residue_classes(language):
             if one.name in found.places:
-                places = counted(found.places[one.name], "place")
-                print(f"\n{language}  {side}: {one.name}  {one.text}: {places}")
+                shown = counted(found.places[one.name], "place")
+                print(f"\n{language}  {side}: {one.name}  {one.text}: {shown}")
                 for item in found.examples[one.name].items()[:number]:
                     print(f"    {item['title']}: {item['text']}")
     if tally.worst:

@@ -11,14 +11,16 @@ import pyarrow.parquet as pq
 
 from mlukit.corpus.examples.tokenizer import Tokenizer
 from mlukit.engine.errors import RefusedError, say
+from mlukit.engine.manifests import check_manifest
 from mlukit.engine.storage import Storage, is_local, open_file
 from mlukit.pipelines.command import exit_status
 from mlukit.pipelines.option_values import at_least, plain_path
 from mlukit.pipelines.report import print_measures, print_report
 from mlukit.pipelines.settings import Parser
+from mlukit.pipelines.stage import check_formats
 from mlukit.schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS, RecordCodec
 from mlukit.schemas.formats import FORMATS, PARQUET, format_of
-from mlukit.schemas.layout import ARTICLES, EXAMPLES, RUN_RECORD, STAGES, TOKENIZER, VOCABULARY_PARQUET
+from mlukit.schemas.layout import ARTICLES, EXAMPLES, RUN_RECORD, STAGES, TOKENIZER, VOCABULARY_PARQUET, stage_record
 from mlukit.schemas.manifest import MANIFEST
 from mlukit.schemas.records import Example, LinkedArticle, qid_name
 from mlukit.schemas.wording import counted
@@ -75,6 +77,8 @@ def show(folder: str, number: int, characters: int = 0, page_id: int | None = No
     folder = str(Path(folder).resolve()) if is_local(folder) else folder  # what lies beside it is needed, too
     storage = Storage(folder)
     if storage.exists(RUN_RECORD):
+        for name in filter(storage.exists, map(stage_record, STAGES)):
+            check_formats(storage, name, storage.read_json(name))
         print_report(storage, STAGES)
         print()
         print_measures(storage)
@@ -84,6 +88,7 @@ def show(folder: str, number: int, characters: int = 0, page_id: int | None = No
             f"{folder} has neither {RUN_RECORD} nor {MANIFEST}: name OUT, or a finished folder such as OUT/examples/en"
         )
     manifest = storage.read_json(MANIFEST)
+    check_manifest(storage.path(MANIFEST), manifest)
     depth = len(manifest["shards"][0]["path"].split("/")) - 1 if manifest["shards"] else 1
     root = Storage("/".join(folder.split("/")[:-depth]) or ".")
     rows = _rows(root, manifest)

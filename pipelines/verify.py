@@ -26,6 +26,7 @@ from mlukit.pipelines.integrity import (
 from mlukit.pipelines.option_values import at_least, nearest, plain_path
 from mlukit.pipelines.run import Run
 from mlukit.pipelines.settings import Parser, Settings, SettingsError, check_beam_flags
+from mlukit.pipelines.stage import check_formats
 from mlukit.schemas import layout
 from mlukit.schemas.layout import RUN_RECORD, STAGES
 from mlukit.schemas.wording import counted
@@ -88,6 +89,8 @@ def verify(
     if not storage.exists(RUN_RECORD):
         raise SettingsError(f"{storage.root} has no {RUN_RECORD}: name a folder that mlukit wrote")
     records, problems = read_records(storage)
+    for stage, record in records.items():
+        check_formats(storage, layout.stage_record(stage), record)
     folders = folders_of(records)
     if chosen:
         folders, problems = _choose(storage.root, folders, chosen), []

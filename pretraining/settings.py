@@ -171,6 +171,12 @@ def training_config(settings: TrainSettings, model: ModelConfig, *, gpu: bool) -
     return changed(TrainingConfig(), {**values, **chosen})
 
 
+def steps_origin(settings: TrainSettings) -> str:
+    """Where the number of steps comes from, if not from --steps, and how to set another one."""
+    size = "--model tiny" if "steps" in _defaults(settings) else "a stage in the paper"
+    return f"the default, of {size}; --steps N sets another number"
+
+
 def _defaults(settings: TrainSettings) -> Mapping[str, Any]:
     return _TINY if settings.model == "tiny" else {}
 

@@ -160,9 +160,8 @@ def check_candidates(flow: Flow, spread: Mapping[int, int], min_languages: int, 
         min_count > 1
     )
     raise VocabularyError(
-        f"the entity vocabulary is empty: of {counted(flow.entered, 'entity', 'entities')} that links lead to ({found}) "
-        "none passes; "
-        f"lower {' or '.join(options)}"
+        f"the entity vocabulary is empty: of {counted(flow.entered, 'entity', 'entities')} that links lead to "
+        f"({found}) none passes; lower {' or '.join(options)}"
     )
 
 

@@ -15,6 +15,7 @@ from mlukit.pipelines.settings import Settings
 from mlukit.pipelines.sources import Sources, find_sources
 from mlukit.pipelines.stage import Stage
 from mlukit.schemas import layout
+from mlukit.transforms.open_title_index import check_index_versions
 
 STAGES = (link.STAGE, vocabulary.STAGE, examples.STAGE)
 
@@ -72,6 +73,7 @@ class Build:
             return link.inputs_of(self.sources)
         linked = link.STAGE.needed(self._storage, stage.name)
         if stage is vocabulary.STAGE:
+            check_index_versions(self._storage, linked["inputs"]["languages"])
             return vocabulary.inputs_of(linked)
         made = vocabulary.STAGE.needed(self._storage, stage.name)
         identity = examples.check_tokenizer(self._settings)
