@@ -172,9 +172,13 @@ def training_config(settings: TrainSettings, model: ModelConfig, *, gpu: bool) -
 
 
 def steps_origin(settings: TrainSettings) -> str:
-    """Where the number of steps comes from, if not from --steps, and how to set another one."""
-    size = "--model tiny" if "steps" in _defaults(settings) else "a stage in the paper"
-    return f"the default, of {size}; --steps N sets another number"
+    """Where the number of steps of a new run comes from, and how to set another one."""
+    if "steps" in settings.chosen:
+        return "by --steps"
+    origin = (
+        "the default of --model tiny" if "steps" in _defaults(settings) else "the default: a stage of mLUKE's paper"
+    )
+    return f"{origin}; --steps N sets another number"
 
 
 def _defaults(settings: TrainSettings) -> Mapping[str, Any]:

@@ -185,6 +185,15 @@ def test_an_unknown_command_is_refused(copy: Copy) -> None:
     assert (done.returncode, done.stderr) == (1, "run: unknown command 'bulid' (see ./run --help)\n")
 
 
+def test_an_environment_that_cannot_be_made_ends_setup_and_is_tried_again(copy: Copy) -> None:
+    copy.fail("python", 7)
+    assert copy.run("setup").returncode == 7
+    assert not (copy.folder / ".venv/made-in").exists()
+    copy.fail("python", 0)
+    assert copy.run("setup").returncode == 0
+    assert first_words(copy.calls()) == SETUP
+
+
 @pytest.mark.parametrize(("command", "program"), [("test", "python"), ("sample", "mlukit"), ("sample-model", "mlukit")])
 def test_a_program_that_fails_ends_the_run_with_its_status(copy: Copy, command: str, program: str) -> None:
     copy.run(command)

@@ -179,10 +179,9 @@ def _say_steps(settings: TrainSettings, config: RunConfig, done: int) -> None:
     """Says how many steps the run takes, and where the number comes from."""
     steps = config.training.steps
     if settings.resume:
-        _say(f"steps {done + 1:,} to {steps:,}, as set when the run began")
+        _say(f"goes on after step {done:,} of {steps:,}; the number of steps was set when the run began")
         return
-    origin = "--steps" if "steps" in settings.chosen else steps_origin(settings)
-    _say(f"{counted(steps, 'step')} ({origin}), each of {counted(config.data.batch_size, 'example')}")
+    _say(f"{counted(steps, 'step')} ({steps_origin(settings)}), each of {counted(config.data.batch_size, 'example')}")
 
 
 def _train(prepared: Prepared, done: int, ranks: Ranks, stop: StopSignal) -> int:

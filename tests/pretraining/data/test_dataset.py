@@ -138,8 +138,8 @@ def test_a_manifest_of_something_else(folder: Path, name: str, value: object, te
 def test_a_manifest_of_another_version(folder: Path) -> None:
     change_manifest(folder, lambda manifest: manifest.update(schema_version=0))
     assert refusal(folder).startswith(
-        "examples/de/_manifest.json is from another version of mlukit: its schema_version is 0, and this mlukit reads 1. "
-        "Build the dumps again"
+        "examples/de/_manifest.json is from another version of mlukit: its schema_version is 0, and this mlukit reads "
+        "1. Build the dumps again"
     )
 
 
