@@ -118,8 +118,14 @@ def measure(dump: Path, work: Path, oracle: "Oracle | None") -> Result:
     if not language:
         raise LeftOutError("no Wikipedia's")
     start = time.monotonic()
-    command = ["link", "--dump", f"{language}={dump}", "--output", str(output), "--allow-unresolved", "--allow-damaged"]
-    ended = mlukit(*command)
+    flags = (
+        "--dump",
+        f"{language}={dump}",
+        "--allow-unresolved",
+        "--allow-damaged",
+        "--foreign-header",
+    )  # heads of dumps, dumps of single pages
+    ended = mlukit("link", "--output", str(output), *flags)
     result.seconds = time.monotonic() - start
     if ended.returncode:
         raise LeftOutError(ended.stderr.strip().splitlines()[-1])
@@ -132,7 +138,7 @@ def measure(dump: Path, work: Path, oracle: "Oracle | None") -> Result:
     result.real_table = bool(link_tables(dump, language, tables))
     if rendered and not result.real_table:
         write_page_links(rendered, folder / "pages.jsonl", tables / f"{language}wiki-recorded")
-    audited = mlukit("audit", str(output), "--dumps", str(tables), "--examples", "0")
+    audited = mlukit("audit", str(output), "--dumps", str(tables), "--foreign-header", "--examples", "0")
     if audited.returncode:
         raise LeftOutError(audited.stderr.strip().splitlines()[-1])
     result.links = LinkTally.from_json(json.loads((output / "audit/links.json").read_text("utf-8"))[language])

@@ -3,17 +3,28 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from mlukit.engine.errors import RefusedError
 from mlukit.engine.step_results import StepResults
 from mlukit.engine.storage import Storage
 from mlukit.schemas import layout
+from mlukit.schemas.arrow import SCHEMA_VERSION
 from mlukit.schemas.formats import PARQUET, format_of
 from mlukit.schemas.layout import ALL_LANGUAGES
 from mlukit.schemas.manifest import FolderContents, Shard, folder_manifest
+from mlukit.schemas.wording import other_version
 
 
 def shards_of(storage: Storage, folder: str) -> list[Shard]:
-    """The shards of a finished folder, in order."""
-    return [Shard(**shard) for shard in storage.read_json(layout.manifest(folder))["shards"]]
+    """The shards of a finished folder, in order; RefusedError if another version of mlukit wrote it."""
+    manifest = storage.read_json(layout.manifest(folder))
+    check_manifest(storage.path(layout.manifest(folder)), manifest)
+    return [Shard(**shard) for shard in manifest["shards"]]
+
+
+def check_manifest(path: str, manifest: Mapping[str, Any]) -> None:
+    """Refuses a manifest of another schema; RefusedError names the file, both versions, and what to do."""
+    if (version := manifest.get("schema_version")) != SCHEMA_VERSION:
+        raise RefusedError(other_version(path, "schema_version", version, SCHEMA_VERSION))
 
 
 def ranges_of(shards: Iterable[Shard]) -> list[tuple[Shard, ...]]:

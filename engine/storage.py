@@ -12,9 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
 
-from apache_beam.io.filesystem import CompressionTypes, FileMetadata
+from apache_beam.io.filesystem import CompressionTypes, FileMetadata, FileSystem
 from apache_beam.io.filesystems import FileSystems
 
+from mlukit.engine.errors import RefusedError
+from mlukit.engine.extras import check_extra
 from mlukit.engine.s3 import share_clients
 from mlukit.schemas import layout
 from mlukit.schemas.manifest import Shard, dump_json
@@ -23,8 +25,31 @@ _COPY_BYTES = 8 << 20
 _FIRST = 1000  # files that a store gives in one call
 
 
+_EXTRAS = {"gs": "gcp", "s3": "aws"}  # by the scheme of a path
+
+
+def check_store(path: str) -> None:
+    """Refuses a path on a store that this installation cannot reach.
+
+    Raises:
+        RefusedError: Beam does not know the store, or packages for it are not installed.
+    """
+    scheme = FileSystems.get_scheme(path)
+    if scheme is None or scheme == "file":
+        return
+    if scheme in _EXTRAS:
+        check_extra(path, _EXTRAS[scheme])
+    elif scheme not in _known_schemes():
+        raise RefusedError(f"{path}: there is no file system for {scheme}://; accepted: local paths, gs:// and s3://")
+
+
+def _known_schemes() -> set[str | None]:
+    return {system.scheme() for system in FileSystem.get_all_subclasses()}
+
+
 def _prepare(path: str) -> None:
     """To be called before a path is given to Beam."""
+    check_store(path)
     if FileSystems.get_scheme(path) == "s3":
         share_clients()
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from mlukit.engine.command_parser import EXAMPLES, nearest
+from mlukit.engine.extras import EXTRAS, how_to_install, missing_packages
 from mlukit.engine.launch.stop_signals import catch_stop_signals
 from mlukit.engine.logs import complain, set_up_logs
 from mlukit.engine.shell_completion import SHELLS, completion
@@ -38,7 +39,6 @@ OPTIONS = {
     "--print-completion SHELL": f"Print what completes commands and flags in a shell ({', '.join(SHELLS)}) and exit.",
 }
 FLAGS = [option.partition(" ")[0] for option in OPTIONS]
-EXTRA = ("safetensors", "tensorboard", "torch", "transformers")  # packages that only some installations have
 
 
 def usage() -> str:
@@ -88,9 +88,10 @@ def _call(command: str, arguments: Sequence[str]) -> int:
         module = importlib.import_module(COMMANDS[command][0])
         status: int = module.main(arguments)
     except ModuleNotFoundError as error:
-        if error.name not in EXTRA:
+        missing = missing_packages("train")
+        if (error.name or "").partition(".")[0] not in EXTRAS["train"].values():
             raise
-        complain(f"mlukit {command} needs {error.name}: pip install 'mlukit[train]'")
+        complain(how_to_install(f"mlukit {command}", "train", missing))
         return 1
     except BrokenPipeError:  # the reader of our output has gone, as in `mlukit inspect … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -17,11 +17,12 @@ from mlukit.corpus.dumps.files import (
     listing_globs,
 )
 from mlukit.corpus.dumps.ranges import plan_ranges
-from mlukit.corpus.dumps.siteinfo import read_siteinfo
-from mlukit.engine.command_parser import BEAM_FLAGS, CommandParser, at_least, nearest, with_default
+from mlukit.corpus.languages.suggest_code import suggest_code
+from mlukit.engine.command_parser import BEAM_FLAGS, CommandParser, at_least, with_default
 from mlukit.engine.launch.pipeline_process import PipelineProcess
+from mlukit.engine.launch.workers import complete_flags
 from mlukit.engine.logs import warn
-from mlukit.engine.storage import Storage, match_files, open_file
+from mlukit.engine.storage import Storage, match_files
 from mlukit.pipelines.command import exit_status
 from mlukit.pipelines.dataflow import check_dataflow
 from mlukit.pipelines.graphs import link
@@ -32,6 +33,8 @@ from mlukit.pipelines.run import Run
 from mlukit.pipelines.settings import (
     INPUT,
     OUTPUT,
+    RUNNING,
+    WORKERS_HELP,
     Settings,
     SettingsError,
     add_output,
@@ -39,6 +42,7 @@ from mlukit.pipelines.settings import (
     output_and_words,
     read_config,
 )
+from mlukit.pipelines.sources import check_headers
 from mlukit.pipelines.stage import fingerprint
 from mlukit.schemas import layout
 
@@ -58,6 +62,7 @@ def _run(arguments: Sequence[str]) -> int:
     asked, beam_flags = flags.parse_known_args(list(arguments))
     check_beam_flags(beam_flags, flags)
     asked.output, _ = output_and_words(asked, 0)
+    beam_flags = complete_flags(beam_flags, asked.workers)
     with closing(PipelineProcess()) as process:
         audit(asked, beam_flags, process)
     return 0
@@ -84,6 +89,9 @@ def parser() -> CommandParser:
     add("--config", default="", metavar="FILE", help=text)
     text = "Examples to show of each class of remains and links."
     made.group(OUTPUT).add_argument("--examples", type=at_least(0), default=3, metavar="N", help=text)
+    text = "Accept a dump whose header names another wiki than the one asked for."
+    add("--foreign-header", action="store_true", help=text)
+    made.group(RUNNING).add_argument("--workers", type=at_least(1), default=0, metavar="N", help=WORKERS_HELP)
     return made
 
 
@@ -94,7 +102,13 @@ def audit(asked: argparse.Namespace, beam_flags: Sequence[str], process: Pipelin
         SettingsError: OUT has no finished articles, or none in a language asked for.
         DumpError: DIR has neither the dump nor the tables of a language.
     """
-    settings = Settings(output=asked.output, dumps=asked.dumps, languages=asked.languages, date=asked.date)
+    settings = Settings(
+        output=asked.output,
+        dumps=asked.dumps,
+        languages=asked.languages,
+        date=asked.date,
+        foreign_header=asked.foreign_header,
+    )
     check_dataflow(settings, beam_flags)
     storage = Storage(asked.output)
     if not storage.exists(layout.stage_record("link")):
@@ -102,7 +116,7 @@ def audit(asked: argparse.Namespace, beam_flags: Sequence[str], process: Pipelin
     with closing(Run("audit", settings, beam_flags, process)) as run:
         linked = link.STAGE.needed(storage, "audit")
         run.take_folder()
-        languages = _languages(asked.languages, linked)
+        languages = _languages(asked.languages, linked, storage.root)
         patterns = FilePatterns.from_table(_patterns(asked.config))
         compared = {code: _find(settings, code, linked, patterns) for code in languages} if asked.dumps else {}
         _begin(storage, {"link": fingerprint(linked), "languages": languages, "compared": repr(compared)})
@@ -120,13 +134,13 @@ def _input_bytes(storage: Storage, compared: Mapping[str, Compared]) -> int:
     return sum(ranges) + sum(tables) + sum(storage.sizes(layout.ARTICLES).values())
 
 
-def _languages(asked: Sequence[str], linked: Mapping[str, Any]) -> list[str]:
+def _languages(asked: Sequence[str], linked: Mapping[str, Any], output: str) -> list[str]:
     known: list[str] = sorted(linked["inputs"]["languages"])
     for code in asked:
         if code not in known:
-            raise SettingsError(
-                f"--languages: OUT has no articles in {code!r}{nearest(code, known)}: {', '.join(known)}"
-            )
+            meant = suggest_code(code, frozenset(known))
+            hint = f"; did you mean {meant!r}?" if meant else f"; it has {', '.join(known)}"
+            raise SettingsError(f"--languages: {output} has no articles in {code!r}{hint}")
     return sorted(set(asked)) or known
 
 
@@ -172,7 +186,7 @@ def _find(settings: Settings, language: str, linked: Mapping[str, Any], patterns
     _say_what_is_missing(language, found, bool(dump))
     if not dump:
         return Compared((), {}, found.tables)
-    site = read_siteinfo(open_file, dump[0].path, dump[0].size)
+    site = check_headers(language, dump, settings.foreign_header)
     ranges = plan_ranges(language, dump, linked["options"]["range_size"])
     return Compared(tuple(ranges), site.namespaces, found.tables)
 

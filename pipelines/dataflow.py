@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, WorkerOptions
 
-from mlukit.engine.launch.worker_package import brings_package, is_checkout, is_dataflow, is_installed
+from mlukit.engine.extras import how_to_install, missing_packages
+from mlukit.engine.launch.worker_package import brings_package, is_checkout, is_dataflow
 from mlukit.engine.storage import is_local
 from mlukit.pipelines.settings import Settings, SettingsError
 
 _READ_BY_WORKERS = ("output", "dumps", "sentencepiece_model", "wikidata_cache")
-_GCP_MODULES = ("google.cloud.dataflow", "google.cloud.storage")
 
 
 def check_dataflow(settings: Settings, beam_flags: Sequence[str]) -> None:
@@ -26,8 +26,8 @@ def check_dataflow(settings: Settings, beam_flags: Sequence[str]) -> None:
 
 
 def _missing(options: PipelineOptions) -> Iterator[str]:
-    if not all(map(is_installed, _GCP_MODULES)):
-        yield "Beam's packages for Google Cloud are not installed: pip install 'mlukit[gcp]'"
+    if packages := missing_packages("gcp"):
+        yield how_to_install("it", "gcp", packages)
     cloud = options.view_as(GoogleCloudOptions)
     if not cloud.project:
         yield "--project is missing: name the Google Cloud project that pays"

@@ -3,7 +3,6 @@
 import argparse
 import fcntl
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -36,11 +35,13 @@ from mlukit.corpus.web.dump_mirror import (
 from mlukit.corpus.web.http_client import Client, DownloadError, Patience, RemoteFile, StoppedError, check_url
 from mlukit.engine.command_parser import CommandParser
 from mlukit.engine.errors import RefusedError
-from mlukit.engine.launch.progress import bytes_text, duration
+from mlukit.engine.launch.progress import duration
 from mlukit.engine.logs import say, warn
 from mlukit.pipelines.command import exit_status
+from mlukit.pipelines.graphs.disk import free_space
 from mlukit.pipelines.option_values import among, plain_path, some_words
 from mlukit.pipelines.settings import SettingsError
+from mlukit.schemas.wording import byte_count, counted
 
 CONNECTIONS = 2  # Wikimedia allows three
 _LATEST = "latest"
@@ -49,6 +50,8 @@ _EXAMPLES = """  mlukit download --dumps DIR --languages en,de,ja --dry-run
   mlukit download --dumps DIR --languages en,de,ja --date 20260901 --tables page_props,langlinks
   mlukit download --dumps DIR --languages en,de,ja --family content --mirror https://mirror.example.org/dumps"""
 PATIENCE = Patience()
+# for --dry-run: 9 seconds without an answer at most, and no long pause that a busy server asks for
+LITTLE_PATIENCE = Patience(tries=2, first_delay=1.0, max_delay=5.0, timeout=3.0, answer_within=4.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ def main(arguments: Sequence[str]) -> int:
 def _run(arguments: Sequence[str]) -> int:
     asked = parser().parse_args(list(arguments))
     wanted = _wanted(asked)
-    client = Client(asked.contact, PATIENCE, say)
+    client = Client(asked.contact, LITTLE_PATIENCE) if asked.dry_run else Client(asked.contact, PATIENCE, say)
     try:
         plan = _plan(client, wanted, Path(asked.dumps), asked.date)
         _print_plan(plan)
@@ -167,11 +170,12 @@ def _print_plan(plan: Plan) -> None:
         print(f"{wiki} {plan.date}")
         for file in files:
             present = plan.present(file)
-            state = "  there" if present == file.size else f"  {bytes_text(present)} there" if present else ""
+            state = "  there" if present == file.size else f"  {byte_count(present)} there" if present else ""
             unchecked = "" if file.checksum else "  no checksum is known"
-            print(f"  {bytes_text(file.size):>9}  {file.path.rpartition('/')[2]}{state}{unchecked}")
+            print(f"  {byte_count(file.size):>9}  {file.path.rpartition('/')[2]}{state}{unchecked}")
     total = sum(file.size for file in plan.files)
-    print(f"{len(plan.files):,} files, {bytes_text(total)}; to get: {bytes_text(plan.missing)} into {plan.folder}")
+    number, missing = counted(len(plan.files), "file"), byte_count(plan.missing)
+    print(f"{number}, {byte_count(total)}; to get: {missing} into {plan.folder}")
 
 
 def _check_folder(plan: Plan, wanted: Wanted) -> None:
@@ -187,12 +191,11 @@ def _check_folder(plan: Plan, wanted: Wanted) -> None:
             raise DownloadError(
                 f"{path} has {path.stat().st_size:,} bytes, {file.url} has {file.size:,}: take it away, and run again"
             )
-    existing = next(path for path in (plan.folder.absolute(), *plan.folder.absolute().parents) if path.exists())
-    free = shutil.disk_usage(existing).free
-    print(f"free at {existing}: {bytes_text(free)}")
+    existing, free = free_space(plan.folder)
+    print(f"free at {existing}: {byte_count(free)}")
     if free < plan.missing:
         raise DownloadError(
-            f"{bytes_text(plan.missing)} would not fit into {plan.folder}, which has {bytes_text(free)} free"
+            f"{byte_count(plan.missing)} would not fit into {plan.folder}, which has {byte_count(free)} free"
         )
     globs = listing_globs("", wanted.languages, None, plan.date, _TABLES)
     found = {path for pattern in globs for path in plan.folder.glob(pattern) if path.is_file()}
@@ -244,7 +247,7 @@ def _get(client: Client, plan: Plan) -> None:
     if failed:
         reasons = "\n  ".join(map(str, failed))
         raise DownloadError(
-            f"{len(failed)} of {len(plan.files)} files could not be got:\n  {reasons}\n"
+            f"{len(failed)} of {counted(len(plan.files), 'file')} could not be got:\n  {reasons}\n"
             "The others are there. Run the same again later, or with another --mirror or --date."
         )
 
@@ -284,15 +287,15 @@ class _Progress:
         seconds = time.monotonic() - self._start
         got = max(0, sum(self._present.values()) - self._before)
         end = "\r" + " " * 78 + "\r" if self._out.isatty() else ""
-        print(f"{end}download: {bytes_text(got)} in {seconds:.1f} s", file=self._out, flush=True)
+        print(f"{end}download: {byte_count(got)} in {seconds:.1f} s", file=self._out, flush=True)
 
     def _line(self) -> str:
         present, total = sum(self._present.values()), sum(self._sizes.values())
         whole = sum(size == self._sizes[path] for path, size in self._present.items())
         speed = max(0, present - self._before) / max(time.monotonic() - self._start, 1e-9)
         left = f", {duration((total - present) / speed)} left" if speed and present < total else ""
-        files = f"{whole}/{len(self._sizes)} files"
-        return f"download: {files}, {bytes_text(present)} of {bytes_text(total)}, {bytes_text(speed)}/s{left}"
+        files, size = f"{whole}/{len(self._sizes)} files", f"{byte_count(present)} of {byte_count(total)}"
+        return f"download: {files}, {size}, {byte_count(speed)}/s{left}"
 
 
 def _next_command(plan: Plan, wanted: Wanted) -> str:

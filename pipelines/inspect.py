@@ -13,6 +13,7 @@ from mlukit.corpus.examples.tokenizer import Tokenizer
 from mlukit.engine.command_parser import CommandParser, at_least
 from mlukit.engine.errors import RefusedError
 from mlukit.engine.logs import say
+from mlukit.engine.manifests import check_manifest
 from mlukit.engine.storage import Storage, is_local, open_file
 from mlukit.pipelines.command import exit_status
 from mlukit.pipelines.integrity import read_records
@@ -20,6 +21,7 @@ from mlukit.pipelines.option_values import qid
 from mlukit.pipelines.records.selection import ANYTHING, Selection, SelectionError, Wanted, selection
 from mlukit.pipelines.reports.account import account_lines, measures_lines
 from mlukit.pipelines.settings import add_output, output_and_words
+from mlukit.pipelines.stage import check_formats
 from mlukit.schemas import layout
 from mlukit.schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS, RecordCodec
 from mlukit.schemas.formats import FORMATS, PARQUET, format_of
@@ -32,9 +34,11 @@ from mlukit.schemas.layout import (
     TOKENIZER,
     VOCABULARY,
     VOCABULARY_PARQUET,
+    stage_record,
 )
 from mlukit.schemas.manifest import MANIFEST
 from mlukit.schemas.records import Example, LinkedArticle, qid_name
+from mlukit.schemas.wording import counted
 
 _EXAMPLES = """  mlukit inspect OUT                            where everything went, and what each step took
   mlukit inspect OUT --title Berlin             the article, in each language that has one of this title
@@ -103,6 +107,8 @@ def show(folder: str, number: int, characters: int = 0, wanted: Wanted = ANYTHIN
     folder = str(Path(folder).resolve()) if is_local(folder) else folder  # what lies beside it is needed, too
     storage = Storage(folder)
     if storage.exists(RUN_RECORD):
+        for name in filter(storage.exists, map(stage_record, STAGES)):
+            check_formats(storage, name, storage.read_json(name))
         if str(wanted):
             _show_everywhere(storage, number, characters, wanted)
         else:
@@ -113,6 +119,7 @@ def show(folder: str, number: int, characters: int = 0, wanted: Wanted = ANYTHIN
             f"{folder} has neither {RUN_RECORD} nor {MANIFEST}: name OUT, or a finished folder such as OUT/examples/en"
         )
     manifest = storage.read_json(MANIFEST)
+    check_manifest(storage.path(MANIFEST), manifest)
     depth = len(manifest["shards"][0]["path"].split("/")) - 1 if manifest["shards"] else 1
     root = Storage("/".join(folder.split("/")[:-depth]) or ".")
     if not _show_records(root, manifest, number, characters, wanted):
@@ -221,6 +228,6 @@ def render_example(example: Example, tokenizer: Tokenizer, names: Sequence[str])
     text = "".join(words) + closing.get(len(pieces), "")
     head = (
         f"# page {example.page_id}, example {example.index} ({example.language}, {example.split}): "
-        f"{len(pieces)} tokens, {len(example.entity_ids)} entities"
+        f"{counted(len(pieces), 'token')}, {counted(len(example.entity_ids), 'entity', 'entities')}"
     )
     return f"{head}\n{text.strip()}"

@@ -17,6 +17,7 @@ from mlukit.corpus.entities.vocabulary import MIN_LANGUAGES_RULE, VocabularyOpti
 from mlukit.corpus.examples.options import ExampleOptions
 from mlukit.engine.command_parser import BEAM_FLAGS, CommandParser, Parser, at_least, nearest, with_default
 from mlukit.engine.errors import RefusedError
+from mlukit.engine.launch.workers import complete_flags
 from mlukit.pipelines.option_values import among, language_path, plain_path, share, size, some_words
 from mlukit.schemas.formats import PARQUET, format_names
 from mlukit.schemas.layout import ARTICLES, EXAMPLES
@@ -33,6 +34,7 @@ GROUPS = INPUT, ITEMS, IN_VOCABULARY, IN_EXAMPLES, OUTPUT, RUNNING = (
     *("input", "items", "vocabulary"),
     *("examples", "output", "running"),
 )
+WORKERS_HELP = "Worker processes on this machine. Default: one for each core, none for little work."
 _GROUP_OF_STAGE = {"link": INPUT, "vocabulary": IN_VOCABULARY, "examples": IN_EXAMPLES}
 
 
@@ -90,6 +92,14 @@ class Settings:
         metavar="FILE",
         affects_output=False,
     )
+    workers: int = _option(
+        0,
+        "link vocabulary examples",
+        WORKERS_HELP,
+        at_least(1),
+        metavar="N",
+        affects_output=False,
+    )
     # which dumps
     dumps: str = _option(
         "",
@@ -122,6 +132,12 @@ class Settings:
         "A dump named by hand. The flag may be given again for another part or another language.",
         language_path,
         metavar="LANGUAGE=PATH",
+        affects_output=False,
+    )
+    foreign_header: bool = _option(
+        False,
+        "link",
+        "Accept a dump whose header names another wiki than the one asked for.",
         affects_output=False,
     )
     range_size: int | None = _option(
@@ -385,7 +401,8 @@ def read_settings(parser: CommandParser, arguments: Sequence[str]) -> tuple[Sett
         raise SettingsError("--output is missing: name the folder to write to")
     if "dump" in values:
         values["dump"] = tuple(values["dump"])
-    return Settings(**values), beam_flags
+    settings = Settings(**values)
+    return settings, complete_flags(beam_flags, settings.workers)
 
 
 def check_beam_flags(flags: Sequence[str], parser: CommandParser) -> None:

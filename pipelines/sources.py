@@ -21,13 +21,13 @@ from mlukit.corpus.dumps.inventories import DIGITS, LINE_FORM, LIST_PATTERNS, al
 from mlukit.corpus.dumps.item_sources import item_tables, sources_of_shape, tells_items
 from mlukit.corpus.dumps.lines import has_no_end, lines_within
 from mlukit.corpus.dumps.ranges import DumpRange
-from mlukit.corpus.dumps.siteinfo import SiteInfo, check_dump, read_siteinfo
+from mlukit.corpus.dumps.siteinfo import SiteInfo, check_dump, read_headers
 from mlukit.corpus.dumps.sql import SqlDumpError, open_sql, read_table
 from mlukit.corpus.dumps.table_shapes import ItemLines, LanguageLinks, SqlTable
 from mlukit.corpus.languages.load import any_language, language_codes
 from mlukit.corpus.languages.wiki_names import language_of
 from mlukit.engine.logs import warn
-from mlukit.engine.storage import is_local, match_files, open_file
+from mlukit.engine.storage import check_store, is_local, match_files, open_file
 from mlukit.pipelines.settings import Settings, SettingsError
 from mlukit.schemas.damage import FileAccount
 
@@ -82,8 +82,6 @@ def chosen_languages(settings: Settings) -> list[str]:
     _check_folder(settings.dumps)
     by_hand = sorted({language for language, _ in settings.dump})
     if settings.languages:
-        if others := [language for language in by_hand if language not in settings.languages]:
-            raise SettingsError(f"--dump names a dump of {others[0]}, which is not among --languages")
         languages = sorted(set(settings.languages))
     else:
         languages = sorted({*by_hand, *(_languages_in(settings.dumps, settings) if settings.dumps else ())})
@@ -91,12 +89,20 @@ def chosen_languages(settings: Settings) -> list[str]:
         raise DumpError(
             f"{settings.dumps} holds no dump of a Wikipedia, such as enwiki-20260901-pages-articles.xml.bz2"
         )
+    for flag, codes in (("--languages", settings.languages), ("--dump", by_hand), ("--dumps", languages)):
+        _check_codes(flag, codes)
+    if others := [language for language in by_hand if language not in languages]:
+        raise SettingsError(f"--dump names a dump of {others[0]}, which is not among --languages")
+    return languages
+
+
+def _check_codes(flag: str, languages: Iterable[str]) -> None:
+    """Refuses codes that no Wikipedia has; `flag` is what named them."""
     for language in languages:
         try:
             any_language(language)
         except ValueError as error:
-            raise SettingsError(f"--languages: {error}") from error
-    return languages
+            raise SettingsError(f"{flag}: {error}") from error
 
 
 def find_sources(settings: Settings) -> Sources:
@@ -112,7 +118,7 @@ def find_sources(settings: Settings) -> Sources:
     found = find_dumps(listing, languages, patterns, date, _by_hand(settings))
     for kind, file in found.shared.items():
         check_table(kind, file, settings.allow_damaged)
-    sites = {language: _look_at(found.sets[language]) for language in languages}
+    sites = {language: _look_at(found.sets[language], settings.foreign_header) for language in languages}
     sources = Sources(found, sites, without_items=() if settings.wikidata_api else _without_items(found))
     return replace(sources, indexes=_indexes(found), listed=_listed_checksums(sources))
 
@@ -171,6 +177,7 @@ def _by_hand(settings: Settings) -> dict[str, list[FileInfo]]:
 
 
 def _check_folder(path: str) -> None:
+    check_store(path)
     if path and is_local(path) and not Path(path).is_dir():
         raise DumpError(f"--dumps {path}: there is no such folder")
 
@@ -211,16 +218,20 @@ def _languages_in(folder: str, settings: Settings) -> set[str]:
     return {language for wiki in wikis if wiki and (language := language_of(wiki[0]))}
 
 
-def _look_at(dump: DumpSet) -> SiteInfo:
+def _look_at(dump: DumpSet, foreign_header: bool) -> SiteInfo:
     if dump.language not in language_codes():
         warn(f"{dump.language}: no language table, so links' trails and namespaces are guessed (docs/languages.md)")
-    for file in dump.files:
-        check_dump(open_file, file.path, file.size)
+    site = check_headers(dump.language, dump.files, foreign_header)
     for kind, file in dump.tables.items():
         check_table(kind, file)
     for warning in dump.warnings:
         warn(f"{dump.language}: {warning}")
-    return read_siteinfo(open_file, dump.files[0].path, dump.files[0].size)
+    return site
+
+
+def check_headers(language: str, files: Sequence[FileInfo], foreign_header: bool) -> SiteInfo:
+    """What the headers of a dump's files say; DumpError if one names another wiki, unless `foreign_header`."""
+    return read_headers(open_file, language, files, foreign_header=foreign_header, option="--foreign-header", warn=warn)
 
 
 def check_table(kind: str, file: FileInfo, allow_damaged: bool = False) -> None:

@@ -10,12 +10,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mlukit.corpus.linking.title_index import VERSION as TITLE_INDEX_VERSION
 from mlukit.engine.manifests import damage_of
 from mlukit.engine.storage import Storage
 from mlukit.engine.workplace import Workplace
 from mlukit.pipelines.settings import Settings, SettingsError
 from mlukit.schemas import layout
+from mlukit.schemas.arrow import SCHEMA_VERSION
 from mlukit.schemas.manifest import dump_json
+from mlukit.schemas.wording import other_version
+
+FORMATS: Mapping[str, int] = {"schema_version": SCHEMA_VERSION, "title_index_version": TITLE_INDEX_VERSION}
+_UNNAMED_FORMATS = {"schema_version": 1, "title_index_version": 2}  # of records from before they named their formats
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,7 @@ class Stage:
             raise SettingsError(
                 f"{storage.root} has no finished {self.name} stage, which {by} builds on: run mlukit {self.name} first"
             )
+        check_formats(storage, layout.stage_record(self.name), record)
         self._check_whole(storage, record)
         return record
 
@@ -48,6 +55,7 @@ class Stage:
         """Refuses other options than those of the work that was begun; its inputs are not known yet."""
         old = _read_if_there(storage, layout.stage_plan(self.name))
         if old is not None:
+            check_formats(storage, layout.stage_plan(self.name), old)
             self._check_same(storage, old, {"options": settings.output_options(self.name), "inputs": old["inputs"]})
 
     def is_finished(self, storage: Storage, settings: Settings, inputs: Mapping[str, Any]) -> bool:
@@ -59,6 +67,8 @@ class Stage:
         done = self.record(storage)
         old = done or _read_if_there(storage, layout.stage_plan(self.name))
         if old is not None:
+            name = layout.stage_record(self.name) if done else layout.stage_plan(self.name)
+            check_formats(storage, name, old)
             self._check_same(storage, old, self._plan(settings, inputs))
         if done:
             self._check_whole(storage, done)
@@ -113,7 +123,7 @@ class Stage:
         storage.delete(layout.stage_plan(self.name))
 
     def _plan(self, settings: Settings, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        return {"options": settings.output_options(self.name), "inputs": dict(inputs)}
+        return {"formats": FORMATS, "options": settings.output_options(self.name), "inputs": dict(inputs)}
 
     def _check_same(self, storage: Storage, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         for part in ("options", "inputs"):
@@ -137,6 +147,18 @@ class Stage:
                     f"{storage.root}: the {self.name} stage was finished, but {damage} since: "
                     f"take {layout.stage_record(self.name)} away to have the stage done again"
                 )
+
+
+def check_formats(storage: Storage, name: str, record: Mapping[str, Any]) -> None:
+    """Refuses the plan or the record of a stage that another version of mlukit wrote, in formats that this one lacks.
+
+    Raises:
+        SettingsError: names the file, both versions, and what to do.
+    """
+    found = record.get("formats", _UNNAMED_FORMATS)
+    for part, version in FORMATS.items():
+        if (other := found.get(part) if isinstance(found, dict) else found) != version:
+            raise SettingsError(other_version(storage.path(name), part, other, version))
 
 
 def _read_if_there(storage: Storage, name: str) -> dict[str, Any] | None:

@@ -4,9 +4,9 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 
-from mlukit.engine.command_parser import BEAM_FLAGS, CommandParser, nearest
+from mlukit.engine.command_parser import BEAM_FLAGS, CommandParser, at_least, nearest
 from mlukit.engine.launch.pipeline_process import PipelineProcess
-from mlukit.engine.launch.workers import choose_workers
+from mlukit.engine.launch.workers import choose_workers, complete_flags
 from mlukit.engine.storage import Storage
 from mlukit.pipelines.command import exit_status
 from mlukit.pipelines.damage import recorded_damage, tell_of_damage
@@ -27,15 +27,25 @@ from mlukit.pipelines.integrity import (
 )
 from mlukit.pipelines.option_values import plain_path
 from mlukit.pipelines.run import Run
-from mlukit.pipelines.settings import RUNNING, Settings, SettingsError, add_output, check_beam_flags, output_and_words
+from mlukit.pipelines.settings import (
+    RUNNING,
+    WORKERS_HELP,
+    Settings,
+    SettingsError,
+    add_output,
+    check_beam_flags,
+    output_and_words,
+)
+from mlukit.pipelines.stage import check_formats
 from mlukit.schemas import layout
 from mlukit.schemas.layout import RUN_RECORD, STAGES
+from mlukit.schemas.wording import counted
 from mlukit.transforms.verify_shards import FinishedShard
 
 _LINK_RECORD = layout.stage_record("link")
 _EXAMPLES = """  mlukit verify OUT                               all that is finished
   mlukit verify OUT vocabulary articles/en        some folders
-  mlukit verify OUT --direct_num_workers=8"""
+  mlukit verify OUT --workers 8"""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -47,6 +57,7 @@ def _run(arguments: Sequence[str]) -> int:
     flags = parser()
     asked, beam_flags = flags.parse_known_args(list(arguments))
     check_beam_flags(beam_flags, flags)
+    beam_flags = complete_flags(beam_flags, asked.workers)
     output, chosen = output_and_words(asked, None)
     storage = Storage(output)
     with closing(PipelineProcess()) as process:
@@ -70,6 +81,7 @@ def parser() -> CommandParser:
     add_output(made, text, more="FOLDER")
     text = "End with exit status 0 where the dumps were damaged. The command tells of the damage all the same."
     made.group(RUNNING).add_argument("--allow-damaged", action="store_true", help=text)
+    made.group(RUNNING).add_argument("--workers", type=at_least(1), default=0, metavar="N", help=WORKERS_HELP)
     return made
 
 
@@ -91,6 +103,8 @@ def verify(
     if not storage.exists(RUN_RECORD):
         raise SettingsError(f"{storage.root} has no {RUN_RECORD}: name a folder that mlukit wrote")
     records, problems = read_records(storage)
+    for stage, record in records.items():
+        check_formats(storage, layout.stage_record(stage), record)
     folders = folders_of(records)
     if chosen:
         folders, problems = _choose(storage.root, folders, chosen), []
@@ -155,4 +169,4 @@ def _print(
         return
     what = chosen or [stage for stage in STAGES if storage.exists(layout.stage_record(stage))]
     state = "is as it was written" if of_damaged_dumps else "is whole"
-    print(f"{storage.root} {state} ({', '.join(what)}): {read:,} shards read again")
+    print(f"{storage.root} {state} ({', '.join(what)}): {counted(read, 'shard')} read again")

@@ -189,10 +189,15 @@ class RunConfig:
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """The inverse of `to_json`; ConfigError for an unknown setting."""
         return cls(
-            model=_from_json(ModelConfig, value["model"]),
+            model=model_of_run(value),
             data=_from_json(DataConfig, value["data"]),
             training=_from_json(TrainingConfig, value["training"]),
         )
+
+
+def model_of_run(value: Mapping[str, Any]) -> ModelConfig:
+    """The model of a run, by the value that its config.json holds; ConfigError for other settings than these."""
+    return _from_json(ModelConfig, value["model"])
 
 
 def changed(config: C, settings: Mapping[str, Any]) -> C:
@@ -205,4 +210,6 @@ def changed(config: C, settings: Mapping[str, Any]) -> C:
 
 
 def _from_json(kind: type[C], value: Mapping[str, Any]) -> C:
+    if missing := [f.name for f in fields(kind) if f.name not in value]:
+        raise ConfigError(f"it lacks the setting {missing[0]!r} of {kind.__name__}")
     return changed(kind(), value)

@@ -174,6 +174,16 @@ def training_config(settings: TrainSettings, model: ModelConfig, *, gpu: bool) -
     return changed(TrainingConfig(), {**values, **chosen})
 
 
+def steps_origin(settings: TrainSettings) -> str:
+    """Where the number of steps of a new run comes from, and how to set another one."""
+    if "steps" in settings.chosen:
+        return "by --steps"
+    origin = (
+        "the default of --model tiny" if "steps" in _defaults(settings) else "the default: a stage of mLUKE's paper"
+    )
+    return f"{origin}; --steps N sets another number"
+
+
 def _defaults(settings: TrainSettings) -> Mapping[str, Any]:
     return _TINY if settings.model == "tiny" else {}
 

@@ -62,10 +62,10 @@ class Copy:
         """Has a stand-in end with a status."""
         (self._statuses / program).write_text(str(status))
 
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Calls `./run`, from another folder."""
         self._calls.write_text("")
-        environment = {"PATH": str(self.programs), "HOME": str(self.folder), "LC_ALL": "C.UTF-8"}
+        environment = {"PATH": str(self.programs), "HOME": str(self.folder), "LC_ALL": "C.UTF-8", **variables}
         command = [BASH, str(self.folder / "run"), *words]
         return subprocess.run(
             command, env=environment, cwd=self.folder.parent, capture_output=True, text=True, timeout=60
@@ -133,6 +133,19 @@ def test_what_is_set_up_is_not_set_up_again(copy: Copy, command: str, calls: lis
     assert first_words(copy.calls()) == calls
 
 
+def test_another_python_than_that_of_the_environment_is_said_to_have_no_effect(copy: Copy) -> None:
+    copy.run("setup")
+    other = copy.programs / "other-python"
+    other.write_text(f"#!{BASH}\nprintf 'other\\n'\n")
+    other.chmod(0o755)
+    done = copy.run("setup", PYTHON=str(other))
+    assert done.returncode == 0
+    assert done.stderr.splitlines()[0].startswith(f"PYTHON={other} is not used: .venv is there already, with ")
+    assert done.stderr.splitlines()[0].endswith("to make it with another Python: rm -r .venv, then run this again")
+    assert "PYTHON" not in copy.run("setup").stderr
+    assert "PYTHON" not in copy.run("setup", PYTHON=".venv/bin/python").stderr
+
+
 @pytest.mark.parametrize(
     ("command", "lock"),
     [
@@ -170,6 +183,15 @@ def test_other_commands_take_no_arguments(copy: Copy, command: str) -> None:
 def test_an_unknown_command_is_refused(copy: Copy) -> None:
     done = copy.run("bulid")
     assert (done.returncode, done.stderr) == (1, "run: unknown command 'bulid' (see ./run --help)\n")
+
+
+def test_an_environment_that_cannot_be_made_ends_setup_and_is_tried_again(copy: Copy) -> None:
+    copy.fail("python", 7)
+    assert copy.run("setup").returncode == 7
+    assert not (copy.folder / ".venv/made-in").exists()
+    copy.fail("python", 0)
+    assert copy.run("setup").returncode == 0
+    assert first_words(copy.calls()) == SETUP
 
 
 @pytest.mark.parametrize(("command", "program"), [("test", "python"), ("sample", "mlukit"), ("sample-model", "mlukit")])

@@ -22,10 +22,12 @@ from apache_beam.io.filesystem import FileMetadata
 
 from mlukit.corpus.entities.vocabulary import TextsOf
 from mlukit.corpus.linking.label_index import LabelIndex
-from mlukit.corpus.linking.title_index import HEADER, TitleIndex
+from mlukit.corpus.linking.title_index import HEADER, VERSION, TitleIndex
+from mlukit.engine.errors import RefusedError
 from mlukit.engine.storage import Storage, is_local
 from mlukit.schemas import layout
 from mlukit.schemas.manifest import Shard
+from mlukit.schemas.wording import other_version
 
 _COPY_BYTES = 8 << 20
 _KEPT = 7 * 24 * 3600.0  # seconds
@@ -41,6 +43,18 @@ def header_shard(storage: Storage, language: str, layer: str = "") -> Shard:
     with storage.open(path) as stream:
         content = stream.read()
     return Shard(path, 1, len(content), hashlib.sha256(content).hexdigest())
+
+
+def check_index_versions(storage: Storage, languages: Sequence[str]) -> None:
+    """Refuses title indexes of another version of mlukit, by their headers alone.
+
+    Raises:
+        RefusedError: names the header, both versions, and what to do.
+    """
+    for language in languages:
+        name = f"{layout.title_index(language)}/{HEADER}"
+        if (version := storage.read_json(name).get("version")) != VERSION:
+            raise RefusedError(other_version(storage.path(name), "version", version, VERSION))
 
 
 def open_indexes(storage: Storage, languages: Sequence[str]) -> dict[str, TitleIndex]:

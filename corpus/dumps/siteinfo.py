@@ -2,12 +2,13 @@
 
 import codecs
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import unescape
 
-from mlukit.corpus.dumps.files import DumpError
+from mlukit.corpus.dumps.files import DumpError, FileInfo
 from mlukit.corpus.dumps.ranges import DumpRange, OpenFile, read_chunks
+from mlukit.corpus.languages.wiki_names import wiki_of
 
 _HEAD_BYTES = 1 << 16  # site information takes some 5,000 bytes
 _ACCEPTED = "accepted: MediaWiki's XML export, plain or as .bz2, .gz, .xz, .zst or .7z"
@@ -18,7 +19,7 @@ class SiteInfo:
     """What a dump says about its wiki before the first page."""
 
     language: str | None  # of <mediawiki xml:lang="…">
-    wiki: str | None  # <dbname>; dumps older than export-0.9 have none
+    wiki: str | None  # <dbname>, or of the address in <base>: dumps older than export-0.9 have no <dbname>
     namespaces: Mapping[int, str]  # number -> name; 0 -> ""
 
     def namespace_of(self, title: str) -> int:
@@ -26,6 +27,55 @@ class SiteInfo:
         prefix, colon, _ = title.partition(":")
         numbers = {name: number for number, name in self.namespaces.items()}
         return numbers.get(prefix, 0) if colon else 0
+
+
+class ForeignHeaderError(DumpError):
+    """The header of a dump names another wiki than the dump is given for."""
+
+
+def read_headers(
+    open_file: OpenFile,
+    language: str,
+    files: Sequence[FileInfo],
+    *,
+    foreign_header: bool,
+    option: str,
+    warn: Callable[[str], None],
+) -> SiteInfo:
+    """Reads the headers of a dump's files, and returns what the first one says.
+
+    Args:
+        open_file: opens a file.
+        language: the code of the Wikipedia that the dump is given for.
+        files: the dump, or all its parts; at least one.
+        foreign_header: whether headers may name another wiki.
+        option: that allows another wiki, as the user writes it.
+        warn: called with a message if a header does not name its wiki.
+
+    Raises:
+        ForeignHeaderError: a header names another wiki.
+        DumpError: see `check_dump`.
+    """
+    sites = [read_siteinfo(open_file, file.path, file.size) for file in files]
+    if not foreign_header:
+        for site, file in zip(sites, files, strict=True):
+            if warning := _check_wiki(site, file.path, language, option):
+                warn(f"{language}: {warning}")
+    return sites[0]
+
+
+def _check_wiki(site: SiteInfo, path: str, language: str, option: str) -> str:
+    """A warning if a header does not name its wiki, else ""; ForeignHeaderError if it names another one."""
+    expected = wiki_of(language)
+    if site.wiki is None:
+        return f"the header of {path} does not name its wiki, so nothing shows that the pages are from {expected}"
+    if site.wiki != expected:
+        raise ForeignHeaderError(
+            f"{path} is given for the language {language!r}, whose wiki is {expected}, but the header of the file says "
+            f"{site.wiki}: name a dump of {expected}; if the pages are from {expected} in spite of the header, add "
+            f"{option}"
+        )
+    return ""
 
 
 def check_dump(open_file: OpenFile, path: str, size: int) -> bytes:
@@ -77,10 +127,17 @@ def read_siteinfo(open_file: OpenFile, path: str, size: int) -> SiteInfo:
     """
     head = check_dump(open_file, path, size)
     language = re.search(rb'<mediawiki\b[^>]*\sxml:lang="([^"<>]{1,40})"', head)
-    wiki = re.search(rb"<dbname>([a-z0-9_]{1,60})</dbname>", head)
     names = re.findall(rb'<namespace key="(-?\d{1,5})"[^>]*?(?:/>|>([^<]*)</namespace>)', head)
     return SiteInfo(
         language[1].decode("utf-8", "replace") if language else None,
-        wiki[1].decode() if wiki else None,
+        _wiki(head),
         {int(number): unescape(name.decode("utf-8", "replace"), {"&quot;": '"'}) for number, name in names},
     )
+
+
+def _wiki(head: bytes) -> str | None:
+    """The database of the wiki: <dbname>, or of a Wikipedia's address in <base>, as in https://el.wikipedia.org/wiki/…."""
+    if name := re.search(rb"<dbname>\s*([a-z0-9_]{1,60})\s*</dbname>", head):
+        return name[1].decode()
+    base = re.search(rb"<base>\s*https?://([a-z-]{2,40})\.wikipedia\.org/", head)
+    return wiki_of(base[1].decode()) if base else None

@@ -25,6 +25,7 @@ from mlukit.corpus.entities.count_links import Tally, read_part
 from mlukit.schemas.arrow import VOCABULARY, VOCABULARY_ROWS
 from mlukit.schemas.manifest import Flow
 from mlukit.schemas.records import Entity, qid_name
+from mlukit.schemas.wording import counted
 
 SPECIAL_ENTITIES = ("[PAD]", "[UNK]", "[MASK]", "[MASK2]")  # at ids 0 to 3
 UNKNOWN_ID = SPECIAL_ENTITIES.index("[UNK]")
@@ -76,8 +77,8 @@ class VocabularyOptions:
         if not 1 <= needed <= len(languages):
             asked = f"{needed}{' by --mluke-exact' if self.min_languages is None else ''}"
             raise VocabularyError(
-                f"--min-languages is {asked}, but {len(languages)} are built ({', '.join(sorted(languages))}): "
-                f"1 to {len(languages)} are possible"
+                f"--min-languages is {asked}, but {_built(languages)} built ({', '.join(sorted(languages))}): "
+                f"{f'1 to {len(languages)} are' if len(languages) > 1 else '1 is'} possible"
             )
         return needed
 
@@ -85,6 +86,10 @@ class VocabularyOptions:
         if self.mluke_exact:
             return MLUKE_MIN_LANGUAGES
         return next((needed for least, needed in _MIN_LANGUAGES if languages >= least), 1)
+
+
+def _built(languages: Sequence[str]) -> str:
+    return f"{counted(len(languages), 'language')} {'is' if len(languages) == 1 else 'are'}"
 
 
 def merge_entities(
@@ -158,13 +163,15 @@ def check_candidates(flow: Flow, spread: Mapping[int, int], min_languages: int, 
         return
     if not flow.entered:
         raise VocabularyError("the entity vocabulary is empty: no link on the pages that count has an item")
-    found = ", ".join(f"{n:,} entities in {width} language{'s' * (width > 1)}" for width, n in sorted(spread.items()))
+    found = ", ".join(
+        f"{counted(n, 'entity', 'entities')} in {counted(width, 'language')}" for width, n in sorted(spread.items())
+    )
     options = [f"--min-languages (is {min_languages})"] * (min_languages > 1) + [f"--min-count (is {min_count})"] * (
         min_count > 1
     )
     raise VocabularyError(
-        f"the entity vocabulary is empty: of {flow.entered:,} entities that links lead to ({found}) none passes; "
-        f"lower {' or '.join(options)}"
+        f"the entity vocabulary is empty: of {counted(flow.entered, 'entity', 'entities')} that links lead to "
+        f"({found}) none passes; lower {' or '.join(options)}"
     )
 
 

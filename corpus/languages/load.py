@@ -1,6 +1,5 @@
 """Reading the tables in `corpus/languages/`: `{code}.json` made from siteinfo, `{code}.toml` written by hand."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -9,6 +8,7 @@ from typing import Any
 from mlukit.corpus.languages.fold_name import fold_name
 from mlukit.corpus.languages.kind_rules import read_kind_rules
 from mlukit.corpus.languages.language import Language
+from mlukit.corpus.languages.suggest_code import suggest_code
 from mlukit.corpus.languages.tables import read_shared_table, read_table, table_names
 from mlukit.corpus.languages.wiki_names import wiki_of
 
@@ -31,10 +31,12 @@ def wikipedia_codes() -> frozenset[str]:
 def load_language(code: str) -> Language:
     """The language whose table is `{code}.json`.
 
-    Raises ValueError for a code without a table, naming the nearest one that has one.
+    Raises ValueError for a code without a table, with a code that the user may mean.
     """
-    if code not in language_codes():
-        raise ValueError(f"no language table for {code!r}{_nearest(code, language_codes())}")
+    codes = language_codes()
+    if code not in codes:
+        accepted = f"there are: {', '.join(codes)}"
+        raise ValueError(f"no language table for {code!r}{_hint(code, frozenset(codes), accepted)}")
     return _build(read_table(f"{code}.json"), read_table(f"{code}.toml"))
 
 
@@ -50,10 +52,11 @@ def generic_language(code: str, header_namespaces: Mapping[int, str] | None = No
     """A Wikipedia without a table: what MediaWiki ships for its language, and the names in its dump's header.
 
     It has no aliases of the wiki's own, and of the rules for kinds of pages only those for disambiguation pages and
-    years. Raises ValueError for a code that is no Wikipedia's, naming the nearest one.
+    years. Raises ValueError for a code that is no Wikipedia's, with one that the user may mean.
     """
     if code not in wikipedia_codes():
-        raise ValueError(f"no Wikipedia has the code {code!r}{_nearest(code, sorted(wikipedia_codes()))}")
+        accepted = "accepted: the code in a Wikipedia's address, such as 'el' in el.wikipedia.org"
+        raise ValueError(f"no Wikipedia has the code {code!r}{_hint(code, wikipedia_codes(), accepted)}")
     language = _build(_made_for(code), _written_for(code))
     if not header_namespaces:
         return language
@@ -157,7 +160,7 @@ def _interwiki() -> tuple[dict[str, str | None], frozenset[str]]:
     return prefixes | table["wikipedias"], frozenset(table["languages"])
 
 
-def _nearest(code: str, valid: tuple[str, ...] | list[str]) -> str:
-    base = code.lower().replace("_", "-").partition("-")[0]
-    near = [base] if base in valid else difflib.get_close_matches(code.lower(), valid, n=1, cutoff=0.3)
-    return f"; the nearest is {near[0]!r}" if near else f"; there are: {', '.join(valid)}"
+def _hint(code: str, valid: frozenset[str], otherwise: str) -> str:
+    """ "; did you mean …?" if there is a code that the user may mean, else what is accepted."""
+    meant = suggest_code(code, valid)
+    return f"; did you mean {meant!r}?" if meant else f"; {otherwise}"

@@ -34,6 +34,7 @@ import pyarrow.compute as pc
 
 from mlukit.corpus.dumps.item_sources import LAYERS
 from mlukit.schemas.records import LinkStatus
+from mlukit.schemas.wording import other_version
 
 VERSION = 2
 MAX_QID = (1 << 32) - 1
@@ -308,7 +309,7 @@ def _read_header(directory: Path) -> tuple[dict[str, int], dict[str, tuple[str, 
         raise TitleIndexError(f"{directory / HEADER} is damaged: {error}") from error
     version = header.get("version") if isinstance(header, dict) else header
     if version != VERSION:
-        raise TitleIndexError(f"{directory} is a title index of version {version!r}; this program reads {VERSION}")
+        raise TitleIndexError(other_version(str(directory / HEADER), "version", version, VERSION))
     try:
         files = {name: (str(header["files"][name]["dtype"]), int(header["files"][name]["count"])) for name in DTYPES}
         return {str(name): int(count) for name, count in header["counts"].items()}, files

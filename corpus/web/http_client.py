@@ -9,11 +9,12 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
 
@@ -64,6 +65,7 @@ class Patience:
     first_delay: float = 2.0  # after a failed try; doubles with each
     max_delay: float = 600.0  # a server that asks for more ends the run
     timeout: float = 60.0  # for a connection, and for each wait for bytes
+    answer_within: float | None = None  # for the beginning of an answer; None: only the timeouts of its parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,14 +278,21 @@ class Client:
 
     def _ask(self, method: str, url: str, headers: dict[str, str]) -> requests.Response:
         """One request; errors that may pass become _TryAgainError."""
-        try:
+        seconds, limit = self._patience.timeout, self._patience.answer_within
+
+        def request() -> requests.Response:
             return self._session.request(
-                method, url, headers=headers, stream=True, allow_redirects=False, timeout=self._patience.timeout
+                method, url, headers=headers, stream=True, allow_redirects=False, timeout=seconds
             )
+
+        try:
+            return request() if limit is None else _within(limit, request)
         except requests.exceptions.SSLError as error:
             raise DownloadError(f"{url}: {error}") from error
+        except TimeoutError as error:
+            raise _TryAgainError(f"no answer within {limit:g} seconds") from error
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-            raise _TryAgainError(f"no answer: {type(error).__name__}: {error!s:.200}") from error
+            raise _TryAgainError(_in_words(error, urlsplit(url).netloc, seconds)) from error
         except (requests.RequestException, UnicodeError) as error:
             raise DownloadError(f"{url}: {error}") from error
 
@@ -311,6 +320,42 @@ class Client:
                 if received < _SLOW[1]:
                     raise _TryAgainError(f"only {received:,} bytes came in {now - start:.0f} s", reached=position)
                 start, received = now, 0
+
+
+def _within(seconds: float, work: Callable[[], T]) -> T:
+    """The result of `work`; TimeoutError if it takes longer.
+
+    The timeouts of requests do not cover the look-up of a name, and count for each address of a server by itself.
+    """
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    Thread(target=run, name="request", daemon=True).start()
+    return future.result(seconds)
+
+
+def _in_words(error: requests.RequestException, server: str, seconds: float) -> str:
+    """Why a server gave no answer."""
+    cause = getattr(error.args[0], "reason", None) if error.args else None
+    system_error = cause.__cause__ if isinstance(cause, Exception) else None
+    if isinstance(error, requests.exceptions.ProxyError):
+        return f"the proxy cannot be reached ({cause!s:.200})"
+    if isinstance(cause, urllib3.exceptions.NameResolutionError):
+        return f"no address is known for the name {server}; is this machine connected to a network?"
+    if isinstance(error, requests.ConnectTimeout):
+        return f"{server} did not accept the connection within {seconds:g} seconds"
+    if isinstance(error, requests.ReadTimeout):
+        return f"{server} accepted the connection, but sent nothing for {seconds:g} seconds"
+    if isinstance(system_error, ConnectionRefusedError):
+        return f"{server} refuses connections"
+    if isinstance(system_error, OSError):
+        return f"{server} cannot be reached ({system_error.strerror or system_error})"
+    return f"no answer: {type(error).__name__}: {error!s:.200}"
 
 
 def _version() -> str:

@@ -19,6 +19,7 @@ from mlukit.engine.steps import PLANS, REPORTS
 from mlukit.engine.workplace import Workplace
 from mlukit.schemas import layout
 from mlukit.schemas.layout import ALL_LANGUAGES
+from mlukit.schemas.wording import counted
 
 _INTERVAL = 0.5  # seconds between two lines on a terminal
 _INTERVAL_ELSEWHERE = 30.0
@@ -166,7 +167,8 @@ def _line(plan: _Plan, reports: Sequence[Report], seconds: float) -> str:
     speed = (now - sum(costs[task] for task in plan.before)) / max(seconds, 1e-9)
     total = sum(costs.values())
     left = f", {duration((total - now) / speed)} left" if speed > 0 and now < total else ""
-    pages = f", {sum(r.pages for _, r in running):,} pages in work" if any(r.pages for _, r in running) else ""
+    number = sum(report.pages for _, report in running)
+    pages = f", {counted(number, 'page')} in work" if number else ""
     where = _languages(task for task, _ in running)
     return f"{plan.title}{where}: {len(done)}/{len(costs)} shards{pages}, {speed / 1e6:.1f} MB/s{left}"
 
@@ -181,12 +183,3 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def bytes_text(number: float) -> str:
-    """27100000000 -> "27.1 GB"."""
-    for unit in ("B", "kB", "MB"):
-        if number < 1000:
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1000
-    return f"{number:,.1f} GB"

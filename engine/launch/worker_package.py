@@ -4,7 +4,6 @@ So an image has to bring the dependencies only.
 """
 
 import functools
-import importlib.util
 import shutil
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from apache_beam.options.pipeline_options import (
 )
 
 import mlukit
+from mlukit.engine.extras import is_installed
 
 ROOT = Path(mlukit.__file__).resolve().parents[1]  # of the checkout, where this is one
 SOURCES = ("setup.py", "pyproject.toml", "README.md", "mlukit")  # the rooms are links in mlukit
@@ -29,14 +29,6 @@ SOURCES = ("setup.py", "pyproject.toml", "README.md", "mlukit")  # the rooms are
 def is_dataflow(options: PipelineOptions) -> bool:
     """Whether the user's flags ask for Dataflow."""
     return (options.view_as(StandardOptions).runner or "").lower().endswith("dataflowrunner")
-
-
-def is_installed(module: str) -> bool:
-    """Whether a module could be imported."""
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:  # not even its parent
-        return False
 
 
 def prepare(options: PipelineOptions, command: str, folder: Path) -> None:

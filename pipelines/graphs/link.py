@@ -26,6 +26,7 @@ from mlukit.schemas.arrow import ARTICLES, FAILURES
 from mlukit.schemas.layout import ALL_LANGUAGES
 from mlukit.schemas.manifest import FolderContents
 from mlukit.schemas.summaries import Checksum, ResolvedArticles
+from mlukit.schemas.wording import counted
 from mlukit.transforms.ask_wikidata import AskWikidata, TitlesToAskFor
 from mlukit.transforms.build_title_index import OWN_TABLES, BuildTitleIndexes, WikiTitles
 from mlukit.transforms.carry_items import CarryItems, IndexToCarryTo
@@ -201,7 +202,8 @@ def _tell_of_no_items(resolved: Results) -> Iterator[str]:
     for language, results in sorted(resolved.items()):
         articles = results.total(ResolvedArticles)
         if articles.without_item and not articles.with_item:
-            yield f"{language}: no source of items knows any of its {articles.without_item:,} articles"
+            number = counted(articles.without_item, "article")
+            yield f"{language}: no source of items knows an article of this language; it has {number}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from mlukit.pipelines.settings import Settings
 from mlukit.pipelines.sources import Sources, find_sources, no_source_of_items
 from mlukit.pipelines.stage import Stage
 from mlukit.schemas import layout
+from mlukit.transforms.open_title_index import check_index_versions
 
 STAGES = (link.STAGE, vocabulary.STAGE, examples.STAGE)
 
@@ -103,6 +104,7 @@ class Build:
         if stage is vocabulary.STAGE:
             if self._given.overwrite or stage.record(self._storage) is None:
                 vocabulary.check_links(self._given, self._storage.root, linked)
+            check_index_versions(self._storage, linked["inputs"]["languages"])
             return vocabulary.inputs_of(linked)
         made = vocabulary.STAGE.needed(self._storage, stage.name)
         identity = examples.check_tokenizer(self._given)
@@ -113,6 +115,13 @@ class Build:
         names = tuple(stage.name for stage in stages)
         first = stages[0] is link.STAGE
         return StagesGraph(self.settings, names, tuple(self._languages), self.sources if first else None)
+
+    def dumps(self) -> list[tuple[str, int]]:
+        """Path or name, and size, of each file of the dumps that the output is made of."""
+        linked = link.STAGE.record(self._storage)
+        if linked is None:
+            return [(file.path, file.size) for _, kind, file in self.sources.files() if kind == "dump"]
+        return [(source["name"], source["bytes"]) for source in linked["sources"] if source["kind"] == "dump"]
 
     def input_bytes(self, stages: Sequence[Stage]) -> int:
         """What the first of the stages reads."""

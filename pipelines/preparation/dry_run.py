@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mlukit.corpus.dumps.item_sources import item_tables
 from mlukit.corpus.dumps.ranges import plan_ranges
-from mlukit.engine.launch.progress import bytes_text, duration
+from mlukit.engine.launch.progress import duration
 from mlukit.engine.launch.workers import choose_workers
 from mlukit.engine.storage import Storage, is_local
 from mlukit.pipelines.graphs import link
@@ -18,6 +18,7 @@ from mlukit.pipelines.settings import Settings
 from mlukit.pipelines.sources import Sources
 from mlukit.pipelines.stage import Stage
 from mlukit.schemas.summaries import ParsedText, summary_in
+from mlukit.schemas.wording import byte_count
 
 _ITEM_TABLES = tuple(table.name for table in item_tables())
 
@@ -73,7 +74,7 @@ def _sources(sources: Sources, settings: Settings) -> Iterator[str]:
 
 def _files(files: Sequence[tuple[str, str, int]]) -> Iterator[str]:
     for kind, path, size in files:
-        yield f"  {bytes_text(size):>9}  {kind}  {path}"
+        yield f"  {byte_count(size):>9}  {kind}  {path}"
 
 
 def _output(settings: Settings, storage: Storage, stages: Sequence[Stage], left: Sequence[Stage]) -> Iterator[str]:
@@ -82,7 +83,7 @@ def _output(settings: Settings, storage: Storage, stages: Sequence[Stage], left:
     yield f"stages to do: {', '.join(stage.name for stage in left) or 'none'}{done and f'; finished before: {done}'}"
     if settings.overwrite:
         old, sizes = find_old_output(storage, stages[0]), storage.sizes()
-        size = bytes_text(sum(sizes[path] for path in old.removable))
+        size = byte_count(sum(sizes[path] for path in old.removable))
         yield f"--overwrite would remove {len(old.removable):,} files, {size}, from {settings.output}"
         if old.foreign:
             yield old.foreign_text(settings.output)
@@ -96,7 +97,7 @@ def _cost(build: Build, storage: Storage, left: Sequence[Stage], beam_flags: Seq
         languages = link.STAGE.needed(storage, names[0])["languages"].values()
         xml = sum(summary_in(of_one, ParsedText).xml_bytes for of_one in languages if "text" in of_one["summary"])
     end, most = disk_bytes(xml, names, len(settings.articles_format), len(settings.format))
-    yield f"disk: about {bytes_text(end)} in the end, {bytes_text(most)} on the way{_free(settings.output)}"
+    yield f"disk: about {byte_count(end)} in the end, {byte_count(most)} on the way{_free(settings.output)}"
     workers = choose_workers(build.input_bytes(left), beam_flags)
     took = duration(seconds(xml, names, workers.processes or 1))
     of_one = "" if workers.are_local else " on a single core, less by the number of cores"
@@ -108,4 +109,4 @@ def _free(output: str) -> str:
         return ""
     place = Path(output).absolute()
     existing = next(path for path in (place, *place.parents) if path.exists())
-    return f"; free at {existing}: {bytes_text(shutil.disk_usage(existing).free)}"
+    return f"; free at {existing}: {byte_count(shutil.disk_usage(existing).free)}"

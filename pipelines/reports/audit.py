@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from mlukit.corpus.audit.link_audit import MISSED, RECORDED, SET_ASIDE, TOO_MANY, WRONG, LinkTally
 from mlukit.corpus.audit.residue import residue_classes
 from mlukit.corpus.audit.residue_tally import LEFT, SIDES, UNTOLD, ResidueTally
+from mlukit.schemas.wording import counted
 
 
 def print_residue(tallies: Mapping[str, ResidueTally], examples: int) -> None:
@@ -40,7 +41,8 @@ def _print_residue_examples(language: str, tally: ResidueTally, number: int) -> 
     for side, found in tally.sides.items():
         for one in residue_classes(language):
             if one.name in found.places:
-                print(f"\n{language}  {side}: {one.name}  {one.text}: {found.places[one.name]:,} places")
+                shown = counted(found.places[one.name], "place")
+                print(f"\n{language}  {side}: {one.name}  {one.text}: {shown}")
                 for item in found.examples[one.name].items()[:number]:
                     print(f"    {item['title']}: {item['text']}")
     if tally.worst:

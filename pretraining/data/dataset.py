@@ -32,6 +32,7 @@ from mlukit.schemas.layout import folder as data_folder
 from mlukit.schemas.manifest import MANIFEST, Shard
 from mlukit.schemas.records import SPLITS, Split
 from mlukit.schemas.summaries import MadeExamples, summary_in
+from mlukit.schemas.wording import other_version
 
 _LIMITS = ("max_tokens", "max_entities", "max_mention_tokens")  # options of the build, and settings of a run
 _PARTS = ("options", "inputs", "summary", "flows")  # the parts of a manifest that are read
@@ -172,7 +173,9 @@ def _read_manifests(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _check_manifest(folder: Path, manifest: Mapping[str, Any], config: DataConfig) -> None:
     """Refuses a manifest of another kind, language or schema, and examples that may exceed the run's limits."""
-    expected = {"kind": EXAMPLES_FOLDER, "language": folder.name, "schema_version": SCHEMA_VERSION, "schema": _SCHEMA}
+    expected = {"kind": EXAMPLES_FOLDER, "language": folder.name, "schema": _SCHEMA}
+    if (version := manifest.get("schema_version")) != SCHEMA_VERSION:
+        raise ExamplesError(other_version(str(folder / MANIFEST), "schema_version", version, SCHEMA_VERSION))
     for name, value in expected.items():
         if (found := manifest.get(name)) != value:
             raise ExamplesError(f"{folder / MANIFEST}: {name} is {found!r}; this version reads {value!r}")

@@ -19,6 +19,7 @@ from mlukit.pretraining.hugging_face.new_folder import new_folder
 from mlukit.pretraining.hugging_face.tokenizer_files import write_tokenizer
 from mlukit.pretraining.training.run_folder import write_json
 from mlukit.schemas.layout import TOKENIZER, VOCABULARY_PARQUET
+from mlukit.schemas.wording import counted
 
 _ENTITY_DECODER = "entity_predictions.decoder.weight"  # tied by every version; the largest tensor there is
 _POOLER = "luke.pooler.dense"
@@ -53,7 +54,9 @@ def export_model(
     sentencepiece = _sentencepiece(config, examples / TOKENIZER)
     _check_entities(config, examples / VOCABULARY_PARQUET)
     if missing := sorted(set(hugging_face_names(config)) - set(weights)):
-        raise CheckpointError(f"the weights lack {len(missing)} parameters of the model, such as {missing[0]}")
+        raise CheckpointError(
+            f"the weights lack {counted(len(missing), 'parameter')} of the model, such as {missing[0]}"
+        )
     data = data or DataConfig()
     with new_folder(output) as folder:
         write_json(folder / "config.json", luke_config(config))

@@ -13,6 +13,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
 from mlukit.corpus.examples.tokenizer import TokenizerError
+from mlukit.schemas.wording import counted
 
 _Field = descriptor_pb2.FieldDescriptorProto
 _UNIGRAM = 1
@@ -52,7 +53,9 @@ def read_unigram_model(model: bytes) -> UnigramModel:
         if getattr(proto.normalizer_spec, name) != wanted:
             raise TokenizerError(f"the model's normaliser has {name} {not wanted}, XLM-R's has {wanted}")
     if unused := [piece.piece for piece in proto.pieces if piece.type == _UNUSED]:
-        raise TokenizerError(f"the model has {len(unused)} unused pieces, such as {unused[0]!r}; XLM-R's has none")
+        raise TokenizerError(
+            f"the model has {counted(len(unused), 'unused piece')}, such as {unused[0]!r}; XLM-R's has none"
+        )
     pieces = tuple((piece.piece, piece.score) for piece in proto.pieces)
     return UnigramModel(pieces, proto.normalizer_spec.precompiled_charsmap)
 

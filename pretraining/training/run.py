@@ -16,7 +16,14 @@ from mlukit.pretraining.data.batches import BatchSource, prefetch
 from mlukit.pretraining.data.dataset import ExampleDataset, open_dataset
 from mlukit.pretraining.errors import REPORTED, say
 from mlukit.pretraining.model.model import PretrainingModel
-from mlukit.pretraining.settings import SettingsError, TrainSettings, data_config, model_config, training_config
+from mlukit.pretraining.settings import (
+    SettingsError,
+    TrainSettings,
+    data_config,
+    model_config,
+    steps_origin,
+    training_config,
+)
 from mlukit.pretraining.training import checkpoint
 from mlukit.pretraining.training.flops import peak_flops
 from mlukit.pretraining.training.initial_weights import freeze, initial_model
@@ -39,6 +46,7 @@ from mlukit.pretraining.training.run_folder import (
     write_json,
 )
 from mlukit.pretraining.training.stop import StopSignal
+from mlukit.schemas.wording import counted
 
 T = TypeVar("T")
 _say = partial(say, "train")
@@ -76,7 +84,10 @@ def start(settings: TrainSettings) -> int:
             done = _agreed(ranks, lambda: _steps_done(settings, ranks)) if prepared else None
             if prepared is None or done is None:
                 return 2
-            return _train(prepared, ranks.gather((done,))[0][0], ranks, stop)
+            done = ranks.gather((done,))[0][0]
+            if ranks.first:
+                _say_steps(settings, prepared.config, done)
+            return _train(prepared, done, ranks, stop)
     except NotFiniteError as error:  # the same on all ranks
         if this_rank() == 0:
             _say(f"{error}; {settings.output} has the checkpoints before it")
@@ -162,6 +173,15 @@ def _override(config: RunConfig, chosen: Mapping[str, Any]) -> RunConfig:
     data = {name: value for name, value in chosen.items() if hasattr(DataConfig, name)}
     training = {name: value for name, value in chosen.items() if hasattr(TrainingConfig, name)}
     return replace(config, data=changed(config.data, data), training=changed(config.training, training))
+
+
+def _say_steps(settings: TrainSettings, config: RunConfig, done: int) -> None:
+    """Says how many steps the run takes, and where the number comes from."""
+    steps = config.training.steps
+    if settings.resume:
+        _say(f"goes on after step {done:,} of {steps:,}; the number of steps was set when the run began")
+        return
+    _say(f"{counted(steps, 'step')} ({steps_origin(settings)}), each of {counted(config.data.batch_size, 'example')}")
 
 
 def _train(prepared: Prepared, done: int, ranks: Ranks, stop: StopSignal) -> int:

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from mlukit.pretraining.config import ConfigError, ModelConfig, RunConfig, changed
+from mlukit.pretraining.config import ConfigError, ModelConfig, RunConfig, changed, model_of_run
 from mlukit.pretraining.errors import PretrainingError
 
 CONFIG, RUN, METRICS, TENSORBOARD, CHECKPOINTS = (
@@ -29,6 +29,7 @@ CONFIG, RUN, METRICS, TENSORBOARD, CHECKPOINTS = (
 )
 WEIGHTS, MANIFEST, IMPORTED = "model.safetensors", "manifest.json", "import.json"
 _STEP = "step-"
+_OTHER_VERSION = "Use the mlukit that wrote it (run.json names its version), or begin again in a new folder"
 
 
 class RunFolderError(PretrainingError):
@@ -120,9 +121,11 @@ def read_model_config(folder: Path) -> ModelConfig:
     """
     value = _read_config(folder)
     try:
-        return RunConfig.from_json(value).model if "model" in value else changed(ModelConfig(), value)
+        return model_of_run(value) if "model" in value else changed(ModelConfig(), value)
     except (ConfigError, KeyError, TypeError) as error:
-        raise RunFolderError(f"{folder / CONFIG}: {error}") from error
+        raise RunFolderError(
+            f"{folder / CONFIG} is not from this version of mlukit: {error}. {_OTHER_VERSION}"
+        ) from error
 
 
 def read_run_config(run: Path) -> RunConfig:
@@ -130,7 +133,7 @@ def read_run_config(run: Path) -> RunConfig:
     try:
         return RunConfig.from_json(_read_config(run))
     except (ConfigError, KeyError, TypeError) as error:
-        raise RunFolderError(f"{run / CONFIG} is no run's: {error}") from error
+        raise RunFolderError(f"{run / CONFIG} is not from this version of mlukit: {error}. {_OTHER_VERSION}") from error
 
 
 def not_found(folder: Path) -> frozenset[str]:

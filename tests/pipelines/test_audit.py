@@ -165,7 +165,7 @@ def test_again_gives_the_same(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["out", "--languages", "ne"], "OUT has no articles in 'ne'"),
+        (["out", "--languages", "ne"], "out has no articles in 'ne'"),
         (["out", "--dumps", "empty"], "has neither enwiki-20260901-pages-articles.xml.gz nor pagelinks.sql of en"),
         (["empty"], "has no finished link stage"),
         (["out", "--dumpz", "x"], "unknown flag --dumpz; did you mean '--dumps'?"),

@@ -71,6 +71,16 @@ def output(tmp_path: Path) -> Iterator[Path]:
         (["--direct_num_workers", "2", "stray"], "'stray' is no flag (see mlukit build --help)"),
         (["--direct_num_workers", "two"], "argument --direct_num_workers: invalid int value: 'two'"),
         (["--direct_num_workers", "-1"], "--direct_num_workers is -1: 0 (all cores) or more is possible"),
+        (["--worker", "2"], "unknown flag --worker; did you mean '--workers'? (see mlukit build --help)"),
+        (["--workers", "0"], "argument --workers: '0' is not a whole number of at least 1"),
+        (
+            ["--workers", "2"],  # beside --direct_running_mode=in_memory
+            "--workers 2 sets worker processes, and --direct_running_mode=in_memory has none: give one of them",
+        ),
+        (
+            ["--num_workers=2"],
+            "--num_workers is for Dataflow; on this machine --workers N sets the number of worker processes",
+        ),
         (["--min-count", "0"], "argument --min-count: '0' is not a whole number of at least 1"),
         (["--min-count", "²"], "argument --min-count: '²' is not a whole number of at least 1"),
         (["--range-size", "32 apples"], "argument --range-size: '32 apples' is not a size such as 32MiB"),
@@ -84,8 +94,20 @@ def output(tmp_path: Path) -> Iterator[Path]:
             f"argument --format: 'tfrecords' is not one of {FORMATS}; did you mean 'tfrecord'?",
         ),
         (["--languages", ""], "argument --languages: '' names nothing"),
-        (["--languages", "en,eng"], "--languages: no Wikipedia has the code 'eng'; the nearest is 'ng'"),
-        (["--min-languages", "4"], "--min-languages is 4, but 3 are built (de, en, ja): 1 to 3 are possible"),
+        (["--languages", "en,eng"], "--languages: no Wikipedia has the code 'eng'; did you mean 'en'?"),
+        (["--languages", "elwiki"], "--languages: no Wikipedia has the code 'elwiki'; did you mean 'el'?"),
+        (["--languages", "EL"], "--languages: no Wikipedia has the code 'EL'; did you mean 'el'?"),
+        (["--languages", "greek"], "--languages: no Wikipedia has the code 'greek'; did you mean 'el'?"),
+        (
+            ["--languages", "qq"],
+            "--languages: no Wikipedia has the code 'qq'; accepted: the code in a Wikipedia's address, such as 'el' "
+            "in el.wikipedia.org",
+        ),
+        (["--min-languages", "4"], "--min-languages is 4, but 3 languages are built (de, en, ja): 1 to 3 are possible"),
+        (
+            ["--languages", "en", "--min-languages", "2"],
+            "--min-languages is 2, but 1 language is built (en): 1 is possible",
+        ),
         (["--vocabulary-size", "4"], "--vocabulary-size is 4: 4 are special, so at least 5 are needed"),
         (
             ["--max-tokens", "8", "--min-sentence-pieces", "7"],
@@ -313,10 +335,38 @@ def test_dumps_named_by_hand(dumps: Path, output: Path, tmp_path: Path) -> None:
     dump = dumps / DE_DUMP
     assert said("--dump", f"de={tmp_path}/none.xml") == f"--dump de={tmp_path}/none.xml: there is no such file"
     assert said("--dump", f"de={dump}", "--dump", f"de={dump}") == f"--dump de={dump} is given twice"
-    assert said("--dump", f"xx={dump}") == "--languages: no Wikipedia has the code 'xx'; the nearest is 'xh'"
+    assert said("--dump", f"dewiki={dump}") == "--dump: no Wikipedia has the code 'dewiki'; did you mean 'de'?"
+    both = ("--languages", "de", "--dump", f"dewiki={dump}")
+    assert said(*both) == "--dump: no Wikipedia has the code 'dewiki'; did you mean 'de'?"
     beside = "--dump names a dump of de, which is not among --languages"
     assert said("--languages", "en", "--dump", f"de={dump}") == beside
     assert said("--dump", "de").startswith("argument --dump: 'de' is not LANGUAGE=PATH")
+
+
+def test_a_dump_of_another_wiki(own_dumps: Path, tmp_path: Path) -> None:
+    dump, output = shutil.copy(own_dumps / EN_DUMP, own_dumps / DE_DUMP), tmp_path / "OUT"
+    link = ("link", "--dump", f"de={dump}", "--allow-unresolved", IN_MEMORY, "--output", output)
+    audit = ("audit", output, "--dumps", own_dumps, IN_MEMORY)
+    said = (
+        f"{dump} is given for the language 'de', whose wiki is dewiki, but the header of the file says enwiki: name "
+        "a dump of dewiki; if the pages are from dewiki in spite of the header, add --foreign-header"
+    )
+    assert complaint(run(*link)) == f"mlukit link: {said}"
+    assert complaint(build(own_dumps, output)) == f"mlukit build: {said}"
+    assert not output.exists()
+    assert run(*link, "--foreign-header").status == 0
+    ran = run(*audit)
+    assert (ran.status, ran.err.splitlines()[-1]) == (2, f"mlukit audit: {said}")
+    assert run(*audit, "--foreign-header").status == 0
+
+
+def test_a_dump_whose_header_does_not_name_its_wiki_is_a_warning(own_dumps: Path, tmp_path: Path) -> None:
+    dump = own_dumps / DE_DUMP
+    dump.write_bytes(bz2.compress(dump_xml("de", DE).replace("<dbname>dewiki</dbname>", "").encode()))
+    ran = run("link", "--dump", f"de={dump}", "--allow-unresolved", IN_MEMORY, "--output", tmp_path / "OUT")
+    assert ran.status == 0
+    warning = f"de: the header of {dump} does not name its wiki, so nothing shows that the pages are from dewiki"
+    assert warning in ran.err.splitlines()
 
 
 def test_a_name_with_the_characters_of_patterns(dumps: Path, tmp_path: Path) -> None:
@@ -405,7 +455,7 @@ def test_items_that_belong_to_no_article_are_said(own_dumps: Path, tmp_path: Pat
     (own_dumps / EN_ITEMS).write_bytes(gzip.compress(sql("page_props", [(9999, "wikibase_item", "Q1", None)]).encode()))
     ran = build(own_dumps, tmp_path / "OUT")
     assert ran.status == 0, ran.err
-    assert "en: no source of items knows any of its 7 articles" in ran.err.splitlines()
+    assert "en: no source of items knows an article of this language; it has 7 articles" in ran.err.splitlines()
 
 
 def test_an_empty_vocabulary(dumps: Path, tmp_path: Path) -> None:
@@ -413,7 +463,7 @@ def test_an_empty_vocabulary(dumps: Path, tmp_path: Path) -> None:
     assert ran.status == 2
     assert ran.err.splitlines()[-1] == (
         "mlukit build: the entity vocabulary is empty: of 5 entities that links lead to (2 entities in 1 language, "
-        "1 entities in 2 languages, 2 entities in 3 languages) none passes; lower --min-languages (is 3) or "
+        "1 entity in 2 languages, 2 entities in 3 languages) none passes; lower --min-languages (is 3) or "
         "--min-count (is 9). --keep-without-entities makes examples without entities"
     )
     ran = build(dumps, tmp_path / "OUT", "--min-languages", 3, "--min-count", 9, "--keep-without-entities")

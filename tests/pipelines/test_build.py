@@ -626,9 +626,9 @@ def test_dumps_elsewhere_and_named_in_another_order_give_the_same_bytes(
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("workers", [1, 2])
 def test_worker_processes_give_the_same_bytes(built: Path, dumps: Path, tmp_path: Path, workers: int) -> None:
-    ran = build(dumps, tmp_path / "OUT", "--direct_running_mode=multi_processing", f"--direct_num_workers={workers}")
+    ran = build(dumps, tmp_path / "OUT", "--direct_running_mode=multi_processing", "--workers", workers)
     assert ran.status == 0, ran.err
-    assert f"in {workers} worker processes" in ran.err
+    assert f"in {workers} worker process" in ran.err
     assert checksums(tmp_path / "OUT") == checksums(built)
 
 

@@ -7,7 +7,9 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -123,6 +125,53 @@ def test_a_plan_and_no_more(server: Server, tmp_path: Path) -> None:
     assert ran.out.splitlines()[6].startswith("4 files, 1.")
     assert not (tmp_path / "dumps").exists()
     assert got(server) == []
+
+
+def dry_run(url: str, folder: Path) -> tuple[list[str], float]:
+    """What a dry run says without an answer, and the seconds that it takes."""
+    begun = time.monotonic()
+    ran = run("download", "--dumps", folder, "--languages", "en", "--mirror", url, "--dry-run")
+    assert (ran.status, ran.out) == (1, "")
+    return ran.err.splitlines(), time.monotonic() - begun
+
+
+def test_a_dry_run_without_an_answer_fails_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "*")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        lines, seconds = dry_run(f"http://{address}", tmp_path)
+    assert seconds < 12
+    assert lines == [
+        f"download: asking http://{address} what it has",
+        f"mlukit download: http://{address}/enwiki/: {address} accepted the connection, but sent nothing for 3 seconds "
+        "(tries: 2)",
+    ]
+    lines, seconds = dry_run(f"http://{address}", tmp_path)
+    assert seconds < 5
+    assert lines[1:] == [f"mlukit download: http://{address}/enwiki/: {address} refuses connections (tries: 2)"]
+
+
+def test_a_dry_run_whose_name_look_up_hangs_fails_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: released.wait(60))
+    lines, seconds = dry_run("https://mirror.example.org", tmp_path)
+    released.set()
+    assert seconds < 12
+    assert lines[1:] == ["mlukit download: https://mirror.example.org/enwiki/: no answer within 4 seconds (tries: 2)"]
+
+
+def test_a_dry_run_does_not_wait_for_a_busy_server(server: Server, tmp_path: Path) -> None:
+    server.faults["/dumps/enwiki/"] = [status(429, Retry_After="60")]
+    lines, seconds = dry_run(f"{server.url}/dumps", tmp_path)
+    assert seconds < 5
+    assert lines[1].endswith("the server answers 429 Too Many Requests (tries: 1, it asks for a pause of 60 s)")
+
+
+def test_a_download_itself_stays_patient(server: Server, tmp_path: Path) -> None:
+    server.faults["/dumps/enwiki/"] = [status(503), status(503)]
+    assert Patience().tries == 8
+    assert get(server, tmp_path / "dumps").status == 0
 
 
 def test_goes_on(server: Server, tmp_path: Path) -> None:

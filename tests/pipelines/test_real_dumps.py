@@ -56,7 +56,8 @@ def heads(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def berlin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The city of Berlin in 25 languages."""
-    return build(tmp_path_factory.mktemp("berlin"), {path.name.partition("wiki")[0]: path for path in BERLIN})
+    dumps = {path.name.partition("wiki")[0]: path for path in BERLIN}
+    return build(tmp_path_factory.mktemp("berlin"), dumps, "--foreign-header")  # all have the header of enwiki
 
 
 @dataclass(frozen=True)
@@ -280,7 +281,7 @@ def test_berlin_with_real_wikidata_items_made_a_json_dump(tmp_path: Path) -> Non
         (tmp_path / path.name).write_bytes(path.read_bytes())
     items = DATA / "wikidata/wikidata_testDump_1646pages.xml.bz2"
     assert write_json_dump(items, tmp_path / "wikidata-20140101-all.json.bz2") == 1646
-    ran = run("link", "--dumps", tmp_path, "--output", tmp_path / "OUT", IN_MEMORY)
+    ran = run("link", "--dumps", tmp_path, "--output", tmp_path / "OUT", "--foreign-header", IN_MEMORY)
     assert ran.status == 0, ran.err
     found = {
         folder.name: {row["title"]: row["qid"] for row in rows(*shards(folder)) if row["qid"]}

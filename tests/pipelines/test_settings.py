@@ -34,7 +34,13 @@ def test_flags_are_read_and_beam_gets_the_rest() -> None:
         range_size=8 << 20,
         kinds=("article", "list"),
     )
-    assert beam == ["--runner=FlinkRunner", "--direct_num_workers", "2"]
+    assert beam == ["--runner=FlinkRunner", "--direct_num_workers", "2", "--flink_version=1.19"]
+
+
+def test_the_number_of_workers_becomes_beam_s() -> None:
+    settings, beam = read("link", "--output=O", "--workers", "3")
+    assert (settings.workers, beam) == (3, ["--direct_num_workers=3"])
+    assert settings.output_options("link") == Settings(output="O").output_options("link")
 
 
 @pytest.mark.parametrize(

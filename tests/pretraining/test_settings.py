@@ -15,6 +15,7 @@ from mlukit.pretraining.settings import (
     data_config,
     model_config,
     parse,
+    steps_origin,
     training_config,
 )
 from mlukit.pretraining.train import main
@@ -126,3 +127,15 @@ def test_shapes_that_do_not_fit(flags: list[str], words: int, text: str) -> None
     with pytest.raises(SettingsError) as error:
         model_config(new_run(*flags), found, words, 50)
     assert str(error.value) == text
+
+
+@pytest.mark.parametrize(
+    ("words", "origin"),
+    [
+        (["--model", "tiny"], "the default of --model tiny; --steps N sets another number"),
+        ([], "the default: a stage of mLUKE's paper; --steps N sets another number"),
+        (["--model", "tiny", "--steps", "5"], "by --steps"),
+    ],
+)
+def test_the_origin_of_the_number_of_steps(words: list[str], origin: str) -> None:
+    assert steps_origin(parse(["--examples", "OUT", "--output", "no-such-run", *words])) == origin

@@ -1,5 +1,6 @@
 """Reads dumps: each page is an element."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
@@ -10,15 +11,15 @@ from apache_beam.pvalue import TaggedOutput
 from mlukit.corpus.dumps.files import DumpError, FileInfo, find_dumps
 from mlukit.corpus.dumps.pages import PAGE_FAILURES, PageReader, SkippedPage
 from mlukit.corpus.dumps.ranges import DumpRange, plan_ranges
-from mlukit.corpus.dumps.siteinfo import SiteInfo, check_dump, read_siteinfo
+from mlukit.corpus.dumps.siteinfo import read_headers
 from mlukit.corpus.languages.load import any_language, with_namespaces
-from mlukit.corpus.languages.wiki_names import language_of
 from mlukit.corpus.titles.normalise import namespace_of
 from mlukit.engine.counters import DAMAGE, PAGES, count
 from mlukit.engine.storage import match_files, open_file
 from mlukit.schemas.records import Failure, Page
 from mlukit.transforms.elements.joins import FAILURES, check_input
 
+_LOG = logging.getLogger(__name__)
 STAGE = "link"  # of failures, as the command of this name has them
 
 
@@ -36,16 +37,24 @@ class ReadPages(beam.PTransform):
         patterns: of the dump or all its parts, on any filesystem that Beam knows: a file, or a pattern with *.
         language: the code of the Wikipedia, such as "en".
         range_size: in bytes of the file on disk; if None it follows from the dump's size.
+        foreign_header: whether the dump's header may name another wiki, as `--foreign-header` of the commands.
 
     Attributes:
         namespaces: the names in the dump's header, for `ParsePages`.
 
     Raises:
-        DumpError: nothing matches a pattern, or a file is no dump, or one of another Wikipedia.
+        DumpError: nothing matches a pattern, a file is no dump, or its header names another wiki.
         ValueError: no Wikipedia has this code.
     """
 
-    def __init__(self, patterns: str | Sequence[str], language: str, *, range_size: int | None = None) -> None:
+    def __init__(
+        self,
+        patterns: str | Sequence[str],
+        language: str,
+        *,
+        range_size: int | None = None,
+        foreign_header: bool = False,
+    ) -> None:
         super().__init__()
         any_language(language)
         files = dict.fromkeys(
@@ -54,7 +63,15 @@ class ReadPages(beam.PTransform):
         if not files:
             raise DumpError("ReadPages is given no pattern; accepted: one or more, such as enwiki-*.xml.bz2")
         dump = find_dumps([], [language], chosen={language: list(files)}, tables=()).sets[language]
-        self.namespaces: Mapping[int, str] = _look_at(dump.files, language).namespaces
+        site = read_headers(
+            open_file,
+            language,
+            dump.files,
+            foreign_header=foreign_header,
+            option="foreign_header=True",
+            warn=_LOG.warning,
+        )
+        self.namespaces: Mapping[int, str] = site.namespaces
         self._ranges = plan_ranges(language, dump.files, range_size)
 
     def expand(self, pipeline: Any) -> Any:
@@ -74,17 +91,6 @@ def _matching(pattern: str) -> list[FileInfo]:
     if not found:
         raise DumpError(f"{pattern}: there is no such file")
     return [FileInfo(file.path, file.size_in_bytes) for file in found]
-
-
-def _look_at(files: Sequence[FileInfo], language: str) -> SiteInfo:
-    """What the first file says of its wiki, after a look at all of them."""
-    for file in files:
-        check_dump(open_file, file.path, file.size)
-    site = read_siteinfo(open_file, files[0].path, files[0].size)
-    other = language_of(site.wiki) if site.wiki else None
-    if other not in (None, language):
-        raise DumpError(f"{files[0].path} is a dump of {site.wiki}, which has the code {other!r}, not {language!r}")
-    return site
 
 
 class _ReadRange(beam.DoFn):

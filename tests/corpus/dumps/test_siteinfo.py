@@ -8,8 +8,8 @@ from typing import BinaryIO
 
 import pytest
 
-from mlukit.corpus.dumps.files import DumpError
-from mlukit.corpus.dumps.siteinfo import SiteInfo, check_dump, read_siteinfo
+from mlukit.corpus.dumps.files import DumpError, FileInfo
+from mlukit.corpus.dumps.siteinfo import SiteInfo, check_dump, read_headers, read_siteinfo
 
 DATA = Path(__file__).resolve().parents[3].parent / "shared/data/dumps"
 
@@ -65,6 +65,49 @@ def test_no_dump(data: bytes, path: str, message: str) -> None:
     assert "accepted: " in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("head", "wiki"),
+    [
+        ("<dbname>zh_min_nanwiki</dbname><base>https://de.wikipedia.org/wiki/X</base>", "zh_min_nanwiki"),
+        ("<base>http://zh-min-nan.wikipedia.org/wiki/X</base>", "zh_min_nanwiki"),
+        ("<base>https://be-tarask.wikipedia.org/wiki/X</base>", "be_x_oldwiki"),
+        ("<base>https://localhost/wiki/X</base>", None),
+        ("<base>https://wikipedia.org.example/wiki/X</base>", None),
+        ("", None),
+    ],
+)
+def test_the_wiki_of_a_header(head: str, wiki: str | None) -> None:
+    data = f"<mediawiki><siteinfo>{head}</siteinfo>".encode()
+    assert read_siteinfo(lambda path: io.BytesIO(data), "d.xml", len(data)).wiki == wiki
+
+
+def headers(*wikis: str, language: str, foreign_header: bool = False) -> list[str]:
+    """The warnings of a dump whose files have these wikis in their headers."""
+    files = {f"{number}.xml": HEAD.replace(b"dewiki", wiki.encode()) for number, wiki in enumerate(wikis)}
+    warnings: list[str] = []
+    read_headers(
+        lambda path: io.BytesIO(files[path]),
+        language,
+        [FileInfo(path, len(data)) for path, data in files.items()],
+        foreign_header=foreign_header,
+        option="--option",
+        warn=warnings.append,
+    )
+    return warnings
+
+
+def test_all_files_of_a_dump_are_from_its_wiki() -> None:
+    assert headers("dewiki", "dewiki", language="de") == []
+    assert headers("be_x_oldwiki", language="be-tarask") == []
+    warning = "de: the header of 1.xml does not name its wiki, so nothing shows that the pages are from dewiki"
+    assert headers("dewiki", "", language="de") == [warning]
+    with pytest.raises(DumpError, match=r"^1\.xml is given for the language 'de', .* says elwiki: .* add --option$"):
+        headers("dewiki", "elwiki", language="de")
+    assert headers("dewiki", "elwiki", "", language="de", foreign_header=True) == []
+    with pytest.raises(DumpError, match="says dewiktionary"):
+        headers("dewiktionary", language="de")
+
+
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(DumpError, match=r"no\.xml cannot be read"):
         check_dump(open_file, str(tmp_path / "no.xml"), 5)
@@ -78,8 +121,8 @@ def test_the_head_is_bounded() -> None:
 @pytest.mark.parametrize(
     ("name", "language", "wiki", "category"),
     [
-        ("jawiki-head2006-pages-articles.xml.bz2", "ja", None, "Category"),
-        ("itwiki-small-pages-articles.xml.gz", "it", None, "Categoria"),
+        ("jawiki-head2006-pages-articles.xml.bz2", "ja", "jawiki", "Category"),
+        ("itwiki-small-pages-articles.xml.gz", "it", "itwiki", "Categoria"),
         ("viwiki-20230501-head-pages-articles.xml.bz2", "vi", "viwiki", "Thể loại"),
         ("../sql/aawiki-20260101-pages-meta-current.xml.bz2", "aa", "aawiki", "Category"),
         ("nlwiki-sample-pages-articles.xml.bz2", "nl", "nlwiki", "Categorie"),

@@ -208,7 +208,9 @@ def test_languages_needed() -> None:
     with pytest.raises(VocabularyError, match=r"--min-languages is 3 by --mluke-exact, but 2 are built \(de, en\): "):
         exact.languages_needed(languages[:2])
     assert VocabularyOptions(min_languages=1).languages_needed(languages) == 1
-    with pytest.raises(VocabularyError, match=r"--min-languages is 5, but 4 are built \(de, en, fr, ja\): 1 to 4"):
+    with pytest.raises(
+        VocabularyError, match=r"--min-languages is 5, but 4 languages are built \(de, en, fr, ja\): 1 to 4"
+    ):
         VocabularyOptions(min_languages=5).languages_needed(languages)
     with pytest.raises(VocabularyError, match=r"--min-languages is 0, but"):
         VocabularyOptions(min_languages=0).languages_needed(languages)

@@ -148,7 +148,7 @@ def test_interwiki_prefixes() -> None:
     ("code", "nearest"), [("dee", "'de'"), ("DE", "'de'"), ("en-gb", "'en'"), ("zhh", "'zh'"), ("pt_br", "'pt'")]
 )
 def test_a_mistyped_code_names_the_nearest(code: str, nearest: str) -> None:
-    with pytest.raises(ValueError, match=f"{code!r}.*nearest is {nearest}"):
+    with pytest.raises(ValueError, match=f"{code!r}; did you mean {nearest}"):
         load_language(code)
 
 

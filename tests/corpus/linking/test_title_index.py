@@ -279,8 +279,8 @@ def test_what_an_attempt_that_died_left_behind_is_removed(tmp_path: Path) -> Non
     ("header", "message"),
     [
         ("", "damaged"),
-        ("[]", r"version \[\]"),
-        ('{"version": 0}', "version 0; this program reads 2"),
+        ("[]", r"its version is \[\]"),
+        ('{"version": 0}', "is from another version of mlukit: its version is 0, and this mlukit reads 2"),
         ('{"version": 2}', "damaged: KeyError"),
         ('{"version": 2, "files": 3, "counts": {}}', "damaged: TypeError"),
     ],

@@ -1,6 +1,9 @@
 """Files from a server that breaks off, lies, is busy or leads elsewhere."""
 
+import errno
 import hashlib
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from email.utils import formatdate
@@ -225,8 +228,55 @@ def test_pauses_that_are_asked_for(server: Server, client: Client) -> None:
 
 
 def test_no_server(client: Client) -> None:
-    with pytest.raises(DownloadError, match=r"no answer: ConnectionError.*\(tries: 4\)"):
+    with pytest.raises(DownloadError, match=r"^http://127.0.0.1:9/: 127.0.0.1:9 refuses connections \(tries: 4\)$"):
         client.read("http://127.0.0.1:9/")
+
+
+def impatient(monkeypatch: pytest.MonkeyPatch, url: str, **patience: float) -> str:
+    """The error of a client with one try for an address."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    with pytest.raises(DownloadError) as error:
+        Client(patience=Patience(tries=1, **patience)).read(url)
+    return str(error.value)
+
+
+def test_an_address_without_a_server_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def look_up(name: str, *_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    assert impatient(monkeypatch, "https://mirror.example.org/list") == (
+        "https://mirror.example.org/list: no address is known for the name mirror.example.org; is this machine "
+        "connected to a network? (tries: 1)"
+    )
+
+
+def test_a_look_up_of_a_name_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: released.wait(60))
+    begun = time.monotonic()
+    said = impatient(monkeypatch, "https://mirror.example.org/list", answer_within=0.3)
+    released.set()
+    assert said == "https://mirror.example.org/list: no answer within 0.3 seconds (tries: 1)"
+    assert time.monotonic() - begun < 5
+
+
+def test_a_server_that_accepts_and_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        said = impatient(monkeypatch, f"http://{address}/list", timeout=0.3)
+    assert said == (
+        f"http://{address}/list: {address} accepted the connection, but sent nothing for 0.3 seconds (tries: 1)"
+    )
+
+
+def test_a_network_that_does_not_lead_there_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def connect(*_: object, **__: object) -> None:
+        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    monkeypatch.setattr("urllib3.util.connection.create_connection", connect)
+    said = impatient(monkeypatch, "http://192.0.2.1/list")
+    assert said == "http://192.0.2.1/list: 192.0.2.1 cannot be reached (Network is unreachable) (tries: 1)"
 
 
 def test_redirects(server: Server, client: Client, tmp_path: Path) -> None:

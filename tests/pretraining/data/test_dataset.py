@@ -127,13 +127,20 @@ def test_a_manifest_that_is_none(folder: Path) -> None:
     [
         ("kind", "articles", "kind is 'articles'; this version reads 'examples'"),
         ("language", "fr", "language is 'fr'; this version reads 'de'"),
-        ("schema_version", 2, "schema_version is 2; this version reads 1"),
         ("schema", {"text": "string"}, "schema is {'text': 'string'}; this version reads {'language': 'string'"),
     ],
 )
 def test_a_manifest_of_something_else(folder: Path, name: str, value: object, text: str) -> None:
     change_manifest(folder, lambda manifest: manifest.update({name: value}))
     assert refusal(folder).startswith(f"examples/de/_manifest.json: {text}")
+
+
+def test_a_manifest_of_another_version(folder: Path) -> None:
+    change_manifest(folder, lambda manifest: manifest.update(schema_version=0))
+    assert refusal(folder).startswith(
+        "examples/de/_manifest.json is from another version of mlukit: its schema_version is 0, and this mlukit reads "
+        "1. Build the dumps again"
+    )
 
 
 @pytest.mark.parametrize(("name", "limit"), [("max_tokens", 39), ("max_entities", 7), ("max_mention_tokens", 29)])

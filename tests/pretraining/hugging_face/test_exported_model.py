@@ -177,7 +177,7 @@ def test_what_does_not_fit_is_refused(config: ModelConfig, output: Path, tmp_pat
     with pytest.raises(CheckpointError, match="has 8 entities, the model has 9"):
         export_model(other, weights, output, tmp_path / "DIR")
     del weights["entity_head.bias"]
-    with pytest.raises(CheckpointError, match=r"lack 1 parameters of the model, such as entity_head\.bias"):
+    with pytest.raises(CheckpointError, match=r"lack 1 parameter of the model, such as entity_head\.bias"):
         export_model(config, weights, output, tmp_path / "DIR")
     assert list(tmp_path.iterdir()) == []
 

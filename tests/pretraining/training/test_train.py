@@ -3,7 +3,9 @@
 import json
 import math
 import re
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -66,7 +68,8 @@ def test_progress_lines(small_dataset: Path, tmp_path: Path, capsys: pytest.Capt
         r"step 1/2: word loss \d\.\d{4} \(\d+\.\d% right\), entity loss \d\.\d{4} \(\d+\.\d% right\), [\d,]+ tokens/s, "
         r"learning rate 2\.00e-03, 0:00:\d\d left"
     )
-    assert re.fullmatch(line, lines[3]), lines[3]
+    assert lines[0] == "mlukit train: 2 steps (by --steps), each of 16 examples"
+    assert re.fullmatch(line, lines[4]), lines[4]
     assert lines[-1] == f"done after step 2; for transformers: mlukit export {tmp_path / 'run'} --output DIR"
 
 
@@ -74,7 +77,31 @@ def test_going_on_after_the_end_does_nothing(finished: Path, capsys: pytest.Capt
     before = metrics(finished)
     assert main(["--resume", str(finished)]) == 0
     assert metrics(finished) == before
-    assert error_lines(capsys)[-1].startswith("done after step 12")
+    lines = error_lines(capsys)
+    begins = "mlukit train: goes on after step 12 of 12; the number of steps was set when the run began"
+    assert lines[0] == begins
+    assert lines[-1].startswith("done after step 12")
+
+
+@pytest.mark.parametrize(
+    ("part", "edit", "said"),
+    [
+        ("training", {"log_interval": None}, "it lacks the setting 'log_interval' of TrainingConfig"),
+        ("model", {"layers": None}, "it lacks the setting 'layers' of ModelConfig"),
+        ("data", {"shuffle": 3}, "unknown setting 'shuffle': DataConfig has "),
+    ],
+)
+def test_a_run_of_another_version_is_refused(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], part: str, edit: dict[str, Any], said: str
+) -> None:
+    run = Path(shutil.copytree(finished, tmp_path / "run"))
+    config = json.loads((run / "config.json").read_text())
+    config[part] = {name: value for name, value in {**config[part], **edit}.items() if value is not None}
+    (run / "config.json").write_text(json.dumps(config))
+    assert main(["--resume", str(run)]) == 2
+    (line,) = error_lines(capsys)
+    assert line.startswith(f"mlukit train: {run}/config.json is not from this version of mlukit: {said}")
+    assert line.endswith("Use the mlukit that wrote it (run.json names its version), or begin again in a new folder")
 
 
 def test_other_examples_are_refused(finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -60,5 +60,5 @@ def test_names_in_the_header_are_namespaces(tmp_path: Path) -> None:
 
 
 def test_a_language_that_there_is_not() -> None:
-    with pytest.raises(ValueError, match=r"^no Wikipedia has the code 'en_GB'; the nearest is 'en'$"):
+    with pytest.raises(ValueError, match=r"^no Wikipedia has the code 'en_GB'; did you mean 'en'\?$"):
         ParsePages("en_GB")

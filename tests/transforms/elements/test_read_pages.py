@@ -90,9 +90,14 @@ def test_old_dumps_have_their_namespaces_by_the_header(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "language", "said"),
     [
-        ("enwiki-*.bz2", "en_GB", "no Wikipedia has the code 'en_GB'; the nearest is 'en'"),
+        ("enwiki-*.bz2", "en_GB", "no Wikipedia has the code 'en_GB'; did you mean 'en'?"),
         ("frwiki-*", "en", "frwiki-*: there is no such file"),
-        ("enwiki-*.bz2", "de", " is a dump of enwiki, which has the code 'en', not 'de'"),
+        (
+            "enwiki-*.bz2",
+            "de",
+            " is given for the language 'de', whose wiki is dewiki, but the header of the file says enwiki: name "
+            "a dump of dewiki; if the pages are from dewiki in spite of the header, add foreign_header=True",
+        ),
         ("enwiki-*.gz", "en", " is no dump: it begins with "),
         ([], "en", "ReadPages is given no pattern"),
     ],
@@ -103,3 +108,17 @@ def test_wrong_arguments(dumps: Path, names: str | list[str], language: str, sai
         ReadPages(patterns, language)
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_foreign_header_is_accepted_if_asked_for(dump: Path, tmp_path: Path) -> None:
+    ran = read(tmp_path / "ran", ReadPages(str(dump), "de", foreign_header=True))
+    assert in_order(ran)[0].title == "Berlin"
+
+
+def test_a_header_without_a_wiki_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "enwiki-20260901-pages-articles.xml"
+    path.write_text(dump_xml("en", EN).replace("<dbname>enwiki</dbname>", ""), encoding="utf-8")
+    ReadPages(str(path), "en")
+    assert [record.getMessage() for record in caplog.records] == [
+        f"en: the header of {path} does not name its wiki, so nothing shows that the pages are from enwiki"
+    ]
