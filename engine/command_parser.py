@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import logging
+import textwrap
 from collections.abc import Callable, Sequence
 from itertools import takewhile
 from typing import Any, NoReturn
@@ -132,6 +133,9 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
         wrap = argparse.HelpFormatter._fill_text
         paragraphs = text.split("\n\n")
         return "\n\n".join(part if "\n" in part else wrap(self, part, width, indent) for part in paragraphs)
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False)  # flags stay whole
 
     def _get_help_string(self, action: argparse.Action) -> str:
         default = "" if action.default == argparse.SUPPRESS else action.default

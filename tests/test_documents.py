@@ -15,7 +15,7 @@ import pytest
 from apache_beam.io.filesystems import FileSystems
 from torch.distributed.run import get_args_parser
 
-from mlukit.command_line import COMMANDS, main, usage
+from mlukit.command_line import COMMANDS, FLAGS, main, usage
 from mlukit.engine.command_parser import EXAMPLES
 from mlukit.pipelines.settings import _beam_parser as beam_parser
 from mlukit.pipelines.settings import command_parser, read_settings
@@ -99,7 +99,7 @@ def check(line: CommandLine) -> None:
         words = ["mlukit", *asked.training_script_args]
     if words[:2] == ["python", "-m"] and words[2] in ("mlukit", "mlukit.pretraining"):
         words[:3] = ["mlukit"]
-    if words[0] == "mlukit" and len(words) > 1 and words[1:] not in (["--help"], ["--version"]):
+    if words[0] == "mlukit" and len(words) > 1 and words[1] not in FLAGS:
         assert words[1] in COMMANDS, f"{words[1]} is no command of mlukit"
         if line.whole:
             read_arguments(words[1], words[2:])

@@ -54,13 +54,20 @@ class Selection:
     tests: tuple[tuple[str, Callable[[Any], npt.NDArray[np.bool]]], ...] = ()  # (column, values -> whether each is one)
 
     def read(self, stream: BinaryIO, shard_format: Format, schema: pa.Schema | None) -> Iterator[pa.RecordBatch]:
-        """The rows of a file in order; only the parts of a file that have such rows are read as a whole."""
-        if not self.tests or shard_format.group_reader is None:
+        """The rows of a file in order; of a file that has parts, only parts with such rows are read as a whole.
+
+        Parts are read by this thread: a thread of Arrow that outlives the command, as in `mlukit inspect … | head`,
+        would abort the process.
+        """
+        if shard_format.group_reader is None:
             for batch in shard_format.read(stream, schema, None):
                 yield batch.filter(self._mask(batch))
             return
         columns = list(dict.fromkeys(column for column, _ in self.tests))
         for number in range(len(shard_format.row_groups(stream))):
+            if not self.tests:
+                yield from shard_format.group_reader(stream, number, None).to_batches()
+                continue
             mask = self._mask(shard_format.group_reader(stream, number, columns))
             if pc.any(mask).as_py():
                 yield from shard_format.group_reader(stream, number, None).filter(mask).to_batches()

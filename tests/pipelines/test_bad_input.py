@@ -481,8 +481,8 @@ def test_a_vocabulary_that_cannot_have_entities_is_refused_before_any_work(own_d
     unresolved = complaint(build(own_dumps, output, "--languages", "ja", "--allow-unresolved"))
     assert unresolved == (
         "mlukit build: the entity vocabulary would be empty: no source of items knows the pages of ja. Give a source "
-        "of items, or ask for examples without entities by --keep-without-entities, or make articles alone by "
-        "mlukit link"
+        "of items, or ask for examples without entities by --keep-without-entities, or make articles alone by mlukit "
+        "link"
     )
     proposed = complaint(build(own_dumps, output, "--languages", "ja"))
     assert proposed.endswith(", or go on with --allow-unresolved and --keep-without-entities")
