@@ -1,19 +1,19 @@
 """The commands of docs/tutorial.md print what the page says, with the bundled sample in place of Wikimedia's dumps."""
 
 import bz2
+import contextlib
 import gzip
 import hashlib
+import io
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from mlukit.command_line import main
 from tests.documents import ELLIPSIS, ROOT
 from tests.test_sample import make_sample
 from tests.web_server import Server, serving
@@ -72,22 +72,16 @@ def steps() -> list[tuple[str, str]]:
     ]
 
 
-def type_in(command: str, folder: Path, mirror: str) -> str:
+def type_in(command: str, mirror: str) -> str:
     """What a command prints in a terminal, both streams."""
     program, *words = shlex.split(command)
     assert program == "mlukit"
     if words[0] == "download":
         words += ["--mirror", mirror]
-    done = subprocess.run(
-        [sys.executable, "-m", "mlukit", *words],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=250,
-    )
-    return done.stdout
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        main(words)
+    return printed.getvalue()
 
 
 def comparable(printed: str) -> list[str]:
@@ -103,10 +97,13 @@ def matches(printed: list[str], page: list[str]) -> bool:
     return re.fullmatch(pattern, "".join(f"{line}\n" for line in printed)) is not None
 
 
-def test_the_commands_print_what_the_page_shows(mirror: Server, tmp_path: Path) -> None:
+def test_the_commands_print_what_the_page_shows(
+    mirror: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     assert len(steps()) > 10
     for command, shown in steps():
-        printed = type_in(command, tmp_path, mirror.url)
+        printed = type_in(command, mirror.url)
         same = matches(comparable(printed), comparable(shown))
         assert same, f"{PAGE.name} shows something else for\n$ {command}\n{printed}"
 
