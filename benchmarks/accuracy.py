@@ -1,4 +1,4 @@
-"""How right are text and links? Makes the tables of docs/accuracy.md out of real dumps.
+"""How right are text and links? Makes the tables of docs/results/accuracy.md out of real dumps.
 
 Each dump of a folder goes through `mlukit link` and is held against
 - the oracle: MediaWiki itself renders the same pages, and its scorer compares (scripts by --oracle, with their README);
@@ -7,10 +7,10 @@ Each dump of a folder goes through `mlukit link` and is held against
 - residue: what `mlukit audit` finds of markup, whose doing it is, and how much of it MediaWiki's page has, too.
 What is absent is left out and named.
 
-usage: python benchmarks/accuracy.py FOLDER… [--oracle SCRIPTS --siteinfo DIR] [--work DIR] [--write docs/accuracy.md]
+usage: python benchmarks/accuracy.py FOLDER… [--oracle SCRIPTS --siteinfo DIR] [--work DIR] [--write FILE]
 
---write puts the tables between the two lines of that file that say so. The oracle needs php, Debian's mediawiki, lxml.
-MediaWiki's rendering is kept in the work folder for the next run.
+--write docs/results/accuracy.md puts the tables between the two lines of that file that mark their place.
+The oracle needs php, Debian's mediawiki, lxml. MediaWiki's rendering is kept in the work folder for the next run.
 """
 
 import argparse

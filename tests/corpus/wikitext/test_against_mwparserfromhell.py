@@ -2,7 +2,8 @@
 
     python -m tests.corpus.wikitext.test_against_mwparserfromhell
 
-reads every page of the dumps instead of a sample, in some minutes, and writes the tables of docs/mwparserfromhell.md.
+reads every page of the dumps instead of a sample, in some minutes, and writes the rules into
+docs/mwparserfromhell.md and the tables into docs/results/mwparserfromhell.md.
 """
 
 import hashlib
@@ -26,6 +27,7 @@ from tests.corpus.wikitext.mediawiki_rules import RULES
 ROOT = Path(__file__).resolve().parents[3]
 DUMPS = ROOT.parent / "shared/data/dumps"
 DOCUMENT = ROOT / "docs/mwparserfromhell.md"
+RESULTS = ROOT / "docs/results/mwparserfromhell.md"
 SAMPLE = 15  # pages of a dump
 NAMES = [rule.name for rule in RULES]
 BERLIN = "berlin"
@@ -255,17 +257,15 @@ def _table(heads: list[str], rows: list[list[str]]) -> str:
 
 
 def main() -> None:
-    """Write the tables, and the rules with their reasons, into the document."""
+    """Write the rules with their reasons, and the tables, into the documents."""
     columns = read_dumps()
     if not columns:
         raise SystemExit(f"no dumps in {DUMPS}")
     rules = "".join(f"- **{rule.name}**: {rule.reason}\n" for rule in RULES)
-    text = DOCUMENT.read_text(encoding="utf-8")
-    for mark, content in (("rules", rules), ("tables", tables(columns))):
-        block = f"<!-- {mark} -->\n{content}<!-- end of {mark} -->"
-        before, _, rest = text.partition(f"<!-- {mark} -->")
-        text = f"{before}{block}{rest.partition(f'<!-- end of {mark} -->')[2]}"
-    DOCUMENT.write_text(text, encoding="utf-8")
+    for document, mark, content in ((DOCUMENT, "rules", rules), (RESULTS, "tables", tables(columns))):
+        before, _, rest = document.read_text(encoding="utf-8").partition(f"<!-- {mark} -->")
+        _, end, after = rest.partition(f"<!-- end of {mark} -->")
+        document.write_text(f"{before}<!-- {mark} -->\n{content}{end}{after}", encoding="utf-8")
     for name, column in columns.items():
         for title, difference in column.unexplained:
             print(f"{name} | {title} | {difference}")
