@@ -22,7 +22,7 @@ FLOORS = {  # what lies at the top of the repository -> what it may import of ou
     "pipelines": {"schemas", "corpus", "engine", "transforms", "pipelines"},
     "pretraining": {"schemas", "corpus", "pretraining"},
 }
-ALONE = {"pretraining": {"engine.errors", "engine.logs", "engine.command_parser"}}  # how every command speaks with its user
+ALONE = {"pretraining": {"engine.errors", "engine.logs", "engine.command_parser"}}  # how commands speak to users
 OF_TRAINING = {"torch", "transformers", "safetensors", "tensorboard"}  # an extra, never on Beam's workers
 KEPT_OUT = {
     "schemas": {"apache_beam", *OF_TRAINING},

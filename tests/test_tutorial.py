@@ -26,7 +26,7 @@ MEASURED = (  # what differs each time
     (r"^free at \S+: .*", "free at …"),
     (r"in \d+\.\d s\b", "in … s"),
     (r"\d+\.\d MB/s", "… MB/s"),
-    (r"done in \d+:\d\d", "done in …"),
+    (r"Done in \d+:\d\d", "Done in …"),
     (r"https?://[\w.:]+", "http://…"),
     (r"(?<= )\d[\d,]*\.\d(?=  |$)", "…"),  # a column of what each step took
     (r" +", " "),

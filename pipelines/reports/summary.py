@@ -68,12 +68,12 @@ def summary_lines(storage: Storage, seconds: float) -> Iterator[str]:
     yield from _table(records)
     if vocabulary := records.get("vocabulary"):
         kept = Flow.from_json(vocabulary["languages"][ALL_LANGUAGES]["flows"]["entities kept"])
-        yield f"entities in the vocabulary: {kept.out:,}"
+        yield f"Entities in the vocabulary: {kept.out:,}"
     yield ""
     root = storage.root.rstrip("/")
-    yield f"done in {duration(seconds)}; the output is in {root}"
-    yield f"what was left out and failed, and why: {root}/{layout.ACCOUNT}, and with --verbose on the screen"
-    yield f"next: {_next(records, root)}"
+    yield f"Done in {duration(seconds)}. The output is in {root}."
+    yield f"What was left out, what failed, and why: {root}/{layout.ACCOUNT}, or --verbose."
+    yield f"Next: {_next(records, root)}"
 
 
 def _table(records: Mapping[str, Any]) -> list[str]:

@@ -520,10 +520,10 @@ def test_the_run_ends_with_a_row_a_language_and_what_to_do_next(first_build: tup
         "ja            2         2      2        100.0%         2         2       0",
         "total        20        12     21         76.2%        13        10       1",
     ]
-    assert (entities, blank) == ("entities in the vocabulary: 5", "")
-    assert re.fullmatch(rf"done in \d+:\d\d; the output is in {re.escape(str(built))}", done)
-    assert account.startswith(f"what was left out and failed, and why: {built}/account.txt")
-    assert more == f"next: mlukit inspect {built}/examples/de"
+    assert (entities, blank) == ("Entities in the vocabulary: 5", "")
+    assert re.fullmatch(rf"Done in \d+:\d\d\. The output is in {re.escape(str(built))}\.", done)
+    assert account.startswith(f"What was left out, what failed, and why: {built}/account.txt")
+    assert more == f"Next: mlukit inspect {built}/examples/de"
 
 
 def test_the_account_lies_in_the_output(first_build: tuple[Path, Ran]) -> None:
