@@ -1,5 +1,6 @@
-"""What mlukit has beside Beam: tasks with results, steps that are planned of them, whole files, manifests, leases.
+"""What mlukit adds to Beam: tasks with results, steps made of tasks, atomic files, manifests and leases.
 
-Here: how work is planned, done once, published and accounted for, on one machine or a cluster. It knows `schemas` and
-nothing of Wikipedia: what a task does stands in `transforms`. `launch` has what starts a pipeline and watches over it.
+Here: how work is planned, done exactly once, published and accounted for, on one machine or on a cluster. The engine
+imports only `schemas` and knows nothing about Wikipedia; `transforms` defines what a task does. `engine.launch` starts
+a pipeline and watches its processes.
 """

@@ -1,4 +1,4 @@
-"""Counters of Beam, which a runner shows of a job: under the names that manifests give to what is counted.
+"""Beam counters, which a runner shows for a job, under the same names as in the manifests.
 
 `pages in` is `pages out`, each `pages failed: REASON` and each `pages skipped: REASON` together, added up over the
 transforms of a pipeline.

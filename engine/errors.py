@@ -1,4 +1,4 @@
-"""How a run ends that could not go on, and how every command tells its user."""
+"""The errors that end a run, and how a command reports them to its user."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -9,27 +9,27 @@ Errors: TypeAlias = tuple[type[Exception], ...]
 
 
 class RunError(Exception):
-    """The run could not go on; its text says why, and how to go on."""
+    """The run failed; the message tells the reason, and how to continue."""
 
 
 class RefusedError(ValueError):
-    """What was asked for cannot be done; its text shows the value and what would be accepted."""
+    """The request cannot be fulfilled; the message has the offending value and the accepted values."""
 
 
 def report_errors(command: str, work: Callable[[], int], *, refused: Errors, failed: Errors, after_stop: str) -> int:
-    """Does the work of a command; whatever goes wrong, the user reads one line.
+    """Does the work of a command, and reports every error to the user in one line.
 
     Args:
-        work: returns the exit status where nothing goes wrong.
-        refused: errors in what was asked for; looked for before `failed`.
-        failed: errors of a run that was rightly asked for.
+        work: does the work, and returns the exit status if there is no error.
+        refused: classes of errors in the request; checked before `failed`.
+        failed: classes of errors of a run with a correct request.
         after_stop: what to tell the user after Ctrl-C.
 
     Returns:
-        The exit status: 2 for what was refused, 1 for what failed, 130 after Ctrl-C.
+        The exit status: 2 after an error in `refused`, 1 after an error in `failed`, 130 after Ctrl-C.
 
     Raises:
-        BrokenPipeError: the reader of our output has gone, which is no fault of the command.
+        BrokenPipeError: the reader of the output has ended, which is not an error of the command.
     """
     try:
         return work()

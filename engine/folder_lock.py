@@ -1,4 +1,4 @@
-"""One run at a time over an output folder: two would take each other's files away."""
+"""Allows one run at a time in an output folder, because two runs would delete each other's files."""
 
 import fcntl
 import os
@@ -9,10 +9,10 @@ from mlukit.engine.storage import Storage, is_local
 
 
 class FolderLock:
-    """Held by the process that works on an output folder.
+    """A lock on an output folder, held by the process that works on the folder.
 
-    That of a local folder the system releases when the process ends, however it ends; that of an object store expires.
-    Other filesystems (HDFS) have neither: there, it is for the user not to start a job twice.
+    The system releases the lock on a local folder when the process ends for any reason. The lock on an object store
+    expires. Other filesystems (HDFS) have no lock: the user must not start a job twice.
     """
 
     def __init__(self) -> None:
@@ -20,10 +20,13 @@ class FolderLock:
         self._lease: Lease | None = None
 
     def take(self, storage: Storage) -> bool:
-        """Makes the folder, which exists, this process's own from now on; False where it was already.
+        """Locks the folder, which must exist, for this process.
+
+        Returns:
+            Whether the lock is new; False if this process already had the lock.
 
         Raises:
-            InUseError: it is another run's.
+            InUseError: another run has locked the folder.
         """
         if self._descriptor is not None or self._lease is not None:
             return False
@@ -46,12 +49,16 @@ class FolderLock:
             self.release()
 
     def check(self) -> None:
-        """Raises RunError where the folder is this process's no more."""
+        """Checks that this process still holds the lock.
+
+        Raises:
+            RunError: the lock is lost.
+        """
         if self._lease is not None:
             self._lease.check()
 
     def release(self) -> None:
-        """Lets others work on the folder."""
+        """Unlocks the folder for other processes."""
         if self._descriptor is not None:
             with suppress(OSError):
                 os.close(self._descriptor)

@@ -1,4 +1,4 @@
-"""What tasks took: measured by the process that does them, added up with their results, written to run.json alone."""
+"""The time, memory and bytes of tasks, measured in the worker process, added up, and written only to run.json."""
 
 import resource
 import sys
@@ -14,7 +14,7 @@ _MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss
 
 @dataclass(slots=True)
 class TaskMeasure:
-    """What one task took; known when it has ended."""
+    """The measures of one task, known when the task has ended."""
 
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0  # of its process and of the children that it waited for
@@ -23,7 +23,7 @@ class TaskMeasure:
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """What several tasks took that were done in one run."""
+    """The measures of several tasks of one run."""
 
     tasks_done: int = 0
     tasks_found_done: int = 0  # by an earlier run; not measured here
@@ -34,16 +34,16 @@ class Measures:
     peak_bytes: int = 0  # of the process that had the most
 
     def to_json(self) -> dict[str, Any]:
-        """As written to run.json."""
+        """The JSON value in run.json."""
         rounded = {name: round(getattr(self, name), 3) for name in ("wall_seconds", "cpu_seconds")}
         return {**asdict(self), **rounded}
 
 
 def add_up(steps: Iterable[Measures], wall_seconds: float) -> Measures:
-    """The measures of steps that came one after the other.
+    """The sum of the measures of consecutive steps.
 
     Args:
-        wall_seconds: of all of it, with what lies between the steps.
+        wall_seconds: the duration of all steps, with the pauses between them.
     """
     steps = list(steps)
     return Measures(

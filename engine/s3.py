@@ -1,6 +1,6 @@
-"""Mends three habits of Beam's filesystem for S3 (2.77), in its module that talks to boto3, before its first use.
+"""Corrects three faults of Beam's filesystem for S3 (2.77), in its module that calls boto3, before the first use.
 
-It makes a session and a client for every single call (io/aws/s3filesystem.py:132, 148, 200, … and
+The filesystem makes a session and a client for every single call (io/aws/s3filesystem.py:132, 148, 200, … and
 io/aws/clients/s3/boto3_client.py:65), which costs 110 ms of CPU, a new connection, and a question to the machine's
 metadata service for credentials where they come from there: here a process has one client. It cannot write an empty
 object, since S3 wants at least one part of a multipart upload (boto3_client.py:252): here that gets an empty one. And

@@ -1,7 +1,7 @@
-"""The steps of a pipeline: each is planned of what earlier steps left, done, and added up.
+"""The steps of a pipeline: each step plans tasks from the results of earlier steps, does them, and adds up results.
 
-What earlier steps left comes as side inputs, which are the barriers between steps: a step begins when all of them are
-whole. `AsDict` of what a `Step` gives is `Results`; `value_of` what `Once` gives is its value.
+The results of earlier steps are side inputs, which act as barriers between steps: a step begins when all its side
+inputs are complete. `AsDict` of the output of a `Step` is `Results`; `value_of` the output of `Once` is its value.
 """
 
 import time
@@ -28,15 +28,15 @@ def say_nothing(_: dict[str, StepResults]) -> Iterable[str]:
 
 
 class Step(beam.PTransform):
-    """Plans tasks, does them, and gives (language, StepResults), each language once.
+    """Plans tasks, does the tasks, and gives (language, StepResults), once for each language.
 
     Args:
-        stage: the command's stage that the step belongs to, for run.json.
-        title: what the user reads, and the step's label in the graph.
-        plan: the tasks, a pure function of what `needs` hold; may raise RefusedError.
-        transforms: what does the tasks, side by side.
-        needs: what earlier steps left.
-        tell: lines for the user, of the step's results by language.
+        stage: the stage of the command to which the step belongs, for run.json.
+        title: the title for the user, and the label of the step in the graph.
+        plan: plans the tasks, as a pure function of the values of `needs`; may raise RefusedError.
+        transforms: the transforms that do the tasks, at the same time.
+        needs: the results of earlier steps.
+        tell: makes lines for the user from the results of the step by language.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Step(beam.PTransform):
 
 
 class Once(beam.PTransform):
-    """Calls a function once, of what earlier steps left, and gives its value; may raise RefusedError."""
+    """Calls a function once with the results of earlier steps, and gives its value; may raise RefusedError."""
 
     def __init__(
         self, workplace: Workplace, title: str, function: Callable[..., Any], needs: Sequence[AsSideInput] = ()

@@ -1,8 +1,9 @@
-"""Tasks: a worker takes one, does it whole, publishes what it made, and leaves a result.
+"""Tasks: a worker takes a task, completes the task, publishes the output files, and writes a result.
 
-Everything heavy in mlukit is such a task, planned before it begins: its bytes do not depend on the runner or on the
-number of workers, a re-run does only those without a result, and no article crosses a shuffle. What is the same for all
-tasks of a kind are the fields of the transform that does them (`engine.task_transform`); a task is a small value.
+All expensive work in mlukit is done in tasks, which are planned before they begin. So the output bytes do not depend on
+the runner or on the number of workers, a second run does only the tasks without a result, and no article is shuffled
+between workers. A task is a small value. Values that all tasks of a class share are fields of the transform that does
+the tasks (`engine.task_transform`).
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from mlukit.schemas.manifest import TaskResult
 
 @dataclass(frozen=True)
 class Task:
-    """A piece of work. Subclasses are frozen dataclasses of what differs between the tasks of a step."""
+    """A unit of work. Subclasses are frozen dataclasses with the values that differ between the tasks of a step."""
 
     step: ClassVar[str]
     language: str  # `layout.ALL_LANGUAGES` for a task that concerns every language
@@ -32,12 +33,12 @@ class Task:
 
     @property
     def result_path(self) -> str:
-        """Where its result is written."""
+        """The path of the result of this task."""
         return layout.task_result(self.name)
 
 
 def found_result(task: Task, storage: Storage) -> StepResults | None:
-    """The result of a task that is done: it is there, and so is what it names; else None."""
+    """The result of a task if the result and all files that it names exist; otherwise None."""
     try:
         result = TaskResult.from_json(storage.read_json(task.result_path))
     except FileNotFoundError:
@@ -48,5 +49,5 @@ def found_result(task: Task, storage: Storage) -> StepResults | None:
 
 
 def costly_first(tasks: Sequence[Task]) -> list[Task]:
-    """The order in which tasks are done: what takes long is not left for the end, when others have nothing to do."""
+    """The order in which tasks are done: long tasks first, so that no worker is idle at the end."""
     return sorted(tasks, key=lambda task: (-task.cost, task.name))

@@ -1,8 +1,8 @@
-"""Where the tasks of a pipeline are done: the output folder, the workers, and the board between them and the launcher.
+"""The place where tasks are done: the output folder, the workers, and the board that workers share with the launcher.
 
-The board is a folder: on one machine a local one, whose launcher holds a lock on a file in it, else one in the output
-folder, which has that file as long as somebody waits for the pipeline. Workers leave on it what they plan and what a
-step took; whoever waits reads it.
+The board is a folder. On one machine the board is a local folder, and the launcher holds a lock on a file in it. On a
+cluster the board is in the output folder, and has this file as long as a launcher waits for the pipeline. Workers write
+their plans and the measures of each step to the board; the launcher reads them.
 """
 
 import time
@@ -19,7 +19,7 @@ from mlukit.engine.storage import Storage
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """What a task has to know of its surroundings; small, since it goes to every worker with every step."""
+    """The output folder and the board for a task; a small value, because it is sent to every worker with every step."""
 
     root: str  # the output folder
     board: str
@@ -27,7 +27,7 @@ class Workplace:
 
     @property
     def is_local(self) -> bool:
-        """Whether the workers are processes of the launcher's machine."""
+        """Whether the workers run on the machine of the launcher."""
         return self.workers > 0
 
     @property
@@ -50,7 +50,7 @@ class Workplace:
         return not self.is_local and not self.notes.exists(LAUNCHER)
 
     def heartbeat(self, task: str) -> Heartbeat:
-        """For a task that begins."""
+        """The heartbeat of a task that begins."""
         return Heartbeat(self.board if self.is_local else None, task)
 
     @contextmanager

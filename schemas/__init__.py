@@ -1,4 +1,4 @@
-"""What flows between the jobs and lies on disk: records, Arrow schemas, formats, the layout of the output, manifests.
+"""The data that stages exchange and write: records, Arrow schemas, file formats, output layout and manifests.
 
-Here: names, types and codecs, with no knowledge of how they are made.
+This room has names, types and codecs. How the data is made is not known here.
 """

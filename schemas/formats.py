@@ -1,4 +1,4 @@
-"""The formats of shards, once. A new format is an entry here and a file with its codec (CONTRIBUTING.md)."""
+"""The file formats of shards. A new format needs an entry here and a module with a codec (CONTRIBUTING.md)."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -16,7 +16,7 @@ from mlukit.schemas.tfrecord import TFRecordError
 
 
 class TableWriter(Protocol):
-    """Writes rows to a stream, which stays open."""
+    """Writes rows to a stream; the stream stays open."""
 
     rows: int  # written so far
 
@@ -26,11 +26,11 @@ class TableWriter(Protocol):
 
 @dataclass(frozen=True)
 class Format:
-    """How a table is written and read. Streams are binary and seekable.
+    """A file format: how a table is written and read. Streams are binary and seekable.
 
-    `read` takes the schema of the table and the columns that are wanted (None: all), and gives record batches in order.
-    `row_groups` gives the number of rows of each part that can be read by itself, which `read_group` reads; a format
-    that can be read only from its beginning is one part.
+    `read` takes the schema of the table and the requested columns (None: all), and gives record batches in order.
+    `row_groups` gives the number of rows of each part that `read_group` can read separately. A file in a format that
+    can be read only from the beginning has one part.
     """
 
     name: str  # as options have it
@@ -44,7 +44,7 @@ class Format:
     def read_group(
         self, stream: BinaryIO, schema: pa.Schema, number: int, columns: list[str] | None = None
     ) -> pa.Table:
-        """The rows of one part, of the columns that are wanted (None: all)."""
+        """The rows of one part, with the requested columns (None: all)."""
         if self.group_reader is not None:
             return self.group_reader(stream, number, columns)
         chosen = schema if columns is None else pa.schema([schema.field(name) for name in columns])

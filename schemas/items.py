@@ -1,4 +1,4 @@
-"""Rows of Wikidata's sources on their way into the title index, in files of one language each."""
+"""Intermediate rows between the sources of items and the title index; each file has the rows of one language."""
 
 from typing import NamedTuple
 

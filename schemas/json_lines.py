@@ -1,6 +1,6 @@
-"""JSON lines, gzipped: a row a line, an object with the names of the columns; the same bytes on every run.
+"""Gzipped JSON lines: one object on each line for one row, with the column names as keys; the same bytes on every run.
 
-A null stays in the line (`"qid":null`), so that every line has the same keys.
+A null value is written (`"qid":null`), so that every line has the same keys.
 """
 
 import gzip
@@ -18,7 +18,7 @@ _BATCH_ROWS = 1024
 
 
 class JsonLinesError(ValueError):
-    """A file that is no gzipped JSON lines of the schema, or a broken one."""
+    """A file is damaged, or does not have gzipped JSON lines of the schema."""
 
 
 class JsonLinesWriter:
@@ -64,7 +64,8 @@ def read_json_lines(stream: BinaryIO, schema: pa.Schema, columns: list[str] | No
     """The rows of a file in batches of the schema, or of some of its columns.
 
     Raises:
-        JsonLinesError: the file is truncated or corrupt, or a line is no row of the schema; the message says which.
+        JsonLinesError: the file is truncated or corrupt, or a line is not a row of the schema; the message has the
+            line number.
     """
     chosen = schema if columns is None else pa.schema([schema.field(name) for name in columns])
     first = 0
@@ -78,7 +79,11 @@ def read_json_lines(stream: BinaryIO, schema: pa.Schema, columns: list[str] | No
 
 
 def count_json_lines(stream: BinaryIO) -> int:
-    """The number of rows; JsonLinesError where the file is truncated or corrupt."""
+    """The number of rows.
+
+    Raises:
+        JsonLinesError: the file is truncated or corrupt.
+    """
     return sum(1 for _ in _lines(stream))
 
 

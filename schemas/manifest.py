@@ -1,4 +1,4 @@
-"""What a folder says of itself: its shards, where they came from, and where everything that entered went.
+"""The manifest of a folder: its shards, their sources, and what was written, failed or left out.
 
 A task leaves a `TaskResult` when it is done, a finished folder a manifest. Both are JSON with sorted keys, and
 hold nothing that differs between two runs over the same input: no times, hosts, paths or worker counts.
@@ -21,7 +21,7 @@ MANIFEST = "_manifest.json"  # readers of a folder of Parquet pass over names wi
 
 @dataclass
 class Flow:
-    """What entered a step and where it went: entered = out + failed + skipped."""
+    """What entered a step and what became of it: entered = out + failed + skipped."""
 
     entered: int = 0
     out: int = 0

@@ -46,7 +46,7 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page as the dump has it."""
+    """A page of a dump."""
 
     page_id: int
     revision_id: int
@@ -105,7 +105,7 @@ class PageTitle:
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A link after it was looked up."""
+    """A link with the result of its lookup."""
 
     start: int
     end: int
@@ -118,7 +118,7 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class LinkedArticle:
-    """An article whose links are looked up."""
+    """An article with resolved links."""
 
     language: str
     page_id: int

@@ -14,7 +14,7 @@ S = TypeVar("S", bound="Summary")
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a task has to say to the code that planned it."""
+    """Values that a task returns to the code that planned the task."""
 
     name: ClassVar[str]
 
@@ -24,7 +24,11 @@ class Summary:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """The inverse of `to_json`; TypeError where the fields are others."""
+        """The inverse of `to_json`.
+
+        Raises:
+            TypeError: `value` has other fields.
+        """
         return cls(**value)
 
 
@@ -45,13 +49,13 @@ class Checksum(Summary):
     others: Mapping[str, str] = field(default_factory=dict)  # by algorithm, those that a list beside the file has
 
     def to_json(self) -> dict[str, Any]:
-        """Without `others` where there are none."""
+        """The JSON value, without `others` if empty."""
         return {"sha256": self.sha256, **({"others": dict(self.others)} if self.others else {})}
 
 
 @dataclass(frozen=True, slots=True)
 class IndexedPages(Summary):
-    """How many pages the index of a dump has."""
+    """The number of pages in the index of a dump."""
 
     name = "indexed_pages"
     pages: int = 0
@@ -60,7 +64,7 @@ class IndexedPages(Summary):
 
 @dataclass(frozen=True, slots=True)
 class ParsedText(SummaryOfNumbers):
-    """How much was read of a dump."""
+    """The amount of text that was read from a dump."""
 
     name = "text"
     xml_bytes: int = 0
@@ -69,7 +73,7 @@ class ParsedText(SummaryOfNumbers):
 
 @dataclass(frozen=True, slots=True)
 class ResolvedArticles(SummaryOfNumbers):
-    """How many articles have an item of Wikidata, and how much text there is."""
+    """The number of articles with a Wikidata item, and the amount of text."""
 
     name = "articles"
     with_item: int = 0
@@ -79,7 +83,7 @@ class ResolvedArticles(SummaryOfNumbers):
 
 @dataclass(frozen=True, slots=True)
 class EntitySpread(SummaryOfNumbers):
-    """In how many languages entities are linked to."""
+    """The number of entities by the number of languages with links to the entity."""
 
     name = "entity_spread"
     entities: Counter[int] = field(default_factory=Counter)  # number of languages -> number of entities
@@ -106,7 +110,7 @@ class TokenizerModel(Summary):
 
 @dataclass(frozen=True, slots=True)
 class MadeExamples(SummaryOfNumbers):
-    """How many training examples there are, by split."""
+    """The number of training examples, by split."""
 
     name = "examples"
     train: int = 0
@@ -121,7 +125,7 @@ class MadeExamples(SummaryOfNumbers):
 
 @dataclass(frozen=True, slots=True)
 class VerifiedShard(Summary):
-    """What reading a shard again told."""
+    """The result of reading a shard again."""
 
     name = "verified"
     problem: str  # "" where the shard is whole
@@ -146,7 +150,7 @@ def summary_in(value: Mapping[str, Any], kind: type[S]) -> S:
     """The summary of a class that a manifest, or what a record says of a language, holds.
 
     Raises:
-        KeyError: there is none.
+        KeyError: there is no such summary.
         TypeError: its fields are others.
     """
     return kind.from_json(value["summary"][kind.name])

@@ -1,5 +1,5 @@
-"""Beam transforms, one verb a file: PTransforms that do tasks, of ranges or shards, and write shards.
+"""Beam transforms, one verb in each file: PTransforms that do tasks on ranges or shards, and write shards.
 
-Here: what a worker does. Not here: which tasks there are and in what order (`pipelines.graphs`), and the knowledge that
-is applied (`corpus`). `elements` has transforms of pages and articles one by one, for pipelines of somebody's own.
+Here: the work of a worker. In other rooms: the plan and the order of tasks (`pipelines.graphs`), and the knowledge
+about Wikipedia (`corpus`). `elements` has transforms of single pages and articles for use in other Beam pipelines.
 """

@@ -1,4 +1,4 @@
-"""Asks Wikidata for the items of titles that no table has one for; answers are kept for the next run."""
+"""Asks Wikidata for the items of titles that have no item in any table; the answers are kept for the next run."""
 
 import tempfile
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Compares a language's links with its wikitext and pagelinks; pages and table rows are partitioned by page for it."""
+"""Compares the links of a language with its wikitext and pagelinks; pages and table rows are partitioned by page."""
 
 import tempfile
 from collections import Counter
@@ -43,7 +43,7 @@ class ShardsToCompare(Task):
 
 @dataclass(eq=False, repr=False)
 class CollectLinks(TaskTransform[ShardsToCompare]):
-    """PCollection of ShardsToCompare -> results: the extracted links, and those of the wikitext where the dump is."""
+    """PCollection of ShardsToCompare -> results: the extracted links, and with a dump also the links in wikitext."""
 
     task = ShardsToCompare
     namespaces: Mapping[str, Mapping[int, str]]  # of the dumps' heads, by language
@@ -158,7 +158,7 @@ class PagePart(Task):
 
 @dataclass(eq=False, repr=False)
 class CompareLinks(TaskTransform[PagePart]):
-    """PCollection of PagePart -> results: pages meet pagelinks; goes `after` the results of `CollectLinks`."""
+    """PCollection of PagePart -> results of the comparison with pagelinks; runs `after` `CollectLinks`."""
 
     task = PagePart
 

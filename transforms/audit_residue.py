@@ -1,4 +1,4 @@
-"""Counts remains of markup in shards of articles, and tells by the pages of the dump which of them the author wrote."""
+"""Counts remains of markup in shards of articles; the pages of the dump show which remains the author wrote."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

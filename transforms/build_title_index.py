@@ -1,4 +1,4 @@
-"""Builds the title index of one wiki: of its dump's titles, its own tables and Wikidata's."""
+"""Builds the title index of one wiki from the titles of its dump, its tables and Wikidata's tables."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -36,7 +36,7 @@ _REPORT_EVERY = 1 << 12  # rows
 
 @dataclass(frozen=True)
 class WikiTitles(Task):
-    """What is known of the titles of a wiki."""
+    """The files with the titles and items of a wiki."""
 
     step: ClassVar[str] = "index"
     titles: tuple[str, ...]  # shards of PageTitle
@@ -47,7 +47,7 @@ class WikiTitles(Task):
 
 @dataclass(eq=False, repr=False)
 class BuildTitleIndexes(TaskTransform[WikiTitles]):
-    """PCollection of WikiTitles -> the indexes, but for what other languages know of a wiki's pages."""
+    """PCollection of WikiTitles -> the indexes, still without items from other languages."""
 
     task = WikiTitles
 

@@ -1,4 +1,4 @@
-"""Takes the checksums of source files: SHA-256, which manifests name, and those that a list beside the file has."""
+"""Computes the checksums of source files: SHA-256 for the manifests, and the checksums in lists in the same folder."""
 
 import hashlib
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class SourceFile(Task):
 
 @dataclass(eq=False, repr=False)
 class ChecksumFiles(TaskTransform[SourceFile]):
-    """PCollection of SourceFile -> results, whose summary is the file's checksums."""
+    """PCollection of SourceFile -> results; the summary of a result has the checksums of the file."""
 
     task = SourceFile
 

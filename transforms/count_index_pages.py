@@ -16,7 +16,7 @@ from mlukit.schemas.summaries import IndexedPages
 
 @dataclass(frozen=True)
 class IndexFile(Task):
-    """The index of a dump, or of a part of one. It has the number of the dump's own task."""
+    """The index of a dump or of a part of a dump. The task has the same number as the task of the dump."""
 
     step: ClassVar[str] = "page_index"
     path: str
@@ -29,7 +29,7 @@ class CountIndexPages(TaskTransform[IndexFile]):
     task = IndexFile
 
     def run(self, task: IndexFile, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
-        """Reads the file once; one that cannot be read is no error, since only a count is lost."""
+        """Reads the file once; an unreadable file is not an error, because only a count is lost."""
         try:
             found = IndexedPages(count_index_pages(_content(task, heartbeat)))
         except (OSError, ValueError) as error:
@@ -38,7 +38,11 @@ class CountIndexPages(TaskTransform[IndexFile]):
 
 
 def _content(task: IndexFile, heartbeat: Heartbeat) -> Iterator[bytes]:
-    """The text of an index; ValueError where it does not decode."""
+    """The text of an index.
+
+    Raises:
+        ValueError: the file cannot be decompressed.
+    """
     for chunk in read_chunks(open_file, DumpRange(task.language, task.path, task.cost, 0, task.cost, 0)):
         if chunk.problem:
             raise ValueError(f"it is damaged at byte {chunk.position:,} ({chunk.problem})")

@@ -34,7 +34,7 @@ class LinkedShard(Task):
 
 @dataclass(eq=False, repr=False)
 class CountLinks(TaskTransform[LinkedShard]):
-    """PCollection of LinkedShard -> results: a file of entities, one of mentions, each with a row group a hash part."""
+    """PCollection of LinkedShard -> results: files of entities and of mentions, with a row group for each hash part."""
 
     task = LinkedShard
     kinds: frozenset[str]  # of pages that count

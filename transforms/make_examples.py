@@ -1,4 +1,4 @@
-"""Makes the training examples of a shard of articles."""
+"""Makes training examples from a shard of articles."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class ArticleShard(Task):
 
 @dataclass(eq=False, repr=False)
 class MakeExampleShards(TaskTransform[ArticleShard]):
-    """PCollection of ArticleShard -> results: a shard of examples for each split and format."""
+    """PCollection of ArticleShard -> results: one shard of examples for each split and format."""
 
     task = ArticleShard
     kinds: frozenset[str]  # of pages that examples are made of

@@ -1,4 +1,4 @@
-"""Adds the counts of all shards up, one hash part at a time."""
+"""Adds up the counts of all shards, one hash part at a time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ class EntityPart(Task):
 
 @dataclass(eq=False, repr=False)
 class MergeEntities(TaskTransform[EntityPart]):
-    """PCollection of EntityPart -> results; goes `after` the results of `CountLinks`."""
+    """PCollection of EntityPart -> results; runs `after` `CountLinks`."""
 
     task = EntityPart
     min_languages: int
@@ -71,7 +71,7 @@ class MentionPart(Task):
 
 @dataclass(eq=False, repr=False)
 class MergeMentions(TaskTransform[MentionPart]):
-    """PCollection of MentionPart -> results; goes `after` the results of `CountLinks`."""
+    """PCollection of MentionPart -> results; runs `after` `CountLinks`."""
 
     task = MentionPart
 

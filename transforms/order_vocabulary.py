@@ -1,4 +1,4 @@
-"""Puts the entities in order and gives them their ids, titles and labels."""
+"""Sorts the entities, and assigns ids, titles and labels."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class EntityParts(Task):
 
 @dataclass(eq=False, repr=False)
 class OrderVocabulary(TaskTransform[EntityParts]):
-    """EntityParts -> the whole vocabulary, in one pass over the parts, a batch of each in memory."""
+    """EntityParts -> the whole vocabulary, in one pass over all parts, with one batch of each part in memory."""
 
     task = EntityParts
     languages: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Reads a range of a dump: pages become articles without markup, and titles for the index."""
+"""Reads a range of a dump, and writes articles without markup, and titles for the index."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -45,7 +45,7 @@ class _Tally:
 
 @dataclass(frozen=True)
 class RangeToParse(Task):
-    """A range of a dump, which gives one shard, or several where the file can be read in one go only."""
+    """A range of a dump, which gives one shard; a file that is read only from the beginning gives several shards."""
 
     step: ClassVar[str] = "parse"
     dump_range: DumpRange

@@ -1,4 +1,4 @@
-"""Looks up the links of a shard of articles, and gives articles their own items."""
+"""Looks up the links of a shard of articles, and adds the items of the articles."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -34,10 +34,10 @@ class ParsedShard(Task):
 
 @dataclass(eq=False, repr=False)
 class ResolveShards(TaskTransform[ParsedShard]):
-    """PCollection of ParsedShard -> results; parsed articles become linked ones, a shard for each split and format.
+    """PCollection of ParsedShard -> results: linked articles, one shard for each split and format.
 
-    Of a page that the dump has several times one copy stays. The others are counted here, as left out of what the
-    parser let out.
+    If the dump has a page several times, one copy is kept. The other copies are counted as left out here, although the
+    parser counted them as written.
     """
 
     task = ParsedShard

@@ -1,4 +1,4 @@
 """Checks of the extraction: markup that was left in the text, and links that are missing or wrong.
 
-Here: only what `mlukit audit` needs; no build imports this room.
+Only `mlukit audit` uses this room; a build does not import it.
 """

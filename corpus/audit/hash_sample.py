@@ -1,4 +1,4 @@
-"""A random sample of a stream of items, which depends neither on their order nor on the number of workers."""
+"""A random sample of a stream of items. The sample does not depend on the order of items or the number of workers."""
 
 import hashlib
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Compares extracted links with the links in the wikitext and, if pagelinks is there, with MediaWiki's own record."""
+"""Compares extracted links with the links in the wikitext and, if available, with MediaWiki's table pagelinks."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

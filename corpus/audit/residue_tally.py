@@ -88,8 +88,8 @@ class ResidueTally:
         """Counts a page.
 
         Args:
-            page_id: of the page.
-            title: of the page.
+            page_id: the id of the page.
+            title: the title of the page.
             text: the extracted text.
             starts: the offsets at which its paragraphs begin.
             classes: for the page's language.

@@ -1,5 +1,5 @@
-"""Files as Wikimedia publishes them: which there are, how they are cut into ranges, and the rows and pages in them.
+"""Reads the files that Wikimedia publishes: finds them by name, cuts them into ranges, and reads pages and rows.
 
-Here: file names, compression, export XML, SQL tables, Wikidata's JSON. Not here: what a title or wikitext means
-(`titles`, `wikitext`), how items are put together (`linking`), and downloads (`web`).
+Here: file names, compression, export XML, SQL tables, Wikidata's JSON. In other rooms: the meaning of titles
+(`titles`) and wikitext (`wikitext`), the combination of item sources (`linking`), and downloads (`web`).
 """

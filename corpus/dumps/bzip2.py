@@ -1,8 +1,9 @@
-"""bzip2 read block by block from any place of a file, without an index.
+"""Reads bzip2 files block by block from any position, without an index.
 
-A bzip2 stream is a byte-aligned header, blocks one after the other at any bit, and a footer. Each block begins with a
-48-bit magic and its own CRC, and decodes alone once it is given a header and a footer of its own. Streams may follow
-each other ("multistream"). The format: https://github.com/dsnet/compress/blob/master/doc/bzip2-format.pdf
+A bzip2 stream has a byte-aligned header, a sequence of blocks, and a footer. A block may begin at any bit. Each block
+begins with a 48-bit magic number and a CRC. A block can be decompressed separately after a header and a footer are
+added. A file may have several streams ("multistream").
+The format: https://github.com/dsnet/compress/blob/master/doc/bzip2-format.pdf
 """
 
 import bz2
@@ -121,7 +122,7 @@ class _Window:
         """The content of the block from bit `start` to the magic at bit `end`, or to a stream's footer before `end`.
 
         Args:
-            start: where the block begins, in bits.
+            start: the first bit of the block.
             end: where the next magic begins; None where no magic follows, so that only a footer can end the block.
 
         Returns:

@@ -1,4 +1,4 @@
-"""The lines of a range of a large file: a line belongs to the range that holds the line end before it."""
+"""The lines of a range of a large file: a line belongs to the range with the line end before this line."""
 
 from collections.abc import Iterator
 

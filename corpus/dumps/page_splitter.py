@@ -1,7 +1,7 @@
-"""The `<page>` elements of a range, cut out of its XML as bytes before anything is parsed.
+"""Splits the XML of a range into `<page>` elements, as bytes, before any element is parsed.
 
-In MediaWiki's XML no text contains a literal `<`, so `<page>` and `</page>` are tags wherever they are found, and a
-reader that starts in the middle of a dump can begin at the next tag.
+In MediaWiki's XML, text never contains a literal `<`. So `<page>` and `</page>` are always tags, and a reader that
+starts in the middle of a dump can begin at the next tag.
 """
 
 import re
@@ -42,7 +42,7 @@ class PageSplitter:
         chunks: XML in order; no more chunks are read than the last page needs.
         end: the end of the range, in the positions of the chunks.
         size: the size of the file; `next_position` of its last chunk equals it.
-        max_page_bytes: of a longer page only the head is returned, and the rest is not held in memory.
+        max_page_bytes: the limit for a page; only the head of a longer page is returned and held in memory.
     """
 
     def __init__(self, chunks: Iterable[Chunk], end: int, size: int, max_page_bytes: int) -> None:

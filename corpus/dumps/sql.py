@@ -60,7 +60,7 @@ _ESCAPES = {b"0": b"\0", b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"Z
 
 
 class SqlDumpError(ValueError):
-    """A file that is no SQL dump, lacks a table or column asked for, is malformed, or is cut off."""
+    """A file is not an SQL dump, lacks a requested table or column, is malformed, or is cut off."""
 
 
 @contextmanager
@@ -72,7 +72,7 @@ def open_sql(open_file: Callable[[str], BinaryIO], path: str) -> Iterator[Binary
 
     Args:
         open_file: opens a path for reading bytes as they are on disk.
-        path: of the file.
+        path: the path of the file.
 
     Raises:
         SqlDumpError: the name does not end in one of COMPRESSIONS.

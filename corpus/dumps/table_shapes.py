@@ -1,7 +1,7 @@
-"""The shapes of what lies beside the dumps, and how a file of each shape is read.
+"""The shapes of the files that accompany dumps, and how a file of each shape is read.
 
-A source of items is an object of one of these classes, a row of `item_sources.ITEM_SOURCES`. Tasks and checks know the
-classes alone: a further source of a shape that is here takes a reader and a row.
+A source of items is an object of one of these classes, and a row of `item_sources.ITEM_SOURCES`. Tasks and checks
+depend only on the classes: a new source of an existing shape needs only a reader and a row.
 """
 
 from collections import Counter
@@ -21,9 +21,9 @@ class Table:
 
     Attributes:
         name: as manifests, counts and `--tables` have it.
-        patterns: what its files are called (see `files.FilePatterns`); a configuration may replace them.
-        ending: of its files' names, before that of a compression.
-        of_wikidata: one file serves all languages; otherwise each wiki has a file of its own.
+        patterns: patterns of its file names (see `files.FilePatterns`); a configuration may replace them.
+        ending: the ending of file names, before the ending of a compression.
+        of_wikidata: one file serves all languages; otherwise each wiki has a separate file.
         in_classic_dumps: Wikimedia has it among a wiki's classic dumps, as {wiki}-{date}-{name}.sql.gz, so that
             `mlukit download` gets it where --tables names it.
         by_default: `mlukit download` gets it where --tables is not given.
@@ -81,9 +81,9 @@ class ItemLines(Table):
         read: gives the items of any stretch of lines that have a page in the wikis asked for (database name ->
             language), and each line that it does not understand; counts, by reason, the items that it leaves out.
         begins: whether a file that begins so is of this kind.
-        description: what such a file is called in messages.
-        accepted: what such a file has to be, in messages.
-        subject: what the reason of a failure begins with.
+        description: the name of such a file in messages.
+        accepted: the accepted form of such a file, for messages.
+        subject: the first word of the reason of a failure.
         labels: whether the items have labels.
     """
 
@@ -100,7 +100,7 @@ class LanguageLinks(SqlTable):
     """A wiki's own table of links to other languages, whose items they carry to pages that have none.
 
     Attributes:
-        layer: of the title index, where the carried items stand.
+        layer: the layer of the title index with the carried items.
         read: gives the links to the languages asked for (interwiki prefix -> language); counts what it leaves out.
     """
 
@@ -114,7 +114,7 @@ class Service:
 
     Attributes:
         name: the service's.
-        layer: of the title index, where the answers stand.
+        layer: the layer of the title index with the answers.
     """
 
     name: str

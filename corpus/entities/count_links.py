@@ -70,7 +70,7 @@ def count_shard(
     """Counts the links with an item on the pages of some kinds.
 
     Args:
-        batches: of `schemas.arrow.ARTICLES`, or of the COLUMNS, which are enough.
+        batches: batches of `schemas.arrow.ARTICLES`, or of the COLUMNS, which are enough.
         kinds: the kinds of pages that count.
         parts: the number of hash parts, the same for all shards.
         entities: receives the number of links to each item, on pages of both splits.

@@ -1,5 +1,5 @@
-"""Training examples out of linked articles: sentences, SentencePiece pieces, mentions, packing.
+"""Makes training examples from linked articles: sentences, SentencePiece pieces, mentions, packing.
 
-Here: everything between a batch of articles and a batch of examples. Not here: file formats (`schemas`), masking and
-batches for training (`pretraining.data`).
+Here: all steps from a batch of articles to a batch of examples. In other rooms: file formats (`schemas`), and masking
+and batches for training (`pretraining.data`).
 """

@@ -1,6 +1,7 @@
 """Articles by columns: sentences and links of many articles at once, as arrays.
 
-A place is an offset in code points into the texts of all articles, one after the other. So places ascend over articles.
+A place is an offset, in code points, into the concatenated texts of all articles. So places of a later article are
+larger than the places of an earlier article.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Examples of articles among which some may fail: one bad article leaves a record, and the others have theirs."""
+"""Makes examples from articles of which some may fail: a failed article becomes a Failure, no other article is lost."""
 
 import traceback
 from collections.abc import Callable, Iterator

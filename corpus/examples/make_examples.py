@@ -1,4 +1,4 @@
-"""Training examples of articles: their sentences packed to at most 512 tokens, with the entities linked to in them.
+"""Makes training examples from articles: packs sentences into at most 512 tokens, with the entities of their links.
 
 The method is mLUKE's (Ri, Yamada, Tsuruoka, 2022; luke/pretraining/dataset.py of studio-ousia/luke), with fewer losses:
 a sentence is joined to the next one where a mention runs over its end, and a sentence that is too long is cut, not
@@ -64,7 +64,7 @@ def make_examples(
     """Makes the examples of articles.
 
     Args:
-        articles: of one language, with at least the columns of `schemas.arrow.ARTICLE_TEXTS`.
+        articles: articles of one language, with at least the columns of `schemas.arrow.ARTICLE_TEXTS`.
         splitter: see `sentence_splitter`.
         tokenizer: encodes words.
         entity_ids: QIDs -> entity ids, -1 for QIDs that are not in the vocabulary: `EntityVocabulary.ids_of`.

@@ -1,4 +1,4 @@
-"""Safe places to cut a text: to normalise both sides gives the same text as to normalise the whole."""
+"""Finds places where a text can be cut so that normalising both parts gives the same text as normalising the whole."""
 
 import unicodedata
 from functools import cache

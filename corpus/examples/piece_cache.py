@@ -1,4 +1,4 @@
-"""Piece ids of words by columns; a word that was looked up before is taken from memory."""
+"""Looks up the piece ids of words by columns, and caches them: each word is encoded once."""
 
 from collections.abc import Callable, Sequence
 from itertools import chain

@@ -1,6 +1,6 @@
 """Sentences of a text: the stretches between the sentence breaks of ICU for a language.
 
-The rules are those of UAX #29 as ICU has them for the locale, with its lists of abbreviations that end no sentence
+The rules come from UAX #29, as ICU applies them for the locale, with lists of abbreviations that do not end sentences
 (`@ss=standard`: de, en, es, fr, it, pt in ICU 72; in other languages it changes nothing). Thai and Lao have no mark at
 a sentence's end, so a paragraph in these languages is mostly one sentence.
 

@@ -1,8 +1,8 @@
-"""What is known of one language's Wikipedia, and the tables that say it.
+"""The knowledge about single Wikipedias: tables, one set for each language, and the code that reads them.
 
 Here: `{code}.json` (made from siteinfo), `{code}.toml` (written by hand), `wikitext/{code}.toml` (templates and
-typography), `sentences.toml` (abbreviations), the files that several share, and what reads them. docs/languages.md
-tells what each of them holds, and how to add a language. What holds for one language alone stands in these
-files, not in code.
-Not here: rules that hold for every language, which stand where they are applied.
+typography), `sentences.toml` (abbreviations), the files that several languages share, and the code that reads these
+files. docs/languages.md describes each file and tells how to add a language. A rule for a single language belongs in
+these files, not in code.
+In other rooms: rules for all languages, which are in the module that applies them.
 """

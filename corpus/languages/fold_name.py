@@ -1,4 +1,4 @@
-"""Folding of names, by which namespaces, interwiki prefixes and templates are looked up."""
+"""Folds names to the form in which namespaces, interwiki prefixes and templates are looked up."""
 
 
 def fold_name(name: str) -> str:

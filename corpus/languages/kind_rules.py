@@ -1,7 +1,7 @@
-"""Reading what a language's hand-written table says of kinds of pages.
+"""Reads the rules for kinds of pages from the hand-written table of a language.
 
-In the patterns of `[date] titles`, `{year}`, `{month}` and the other names of `_PARTS` stand for what they say, in the
-digits of any script.
+In the patterns of `[date] titles`, `{year}`, `{month}` and the other names of `_PARTS` match years, months and so on,
+in the digits of any script.
 """
 
 import re
@@ -22,7 +22,11 @@ _PARTS = {
 
 
 def read_kind_rules(written: Mapping[str, Any]) -> KindRules:
-    """The rules of a `{code}.toml`; what it leaves out matches nothing. re.error for a pattern that is none."""
+    """The rules in a `{code}.toml`; a missing rule matches nothing.
+
+    Raises:
+        re.error: a pattern is not a regular expression.
+    """
     disambiguation, lists, dates = (written.get(name, {}) for name in ("disambiguation", "list", "date"))
     return KindRules(
         disambiguation_templates=frozenset(map(fold_name, ("__DISAMBIG__", *disambiguation.get("templates", ())))),

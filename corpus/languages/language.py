@@ -1,4 +1,4 @@
-"""What is known of one language's Wikipedia: names, rules and words, read from a table in `corpus/languages/`."""
+"""The names, rules and words of one language's Wikipedia, read from the tables in `corpus/languages/`."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Reading the tables in `corpus/languages/`: `{code}.json` made from siteinfo, `{code}.toml` written by hand."""
+"""Reads the tables in `corpus/languages/`: `{code}.json`, made from siteinfo, and `{code}.toml`, written by hand."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -29,9 +29,10 @@ def wikipedia_codes() -> frozenset[str]:
 
 @cache
 def load_language(code: str) -> Language:
-    """The language whose table is `{code}.json`.
+    """The language with the table `{code}.json`.
 
-    Raises ValueError for a code without a table, with a code that the user may mean.
+    Raises:
+        ValueError: the code has no table; the message names a code that the user may mean.
     """
     codes = language_codes()
     if code not in codes:
@@ -41,18 +42,22 @@ def load_language(code: str) -> Language:
 
 
 def any_language(code: str) -> Language:
-    """The language of any Wikipedia: its table where there is one, else the generic one.
+    """The language of any Wikipedia, from its table or, without a table, the generic language.
 
-    Raises ValueError for a code that is no Wikipedia's.
+    Raises:
+        ValueError: no Wikipedia has this code.
     """
     return load_language(code) if code in language_codes() else _generic(code)
 
 
 def generic_language(code: str, header_namespaces: Mapping[int, str] | None = None) -> Language:
-    """A Wikipedia without a table: what MediaWiki ships for its language, and the names in its dump's header.
+    """A Wikipedia without a table: MediaWiki's names for the language, and the names in the header of the dump.
 
-    It has no aliases of the wiki's own, and of the rules for kinds of pages only those for disambiguation pages and
-    years. Raises ValueError for a code that is no Wikipedia's, with one that the user may mean.
+    Aliases that only this wiki defines are missing. The rules for kinds of pages cover only disambiguation pages and
+    years.
+
+    Raises:
+        ValueError: no Wikipedia has this code; the message names a code that the user may mean.
     """
     if code not in wikipedia_codes():
         accepted = "accepted: the code in a Wikipedia's address, such as 'el' in el.wikipedia.org"
@@ -154,7 +159,7 @@ def _namespace_numbers(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
 
 @cache
 def _interwiki() -> tuple[dict[str, str | None], frozenset[str]]:
-    """The prefixes that all languages share, and those of them that stand for a language; one object for all."""
+    """The prefixes that all languages share, and the prefixes among them that stand for a language; cached."""
     table = read_shared_table("interwiki.json")
     prefixes: dict[str, str | None] = dict.fromkeys(map(fold_name, table["other_wikis"]))
     return prefixes | table["wikipedias"], frozenset(table["languages"])

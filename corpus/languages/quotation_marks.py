@@ -1,4 +1,4 @@
-"""Which quotation marks open and which close in a language: “ opens in English and closes in German."""
+"""The opening and closing quotation marks of a language: “ opens in English and closes in German."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class QuotationMarks:
 
 @cache
 def quotation_marks(code: str) -> QuotationMarks:
-    """The quotation marks of a Wikipedia's language: CLDR's (by ICU), those of print, and those that all languages use.
+    """The quotation marks of a Wikipedia's language: from CLDR (by ICU), from print, and for all languages.
 
     CLDR has English marks for a language that it does not know. The brackets 「」 and 『』, which always open or always
     close, are not among the marks.

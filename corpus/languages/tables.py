@@ -1,4 +1,4 @@
-"""The tables that lie in `corpus/languages/`, read from the files as they stand there."""
+"""Reads the table files in `corpus/languages/` without interpreting them."""
 
 import json
 import tomllib

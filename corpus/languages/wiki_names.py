@@ -1,4 +1,4 @@
-"""Names of Wikipedias' databases ("enwiki") and the codes of their languages."""
+"""Converts between the database names of Wikipedias ("enwiki") and language codes ("en")."""
 
 import re
 from functools import cache
@@ -12,7 +12,7 @@ def wiki_of(language: str) -> str:
 
 
 def language_of(wiki: str) -> str | None:
-    """The code of the Wikipedia that a database belongs to: "zh_min_nanwiki" -> "zh-min-nan"; None if it is none."""
+    """The code of the Wikipedia with a database: "zh_min_nanwiki" -> "zh-min-nan"; None for other databases."""
     for language, name in _special_names().items():
         if name == wiki:
             return language

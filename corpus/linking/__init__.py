@@ -1,5 +1,6 @@
-"""From a link's title to a Wikidata item, for millions of titles: the title index, and code that fills and reads it.
+"""Finds the Wikidata item of a link by its title: builds and reads the title index, for millions of titles.
 
-Here: the index on disk, sources of items joined by title, redirects followed to their end, items carried across
-languages, the split of pages. Not here: reading the tables themselves (`dumps`), counting entities (`entities`).
+Here: the index on disk, the join of item sources by title, redirects, items carried over from other languages, and
+the split of pages into train and validation. In other rooms: the readers of tables (`dumps`), and the counts of
+entities (`entities`).
 """

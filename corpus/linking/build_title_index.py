@@ -1,8 +1,8 @@
-"""Builds the title index of one wiki, in memory that does not grow with it.
+"""Builds the title index of one wiki. The memory needed does not grow with the wiki.
 
-Three joins, each one part at a time: rows of tables join the pages by page id; pages join the titles of other sources
-by the title's hash; redirects join the titles that they lead to. Intermediate rows are in temporary files in the
-index's folder.
+There are three joins, each processed one part at a time: rows of tables with pages, by page id; pages with the titles
+of other sources, by the hash of the title; redirects with their targets. Intermediate rows are in temporary files in
+the folder of the index.
 """
 
 import shutil
@@ -86,12 +86,12 @@ def build_title_index(
 
     Args:
         directory: holds nothing but the index. The header is written last: a folder without a header is no index.
-        pages: of the main namespace, redirects included, in the dump's order.
+        pages: the pages of the main namespace, redirects included, in the dump's order.
         items_by_page: source -> rows about pages of this wiki, by their ids.
         items_by_title: source -> titles of this wiki's main namespace and their items, as
             `corpus.linking.join_titles.TitleJoin.add_titles` takes them.
         preference: the names of the sources, and maybe of others, in order of preference; by default the sources of
-            `items_by_page`, then those of `items_by_title`.
+            `items_by_page`, then the sources of `items_by_title`.
         redirects: they override and complete the redirects of the dump.
         langlinks: stored with the interlanguage links of the pages, for `corpus.linking.interlanguage_items`.
         hash_titles: another hash function, for tests.
@@ -124,7 +124,7 @@ def write_layer(directory: Path, name: str, items: Iterable[tuple[str, int]]) ->
     """Writes a layer of an index, in place of an older one: items of titles that have no item in the index itself.
 
     Args:
-        directory: of the index.
+        directory: the folder of the index.
         name: one of `corpus.linking.title_index.LAYERS`.
         items: (title, QID).
 
@@ -166,7 +166,7 @@ class _IndexBuild:
         """Merges the rows of each title: the page if there is a page, with the item of the most preferred source.
 
         Args:
-            rows: of `corpus.linking.join_titles.TITLES`, sorted.
+            rows: rows of `corpus.linking.join_titles.TITLES`, sorted.
             links: interlanguage links of the pages.
             sources: the names of sources, in order of preference.
             link_writer: receives the links of articles without an item.

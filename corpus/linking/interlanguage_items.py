@@ -42,7 +42,7 @@ def carry_items(language: str, directories: Mapping[str, Path]) -> dict[str, int
     votes gets it; if two pages have as many votes, no page gets it.
 
     Args:
-        language: of the wiki.
+        language: the language of the wiki.
         directories: the indexes of all wikis built, by language.
 
     Returns:

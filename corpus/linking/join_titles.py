@@ -1,4 +1,4 @@
-"""Joins what sources say about a wiki's titles, and partitions it by title, so that an index is made part by part."""
+"""Joins the data of all sources about the titles of a wiki, partitioned by title, to build an index in parts."""
 
 import re
 from collections import Counter
@@ -252,7 +252,7 @@ class TitleJoin:
         """A part's rows about pages of the dump, in the order of page ids; the others are counted.
 
         Args:
-            tables: where the rows come from, the table of a row being told by its preference where there are several.
+            tables: the tables of the rows; with several tables, the preference of a row tells its table.
         """
         rows = parts.read(part).combine_chunks()
         order = [(name, "ascending") for name in ("page_id", "preference", "qid") if name in rows.column_names]

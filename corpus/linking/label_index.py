@@ -1,7 +1,7 @@
-"""Wikidata's labels of one language on disk, mapped into memory and looked up by item.
+"""Looks up Wikidata's labels of one language by item, in arrays on disk that are mapped into memory.
 
-Three arrays: `label_qids` uint32, ascending; `label_offsets` int64, one more; `label_heap`, UTF-8. Written by
-`build_label_index` in parts, so that memory does not grow with the number of labels.
+There are three arrays: `label_qids` (uint32, ascending), `label_offsets` (int64, one element more) and `label_heap`
+(UTF-8). `build_label_index` writes them in parts, so that memory does not grow with the number of labels.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,7 +25,8 @@ def build_label_index(directory: Path, batches: Iterable[pa.RecordBatch]) -> int
 
     Args:
         directory: the folder.
-        batches: of `schemas.items.ITEM_LABELS`, in any order; of several labels of an item the first in order stays.
+        batches: batches of `schemas.items.ITEM_LABELS`, in any order; if an item has several labels, the first label in
+            order is kept.
 
     Returns:
         The number of labels.

@@ -1,8 +1,9 @@
-"""Pages that a dump has several times, as it has pages that were moved while it was written: one copy of each stays.
+"""Chooses one copy of each page that a dump has several times, for example a page that was moved during the dump.
 
-That is the copy of the latest revision, and of copies of the same revision the one that comes last in the dump. The
-title index knows these pages, in the order of `repeated_keys`: `repeated_revisions` and `repeated_places` say which
-copy stays. They are mapped from disk, as all of an index, so that a dump that is given twice takes no more memory.
+The copy with the latest revision is kept. If several copies have this revision, the last copy in the dump is kept.
+The title index has these pages in the order of `repeated_keys`; `repeated_revisions` and `repeated_places` tell which
+copy is kept. The arrays are mapped from disk, like the whole index, so that a dump that is given twice needs no more
+memory.
 """
 
 from collections.abc import Mapping
@@ -46,10 +47,10 @@ def copies_that_stay(
     """Which articles stay.
 
     Args:
-        parsed: of `schemas.arrow.PARSED_ARTICLES`.
+        parsed: a batch of `schemas.arrow.PARSED_ARTICLES`.
         indexes: by language.
-        first_place: of the first article in its language (`schemas.records.article_place`), the others being the next
-            ones. Without places all copies of the latest revision stay.
+        first_place: the place of the first article in its language (`schemas.records.article_place`); the other
+            articles have the following places. Without places all copies of the latest revision are kept.
     """
     stays = np.ones(len(parsed), bool)
     for language, index in indexes.items():

@@ -1,4 +1,4 @@
-"""Looks up the pages and items that links lead to, for a batch of articles at a time and column by column."""
+"""Looks up the target pages and items of links, for a whole batch of articles at once, by columns."""
 
 from collections.abc import Mapping
 from typing import TypeAlias
@@ -30,7 +30,7 @@ def resolve_batch(
     `unknown_wiki`. An index is fastest with some 10,000 links in a batch.
 
     Args:
-        parsed: of `schemas.arrow.PARSED_ARTICLES`.
+        parsed: a batch of `schemas.arrow.PARSED_ARTICLES`.
         indexes: by language.
         validation_share: see `corpus.linking.splits.split_of`.
         alternatives: language -> other forms of a title, tried where it is red.

@@ -1,9 +1,9 @@
-"""A title in the other script of its language: "計算機" for "计算机".
+"""Converts a title to the other script of its language: "計算機" to "计算机".
 
-On a wiki with a language converter a link leads to a page under its title in another variant where there is none under
-the one written (MediaWiki 1.39, LanguageConverter::findVariantLink). MediaWiki converts by tables of its own; here ICU
-does, character by character, so that words which differ between regions are not found. A language's table names ICU's
-transliterators: `converters` under `[titles]`.
+On a wiki with a language converter, if no page has the written title, a link leads to the page with this title in
+another variant (MediaWiki 1.39, LanguageConverter::findVariantLink). MediaWiki converts with its own tables. This
+module converts with ICU, character by character, so that titles with words that differ between regions are not found.
+The table of a language names ICU's transliterators: `converters` under `[titles]`.
 """
 
 from collections.abc import Iterator

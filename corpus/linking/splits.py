@@ -1,4 +1,4 @@
-"""Which pages are held out for validation."""
+"""Decides which pages are held out for validation."""
 
 import hashlib
 
@@ -14,8 +14,8 @@ def split_of(language: str, page_id: int, qid: int | None, validation_share: flo
     if the first 64 bits of SHA-256 of "Q64" or "de:1234", as a fraction of 2**64, are below the share.
 
     Args:
-        language: of the page.
-        page_id: of the page.
+        language: the language of the page.
+        page_id: the id of the page.
         qid: its item, if known.
         validation_share: 0 to 1.
     """

@@ -21,7 +21,7 @@ class TitleIndexWriter:
         """Creates the files.
 
         Args:
-            directory: of the index.
+            directory: the folder of the index.
             heap_bytes: at least the bytes of all titles together; decides on the width of offsets.
         """
         self.directory = directory

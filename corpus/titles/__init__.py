@@ -1,4 +1,4 @@
-"""Titles of pages: what a written title denotes, where a redirect leads, and which kind a page has.
+"""Titles of pages: the page that a written title denotes, the target of a redirect, and the kind of a page.
 
-Here: MediaWiki's rules of titles. Not here: looking a title up in an index (`linking`).
+Here: MediaWiki's rules for titles. In another room: the lookup of a title in an index (`linking`).
 """

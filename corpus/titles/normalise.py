@@ -73,7 +73,7 @@ def normalise_title(raw: str, language: Language) -> Title | None:
 
     Args:
         raw: the text of the target.
-        language: of the wiki that the link is on.
+        language: the language of the wiki that the link is on.
 
     Returns:
         None where MediaWiki sees no link and leaves the brackets: the target is empty, too long, relative (`./`), a
@@ -216,7 +216,7 @@ def _split(text: str, language: Language, wikis_left: int) -> Title | None:
 
 
 def _has_prefix(text: str, language: Language) -> bool:
-    """Whether a namespace or a wiki is named again, as in "Talk:File:X", which is no title."""
+    """Whether a namespace or a wiki is named again, as in "Talk:File:X", which is not a valid title."""
     parts = _split_prefix(text)
     return parts is not None and (parts[0].lower() in language.namespaces or parts[0].lower() in language.interwiki)
 

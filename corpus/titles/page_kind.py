@@ -15,16 +15,16 @@ _TEMPLATE = 10  # MediaWiki's NS_TEMPLATE
 def classify(
     title: str, namespace: int, templates: Iterable[str], categories: Iterable[str], language: Language
 ) -> Kind:
-    """The kind of a page, which is no redirect.
+    """The kind of a page that is not a redirect.
 
     Disambiguation pages come first, then dates, then lists.
 
     Args:
-        title: of the page.
-        namespace: of the page.
+        title: the title of the page.
+        namespace: the namespace of the page.
         templates: names as the page writes them, with or without their namespace; `__DISAMBIG__` may be among them.
         categories: names without their namespace.
-        language: of the page's Wikipedia.
+        language: the language of the page's Wikipedia.
     """
     rules = language.kinds
     if namespace:

@@ -1,4 +1,4 @@
-"""Redirects in wikitext: what `#REDIRECT [[X]]` leads to."""
+"""Finds the target of a redirect in wikitext, `#REDIRECT [[X]]`."""
 
 import re
 from functools import lru_cache
@@ -13,7 +13,7 @@ _TARGET_START = re.compile(r"[ \t\n\v\f\r]*+:?+[ \t\n\v\f\r]*+\[\[")
 def redirect_target(text: str, language: Language) -> Title | None:
     """The page that a redirect's wikitext leads to; None for a page that is not a redirect, or leads nowhere.
 
-    The rules are those of MediaWiki 1.39's `WikitextContent::getRedirectTargetAndText`: one of the language's words for
+    The rules come from MediaWiki 1.39's `WikitextContent::getRedirectTargetAndText`: one of the language's words for
     "#REDIRECT", in capitals or small letters, an optional colon, and the first link on the same line.
     """
     word = _words(language).match(text)

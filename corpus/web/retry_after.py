@@ -1,4 +1,4 @@
-"""How long a server asks clients to wait: RFC 9110, 10.2.3."""
+"""Reads from a Retry-After header how long a server asks clients to wait: RFC 9110, 10.2.3."""
 
 import re
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Paragraphs with markers to text with offsets."""
+"""Converts paragraphs with markers to text with offsets."""
 
 import re
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Lines to paragraphs, as MediaWiki 1.39's BlockLevelPass has them.
+"""Joins lines to paragraphs, as MediaWiki 1.39's BlockLevelPass does.
 
 Lines of text join to a paragraph until a blank line, a heading, a list item or the edge of a block.
 """
@@ -137,7 +137,7 @@ def _terms(prefix: str, last: str) -> int:
     """How many terms a colon may end in an item: one for each ";" that opens a list, one where the list goes on.
 
     Args:
-        prefix: of the item.
+        prefix: the prefix of the item.
         last: the prefix of the item in the line before, with ":" for ";".
     """
     if prefix.replace(";", ":") == last:

@@ -1,6 +1,6 @@
 """Comments and extension tags (<ref>, <nowiki>, <math>, …): MediaWiki removes them before it reads other markup.
 
-The rules are those of MediaWiki 1.39's Preprocessor_Hash::buildDomTreeArrayFromText: one scan from left to right, a
+The rules come from MediaWiki 1.39's Preprocessor_Hash::buildDomTreeArrayFromText: one scan from left to right, a
 tag ends at the first ">", its content at the first closing tag of the name; without one the opening tag is text. A
 comment alone on its line takes the line with it.
 """

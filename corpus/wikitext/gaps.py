@@ -94,7 +94,7 @@ class _Closer:
     marks: QuotationMarks
 
     def close_in(self, line: str) -> str:
-        """A line without its gaps; "" for a line that is no heading and has neither a letter nor a digit left."""
+        """A line without its gaps; "" for a line that is not a heading and has no letter or digit left."""
         head = line[:2] if line.startswith(HEADING) else ""
         line = _GAPS_IN_ROW.sub(GAP, line[len(head) :])
         if GAP + LINK_END in line or f"{GAP} {LINK_END}" in line:
@@ -145,7 +145,7 @@ class _Closer:
 
 
 def _within_brackets(head: str, inner: str, tail: str, opens: bool, closes: bool, after: str, start: int) -> str:
-    """What remains of "(GAP, " or ", GAP)": the bracket, and a mark at the other end that is none."""
+    """What remains of "(GAP, " or ", GAP)": the bracket, and a mark at the other end that is not a bracket."""
     if opens:
         words = inner.strip(_LOOSE).replace(GAP, "")
         if not words and not closes and _at_end(after):

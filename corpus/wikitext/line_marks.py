@@ -1,6 +1,6 @@
 """Headings and rules, which MediaWiki 1.39 finds before it reads links: Parser::internalParse, Parser::handleHeadings.
 
-So a link that takes the line end before it along cannot spoil a heading, and what a link shows makes none.
+So a link that swallows the line end before it cannot break a heading, and the text of a link cannot make a heading.
 """
 
 import re

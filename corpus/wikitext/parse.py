@@ -1,4 +1,4 @@
-"""From wikitext to text with links, in the order of MediaWiki's own steps."""
+"""Parses wikitext to text with links; the steps have the same order as in MediaWiki."""
 
 import re
 from collections import Counter

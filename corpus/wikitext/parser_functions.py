@@ -1,4 +1,4 @@
-"""Magic words and parser functions whose value the page itself settles: {{PAGENAME}}, {{formatnum:1234}}, {{lc:X}}."""
+"""Magic words and parser functions that depend only on the page: {{PAGENAME}}, {{formatnum:1234}}, {{lc:X}}."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Value and unit as {{convert}} shows them, without the conversion: |5|ft|11|in is "5 feet 11 inches".
 
-The rules are those of the documentation at en.wikipedia.org/wiki/Template:Convert; words and units stand in the
+The rules come from the documentation at en.wikipedia.org/wiki/Template:Convert; words and units are in the
 languages' tables. Where a table has no names of units, their symbols are shown, as with |abbr=on.
 """
 

@@ -1,4 +1,4 @@
-"""Whether a quotation mark opens or closes a quotation: what stands beside it tells, and the marks of the language.
+"""Decides whether a quotation mark opens or closes a quotation, by its neighbours and the marks of the language.
 
 „a“ is German, “a” English; »a« and «a», ”a” and "a" are both in use. A mark is said to open or to close only where that
 is sure.

@@ -1,4 +1,4 @@
-"""A page of a dump to an article: its text and links, or why there are none."""
+"""Converts a page of a dump to an article with text and links, or to a failure with the reason."""
 
 import traceback
 from collections import Counter
@@ -38,7 +38,7 @@ def read_page(page: Page, language: Language, stage: str) -> ParsedPage | PageTi
     An article has failures of its own, each for `UNCLOSED_TABLE`: they cost it text, not its place among the articles.
 
     Args:
-        language: of the page, with the names of namespaces in the dump's header.
+        language: the language of the page, with the names of namespaces in the dump's header.
         stage: `Failure.stage`.
     """
     if redirect := redirect_title(page, language):
@@ -68,7 +68,7 @@ def known_title(page: Page, language: Language) -> PageTitle:
 
 
 def parse_page(page: Page, language: Language, stage: str) -> ParsedPage:
-    """The article of a page that is no redirect; `stage` is that of its failures.
+    """The article of a page that is not a redirect; `stage` is the stage in its failures.
 
     Raises:
         WikitextError: the page is over a limit.

@@ -1,4 +1,4 @@
-"""Tables written as {| … |}: their text is no running text (MediaWiki 1.39, Parser::handleTables)."""
+"""Tables written as {| … |}: their text does not belong to the running text (MediaWiki 1.39, Parser::handleTables)."""
 
 import re
 from collections.abc import Iterator

@@ -76,7 +76,7 @@ class _Rules:
         return one_way[main] if main in one_way else next(iter((both_ways or one_way).values()), content)
 
     def _texts(self, content: str) -> tuple[dict[str, str], dict[str, str]]:
-        """The texts by variant, and those of its first `word=>zh-cn:text`; none if a variant is unknown."""
+        """The texts by variant, and the texts of its first `word=>zh-cn:text`; empty if a variant is unknown."""
         both_ways: dict[str, str] = {}
         one_way: dict[str, dict[str, str]] = {}
         for part in self._parts(content):

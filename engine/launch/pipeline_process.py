@@ -1,8 +1,8 @@
-"""The process that Beam runs in: a child of the launcher with a process group of its own, to be ended as a whole.
+"""The process in which Beam runs: a child of the launcher with a separate process group, which can be ended at once.
 
-The launcher has no thread of Beam's. It sends a job, waits for messages, and watches (`engine.launch.run_pipeline`).
-When the launcher goes, however it goes, the child hears that a pipe is closed, and ends its group: the workers of this
-machine with it.
+The launcher has no threads of Beam. The launcher sends a job, waits for messages, and watches the child
+(`engine.launch.run_pipeline`). When the launcher ends for any reason, a pipe to the child closes, and the child ends
+its process group, which includes the workers on this machine.
 """
 
 import io
@@ -86,7 +86,11 @@ class PipelineProcess:
             self._jobs.send(job)
 
     def message(self, seconds: float) -> Message | None:
-        """The next message of the child, if one comes in time; EOFError where it has ended."""
+        """The next message of the child, if one comes in time.
+
+        Raises:
+            EOFError: the child has ended.
+        """
         try:
             message: Message | None = self._jobs.recv() if self._jobs.poll(seconds) else None
         except ConnectionResetError as error:

@@ -1,6 +1,6 @@
-"""Progress of a pipeline, as its board tells: a line that moves on a terminal, and a closing line of each step.
+"""Shows the progress of a pipeline from its board: a line that is updated on a terminal, and a final line per step.
 
-Where the output is no terminal but, say, a file, there is a line of progress now and then.
+If the output is not a terminal but, for example, a file, a new line of progress is written from time to time.
 """
 
 import logging

@@ -1,7 +1,8 @@
-"""Folders for what the processes of a run tell each other, and what Beam lays down: gone with the run or the next one.
+"""Temporary folders of a run, for messages between its processes and for Beam's files.
 
-A launcher that is killed cannot remove its folder. It held a lock on a file in it, which the system has given back: so
-the next launcher knows that the folder is nobody's. Its workers know by the same that they work for nobody.
+A launcher that is killed cannot remove its folder. But the launcher held a lock on a file in the folder, and the system
+released this lock. So the next launcher sees that the folder is not in use and removes it, and workers of the killed
+launcher see that the launcher is dead.
 """
 
 import fcntl
@@ -22,7 +23,7 @@ _LOGS_KEPT = 7 * 24 * 3600.0  # seconds
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A folder of this process's own while the block lasts; those of this user's dead launchers are removed."""
+    """A temporary folder for the duration of the block; folders of this user's dead launchers are removed."""
     _remove_dead(Path(tempfile.gettempdir()))
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     with (folder / LAUNCHER).open("w") as lock:

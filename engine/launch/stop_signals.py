@@ -1,7 +1,7 @@
 """Ctrl-C and SIGTERM, which both end a command as KeyboardInterrupt.
 
 Python drops an exception that is raised while a finalizer runs (weakref, "Exceptions raised by the callback"), and a
-signal may come at such a moment: so a signal is remembered too, and whoever waits for long looks.
+signal may arrive at such a moment. So signals are also recorded, and code that waits for a long time checks the record.
 """
 
 import signal

@@ -1,6 +1,6 @@
-"""What Dataflow's workers are given: the wheel of the checkout that launched them, staged with each job.
+"""Builds the package for Dataflow's workers: the wheel of the launching checkout, staged with each job.
 
-So an image has to bring the dependencies only.
+So a container image needs only the dependencies.
 """
 
 import functools
@@ -35,8 +35,8 @@ def prepare(options: PipelineOptions, command: str, folder: Path) -> None:
     """Names the job, where the user did not, and adds our package to what is staged.
 
     Args:
-        command: that the job does.
-        folder: where the package is written to; it has to stay until the job is staged.
+        command: the command that the job does.
+        folder: the folder for the package; the folder must exist until the job is staged.
     """
     cloud = options.view_as(GoogleCloudOptions)
     cloud.job_name = cloud.job_name or f"mlukit-{command}-{uuid.uuid4().hex[:8]}"
@@ -74,7 +74,7 @@ def build_wheel(folder: Path) -> Path:
     """Builds the wheel of this checkout, from a copy: building leaves files beside the sources.
 
     Args:
-        folder: where it is written to.
+        folder: the folder for the wheel.
 
     Raises:
         OSError: it cannot be built; with what pip said.

@@ -44,7 +44,7 @@ def means_per_target(sums: list[float], counts: Counts) -> dict[str, float]:
 
     Args:
         sums: word loss, entity loss, right words, right entities.
-        counts: of the batches that the sums are over.
+        counts: the counts of the batches in the sums.
     """
     words, entities = max(1, counts.word_targets), max(1, counts.entity_targets)
     values = {"word_loss": sums[0] / words, "word_accuracy": sums[2] / words}

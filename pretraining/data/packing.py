@@ -58,8 +58,8 @@ def capacities(config: DataConfig, mean_tokens: float, mean_entities: float, wor
 
     Args:
         config: the limits of an example, the tokens of a micro-batch, and what is masked.
-        mean_tokens: of an example, as examples are drawn.
-        mean_entities: of an example, as examples are drawn.
+        mean_tokens: the mean number of tokens of an example, as examples are drawn.
+        mean_entities: the mean number of entities of an example, as examples are drawn.
         world: number of ranks that share a step's examples.
     """
     words = _words(config, mean_tokens, world)

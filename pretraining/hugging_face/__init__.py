@@ -1,1 +1,1 @@
-"""Between our checkpoints and those of the transformers library: import, export, tokenizer files, model card."""
+"""Import and export of checkpoints of the transformers library, with tokenizer files and model card."""

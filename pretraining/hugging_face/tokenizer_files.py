@@ -61,7 +61,7 @@ def tokenizer_config(mask_id: int, limits: DataConfig) -> dict[str, Any]:
     """The content of tokenizer_config.json.
 
     Args:
-        mask_id: of <mask>.
+        mask_id: the id of <mask>.
         limits: the limits of an example in training.
     """
     bos, pad, eos, unknown = SPECIAL_PIECES
@@ -95,7 +95,7 @@ def write_tokenizer(model: bytes, folder: Path, limits: DataConfig) -> int:
 
     Args:
         model: a SentencePiece model file.
-        folder: where to write.
+        folder: the folder to write to.
         limits: the limits of an example in training.
 
     Returns:

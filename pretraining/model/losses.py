@@ -4,7 +4,7 @@
 the gradient. So the rows go through the table in chunks, and each chunk's gradient is worked out at once, while its
 logits are there: the backward pass has only to scale it.
 
-Shape suffixes: P places to predict, R those of a chunk, V rows of the table, D width of the table.
+Shape suffixes: P places to predict, R places in a chunk, V rows of the table, D width of the table.
 """
 
 from functools import cache
@@ -54,7 +54,7 @@ def cross_entropy(
         vectors_PD: vectors to compare with the table's rows.
         class_table: the table, the bias and the number of classes.
         labels_P: the right classes; a row labelled `IGNORED` adds nothing to loss, hits and gradients.
-        chunk_logits: how many logits may be in memory at once, at least those of one row.
+        chunk_logits: how many logits may be in memory at once; at least the logits of one row are.
         compiled: whether `torch.compile` fuses the many passes over the logits into one.
 
     Returns:

@@ -1,1 +1,1 @@
-"""A trained model answers: masked entities of a text are filled in."""
+"""Predictions of a trained model: guesses of the masked entities in a text."""

@@ -1,4 +1,4 @@
-"""`mlukit fill`: which entities a model thinks a text is about."""
+"""`mlukit fill`: asks a model which entities the mentions in a text denote."""
 
 from collections.abc import Sequence
 from functools import partial

@@ -40,7 +40,7 @@ def step_flops(model: ModelConfig, counts: Counts, *, frozen: bool) -> float:
 
     Args:
         model: the shape of the model.
-        counts: of the step's batches.
+        counts: the counts of the step's batches.
         frozen: whether the parameters of the encoder and the word head are not trained, so need no gradients.
     """
     hidden, narrow = model.hidden_size, model.entity_embedding_size

@@ -35,11 +35,11 @@ class Progress:
 
         Args:
             run: the run's folder.
-            config: of the run.
+            config: the configuration of the run.
             done: steps done before.
             peak: floating point operations per second that the devices of all ranks can do; None if not known.
             frozen: as in `step_flops`.
-            out: where lines are printed; None for stderr.
+            out: the stream for printed lines; None for stderr.
         """
         self._run, self._config, self._frozen, self._out = run, config, frozen, out or sys.stderr
         self._peak = peak
@@ -54,7 +54,7 @@ class Progress:
 
         Args:
             steps: done so far.
-            counts: of the step's batches.
+            counts: the counts of the step's batches.
             values: losses, accuracies, gradient norm and learning rate.
         """
         self._since = Counts.total([self._since.row(), counts.row()])

@@ -1,7 +1,7 @@
-"""Transforms of single elements, for somebody's own Beam pipeline: pages, articles, examples (docs/beam.md).
+"""Transforms of single pages, articles and examples, for use in other Beam pipelines (docs/beam.md).
 
-Here: thin shells over the functions of `corpus/` that the jobs beside this room call too, with counters. Not here:
-shards, results and resuming, which are a job's. Jobs let no article cross a shuffle, so no DoFn of theirs is shared.
+Here: thin wrappers around functions of `corpus`, with counters; the task transforms call the same functions. Shards,
+results and resuming are only in the task transforms. Tasks never shuffle articles, so the DoFns are separate.
 """
 
 from mlukit.schemas.arrow import as_row

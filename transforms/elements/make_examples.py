@@ -1,4 +1,4 @@
-"""Makes training examples of articles, with the tokenizer and the entity vocabulary of a finished build."""
+"""Makes training examples from articles, with the tokenizer and the entity vocabulary of a finished build."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,18 +25,18 @@ STAGE = "examples"  # of failures, as the command of this name has them
 @beam.typehints.with_input_types(LinkedArticle)
 @beam.typehints.with_output_types(Example)
 class MakeExamples(beam.PTransform):
-    """Makes the training examples of articles.
+    """Makes training examples from articles.
 
-    In: a PCollection of `LinkedArticle`, in any languages. Out: `examples`, a PCollection of `Example`, an article's in
-    the order of their `index`, and `failures`, one of `Failure`. Articles of kinds that OUT's vocabulary leaves out are
-    counted and left out. Each worker opens the tokenizer and the vocabulary once.
+    Input: a PCollection of `LinkedArticle`, in any languages. Output: `examples`, a PCollection of `Example`, for each
+    article in the order of `index`; and `failures`, a PCollection of `Failure`. Articles of kinds that the vocabulary
+    of OUT excludes are counted and left out. Each worker opens the tokenizer and the vocabulary once.
 
     Args:
-        output: OUT, whose stages are finished, all three. Its options of examples count here, too.
-        text_bytes: of the articles that are encoded together, about; their words take some 25 times as much memory.
+        output: OUT, an output folder with all three stages finished. The options of its examples stage are used.
+        text_bytes: approximate bytes of text that are encoded together; encoding needs some 25 times as much memory.
 
     Raises:
-        ValueError: OUT has no finished examples stage.
+        ValueError: the examples stage of OUT is not finished.
     """
 
     def __init__(self, output: str, *, text_bytes: int = TEXT_BYTES) -> None:

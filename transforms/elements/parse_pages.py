@@ -1,4 +1,4 @@
-"""Parses pages: each becomes an article, its text without markup and its links."""
+"""Parses pages: each page becomes an article with links and with text without markup."""
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -21,13 +21,13 @@ from mlukit.transforms.elements.read_pages import STAGE
 class ParsePages(beam.PTransform):
     """Parses the pages of one Wikipedia.
 
-    In: a PCollection of `Page`. Out: `articles`, a PCollection of `Article`, whose links are not resolved yet, and
-    `failures`, one of `Failure`, for pages that the parser fails on. Redirects are counted and left out.
+    Input: a PCollection of `Page`. Output: `articles`, a PCollection of `Article` with unresolved links; and
+    `failures`, a PCollection of `Failure` for pages that the parser cannot parse. Redirects are counted and left out.
 
     Args:
         language: the code of the Wikipedia, such as "en".
-        namespaces: the names in the dump's header, `ReadPages.namespaces`. Without them a link to a namespace that
-            the language's table does not have is taken for one to an article.
+        namespaces: the names in the header of the dump, `ReadPages.namespaces`. Without these names, a link to a
+            namespace that is missing in the table of the language is treated as a link to an article.
 
     Raises:
         ValueError: no Wikipedia has this code.
