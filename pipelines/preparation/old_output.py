@@ -136,7 +136,7 @@ def _check_links(storage: Storage, paths: Collection[str]) -> None:
 
 
 def _is_ours(path: str, written: Collection[Collection[str]]) -> bool:
-    kept = path == layout.RUN_RECORD or path.startswith((f"{layout.WORK}/", layout.WIKIDATA_ANSWERS))
+    kept = path in (layout.RUN_RECORD, layout.ACCOUNT) or path.startswith((f"{layout.WORK}/", layout.WIKIDATA_ANSWERS))
     return kept or any(path in paths for paths in written)
 
 

@@ -513,7 +513,7 @@ def test_the_default_of_min_languages_is_said_and_recorded(dumps: Path, tmp_path
     assert load(tmp_path / "OUT/vocabulary/_manifest.json")["options"]["min_languages"] == 2
     flags = ("--languages", "de,en", "--mluke-exact", *model)
     assert complaint(run("build", "--dumps", dumps, "--output", tmp_path / "EXACT", *flags)) == (
-        "mlukit build: --min-languages is 3 by --mluke-exact, but 2 are built (de, en): 1 to 2 are possible"
+        "mlukit build: --min-languages is 3 by --mluke-exact, but 2 languages are built (de, en): 1 to 2 are possible"
     )
 
 

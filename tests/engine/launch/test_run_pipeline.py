@@ -77,6 +77,7 @@ from mlukit.engine.launch.pipeline_process import PipelineProcess
 from mlukit.engine.launch.progress import Progress
 from mlukit.engine.launch.stop_signals import catch_stop_signals
 from mlukit.engine.launch.workers import Workers
+from mlukit.engine.logs import set_up_logs
 
 root, workers, whats = sys.argv[1], int(sys.argv[2]), tuple(sys.argv[3:])
 
@@ -86,6 +87,7 @@ def work():
     return 0
 
 catch_stop_signals()
+set_up_logs()
 sys.exit(report_errors("nap", work, refused=(RefusedError,), failed=(RunError,), after_stop=""))
 """
 
