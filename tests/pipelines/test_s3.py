@@ -158,7 +158,7 @@ def fail_from(what: str, number: int) -> Callable[[Call], bool]:
     return lambda call: call.what == what and call.key != "" and next(left) <= 0
 
 
-FAULTS = [("PART", 9), ("COMPLETE", 6), ("COPY", 12), ("HEAD", 90), ("GET", 30), ("LIST", 250), ("COPY", 30)]
+FAULTS = [("PART", 9), ("COMPLETE", 6), ("COPY", 12), ("HEAD", 60), ("GET", 30), ("LIST", 250), ("COPY", 30)]
 
 
 def test_runs_that_the_server_fails_end_with_one_error_and_go_on(server: S3Server, built: Path) -> None:

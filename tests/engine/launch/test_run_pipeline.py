@@ -207,10 +207,10 @@ def test_a_busy_worker_that_dies_is_named_with_its_work(start: Start, tmp_path: 
     worker.kill()
     said = ends_within(process, 3)
     assert process.returncode == 1
-    assert without_log(said) == (
-        f"mlukit nap: a worker process died while it worked on nap/en/00001 (process {worker.pid}, 0.0 MB done). "
-        f"Out of memory, or killed by hand? {GOES_ON}"
-    )
+    said = without_log(said)  # on a busy machine the other worker may have been ended before the look
+    assert said.startswith("mlukit nap: a worker process died while it worked on ")
+    assert f"nap/en/00001 (process {worker.pid}, 0.0 MB done)" in said
+    assert said.endswith(f". Out of memory, or killed by hand? {GOES_ON}")
 
 
 def test_an_idle_worker_that_dies_ends_the_run(start: Start, tmp_path: Path) -> None:
