@@ -205,9 +205,7 @@ def test_languages_needed() -> None:
         assert VocabularyOptions().languages_needed(codes) == needed
         if number >= 3:
             assert exact.languages_needed(codes) == 3
-    with pytest.raises(
-        VocabularyError, match=r"is 3 by --mluke-exact, but 2 languages are built \(de, en\): "
-    ):
+    with pytest.raises(VocabularyError, match=r"is 3 by --mluke-exact, but 2 languages are built \(de, en\): "):
         exact.languages_needed(languages[:2])
     assert VocabularyOptions(min_languages=1).languages_needed(languages) == 1
     with pytest.raises(
