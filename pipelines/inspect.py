@@ -197,7 +197,7 @@ def _renderer(root: Storage, manifest: dict[str, Any]) -> Callable[[Any], str]:
 def _entity_names(root: Storage, language: str) -> list[str]:
     """For each entity id its QID, and its label in the language or any."""
     with open_file(root.path(VOCABULARY_PARQUET)) as stream:
-        table = pq.read_table(stream, columns=["name", "labels"])
+        table = pq.ParquetFile(stream).read(["name", "labels"], use_threads=False)
     names = []
     for name, labels in zip(table["name"].to_pylist(), table["labels"].to_pylist(), strict=True):
         texts = {label["language"]: label["label"] for label in labels}

@@ -134,7 +134,7 @@ def _item_test(name: str, root: Storage, kind: str) -> tuple[str, Any]:
     if kind != EXAMPLES:
         return "qid", _among([name])
     with open_file(root.path(VOCABULARY_PARQUET)) as stream:
-        names = pq.read_table(stream, columns=["name"])["name"]
+        names = pq.ParquetFile(stream).read(["name"], use_threads=False)["name"]
     entity_id = pc.index(names, name).as_py()
     return "entity_ids", lambda lists: _in_lists(lists, _among([entity_id]))
 

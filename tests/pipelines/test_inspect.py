@@ -1,5 +1,7 @@
 """`mlukit inspect --title` and `--qid`."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,11 @@ def test_what_is_not_there_is_said(built: Path, folder: str, flags: list[str], s
     ran = run("inspect", built / folder, *flags)
     assert (ran.status, ran.out) == (status, "")
     assert ran.err.startswith(f"mlukit inspect: {said.format(built)}")
+
+
+def test_the_process_ends_well(built: Path) -> None:
+    """Threads of Arrow that still read at the end abort a process."""
+    for _ in range(3):
+        command = [sys.executable, "-m", "mlukit", "inspect", str(built / "examples" / "en"), "--number", "1"]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert (ended.returncode, ended.stderr) == (0, "")
