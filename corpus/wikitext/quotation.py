@@ -29,7 +29,7 @@ _MOST_PASSED_OVER = 12  # characters, so that a line of nothing but marks takes 
 def opens_quotation(marks: QuotationMarks, line: str, position: int) -> bool:
     """Whether the quotation mark at `position` of `line` surely opens a quotation."""
     mark, before = line[position], _character_before(line, position, marks.opening)
-    opened = line.count(mark, 0, position) % 2 if mark in STRAIGHT else 0
+    opened = mark == '"' and line.count(mark, 0, position) % 2 == 1
     if mark not in marks.opening or before in CLOSING_BRACKETS:
         return False
     unspaced = UNSPACED.match(before)
@@ -37,7 +37,7 @@ def opens_quotation(marks: QuotationMarks, line: str, position: int) -> bool:
         return False
     if unspaced:
         return " " not in line[position + 1 : position + 3] and not (opened if mark == '"' else mark in marks.closing)
-    if mark == '"' and opened:
+    if opened:
         return False
     if mark in GUILLEMETS and _ends_spaced_quotation(line, position):
         return False
@@ -47,14 +47,13 @@ def opens_quotation(marks: QuotationMarks, line: str, position: int) -> bool:
 def closes_quotation(marks: QuotationMarks, line: str, position: int) -> bool:
     """Whether the quotation mark at `position` of `line` surely closes a quotation."""
     mark, after = line[position], _character_after(line, position, marks.closing)
-    opened = line.count(mark, 0, position) % 2 if mark in STRAIGHT else 1
+    opened = mark != '"' or line.count(mark, 0, position) % 2 == 1
     if mark not in marks.closing:
         return False
     if UNSPACED.match(after):
-        return " " not in line[max(0, position - 2) : position] and bool(
-            opened if mark == '"' else mark not in marks.opening
-        )
-    if mark == '"' and not opened:
+        attached = " " not in line[max(0, position - 2) : position]
+        return attached and (opened if mark == '"' else mark not in marks.opening)
+    if not opened:
         return False
     if mark in GUILLEMETS and mark in marks.opening and _begins_spaced_quotation(line, position):
         return False

@@ -1,6 +1,5 @@
 """`--dry-run`: what a command would read and write, and what that costs; nothing is written."""
 
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from mlukit.engine.launch.progress import duration
 from mlukit.engine.launch.workers import choose_workers
 from mlukit.engine.storage import Storage, is_local
 from mlukit.pipelines.graphs import link
+from mlukit.pipelines.graphs.disk import free_space
 from mlukit.pipelines.graphs.stages import Build
 from mlukit.pipelines.preparation.estimate import disk_bytes, seconds, xml_bytes
 from mlukit.pipelines.preparation.old_output import find_old_output
@@ -18,7 +18,7 @@ from mlukit.pipelines.settings import Settings
 from mlukit.pipelines.sources import Sources
 from mlukit.pipelines.stage import Stage
 from mlukit.schemas.summaries import ParsedText, summary_in
-from mlukit.schemas.wording import byte_count
+from mlukit.schemas.wording import byte_count, counted
 
 _ITEM_TABLES = tuple(table.name for table in item_tables())
 
@@ -65,7 +65,7 @@ def _sources(sources: Sources, settings: Settings) -> Iterator[str]:
             if language in sources.without_items
             else f"items from {', '.join(items) or 'interlanguage links'}"
         )
-        yield f"{language}: {shards:,} shard{'s' * (shards != 1)}, {known}"
+        yield f"{language}: {counted(shards, 'shard')}, {known}"
         yield from _files([(kind, file.path, file.size) for code, kind, file in sources.files() if code == language])
     if sources.found.shared:
         yield "all languages:"
@@ -107,6 +107,5 @@ def _cost(build: Build, storage: Storage, left: Sequence[Stage], beam_flags: Seq
 def _free(output: str) -> str:
     if not is_local(output):
         return ""
-    place = Path(output).absolute()
-    existing = next(path for path in (place, *place.parents) if path.exists())
-    return f"; free at {existing}: {byte_count(shutil.disk_usage(existing).free)}"
+    existing, free = free_space(Path(output))
+    return f"; free at {existing}: {byte_count(free)}"

@@ -15,6 +15,7 @@ from mlukit.schemas.damage import damaged_files
 from mlukit.schemas.layout import ALL_LANGUAGES, EXAMPLES, STAGES
 from mlukit.schemas.manifest import Flow
 from mlukit.schemas.summaries import MadeExamples, summary_in
+from mlukit.schemas.wording import counted
 
 
 @dataclass(slots=True)
@@ -95,7 +96,7 @@ def _table(records: Mapping[str, Any]) -> list[str]:
 
 def _note(damaged: int) -> str:
     """What stands behind the numbers of a language."""
-    return f"{damaged:,} damaged file{'s' if damaged > 1 else ''}" if damaged else ""
+    return counted(damaged, "damaged file") if damaged else ""
 
 
 def _row_of(records: Mapping[str, Any], code: str) -> _Row:
