@@ -60,8 +60,8 @@ def run_command(
             with closing(Run(parser.command, settings, beam_flags, process)) as run:
                 run.do(stages)
                 names = [stage.name for stage in stages]
-                write_account(run.storage)
-                tell_summary(run.storage, time.monotonic() - began)
+                account = write_account(run.storage)
+                tell_summary(run.storage, account, time.monotonic() - began)
                 damaged, allowed = recorded_damage(run.storage), settings.allow_damaged
                 return tell_of_damage(damaged, allowed=allowed, reads_dumps="link" in names)
 

@@ -35,21 +35,26 @@ class _Row:
             setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
 
 
-def write_account(storage: Storage) -> None:
-    """Writes the whole account of an output folder into it, for people who want to know more than the summary."""
-    account = "".join(f"{line}\n" for line in account_lines(storage, STAGES)).encode()
+def write_account(storage: Storage) -> str:
+    """Writes the whole account of an output folder into it, for people who want to know more than the summary.
+
+    Returns:
+        The account, a line each row.
+    """
+    account = "".join(f"{line}\n" for line in account_lines(storage, STAGES))
     if storage.exists(layout.ACCOUNT):
         with storage.open(layout.ACCOUNT) as written:
-            if written.read() == account:
-                return
+            if written.read() == account.encode():
+                return account
     with storage.write(layout.ACCOUNT) as stream:
-        stream.write(account)
+        stream.write(account.encode())
+    return account
 
 
-def tell_summary(storage: Storage, seconds: float) -> None:
+def tell_summary(storage: Storage, account: str, seconds: float) -> None:
     """Prints what a run ends with: nothing with `--quiet`, and the whole account before it with `--verbose`."""
     if is_shown(logging.DEBUG):
-        print("\n".join([*account_lines(storage, STAGES), ""]))
+        print(account)
     if is_shown(logging.INFO):
         print("\n".join(summary_lines(storage, seconds)))
 
