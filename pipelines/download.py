@@ -38,8 +38,8 @@ from mlukit.engine.errors import RefusedError
 from mlukit.engine.launch.progress import duration
 from mlukit.engine.logs import say, warn
 from mlukit.pipelines.command import exit_status
-from mlukit.pipelines.graphs.disk import free_space
 from mlukit.pipelines.option_values import among, plain_path, some_words
+from mlukit.pipelines.preparation.disk_space import free_space
 from mlukit.pipelines.settings import SettingsError
 from mlukit.schemas.wording import byte_count, counted
 

@@ -18,8 +18,8 @@ from mlukit.engine.lease import InUseError
 from mlukit.engine.logs import say
 from mlukit.engine.measures import add_up
 from mlukit.engine.storage import Storage, is_local
-from mlukit.pipelines.graphs.disk import warn_of_little_space
 from mlukit.pipelines.graphs.stages import Build
+from mlukit.pipelines.preparation.disk_space import warn_of_little_space
 from mlukit.pipelines.preparation.old_output import find_old_output, remove, stages_from
 from mlukit.pipelines.settings import Settings, SettingsError
 from mlukit.pipelines.stage import Stage
@@ -126,7 +126,7 @@ class Run:
 
     def _do_together(self, stages: Sequence[Stage], build: Build) -> None:
         graph, size = build.graph(stages), build.input_bytes(stages)
-        warn_of_little_space(self.storage, [stage.name for stage in stages], build.dumps())
+        warn_of_little_space(self.storage, self.settings, [stage.name for stage in stages], build.dumps())
         for step in (SourceFile.step, IndexFile.step):  # a file may have been replaced between two runs
             self.storage.delete(layout.step_results(step))
         try:

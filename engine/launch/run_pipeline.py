@@ -34,6 +34,7 @@ FINISHED = "finished"  # a file of the board: all steps are done, and workers ma
 _POLL = 0.25  # seconds
 _START = 12.0  # seconds for all worker processes to have been seen
 _GRACE = 1.5  # seconds for a reason to be told why a worker that had nothing to do is gone
+_LOST_WORKER = "Channel closed prematurely"  # what Beam says of a worker that is gone (data_plane.py, 2.77)
 _CLOSING = 5.0  # seconds for Beam to end when all steps are done
 _LISTING_INTERVAL = 2.0  # seconds between two looks at a board that is not of this machine
 _CANCELLING = 90.0  # seconds for a cluster to end a job
@@ -129,6 +130,7 @@ class _Watch:
         elif message is not None:
             self._running = False
             if message.what == "failed":
+                self._look_for_lost_worker(message)
                 raise self._failure(message)
             return True
         if self.workplace.is_local:
@@ -163,6 +165,14 @@ class _Watch:
         """Beam tells of an error after another worker's whole share."""
         if Path(self.workplace.board, ABORT).exists():
             raise self._failure(Message("failed"))
+
+    def _look_for_lost_worker(self, message: Message) -> None:
+        """Beam may notice a dead worker before the next look at the processes; Beam does not say which one died."""
+        deadline = time.monotonic() + 2 * _GRACE
+        while self.workers.processes and _LOST_WORKER in message.text and time.monotonic() < deadline:
+            self._look_for_errors()
+            self._look_at_workers()
+            time.sleep(_POLL / 10)
 
     def _look_at_workers(self) -> None:
         if len(self._seen) < self.workers.processes:

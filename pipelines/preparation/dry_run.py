@@ -9,9 +9,9 @@ from mlukit.engine.launch.progress import duration
 from mlukit.engine.launch.workers import choose_workers
 from mlukit.engine.storage import Storage, is_local
 from mlukit.pipelines.graphs import link
-from mlukit.pipelines.graphs.disk import free_space
 from mlukit.pipelines.graphs.stages import Build
-from mlukit.pipelines.preparation.estimate import disk_bytes, seconds, xml_bytes
+from mlukit.pipelines.preparation.disk_space import free_space
+from mlukit.pipelines.preparation.estimate import disk_bytes, seconds, xml_of
 from mlukit.pipelines.preparation.old_output import find_old_output
 from mlukit.pipelines.run import check_folder
 from mlukit.pipelines.settings import Settings
@@ -92,7 +92,7 @@ def _output(settings: Settings, storage: Storage, stages: Sequence[Stage], left:
 def _cost(build: Build, storage: Storage, left: Sequence[Stage], beam_flags: Sequence[str]) -> Iterator[str]:
     settings, names = build.settings, [stage.name for stage in left]
     if link.STAGE in left:
-        xml = xml_bytes(file for _, kind, file in build.sources.files() if kind == "dump")
+        xml = xml_of((file.path, file.size) for _, kind, file in build.sources.files() if kind == "dump")
     else:
         languages = link.STAGE.needed(storage, names[0])["languages"].values()
         xml = sum(summary_in(of_one, ParsedText).xml_bytes for of_one in languages if "text" in of_one["summary"])

@@ -1,9 +1,12 @@
-"""What the launcher makes of a pipeline on a cluster: of its messages, and of what is on the board."""
+"""What the launcher makes of a pipeline's messages, and of what is on the board."""
 
+import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
+import psutil
 import pytest
 
 from mlukit.engine.errors import RefusedError, RunError
@@ -11,7 +14,7 @@ from mlukit.engine.launch.pipeline_process import Message, PipelineProcess
 from mlukit.engine.launch.run_pipeline import FINISHED, _Watch
 from mlukit.engine.launch.workers import Workers
 from mlukit.engine.workplace import Workplace
-from tests.workplaces import on_cluster
+from tests.workplaces import on_cluster, workplace
 
 
 class Talker:
@@ -69,3 +72,20 @@ def test_a_refusal_ends_the_run_while_the_cluster_would_try_again(place: Workpla
     fault(place, "begin vocabulary", 1.0, refused=True, message="--min-count is 7: none is left")
     with pytest.raises(RefusedError, match=r"^--min-count is 7: none is left$"):
         one.is_over()
+
+
+@pytest.mark.timeout(60)
+def test_a_worker_that_beam_misses_first_is_named_all_the_same(tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "60"]) as worker:
+        place = workplace(tmp_path)
+        report = {"task": "parse/en/00001", "bytes": 2_000_000, "pages": 7}
+        Path(place.board, f"worker-{worker.pid}.json").write_text(json.dumps(report))
+        process = cast(PipelineProcess, Talker(Message("begun"), Message("failed", "Channel closed prematurely.")))
+        one = _Watch(process, place, Workers("", 1), "build", tmp_path / "beam.log")
+        one._seen = {worker.pid: psutil.Process(worker.pid)}
+        assert not one.is_over()
+        worker.kill()
+        with pytest.raises(
+            RunError, match=rf"^a worker process died while it worked on parse/en/00001 \(process {worker.pid}, "
+        ):
+            one.is_over()

@@ -7,24 +7,34 @@ from typing import NamedTuple
 
 import pytest
 
-from mlukit.pipelines.graphs.disk import expected_bytes, free_space
+from mlukit.pipelines.preparation.disk_space import free_space
+from mlukit.pipelines.preparation.estimate import disk_bytes, xml_of
 from tests.small_wikis import build
 
-DUMPS = [("dumps/enwiki.xml.bz2", 100), ("dewiki.xml", 500), ("jawiki.xml.gz", 125)]  # 300 bytes, were all of bzip2
+DUMPS = [("dumps/enwiki.xml.bz2", 100), ("dewiki.xml", 500), ("jawiki.xml.gz", 125)]
+
+
+def test_xml_of_dumps() -> None:
+    assert xml_of(DUMPS) == 1_500  # 500 each
 
 
 @pytest.mark.parametrize(
-    ("stages", "needed"),
+    ("stages", "formats", "end", "most"),
     [
-        (["link"], 1050),  # 2 that stay and 1.5 that are removed
-        (["vocabulary"], 900),
-        (["link", "vocabulary"], 1050),
-        (["link", "vocabulary", "examples"], 1500),
-        (["examples"], 1500),
+        (["link"], (1, 1), 360, 640),  # with the parsed articles, which are removed
+        (["link"], (2, 1), 680, 960),
+        (["vocabulary"], (1, 1), 430, 430),
+        (["link", "vocabulary"], (1, 1), 790, 790),
+        (["link", "vocabulary", "examples"], (1, 2), 1_235, 1_235),
     ],
 )
-def test_the_most_that_stages_need(stages: list[str], needed: int) -> None:
-    assert expected_bytes(stages, DUMPS) == needed
+def test_the_disk_that_stages_need(stages: list[str], formats: tuple[int, int], end: int, most: int) -> None:
+    sizes = disk_bytes(10**9, stages, *formats)  # of a vocabulary that is not yet full
+    assert sizes == (end * 10**6, most * 10**6)
+
+
+def test_a_full_vocabulary_does_not_grow() -> None:
+    assert disk_bytes(10**11, ["vocabulary"], 1, 1) == (3_700 * 10**6, 3_700 * 10**6)
 
 
 def test_the_disk_of_a_folder_that_does_not_exist_yet(tmp_path: Path) -> None:
@@ -49,7 +59,7 @@ def test_too_little_space_is_a_warning_with_both_figures(
     assert ran.status == 0
     (warning,) = [line for line in ran.err.splitlines() if line.startswith("warning: ")]
     assert re.fullmatch(
-        rf"warning: {tmp_path}/OUT is expected to need (\d\.\d) kB more, and the disk of {tmp_path}/OUT has 2\.5 kB "
+        rf"warning: {tmp_path}/OUT is expected to need ([\d.]+) MB more, and the disk of {tmp_path}/OUT has 2\.5 kB "
         "free; a run that ends for lack of space goes on with the same command",
         warning,
     )
