@@ -35,12 +35,19 @@ def report_errors(command: str, work: Callable[[], int], *, refused: Errors, fai
         return work()
     except BrokenPipeError:
         raise
-    except refused as error:
-        complain(f"mlukit {command}: {error}")
-        return 2
-    except failed as error:
-        complain(f"mlukit {command}: {error}")
-        return 1
+    except (*refused, *failed) as error:
+        reason = _reason(error)
+        complain(f"mlukit {command}: {reason}")
+        return 2 if isinstance(error, refused) or isinstance(reason, RefusedError) else 1
     except KeyboardInterrupt:
         complain(f"\nmlukit {command}: stopped. {after_stop}".rstrip())
         return 130
+
+
+def _reason(error: Exception) -> Exception | str:
+    """What to tell of an error: of a BeamIOError, which has errors by path, the first path and its error."""
+    details = getattr(error, "exception_details", None) or {}
+    for path, inner in details.items():
+        reason = _reason(inner)
+        return reason if isinstance(reason, RefusedError) else f"{path}: {reason}"
+    return error

@@ -35,6 +35,7 @@ def set_up_logs(level: int = logging.INFO, log_file: str = "") -> None:
     LOGGER.addHandler(shown)
     LOGGER.setLevel(level)
     LOGGER.propagate = False
+    logging.getLogger("apache_beam.utils.retry").setLevel(logging.ERROR)  # a traceback for each attempt
     if log_file:
         kept = logging.FileHandler(log_file, encoding="utf-8")
         kept.setFormatter(logging.Formatter(_FILE_FORMAT))

@@ -19,6 +19,8 @@ from typing import Any
 
 from apache_beam.io.aws.clients.s3 import boto3_client
 
+from mlukit.engine.errors import RefusedError
+
 _ATTEMPTS = 10  # the waits between them are random, 1, 2, 4, 8, 16, 20, 20, … seconds at most
 _NOT_AGAIN = 499  # Beam tries again after 500 and more, and where there is no status
 _boto3: Any = boto3_client.boto3  # None without the extra "aws"
@@ -39,7 +41,13 @@ def _client(**options: Any) -> Any:
     retry_settings = {"AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"} & os.environ.keys()
     retries = None if retry_settings else {"mode": "standard", "total_max_attempts": _ATTEMPTS}
     config = import_module("botocore.config").Config(retries=retries)  # comes with boto3
-    client = _boto3.session.Session().client(**options, config=config)
+    session = _boto3.session.Session()
+    if not options.get("aws_access_key_id") and session.get_credentials() is None:
+        raise RefusedError(
+            "there are no credentials for s3://: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, write them to "
+            "~/.aws/credentials, or give --s3_access_key_id and --s3_secret_access_key"
+        )
+    client = session.client(**options, config=config)
 
     def give_a_part(params: dict[str, Any], **_: Any) -> None:
         if not params["MultipartUpload"]["Parts"]:

@@ -599,3 +599,18 @@ def test_a_locale_that_knows_no_japanese(built: Path) -> None:
 def test_a_full_disk_for_the_report(built: Path) -> None:
     ran = mlukit("mlukit inspect . > /dev/full", built)
     assert ran.returncode != 0 and "Traceback" not in ran.stderr
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "command",
+    ["build --dumps . --languages en --train-sentencepiece 200 --output s3://b/OUT", "verify s3://b/OUT"],
+)
+def test_s3_without_credentials(command: str, tmp_path: Path) -> None:
+    pytest.importorskip("boto3", reason="needs the extra aws")
+    none = {"AWS_ACCESS_KEY_ID": "", "AWS_PROFILE": "", "AWS_EC2_METADATA_DISABLED": "true", "HOME": str(tmp_path)}
+    ran = mlukit(f"unset AWS_PROFILE; mlukit {command}", tmp_path, **none)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert (
+        ran.stderr.count("\n") == 1 and ": there are no credentials for s3://: set AWS_ACCESS_KEY_ID and" in ran.stderr
+    )
