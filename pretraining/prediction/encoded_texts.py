@@ -105,7 +105,8 @@ def _borders(text: str, mentions: Sequence[Mention]) -> list[int]:
 
 def _places(cuts: Sequence[int], segments: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
     """Each offset, and the token that begins there; <s> is token 0."""
-    return list(zip(cuts, accumulate(map(len, segments[:-1]), initial=1), strict=False))
+    _, *starts = accumulate(map(len, segments[:-1]), initial=1)
+    return list(zip(cuts, starts, strict=True))
 
 
 def _encoded(
