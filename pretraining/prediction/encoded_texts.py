@@ -45,12 +45,14 @@ class EncodedText:
         spans: the tokens of each mention, end exclusive.
         entity_ids: of each mention.
         kept: the numbers of the mentions that `spans` and `entity_ids` have; all of them, unless the text was cut.
+        cut: whether the text lost its end.
     """
 
     token_ids: list[int]
     spans: list[tuple[int, int]]
     entity_ids: list[int]
     kept: list[int]
+    cut: bool
 
     def __len__(self) -> int:
         """Places in the stream."""
@@ -134,6 +136,7 @@ def _encoded(
         [spans[number] for number in kept],
         [entity_ids[number] for number in kept],
         kept,
+        len(tokens) > room,
     )
 
 

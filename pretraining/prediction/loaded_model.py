@@ -33,6 +33,7 @@ class Embedding:
         entities: the states of the mentions' entities, E x H.
         mentions: the numbers of the mentions that `entities` has rows for: all of them, unless the text was cut.
         unknown: the numbers of the mentions whose entity the vocabulary does not have; they were read as [UNK].
+        cut: whether the text lost its end.
     """
 
     pieces: list[str]
@@ -41,6 +42,7 @@ class Embedding:
     entities: Tensor
     mentions: list[int]
     unknown: list[int]
+    cut: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,7 +120,7 @@ class LoadedModel:
         words_TH, entities_EH = states
         pieces = self.tokenizer.pieces(text.token_ids)
         unknown = [number for number in text.kept if ids[number] is None]
-        return Embedding(pieces, words_TH[0], words_TH, entities_EH, text.kept, unknown)
+        return Embedding(pieces, words_TH[0], words_TH, entities_EH, text.kept, unknown, text.cut)
 
 
 def batches_by_length(lengths: Sequence[int]) -> Iterator[list[int]]:
