@@ -106,7 +106,7 @@ def read_wiki(language: str) -> Wiki:
     for number, (header, text) in enumerate(_cut(source)):
         title, _, mark = header.partition(" | ")
         if mark and mark not in PAGE_MARKS:
-            raise ValueError(f"{language}: {title}: {mark!r} is none of {', '.join(PAGE_MARKS)}")
+            raise ValueError(f"{language}: {title}: unknown mark {mark!r}; accepted: {', '.join(PAGE_MARKS)}")
         prefix, colon, _ = title.partition(":")
         page_id = 1000 * LANGUAGES.index(language) + 7 * number + 12
         target = redirect.match(text)
@@ -122,7 +122,7 @@ def read_wiki(language: str) -> Wiki:
             )
         )
     if len({page.title for page in pages}) < len(pages):
-        raise ValueError(f"{language}: two pages of one title")
+        raise ValueError(f"{language}: two pages have the same title")
     return Wiki(language, dict(sorted(namespaces.items())), tuple(pages))
 
 
@@ -146,7 +146,7 @@ def read_sitelinks() -> dict[int, dict[str, str]]:
         int(row.pop("item").removeprefix("Q")): {code: title for code, title in row.items() if title} for row in rows
     }
     if len(items) < len(rows):
-        raise ValueError("sitelinks.tsv: two rows of one item")
+        raise ValueError("sitelinks.tsv: two rows have the same item")
     return dict(sorted(items.items()))
 
 
@@ -365,7 +365,7 @@ def main() -> None:
             old.unlink()
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    print(f"{len(files)} files, {sum(map(len, files.values())) // 1000} kB in {folder}")
+    print(f"wrote {len(files)} files, {sum(map(len, files.values())) // 1000} kB, into {folder}")
 
 
 if __name__ == "__main__":

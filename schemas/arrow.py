@@ -250,7 +250,7 @@ def as_row(record: Article | PageTitle | LinkedArticle | Entity | Example | Fail
     codec = _CODECS.get(type(record))
     if codec is None:
         raise TypeError(
-            f"no table has rows of {type(record).__name__}; accepted: {', '.join(c.__name__ for c in _CODECS)}"
+            f"no table holds records of {type(record).__name__}; accepted: {', '.join(c.__name__ for c in _CODECS)}"
         )
     (row,) = codec.to_batch([record]).to_pylist()
     return dict(row)

@@ -133,4 +133,4 @@ def damaged_files(record: Mapping[str, Any]) -> list[DamagedFile]:
     try:
         return [DamagedFile.from_json(value) for value in record.get("damaged", ())]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f"its damaged files are wrong: {type(error).__name__} {error}") from error
+        raise ValueError(f"its list of damaged files is malformed: {type(error).__name__} {error}") from error

@@ -74,7 +74,7 @@ def read_json_lines(stream: BinaryIO, schema: pa.Schema, columns: list[str] | No
         try:
             yield pa.RecordBatch.from_pylist([orjson.loads(line) for line in rows], chosen).cast(chosen)
         except (ValueError, TypeError, AttributeError, pa.ArrowException) as error:
-            raise JsonLinesError(f"lines {first + 1} to {first + len(rows)}: {error}") from error
+            raise JsonLinesError(f"lines {first + 1} to {first + len(rows)} cannot be read: {error}") from error
         first += len(rows)
 
 
@@ -95,4 +95,4 @@ def _lines(stream: BinaryIO) -> Iterator[bytes]:
                 number += 1
                 yield line
     except (EOFError, OSError, zlib.error) as error:
-        raise JsonLinesError(f"after line {number}: {error}") from error
+        raise JsonLinesError(f"the file cannot be read after line {number}: {error}") from error

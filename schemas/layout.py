@@ -197,7 +197,7 @@ def by_number(shards: Iterable[P]) -> list[tuple[P, ...]]:
         path = shard if isinstance(shard, str) else shard.path
         number = _NUMBER.search(path)
         if number is None:
-            raise ValueError(f"{path} has no number; a shard is named such as train-00003.parquet")
+            raise ValueError(f"{path} has no shard number in its name; accepted: names such as train-00003.parquet")
         numbered.setdefault(int(number[1]), []).append(shard)
     return [tuple(sorted(numbered[n], key=_split_order)) for n in sorted(numbered)]
 

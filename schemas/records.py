@@ -26,11 +26,11 @@ LinkStatus: TypeAlias = Literal[
 LINK_STATUSES: dict[LinkStatus, str] = {
     "resolved": "the target page has an item",
     "redirected": "the target is a redirect; it, or the page it leads to, has an item",
-    "no_item": "the page exists, no source knows an item of it",
+    "no_item": "the page exists, but no source knows its item",
     "red": "neither the dump nor any source of items knows the title",
-    "redirect_loop": "following redirects comes back to where it was",
+    "redirect_loop": "the redirects form a loop",
     "redirect_broken": "the redirect leads to a page that does not exist",
-    "unknown_wiki": "the target lies in a Wikipedia that is not among those built",
+    "unknown_wiki": "the target is in a Wikipedia that is not built",
 }
 
 Split: TypeAlias = Literal["train", "validation"]
@@ -187,5 +187,5 @@ def qid_name(qid: int) -> str:
 def qid_number(name: str) -> int:
     """ "Q64" -> 64; ValueError for anything else."""
     if name[:1] != "Q" or not (name[1:].isascii() and name[1:].isdigit()):
-        raise ValueError(f"not a QID: {name!r} (such as Q64)")
+        raise ValueError(f"{name!r} is not a QID; accepted: Q and a number, such as Q64")
     return int(name[1:])

@@ -110,11 +110,11 @@ def decode_example(data: bytes) -> Example:
     try:
         proto = _Example.FromString(data)
     except message.DecodeError as error:
-        raise ExampleError(f"not a tf.train.Example ({len(data)} bytes): {error}") from error
+        raise ExampleError(f"the record is not a tf.train.Example ({len(data)} bytes): {error}") from error
     features = {entry.key: entry.value for entry in proto.features.feature}
     missing = [name for name in FEATURES if name not in features]
     if missing:
-        raise ExampleError(f"features are missing: {', '.join(missing)}; there are {sorted(features)}")
+        raise ExampleError(f"features are missing: {', '.join(missing)}; the example has {sorted(features)}")
     values: dict[str, Any] = {name: _text(name, features[name]) for name in STRINGS}
     values |= {name: _single(name, features[name], "int64_list") for name in INTEGERS}
     values |= {name: tuple(_values(name, features[name], "int64_list")) for name in INTEGER_LISTS}
@@ -124,7 +124,7 @@ def decode_example(data: bytes) -> Example:
 def _values(name: str, feature: Any, kind: str) -> Any:
     found = feature.WhichOneof("kind")
     if found not in (kind, None):  # TensorFlow leaves the kind of an empty list out
-        raise ExampleError(f"feature {name!r} is a {found}, expected is a {kind}")
+        raise ExampleError(f"feature {name!r} is a {found}; accepted: a {kind}")
     return getattr(feature, kind).value
 
 
@@ -133,13 +133,13 @@ def _text(name: str, feature: Any) -> str:
     try:
         return value.decode()
     except UnicodeDecodeError as error:
-        raise ExampleError(f"feature {name!r} is {value!r}, expected is UTF-8") from error
+        raise ExampleError(f"feature {name!r} is {value!r}; accepted: UTF-8") from error
 
 
 def _single(name: str, feature: Any, kind: str) -> Any:
     values = _values(name, feature, kind)
     if len(values) != 1:
-        raise ExampleError(f"feature {name!r} has {len(values)} values, expected is one")
+        raise ExampleError(f"feature {name!r} has {len(values)} values; accepted: one value")
     return values[0]
 
 
@@ -148,7 +148,9 @@ class TFExampleWriter:
 
     def __init__(self, stream: BinaryIO, schema: pa.Schema) -> None:
         if missing := [name for name in FEATURES if name not in schema.names]:
-            raise ValueError(f"a table of {', '.join(schema.names)} lacks {', '.join(missing)} of training examples")
+            raise ValueError(
+                f"the table has no {', '.join(missing)}, which examples need; its columns: {', '.join(schema.names)}"
+            )
         self._records = TFRecordWriter(stream)
         self.rows = 0
 

@@ -39,7 +39,7 @@ class TFRecordWriter:
     def write(self, record: bytes) -> None:
         """Adds a record; ValueError where it is too large to be read back."""
         if len(record) > MAX_RECORD_BYTES:
-            raise ValueError(f"a record of {len(record):,} bytes; at most {MAX_RECORD_BYTES:,} can be read back")
+            raise ValueError(f"the record has {len(record):,} bytes; accepted: at most {MAX_RECORD_BYTES:,}")
         length = _LENGTH.pack(len(record))
         parts = (length, _CHECKSUM.pack(masked_crc32c(length)), record, _CHECKSUM.pack(masked_crc32c(record)))
         self._gzip.write(b"".join(parts))
@@ -87,10 +87,10 @@ def _read_record(file: BinaryIO, max_record_bytes: int) -> bytes | None:
     if masked_crc32c(header[: _LENGTH.size]) != length_checksum:
         raise TFRecordError("the checksum of the length is wrong")
     if length > max_record_bytes:
-        raise TFRecordError(f"{length:,} bytes long; at most {max_record_bytes:,} are accepted")
+        raise TFRecordError(f"the record has {length:,} bytes; accepted: at most {max_record_bytes:,}")
     data = file.read(length + _CHECKSUM.size)
     if len(data) < length + _CHECKSUM.size:
-        raise TFRecordError(f"the file ends after {len(data):,} of {length + _CHECKSUM.size:,} bytes")
+        raise TFRecordError(f"the file ends after {len(data):,} of the record's {length + _CHECKSUM.size:,} bytes")
     record = data[:length]
     if masked_crc32c(record) != _CHECKSUM.unpack(data[length:])[0]:
         raise TFRecordError("the checksum of the data is wrong")

@@ -73,7 +73,7 @@ class Killer:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.kills += 1
-        print(f"kill {self.kills}: {victim} ({len(workers)} workers), {len(self.done)} results seen", flush=True)
+        print(f"kill {self.kills}: {victim} ({len(workers)} workers); {len(self.done)} results so far", flush=True)
 
     def _look(self) -> None:
         """Notes results, and those that were there before and are written again."""
@@ -119,7 +119,7 @@ def kill_and_resume(command: Sequence[str], folder: Path, kills: int, seed: int)
     if process.wait() != 0:
         return [f"the undisturbed build failed: see {undisturbed.with_suffix('.log')}"]
     seconds = time.monotonic() - began
-    print(f"an undisturbed build: {seconds:.0f} s, of which {ready:.0f} to start; seed {seed}", flush=True)
+    print(f"the undisturbed build took {seconds:.0f} s, {ready:.0f} s of them to start; seed {seed}", flush=True)
     killer = Killer(command, output, random.Random(seed), ready / 2, seconds)
     while killer.kills < kills:
         if killer.run_once(VICTIMS[killer.kills % len(VICTIMS)]):
@@ -127,30 +127,32 @@ def kill_and_resume(command: Sequence[str], folder: Path, kills: int, seed: int)
             killer.done.clear()
     if start(command, output).wait() != 0:
         return [f"the last build failed: see {output.with_suffix('.log')}"]
-    return differences(checksums(undisturbed), checksums(output)) + [f"done again: {task}" for task in killer.redone]
+    return differences(checksums(undisturbed), checksums(output)) + [
+        f"a finished task ran again: {task}" for task in killer.redone
+    ]
 
 
 def differences(expected: dict[str, str], found: dict[str, str]) -> list[str]:
     """What two outputs do not have in common."""
     names = sorted(expected.keys() | found.keys())
-    return [f"not the same: {name}" for name in names if expected.get(name) != found.get(name)]
+    return [f"the file differs: {name}" for name in names if expected.get(name) != found.get(name)]
 
 
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=20, help="(default 20)")
-    parser.add_argument("--seed", type=int, default=0, help="of the moments (default 0)")
-    parser.add_argument("command", nargs="*", help="flags of mlukit build, without --output, after --")
+    parser.add_argument("--kills", type=int, default=20, help="number of kills (default 20)")
+    parser.add_argument("--seed", type=int, default=0, help="seed for the random moments (default 0)")
+    parser.add_argument("command", nargs="*", help="flags of mlukit build except --output, after --")
     asked = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="kill-and-resume-"))
     wrong = kill_and_resume(asked.command or SAMPLE, folder, asked.kills, asked.seed)
     for line in wrong:
         print(line)
     if wrong:
-        print(f"{len(wrong)} things did not hold; all of it lies in {folder}")
+        print(f"{len(wrong)} checks failed; both outputs are in {folder}")
         return 1
-    print(f"{asked.kills} kills: the same bytes, no task done again, nothing left")
+    print(f"{asked.kills} kills: the bytes are equal, no task ran twice, and no temporary file was left")
     shutil.rmtree(folder)
     return 0
 

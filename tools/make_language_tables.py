@@ -52,7 +52,7 @@ def code_of(path: Path, wiki: str) -> str:
     """The code of the Wikipedia that a file is about; ValueError for another wiki's."""
     code = language_of(wiki)
     if code is None:
-        raise ValueError(f"{path}: {wiki!r} is no Wikipedia's database")
+        raise ValueError(f"{path}: {wiki!r} is not the database of a Wikipedia")
     return code
 
 
@@ -155,7 +155,7 @@ def header_of(dump: Path) -> ElementTree.Element:
             element.tag = element.tag.rpartition("}")[2]
             if element.tag == "siteinfo":
                 return element
-    raise ValueError(f"{dump}: no <siteinfo>")
+    raise ValueError(f"{dump} has no <siteinfo>")
 
 
 def table_from_dump(dump: Path) -> dict[str, Any]:
@@ -204,7 +204,9 @@ def common_interwiki(maps: Iterable[dict[str, tuple[str | None, bool, bool]]]) -
     for one in maps:
         for prefix, (code, language, _) in one.items():
             if merged.setdefault(prefix, (code, language)) != (code, language):
-                raise ValueError(f"interwiki prefix {prefix!r}: {merged[prefix]} on one wiki, {(code, language)} here")
+                raise ValueError(
+                    f"interwiki prefix {prefix!r} is {merged[prefix]} on one wiki, but {(code, language)} on another"
+                )
     for code in NEWER_WIKIPEDIAS:
         merged.setdefault(code, (code, True))
     return {
@@ -228,7 +230,7 @@ def read_siteinfo(path: Path) -> tuple[str, ElementTree.Element]:
     with gzip.open(path) as stream:
         query = ElementTree.parse(stream).getroot().find("query")
     if query is None:
-        raise ValueError(f"{path}: no <query>")
+        raise ValueError(f"{path} has no <query>")
     return code_of(path, path.name.removesuffix("-siteinfo.xml.gz")), query
 
 
@@ -256,7 +258,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--output", type=Path, default=LANGUAGES, help="the folder to write to")
     commands = parser.add_subparsers(dest="command", required=True)
     siteinfo = commands.add_parser("siteinfo")
-    siteinfo.add_argument("path", type=Path, help="a {wiki}-siteinfo.xml.gz, or a folder of them")
+    siteinfo.add_argument("path", type=Path, help="a file {wiki}-siteinfo.xml.gz, or a folder of such files")
     siteinfo.add_argument("link_trails", type=Path, nargs="?")
     commands.add_parser("messages").add_argument("mediawiki", type=Path)
     commands.add_parser("dump").add_argument("dump", type=Path)

@@ -105,7 +105,7 @@ def _python_trail(pattern: str) -> str:
     """The inner part of PHP's `/^(…)(.*)$/sDu`; ValueError for a pattern of another form."""
     match = re.fullmatch(r"/\^\((.*)\)\(\.\*\)\$/[a-zA-Z]+", pattern)
     if not match:
-        raise ValueError(f"link trail {pattern!r}: not of the form /^(…)(.*)$/sDu")
+        raise ValueError(f"link trail {pattern!r} has an unknown form; accepted: /^(…)(.*)$/sDu")
     return _python_characters(match[1])
 
 

@@ -92,8 +92,8 @@ class FilePatterns:
             texts = [value] if isinstance(value, str) else value
             if name not in (*places, *TABLE_KINDS) or not isinstance(texts, list) or not all(map(_is_pattern, texts)):
                 raise DumpError(
-                    f"file patterns: {name} = {value!r}; accepted: a list of texts, with no more than {{wiki}} and "
-                    f"{{date}} in braces, for any of {', '.join((*places, *TABLE_KINDS))}"
+                    f"the file pattern {name} = {value!r} is not valid; accepted: a list of strings, in which only "
+                    f"{{wiki}} and {{date}} may be in braces, for any of {', '.join((*places, *TABLE_KINDS))}"
                 )
             values[name] = tuple(texts)
         tables = {name: values.pop(name, kind.patterns) for name, kind in TABLE_KINDS.items()}
@@ -205,7 +205,7 @@ def _find_set(
             found[table] = _one_table(matches, date or dump_date, table)
             table_date = _date(found[table])
             if table_date and dump_date and _plain(table_date) != _plain(dump_date):
-                warnings.append(f"{found[table].path} is of {table_date}, the dump {parts[0].path} of {dump_date}")
+                warnings.append(f"{found[table].path} has the date {table_date}, the dump {parts[0].path} {dump_date}")
     return DumpSet(language, wiki, dump_date, tuple(parts), found, tuple(filter(None, warnings)))
 
 
@@ -214,8 +214,8 @@ def _dump_parts(files: list[FileInfo], language: str, patterns: FilePatterns, da
     dated = [file for file in files if date is None or _plain(_date(file)) == _plain(date)]
     if not dated:
         looked_for = ", ".join(name.format(wiki=wiki_of(language), date=date or "*") for name in patterns.pages)
-        others = f"; found of other dates: {', '.join(file.path for file in files)}" if files else ""
-        raise DumpError(f"no dump for language {language!r}: looked for {looked_for}{others}")
+        others = f"; files of other dates: {', '.join(file.path for file in files)}" if files else ""
+        raise DumpError(f"there is no dump for language {language!r}: looked for {looked_for}{others}")
     dumps: dict[tuple[str, ...], list[FileInfo]] = {}
     for file in dated:
         dumps.setdefault(_dump_key(file), []).append(file)
@@ -231,8 +231,8 @@ def _dump_parts(files: list[FileInfo], language: str, patterns: FilePatterns, da
 def _ambiguous(what: str, files: list[FileInfo]) -> DumpError:
     """The error for several files of which only one can be meant."""
     return DumpError(
-        f"{len(files)} {what}: {', '.join(file.path for file in files)}; take one away, or choose one by --date, "
-        "or name one by --dump"
+        f"{len(files)} {what}: {', '.join(file.path for file in files)}; remove all but one, choose one with --date, "
+        "or name one with --dump"
     )
 
 
@@ -273,7 +273,7 @@ def _missing_part(one: FileInfo, two: FileInfo) -> str:
     end, begin = _page_range(one)[1], _page_range(two)[0]
     first, second = _part_order(one)[1], _part_order(two)[1]
     if first and second and (begin > end + 1 if end >= 0 else second > first + 1):
-        return f"between {one.path} and {two.path} a part seems to be missing"
+        return f"a part of the dump seems to be missing between {one.path} and {two.path}"
     return ""
 
 

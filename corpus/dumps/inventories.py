@@ -77,7 +77,7 @@ def count_index_pages(pieces: Iterable[bytes]) -> int:
     if rest:
         _check_index_line(rest, pages + 1)
     elif not pages:
-        raise ValueError("it has no line that can be read")
+        raise ValueError("the index has no line that can be read")
     return pages + bool(rest)
 
 

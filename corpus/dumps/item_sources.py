@@ -20,7 +20,7 @@ TITLE_ITEMS = ItemLines(
     read=read_title_items,
     begins=begins_as_title_items,
     description="table of titles and items",
-    accepted="on each line a title, a tab and a QID",
+    accepted="a title, a tab and a QID on each line",
     subject="title_items",
 )
 PAGE_PROPS = PageItems(
@@ -50,7 +50,7 @@ WIKIDATA_JSON = ItemLines(
     read=read_entities,
     begins=begins_as_json,
     description="JSON dump of Wikidata",
-    accepted="an array with an entity a line",
+    accepted="a JSON array with one entity on each line",
     subject="wikidata",
     labels=True,
 )

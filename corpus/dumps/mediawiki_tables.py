@@ -21,13 +21,13 @@ from mlukit.corpus.dumps.sql import SqlDumpError, read_columns, read_table
 from mlukit.schemas.items import TITLE_ITEMS
 
 SKIP_REASONS = {
-    "null": "a value is NULL that must not be",
+    "null": "a required value is NULL",
     "not_utf8": "the title is not UTF-8",
     "empty_title": "the title is empty",
-    "bad_qid": "the item is no Q followed by a number",
-    "other_property": "a page property of no use here",
-    "other_wiki": "a sitelink to a wiki that was not asked for",
-    "other_language": "a language link to a language that was not asked for",
+    "bad_qid": "the item is not a Q followed by a number",
+    "other_property": "the page property is not needed",
+    "other_wiki": "the sitelink leads to a wiki that was not requested",
+    "other_language": "the language link leads to a language that was not requested",
 }
 INTEGERS = (
     *("pp_page", "ips_item_id", "ll_from", "rd_from", "rd_namespace"),
@@ -177,7 +177,7 @@ def read_pagelinks(stream: BinaryIO, skipped: Counter[str]) -> Iterator[PageLink
         if target_id is not None:
             yield TargetLink(page_id, target_id)
         elif namespace is None or page is None:
-            raise SqlDumpError("table `pagelinks` has neither pl_target_id nor pl_namespace and pl_title")
+            raise SqlDumpError("table `pagelinks` has neither pl_target_id nor both pl_namespace and pl_title")
         elif (title := _title(page, skipped)) is not None:
             yield PageLink(page_id, namespace, title)
 

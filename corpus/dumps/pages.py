@@ -29,13 +29,13 @@ SKIP_REASONS = {
     "deleted_text": "the text was hidden by an administrator",
     "empty_text": "the text is empty or blank",
     "no_revision": "the page has no revision in the dump",
-    "content_model": "the text is no wikitext but, say, JavaScript",
+    "content_model": "the text is not wikitext but, for example, JavaScript",
 }
 # Why a page could not be read.
 PAGE_FAILURES = {
-    "malformed_xml": "the page is no well-formed XML, in UTF-8 and without control characters",
+    "malformed_xml": "the page is not well-formed XML in UTF-8 without control characters",
     "missing_element": "the page has no title, id or text",
-    "bad_value": "an id is no positive number, a title is empty, too long or has control characters",
+    "bad_value": "an id is not a positive number, or a title is empty, too long or has control characters",
     "unclosed_page": "another page begins before this one ends",
     "cut_page": "the dump is damaged or ends inside the page",
     "page_too_large": "the page is larger than the limit",
@@ -43,7 +43,7 @@ PAGE_FAILURES = {
 # Damage of a dump, which concerns no single page.
 DUMP_FAILURES = {
     "corrupt_block": "a part of the compressed file does not decode; the pages in it are lost",
-    "truncated": "the dump ends before its root element does",
+    "truncated": "the dump ends before its root element is closed",
 }
 
 _PROBLEMS = PAGE_FAILURES | DUMP_FAILURES
@@ -242,7 +242,7 @@ class _PageElement:
         depth = len(self._path)
         self._elements += 1
         if depth > _MAX_DEPTH or self._elements > _MAX_ELEMENTS:
-            raise _PageError("malformed_xml", f"element {self._elements:,} of the page, {depth} deep")
+            raise _PageError("malformed_xml", f"the page has {self._elements:,} elements, {depth} deep")
         if depth == 2 and name == "revision":
             self._new_revision()
         elif depth == 2 and name == "redirect":
@@ -281,7 +281,7 @@ def _parse_page(data: bytes, namespace: int | None) -> tuple[Page, str | None]:
         _PageError: the page cannot be read.
     """
     if _CROWDED_TAG.search(data):
-        raise _PageError("malformed_xml", "a tag with 32 attributes or more")
+        raise _PageError("malformed_xml", "a tag has 32 attributes or more")
     element = _PageElement()
     try:
         element.parse(data)

@@ -89,7 +89,7 @@ def plan_ranges(language: str, files: Sequence[FileInfo], range_size: int | None
         evenly = -(-sum(file.size for file in files) // FEWEST_RANGES)
         range_size = min(max(evenly, SMALLEST_RANGE), LARGEST_RANGE)
     if range_size < 1:
-        raise ValueError(f"a range of {range_size} bytes; accepted: 1 or more")
+        raise ValueError(f"the range size is {range_size} bytes; accepted: 1 or more")
     plan: list[DumpRange] = []
     shard = 0
     for file in files:
@@ -136,7 +136,9 @@ def _read_plain(file: BinaryIO, dump_range: DumpRange) -> Iterator[Chunk]:
         limit = dump_range.end if position < dump_range.end else dump_range.size
         data = file.read(min(CHUNK_BYTES, limit - position))
         if not data:
-            raise DumpError(f"{dump_range.path} ends at byte {position}; it had {dump_range.size} when the run began")
+            raise DumpError(
+                f"{dump_range.path} ends at byte {position}; the file had {dump_range.size} bytes when the run began"
+            )
         yield Chunk(position, position + len(data), data, before=before)
         position, before = position + len(data), b""
 
@@ -216,10 +218,10 @@ class _SevenZipReader:
         except (OSError, py7zr.exceptions.ArchiveError):
             raise
         except Exception as error:  # py7zr raises errors of any type for a broken header
-            raise py7zr.exceptions.Bad7zFile(f"its header cannot be read: {error!r}") from error
+            raise py7zr.exceptions.Bad7zFile(f"the header of the archive cannot be read: {error!r}") from error
         members = [member for member in archive.files if not member.is_directory and not member.emptystream]
         if len(members) != 1:
-            raise py7zr.exceptions.Bad7zFile(f"{len(members)} files in the archive; accepted: one")
+            raise py7zr.exceptions.Bad7zFile(f"the archive holds {len(members)} files; accepted: one")
         self._source = source
         self._left: int = members[0].uncompressed
         self._crc: int | None = members[0].crc32
@@ -234,9 +236,9 @@ class _SevenZipReader:
             if content:
                 return content
             if self._source.tell() == before:
-                raise EOFError(f"the archive ends {self._left} bytes before its content")
+                raise EOFError(f"the archive ends {self._left} bytes before the end of its content")
         if self._crc is not None and self._decoder.digest != self._crc:
-            raise py7zr.exceptions.Bad7zFile("its checksum does not agree with its content")
+            raise py7zr.exceptions.Bad7zFile("the checksum of the archive does not match its content")
         return b""
 
 

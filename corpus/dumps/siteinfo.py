@@ -68,7 +68,7 @@ def _check_wiki(site: SiteInfo, path: str, language: str, option: str) -> str:
     """A warning if a header does not name its wiki, else ""; ForeignHeaderError if it names another one."""
     expected = wiki_of(language)
     if site.wiki is None:
-        return f"the header of {path} does not name its wiki, so nothing shows that the pages are from {expected}"
+        return f"the header of {path} does not name its wiki, so mlukit cannot check that the pages are from {expected}"
     if site.wiki != expected:
         raise ForeignHeaderError(
             f"{path} is given for the language {language!r}, whose wiki is {expected}, but the header of the file says "
@@ -98,9 +98,9 @@ def check_dump(open_file: OpenFile, path: str, size: int) -> bytes:
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise DumpError(f"{path} is in UTF-16; accepted: UTF-8, as MediaWiki writes it")
     if b"<!DOCTYPE" in head or b"<!ENTITY" in head:
-        raise DumpError(f"{path} declares a document type or entities, which no dump does; {_ACCEPTED}")
+        raise DumpError(f"{path} declares a document type or entities, which a dump never does; {_ACCEPTED}")
     if b"<mediawiki" not in head:
-        raise DumpError(f"{path} is no dump: it begins with {head[:60]!r}, without <mediawiki; {_ACCEPTED}")
+        raise DumpError(f"{path} is not a dump: it begins with {head[:60]!r}, without <mediawiki; {_ACCEPTED}")
     return head
 
 
@@ -110,12 +110,12 @@ def _read_head(open_file: OpenFile, path: str, size: int) -> bytes:
     for chunk in read_chunks(open_file, DumpRange("", path, size, 0, size, 0)):
         if chunk.problem and not head:
             what = chunk.detail or chunk.problem
-            raise DumpError(f"{path} does not decode as its name says ({what}); {_ACCEPTED}")
+            raise DumpError(f"{path} cannot be read in the format that its name says ({what}); {_ACCEPTED}")
         head += chunk.data
         if chunk.problem or len(head) >= _HEAD_BYTES or b"<page>" in head:
             break
     if not head:
-        raise DumpError(f"{path} has no content that decodes as its name says; {_ACCEPTED}")
+        raise DumpError(f"{path} has no content in the format that its name says; {_ACCEPTED}")
     return head[:_HEAD_BYTES].partition(b"<page>")[0]
 
 

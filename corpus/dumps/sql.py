@@ -44,7 +44,7 @@ _INSERT = re.compile(
     rb"(?:INSERT|REPLACE)\s+(?:IGNORE\s+)?INTO\s+" + _NAME + rb"\s*(?:\(([^()]*+)\)\s*)?VALUES?\s*+", re.I
 )
 _OTHER_INSERT = re.compile(rb"INSERT\b|REPLACE\b", re.I)
-_FORM = "INSERT [IGNORE] INTO table [(column, …)] VALUES (…), …; and REPLACE INTO in its place"
+_FORM = "INSERT [IGNORE] INTO table [(column, …)] VALUES (…), …; or the same with REPLACE INTO"
 _STATEMENT_PART = re.compile(rb"(?>(?:[^;'\"`]++|" + _STRING + rb"|\"[^\"]*+\"|`[^`]*+`)*)", re.S)
 _INNER = rb"\((?>(?:[^()']++|" + _STRING + rb"|\([^()]*+\))*)\)"
 _PARENTHESES = rb"\((?>(?:[^()']++|" + _STRING + rb"|" + _INNER + rb")*)\)"  # three deep
@@ -80,7 +80,7 @@ def open_sql(open_file: Callable[[str], BinaryIO], path: str) -> Iterator[Binary
     with ExitStack() as stack:
         if not path.endswith(COMPRESSIONS):
             raise SqlDumpError(
-                f"{path}: cannot tell how it is compressed; accepted: names in {', '.join(COMPRESSIONS)}"
+                f"{path}: the name does not tell the compression; accepted: names that end in {', '.join(COMPRESSIONS)}"
             )
         file = stack.enter_context(open_file(path))
         if path.endswith(".gz"):
@@ -132,7 +132,7 @@ def read_columns(
 ) -> Iterator[list[Sequence[Value]]]:
     """`read_table` by columns: the values of each column, for the rows of one chunk of the dump at a time."""
     if not columns:
-        raise ValueError("no columns asked for; accepted: at least one")
+        raise ValueError("no columns were requested; accepted: at least one")
     text = _SqlText(stream)
     found: list[str] = []
     types: Mapping[str, bytes] | None = None
@@ -149,15 +149,15 @@ def read_columns(
         insert = text.take(_INSERT)
         if insert and _decoded(insert[1]) == table:
             if types is None:
-                raise SqlDumpError(f"INSERT INTO `{table}` at byte {text.position} without a CREATE TABLE before it")
+                raise SqlDumpError(f"INSERT INTO `{table}` at byte {text.position} has no CREATE TABLE before it")
             order = list(types) if insert[2] is None else _insert_columns(table, columns, types, insert[2])
             yield from _rows(text, _RowPattern(insert[0], order, (*columns, *optional), types))
         elif not insert and text.take(_OTHER_INSERT):
-            raise SqlDumpError(f"INSERT at byte {text.position} in a form that is not understood; accepted: {_FORM}")
+            raise SqlDumpError(f"the INSERT at byte {text.position} has an unknown form; accepted: {_FORM}")
         else:
             text.skip_statement()
     if types is None:
-        raise SqlDumpError(f"no table `{table}` in the dump; it has: {', '.join(found) or 'no CREATE TABLE'}")
+        raise SqlDumpError(f"the dump has no table `{table}`; tables in the dump: {', '.join(found) or 'none'}")
 
 
 class _SqlText:
@@ -181,7 +181,9 @@ class _SqlText:
         """Reads more text; False at the end. The unread text doubles each time, so a long value costs linear time."""
         rest = self.window[self.offset :]
         if len(rest) > limit:
-            raise SqlDumpError(f"malformed SQL at byte {self.position}: {rest[:80]!r} has no end in {limit} bytes")
+            raise SqlDumpError(
+                f"malformed SQL at byte {self.position}: {rest[:80]!r} does not end within {limit} bytes"
+            )
         chunk = b"" if self._ended else self._read(max(CHUNK_BYTES, len(rest)))
         if not chunk and not self._ended:
             self._ended, chunk = True, b"\n"  # so that a comment in the last line ends like any other
@@ -192,7 +194,9 @@ class _SqlText:
         try:
             return self._stream.read(size)
         except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
-            raise SqlDumpError(f"cannot read on after {self._start + len(self.window)} bytes: {error}") from error
+            raise SqlDumpError(
+                f"the dump cannot be read after byte {self._start + len(self.window)}: {error}"
+            ) from error
 
     def next_statement(self) -> bool:
         """Moves to the next statement, past comments; False at the end of a complete dump."""
@@ -207,7 +211,7 @@ class _SqlText:
             if not self.fill(MAX_STATEMENT_BYTES):
                 break
         if self.offset == len(self.window) and self._must_complete and not self._completed:
-            raise SqlDumpError(f"cut off: the dump ends after {self.position} bytes without '-- Dump completed'")
+            raise SqlDumpError(f"the dump is cut off: it ends after {self.position} bytes without '-- Dump completed'")
         return self.offset < len(self.window)
 
     def take(self, pattern: re.Pattern[bytes]) -> "re.Match[bytes] | None":
@@ -239,7 +243,7 @@ class _SqlText:
     def cut_off(self) -> SqlDumpError:
         """The error for a dump that ends in the middle of a statement."""
         rest = self.window[self.offset : self.offset + 80]
-        return SqlDumpError(f"cut off: the dump ends within a statement, after byte {self.position}: {rest!r}")
+        return SqlDumpError(f"the dump is cut off: it ends within a statement, after byte {self.position}: {rest!r}")
 
 
 class _RowPattern:
@@ -313,11 +317,11 @@ def _rows(text: _SqlText, pattern: _RowPattern) -> Iterator[list[Sequence[Value]
 def _malformed(window: bytes, offset: int, width: int) -> str | None:
     """Why the rest of an INSERT is wrong; None where it may continue after the window."""
     if window[offset : offset + 80].lstrip()[:1] not in (b"(", b""):
-        return f"{window[offset : offset + 80]!r} where a tuple was expected"
+        return f"found {window[offset : offset + 80]!r} where a tuple was expected"
     whole = _TUPLE.match(window, offset)
     if whole and whole.end() < len(window):
         tuple_ = window[offset : whole.end() + 1][:200]
-        return f"{tuple_!r} is no tuple of {width} values of the declared types followed by , or ;"
+        return f"{tuple_!r} is not a tuple of {width} values of the declared types, followed by , or ;"
     return None
 
 
@@ -377,21 +381,23 @@ def _column_types(body: bytes) -> dict[str, bytes]:
             return types
         offset = definition.end()
     raise SqlDumpError(
-        f"CREATE TABLE is not understood from {body[offset : offset + 80]!r} on; accepted: name type …, and keys"
+        f"CREATE TABLE cannot be read from {body[offset : offset + 80]!r} on; accepted: name type …, and keys"
     )
 
 
 def _check_columns(table: str, columns: Sequence[str], present: Mapping[str, bytes] | Sequence[str]) -> None:
     missing = [column for column in columns if column not in present]
     if missing:
-        raise SqlDumpError(f"table `{table}` has no column {', '.join(missing)}; it has: {', '.join(present)}")
+        raise SqlDumpError(f"table `{table}` has no column {', '.join(missing)}; its columns: {', '.join(present)}")
 
 
 def _check_integers(table: str, integers: Collection[str], types: Mapping[str, bytes]) -> None:
     for column in integers:
         if column in types and types[column] not in _INTEGERS:
             accepted = ", ".join(sorted(map(_decoded, _INTEGERS)))
-            raise SqlDumpError(f"column {column} of `{table}` is {_decoded(types[column])}; accepted: {accepted}")
+            raise SqlDumpError(
+                f"column {column} of `{table}` has the type {_decoded(types[column])}; accepted: {accepted}"
+            )
 
 
 def _insert_columns(table: str, columns: Sequence[str], types: Mapping[str, bytes], names: bytes) -> list[str]:

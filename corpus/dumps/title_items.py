@@ -58,7 +58,7 @@ def read_title_items(
         if not row.strip():
             continue
         if len(row) > MAX_LINE_BYTES:
-            yield BadLine(number, "too long", f"over {MAX_LINE_BYTES} bytes: {row[:60]!r} …", titles=1)
+            yield BadLine(number, "too long", f"the line has over {MAX_LINE_BYTES} bytes: {row[:60]!r} …", titles=1)
             continue
         try:
             title, item = _columns(row)
@@ -82,7 +82,7 @@ def _columns(row: bytes) -> tuple[str, str]:
     except UnicodeDecodeError as error:
         raise _BadRowError("not UTF-8", str(error)) from error
     except ValueError as error:
-        raise _BadRowError("malformed", "accepted: a title, a tab and an item") from error
+        raise _BadRowError("malformed", "the line is not a row; accepted: a title, a tab and an item") from error
     return title.strip(), item.strip()
 
 
@@ -99,7 +99,7 @@ def _qid(text: str) -> int:
     try:
         qid = qid_number(entity[1] if entity else text)
     except ValueError as error:
-        raise _BadRowError("bad id", "no QID (such as Q64)") from error
+        raise _BadRowError("bad id", "the item is not a QID such as Q64") from error
     if not 0 < qid <= MAX_QID:
-        raise _BadRowError("bad id", f"no QID from Q1 to Q{MAX_QID}")
+        raise _BadRowError("bad id", f"the item is not between Q1 and Q{MAX_QID}")
     return qid

@@ -19,8 +19,8 @@ MAX_LINE_BYTES = 1 << 24  # an entity has to fit a MediaWiki page: its largest h
 SKIP_REASONS = {
     "property": "the entity is a property",
     "lexeme": "the entity is a lexeme",
-    "no_sitelink": "the item has no page in the wikis that were asked for",
-    "bad_sitelink": "the sitelink's title is no text; the item's other sitelinks are kept",
+    "no_sitelink": "the item has no page in the requested wikis",
+    "bad_sitelink": "the title of the sitelink is not text; the item's other sitelinks are kept",
 }
 LABEL_CODES = {  # https://www.mediawiki.org/wiki/Manual:$wgExtraLanguageCodes and Wikidata's own use
     "als": "gsw",
@@ -81,9 +81,9 @@ def read_entities(
         if text in (b"", b"[", b"]"):
             continue
         if len(text) > MAX_LINE_BYTES:
-            yield BadLine(number, "too long", f"over {MAX_LINE_BYTES} bytes: {_excerpt(text)}")
+            yield BadLine(number, "too long", f"the line has over {MAX_LINE_BYTES} bytes: {_excerpt(text)}")
         elif not text.startswith(b"{") or not text.endswith(b"}"):
-            yield BadLine(number, "malformed", f"no object: {_excerpt(text)}")
+            yield BadLine(number, "malformed", f"the line is not a JSON object: {_excerpt(text)}")
         elif (start := text.find(b'"sitelinks"')) < 0 or not wanted.search(text, start):
             entity_type = _TYPE.search(text, 0, _TYPE_WITHIN)
             skipped[entity_type[1].decode() if entity_type else "no_sitelink"] += 1
@@ -125,7 +125,7 @@ def _entity(text: bytes, number: int, wikis: Mapping[str, str], skipped: Counter
     except (TypeError, ValueError):
         qid = 0
     if not 0 < qid <= MAX_QID:
-        return BadLine(number, "bad id", f"{str(entity.get('id'))[:80]!r} is no QID (such as Q64)")
+        return BadLine(number, "bad id", f"the id {str(entity.get('id'))[:80]!r} is not a QID such as Q64")
     sitelinks = _sitelinks(entity.get("sitelinks"), wikis, skipped)
     if not sitelinks:
         skipped["no_sitelink"] += 1

@@ -116,7 +116,7 @@ def read_part(stream: BinaryIO, part: int) -> pa.Table:
     """
     with pq.ParquetFile(stream) as file:
         if not 0 <= part < file.num_row_groups:
-            raise ValueError(f"part {part} of a file of {file.num_row_groups} parts: counted with another --parts?")
+            raise ValueError(f"the file has {file.num_row_groups} parts, but no part {part}; count it with more parts")
         return file.read_row_group(part, use_threads=False)
 
 

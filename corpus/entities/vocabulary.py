@@ -70,15 +70,15 @@ class VocabularyOptions:
         """
         if self.size <= len(SPECIAL_ENTITIES):
             raise VocabularyError(
-                f"--vocabulary-size is {self.size}: {len(SPECIAL_ENTITIES)} are special, so at least "
-                f"{len(SPECIAL_ENTITIES) + 1} are needed"
+                f"--vocabulary-size is {self.size}, but {len(SPECIAL_ENTITIES)} entities are special; accepted: "
+                f"{len(SPECIAL_ENTITIES) + 1} or more"
             )
         needed = self._default(len(languages)) if self.min_languages is None else self.min_languages
         if not 1 <= needed <= len(languages):
-            asked = f"{needed}{' by --mluke-exact' if self.min_languages is None else ''}"
+            asked = f"{needed}{' (set by --mluke-exact)' if self.min_languages is None else ''}"
             raise VocabularyError(
-                f"--min-languages is {asked}, but {_built(languages)} built ({', '.join(sorted(languages))}): "
-                f"{f'1 to {len(languages)} are' if len(languages) > 1 else '1 is'} possible"
+                f"--min-languages is {asked}, but {_built(languages)} built ({', '.join(sorted(languages))}); "
+                f"accepted: {f'1 to {len(languages)}' if len(languages) > 1 else '1'}"
             )
         return needed
 
@@ -162,16 +162,16 @@ def check_candidates(flow: Flow, spread: Mapping[int, int], min_languages: int, 
     if flow.out:
         return
     if not flow.entered:
-        raise VocabularyError("the entity vocabulary is empty: no link on the pages that count has an item")
+        raise VocabularyError("the entity vocabulary is empty: no link on the counted pages has an item")
     found = ", ".join(
         f"{counted(n, 'entity', 'entities')} in {counted(width, 'language')}" for width, n in sorted(spread.items())
     )
-    options = [f"--min-languages (is {min_languages})"] * (min_languages > 1) + [f"--min-count (is {min_count})"] * (
+    options = [f"--min-languages (now {min_languages})"] * (min_languages > 1) + [f"--min-count (now {min_count})"] * (
         min_count > 1
     )
     raise VocabularyError(
-        f"the entity vocabulary is empty: of {counted(flow.entered, 'entity', 'entities')} that links lead to "
-        f"({found}) none passes; lower {' or '.join(options)}"
+        f"the entity vocabulary is empty: links lead to {counted(flow.entered, 'entity', 'entities')} ({found}), but "
+        f"no entity meets the conditions; lower {' or '.join(options)}"
     )
 
 
@@ -359,7 +359,7 @@ class EntityVocabulary:
             with pq.ParquetFile(parquet) as file:
                 return cls._read(file)
         except (pa.ArrowException, KeyError, OSError) as error:
-            raise VocabularyError(f"not an entity vocabulary: {error}") from error
+            raise VocabularyError(f"the file is not an entity vocabulary: {error}") from error
 
     @classmethod
     def _read(cls, file: pq.ParquetFile) -> Self:
@@ -367,13 +367,13 @@ class EntityVocabulary:
         qids = np.empty(file.metadata.num_rows, np.int64)
         for batch in file.iter_batches(ROW_GROUP_ROWS, columns=["entity_id", "name"], use_threads=False):
             if not np.array_equal(batch["entity_id"].to_numpy(), np.arange(rows, rows + len(batch))):
-                raise VocabularyError("an entity vocabulary has its rows in the order of their entity_id, from 0")
+                raise VocabularyError("the rows of an entity vocabulary must be in the order of entity_id, from 0")
             names = batch["name"].to_pylist()
             digest.update("".join(f"{name}\n" for name in names).encode())
             qids[rows : rows + len(batch)] = _qids_of(names, rows)
             rows += len(batch)
         if rows < len(SPECIAL_ENTITIES):
-            raise VocabularyError(f"an entity vocabulary begins with {SPECIAL_ENTITIES}, this one has {rows} rows")
+            raise VocabularyError(f"an entity vocabulary must begin with {SPECIAL_ENTITIES}; this file has {rows} rows")
         return cls(rows, digest.hexdigest(), *_by_qid(qids[len(SPECIAL_ENTITIES) :]))
 
     def ids_of(self, qids: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
@@ -389,7 +389,7 @@ def _qids_of(names: list[str], first_id: int) -> npt.NDArray[np.int64]:
     """The numbers in the names of entities; 0 for the special ones."""
     special = SPECIAL_ENTITIES[first_id:]
     if tuple(found := names[: len(special)]) != special:
-        raise VocabularyError(f"an entity vocabulary begins with {SPECIAL_ENTITIES}, this one with {found}")
+        raise VocabularyError(f"an entity vocabulary must begin with {SPECIAL_ENTITIES}; this file begins with {found}")
     numbers = pc.cast(pc.utf8_slice_codeunits(pa.array(names[len(special) :], pa.string()), 1), pa.int64())
     return np.concatenate([np.zeros(len(special), np.int64), numbers.to_numpy()])
 
@@ -399,5 +399,5 @@ def _by_qid(qids: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDA
     order = np.argsort(qids)
     qids = qids[order]
     if (twice := np.flatnonzero(np.diff(qids) == 0)).size:
-        raise VocabularyError(f"{qid_name(qids[twice[0]])} stands in the entity vocabulary twice")
+        raise VocabularyError(f"the entity vocabulary has {qid_name(qids[twice[0]])} twice")
     return qids, (order + len(SPECIAL_ENTITIES)).astype(np.int32)

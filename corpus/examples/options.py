@@ -28,11 +28,11 @@ class ExampleOptions:
     def __post_init__(self) -> None:
         for name, least in (("max_tokens", SPECIAL_TOKENS + 1), ("max_entities", 1), ("max_mention_tokens", 1)):
             if (value := getattr(self, name)) < least:
-                raise ValueError(f"{name} is {value}: at least {least} is needed")
+                raise ValueError(f"{name} is {value}; accepted: {least} or more")
         if not 0 <= self.min_sentence_pieces <= self.max_pieces:
             raise ValueError(
-                f"min_sentence_pieces is {self.min_sentence_pieces}: 0 to {self.max_pieces} is possible, "
-                f"what max_tokens leaves"
+                f"min_sentence_pieces is {self.min_sentence_pieces}; accepted: 0 to {self.max_pieces}, the number of "
+                f"pieces that max_tokens allows"
             )
 
     @property

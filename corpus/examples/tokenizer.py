@@ -216,15 +216,15 @@ def _check_layout(model: bytes) -> int:
     try:
         as_is = sentencepiece.SentencePieceProcessor(model_proto=model)
     except (RuntimeError, OSError, ValueError) as error:
-        raise TokenizerError(f"not a SentencePiece model ({len(model)} bytes): {error}") from error
+        raise TokenizerError(f"the file is not a SentencePiece model ({len(model)} bytes): {error}") from error
     first = [as_is.id_to_piece(i) for i in range(min(3, len(as_is)))]
     if first != _FIRST_PIECES or not as_is.is_unknown(0):
-        raise TokenizerError(f"the model's first pieces are {first}; XLM-R's layout has {_FIRST_PIECES} at ids 0, 1, 2")
+        raise TokenizerError(f"the model's first pieces are {first}; accepted: {_FIRST_PIECES}, as XLM-R has them")
     for number, piece in enumerate(_piece_messages(model)):
         if piece[-2] == 0x18 and piece[-1] in _UNSUITABLE:
             raise TokenizerError(
                 f"piece {number} of the model, {as_is.id_to_piece(number)!r}, is {_UNSUITABLE[piece[-1]]}; "
-                f"XLM-R's layout has none"
+                f"accepted: only models without such pieces, as XLM-R's"
             )
     return len(as_is)
 

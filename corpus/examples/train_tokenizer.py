@@ -57,7 +57,7 @@ def _reason(message: str, vocab_size: int) -> str:
     """SentencePiece's error message in words that say what to change."""
     if match := _TOO_SMALL.search(message):
         return (
-            f"a SentencePiece model of {vocab_size} pieces is too small: the sample's characters alone need {match[2]}"
+            f"a SentencePiece model of {vocab_size} pieces is too small: the sample's characters need {match[2]} pieces"
         )
     if "!sentences_.empty()" in message:
         return "there is no sentence to train a SentencePiece model on"

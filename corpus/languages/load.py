@@ -36,8 +36,8 @@ def load_language(code: str) -> Language:
     """
     codes = language_codes()
     if code not in codes:
-        accepted = f"there are: {', '.join(codes)}"
-        raise ValueError(f"no language table for {code!r}{_hint(code, frozenset(codes), accepted)}")
+        accepted = f"accepted: {', '.join(codes)}"
+        raise ValueError(f"there is no language table for {code!r}{_hint(code, frozenset(codes), accepted)}")
     return _build(read_table(f"{code}.json"), read_table(f"{code}.toml"))
 
 

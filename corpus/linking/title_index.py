@@ -137,7 +137,7 @@ class TitleIndex:
         maps = {name: _map_file(directory / name, *files[name]) for name in DTYPES}
         offsets, heap = maps.pop("offsets"), maps.pop("heap")
         if len(offsets) != len(maps["hashes"]) + 1 or offsets[0] != 0 or offsets[-1] != len(heap):
-            raise TitleIndexError(f"{directory}: {len(offsets)} offsets do not fit {len(maps['hashes'])} titles")
+            raise TitleIndexError(f"{directory} is damaged: {len(offsets)} offsets for {len(maps['hashes'])} titles")
         binary = pa.binary() if offsets.itemsize == 4 else pa.large_binary()
         buffers = [None, pa.py_buffer(offsets), pa.py_buffer(heap)]
         titles = pa.Array.from_buffers(binary, len(offsets) - 1, buffers)
@@ -304,7 +304,7 @@ def _read_header(directory: Path) -> tuple[dict[str, int], dict[str, tuple[str, 
     try:
         header: Any = json.loads((directory / HEADER).read_bytes())
     except FileNotFoundError:
-        raise TitleIndexError(f"{directory} is no finished title index: it has no {HEADER}") from None
+        raise TitleIndexError(f"{directory} is not a complete title index: {HEADER} is missing") from None
     except ValueError as error:
         raise TitleIndexError(f"{directory / HEADER} is damaged: {error}") from error
     version = header.get("version") if isinstance(header, dict) else header
@@ -320,9 +320,9 @@ def _read_header(directory: Path) -> tuple[dict[str, int], dict[str, tuple[str, 
 def _map_file(path: Path, dtype: str, count: int) -> npt.NDArray[Any]:
     """Maps a file; TitleIndexError if its size or type does not fit the header."""
     if dtype not in DTYPES[path.name]:
-        raise TitleIndexError(f"{path}: type {dtype!r}; accepted: {', '.join(DTYPES[path.name])}")
+        raise TitleIndexError(f"{path} has the type {dtype!r}; accepted: {', '.join(DTYPES[path.name])}")
     size = path.stat().st_size if path.is_file() else None
     expected = count * np.dtype(dtype).itemsize
     if size != expected:
-        raise TitleIndexError(f"{path} has {'no' if size is None else size} bytes, the header says {expected}")
+        raise TitleIndexError(f"{path} has {'no' if size is None else size} bytes, but the header says {expected}")
     return np.memmap(path, dtype, "r", shape=(count,)).view(np.ndarray) if count else np.empty(0, dtype)

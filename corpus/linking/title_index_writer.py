@@ -43,7 +43,7 @@ class TitleIndexWriter:
         """Appends rows, whose targets are set later; returns the number of the first row."""
         first, self.rows = self.rows, self.rows + len(titles)
         if self.rows > MAX_ROWS:
-            raise TitleIndexError(f"{self.directory}: more than {MAX_ROWS} titles")
+            raise TitleIndexError(f"{self.directory} has too many titles; accepted: at most {MAX_ROWS}")
         _, offsets_buffer, heap = titles.buffers()
         offsets = np.frombuffer(offsets_buffer, np.int32)[titles.offset : titles.offset + len(titles) + 1]
         self.write("hashes", hashes.to_numpy())

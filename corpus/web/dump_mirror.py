@@ -67,7 +67,7 @@ def plain_date(text: str, family: str) -> str:
     """
     found = re.fullmatch(r"(\d{4})(-?)(\d\d)\2(\d\d)", text, re.ASCII)
     if not found:
-        raise DownloadError(f"date {text!r}; accepted: one such as 20260901 or 2026-09-01, or latest")
+        raise DownloadError(f"date {text!r} is not valid; accepted: a date such as 20260901 or 2026-09-01, or latest")
     return ("-" if family == CONTENT else "").join((found[1], found[3], found[4]))
 
 
@@ -86,7 +86,7 @@ def find_latest(client: Client, wanted: Wanted) -> tuple[str, list[RemoteFile]]:
         except IncompleteError as error:
             reasons.append(str(error))
     why = "; ".join(reasons) or "the languages have no day in common"
-    raise DownloadError(f"{wanted.mirror} has no day with all that is asked for: {why}")
+    raise DownloadError(f"{wanted.mirror} has no day with all requested files: {why}")
 
 
 def _days(client: Client, wanted: Wanted, wiki: str) -> set[str]:
@@ -96,12 +96,12 @@ def _days(client: Client, wanted: Wanted, wiki: str) -> set[str]:
     try:
         page = client.read(url).decode(errors="replace")
     except NotFoundError as error:
-        raise DownloadError(f"{error}: the mirror has no {wiki} of the {wanted.family} family") from error
+        raise DownloadError(f"{error}: the mirror has no {wanted.family} dumps of {wiki}") from error
     days = set(
         re.findall(rf"""href\s*=\s*["']?(?:[^"'>\s]*/)?({_DATES[wanted.family]})/?["'>\s]""", page, re.IGNORECASE)
     )
     if not days:
-        raise DownloadError(f"{url} lists no day: name one by --date")
+        raise DownloadError(f"{url} lists no days; name a day with --date")
     return days
 
 
@@ -165,7 +165,7 @@ def _status(client: Client, folder: str) -> list[_Entry] | None:
     except NotFoundError:
         return None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise DownloadError(f"{url} is no list of dumps: {type(error).__name__}: {error!s:.200}") from error
+        raise DownloadError(f"{url} is not a list of dumps: {type(error).__name__}: {error!s:.200}") from error
 
 
 def _status_entry(name: str, facts: Mapping[str, Any]) -> _Entry:
@@ -187,7 +187,7 @@ def _content_list(client: Client, wanted: Wanted, wiki: str, date: str) -> _List
     try:
         return _Listing(folder, _sums(client.read(f"{folder}SHA256SUMS"), "sha256"), True)
     except NotFoundError as error:
-        raise IncompleteError(f"{error}, so the day's export is not finished, or not there any more") from error
+        raise IncompleteError(f"{error}, so the export of that day is not finished, or was removed") from error
 
 
 def _content_pages(listing: _Listing, wiki: str, date: str) -> list[_Entry]:
@@ -238,5 +238,5 @@ def _remote_files(
         try:
             size = client.size(url) if entry.size is None else entry.size
         except NotFoundError as error:
-            raise IncompleteError(f"{error}, though it is in the list") from error
+            raise IncompleteError(f"{error}, although the mirror's list names the file") from error
         yield RemoteFile(url, f"{wiki}/{date}/{entry.name}", size, entry.algorithm, entry.checksum)

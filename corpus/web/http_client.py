@@ -95,10 +95,10 @@ def check_url(url: str, came_from: str = "") -> None:
     except ValueError:
         parts, plain = urlsplit(""), False
     if parts.scheme not in ("http", "https") or not plain:
-        what = f"{came_from} leads to {url[:200]!r}" if came_from else f"{url[:200]!r}"
+        what = f"{came_from} redirects to {url[:200]!r}" if came_from else f"{url[:200]!r} is not valid"
         raise DownloadError(f"{what}; accepted: an http:// or https:// address without credentials")
     if came_from.startswith("https:") and parts.scheme == "http":
-        raise DownloadError(f"{came_from} leads to {url[:200]}, which is not encrypted; accepted: https://")
+        raise DownloadError(f"{came_from} redirects to {url[:200]}, which is not encrypted; accepted: https://")
 
 
 class _Session(requests.Session):
@@ -158,7 +158,7 @@ class Client:
                 for chunk in self._chunks(response):
                     content += chunk
                     if len(content) > _MAX_LISTING:
-                        raise DownloadError(f"{url} has over {_MAX_LISTING:,} bytes, more than a list can have")
+                        raise DownloadError(f"{url} has over {_MAX_LISTING:,} bytes, which is too much for a list")
                 return bytes(content)
 
         return self._patiently(url, attempt)
@@ -170,7 +170,7 @@ class Client:
             with self._open("HEAD", url) as response:
                 length = response.headers.get("Content-Length", "")
                 if not re.fullmatch(r"[0-9]{1,18}", length):
-                    raise DownloadError(f"{url}: neither the list nor the server says how large it is")
+                    raise DownloadError(f"{url}: neither the list nor the server says how large the file is")
                 return int(length)
 
         return self._patiently(url, attempt)
@@ -194,7 +194,7 @@ class Client:
         part = final.with_name(final.name + ".part")
         if final.exists():
             if problem := _difference(final, file):
-                raise DownloadError(f"{final} is not the file that {file.url} should be: {problem}; take it away")
+                raise DownloadError(f"{final} is not the file {file.url}: {problem}; delete it to download it again")
             return report(file.path, file.size)
         part.parent.mkdir(parents=True, exist_ok=True)
         problem = ""
@@ -211,7 +211,7 @@ class Client:
                 part.replace(final)
                 return report(file.path, file.size)
             part.unlink(missing_ok=True)
-        raise DownloadError(f"{file.url} is not the file in the mirror's list, at the second try either: {problem}")
+        raise DownloadError(f"{file.url} is not the file in the mirror's list, also at the second try: {problem}")
 
     def _append(self, file: RemoteFile, part: Path, report: Callable[[str, int], None]) -> None:
         """Downloads the bytes that are not on disk yet."""
@@ -227,7 +227,7 @@ class Client:
             out.truncate(position)
             for chunk in self._chunks(response, position):
                 if position + len(chunk) > file.size:
-                    raise _OtherFileError(f"it has more than the {file.size:,} bytes of the list")
+                    raise _OtherFileError(f"the file has more than the {file.size:,} bytes of the list")
                 out.write(chunk)
                 position += len(chunk)
                 report(file.path, position)
@@ -253,7 +253,7 @@ class Client:
                     delay = error.pause
                     self._not_before = time.monotonic() + min(delay, self._patience.max_delay)
                 if failed >= self._patience.tries or delay > self._patience.max_delay:
-                    requested = "" if error.pause is None else f", it asks for a pause of {error.pause:.0f} s"
+                    requested = "" if error.pause is None else f"; the server asks for a pause of {error.pause:.0f} s"
                     raise DownloadError(f"{url}: {error} (tries: {failed}{requested})") from error
                 self._notify(f"{url}: {error}; next try in {delay:.0f} s")
             self._wait(delay)
@@ -379,25 +379,25 @@ def _check_status(url: str, response: requests.Response) -> None:
 def _check_answer(response: requests.Response, position: int, size: int) -> None:
     """Refuses an answer that does not begin at byte `position`, or whose file has another size than in the list."""
     if response.status_code == 416:
-        raise _OtherFileError(f"the server has no byte {position:,} of it, the list says {size:,} bytes")
+        raise _OtherFileError(f"the server has no byte {position:,} of the file, but the list says {size:,} bytes")
     if response.status_code == 206:
         span = re.fullmatch(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)", response.headers.get("Content-Range", ""))
         if not span or int(span[1]) != position:
-            raise _OtherFileError(f"asked for what follows byte {position:,}, the server sent something else")
+            raise _OtherFileError(f"the server did not send the requested bytes from {position:,} on")
         length = span[2]
     else:
         length = response.headers.get("Content-Length", "*")
     if length.isdecimal() and int(length) != size:
-        raise _OtherFileError(f"the server's has {int(length):,} bytes, the list says {size:,}")
+        raise _OtherFileError(f"the server's file has {int(length):,} bytes, but the list says {size:,}")
 
 
 def _difference(path: Path, file: RemoteFile) -> str:
     """How a file on disk differs from the file in the list; "" if it does not."""
     size = path.stat().st_size
     if size != file.size:
-        return f"it has {size:,} bytes, the list says {file.size:,}"
+        return f"it has {size:,} bytes, but the list says {file.size:,}"
     if not file.checksum:
         return ""
     with path.open("rb") as stream:
         found = hashlib.file_digest(stream, file.algorithm).hexdigest()
-    return "" if found == file.checksum else f"its {file.algorithm} is {found}, the list says {file.checksum}"
+    return "" if found == file.checksum else f"its {file.algorithm} is {found}, but the list says {file.checksum}"

@@ -38,7 +38,9 @@ def parse_wikitext(text: str, title: str, language: Language) -> ParsedText:
         WikitextError: the page is longer than MAX_CHARACTERS.
     """
     if len(text) > MAX_CHARACTERS:
-        raise WikitextError("page too long", f"{len(text):,} characters; at most {MAX_CHARACTERS:,} are read")
+        raise WikitextError(
+            "page too long", f"the page has {len(text):,} characters; accepted: at most {MAX_CHARACTERS:,}"
+        )
     table = load_template_table(language.code)
     stripped = Stripped()
     templates = TemplateReader(table, Functions(title, table, stripped))

@@ -23,8 +23,8 @@ class ParsedText:
 
 LEFT_OUT: dict[str, str] = {
     "outside text": "stands in a table, note, caption, gallery or template",
-    "other namespace": "leads to a page that is no article",
-    "other wiki": "leads to a wiki that is no Wikipedia",
+    "other namespace": "leads to a page that is not an article",
+    "other wiki": "leads to a wiki that is not a Wikipedia",
     "same page": "leads to the page it stands on",
     "invalid title": "MediaWiki sees no link",
     "empty anchor": "shows nothing",

@@ -16,7 +16,7 @@ from mlukit.schemas.records import Article, Failure, Page, PageTitle
 REDIRECT = "redirect"  # the reason that such pages are counted under
 WIKITEXT_FAILURES = {
     "wikitext_limits": "the page is over a limit of the wikitext parser",
-    "wikitext_error": "the wikitext parser failed on the page, which is a defect of it",
+    "wikitext_error": "the wikitext parser failed on the page, which is a defect of the parser",
 }
 _SHOWN_OF_TABLE = 80  # characters of its wikitext
 UNCLOSED_TABLE = (
@@ -95,4 +95,4 @@ def parse_page(page: Page, language: Language, stage: str) -> ParsedPage:
 
 def _unclosed(table: str) -> str:
     shown = without_markers(table[:_SHOWN_OF_TABLE])
-    return f"a table without an end holds the rest of the page, {len(table):,} characters: {shown!r}"
+    return f"the rest of the page is in a table without an end, {len(table):,} characters: {shown!r}"

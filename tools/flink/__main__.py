@@ -25,7 +25,7 @@ _STOP_LIMIT = 30  # seconds for a build that was told to stop
 def main(flags: Sequence[str]) -> int:
     """The command; its exit status is 0 only if both builds ended well and are equal."""
     if any(flag.partition("=")[0] in ("--output", "--runner") for flag in flags):
-        return _complain(f"it writes to {OUTPUT} and chooses the runners: leave --output and --runner away", 2)
+        return _complain(f"the command sets the output, {OUTPUT}, and the runners; leave out --output and --runner", 2)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return build_twice([*flags] or _SAMPLE)
@@ -43,7 +43,7 @@ def build_twice(flags: Sequence[str]) -> int:
     say("starting a job manager, two task managers, Beam's job server and a pool of Python workers")
     start = time.monotonic()
     with Cluster(jars, OUTPUT / "cluster") as cluster:
-        say(f"started in {time.monotonic() - start:.0f} s; building on it: {on_flink}")
+        say(f"the cluster started in {time.monotonic() - start:.0f} s; building on Flink: {on_flink}")
         status = build(flags, on_flink, cluster.beam_flags)
     if status:
         return _complain(f"the build on Flink failed; the cluster's logs are in {cluster.folder / 'logs'}", status)
@@ -77,7 +77,7 @@ def report(one: Path, other: Path) -> int:
         return _complain(f"{len(different)} files differ between {one} and {other}", 1)
     files = _files(one)
     total = sum((one / file).stat().st_size for file in files)
-    print(f"equal, byte for byte: {len(files)} files, {total / 1e6:.1f} MB, of Flink and of DirectRunner")
+    print(f"the outputs of Flink and DirectRunner are equal, byte for byte: {len(files)} files, {total / 1e6:.1f} MB")
     return 0
 
 
@@ -86,7 +86,7 @@ def differences(one: Path, other: Path) -> list[str]:
     here, there = _files(one), _files(other)
     missing = [f"{file}: only in {one if file in here else other}" for file in sorted(here ^ there)]
     changed = [file for file in sorted(here & there) if not filecmp.cmp(one / file, other / file, shallow=False)]
-    return missing + [f"{file}: other bytes" for file in changed]
+    return missing + [f"{file}: the bytes differ" for file in changed]
 
 
 def _files(folder: Path) -> set[str]:

@@ -126,9 +126,9 @@ class Cluster:
         self.worker_pool = self._start(
             "worker-pool", sys.executable, "-m", "tools.flink.worker_pool", str(self._pool), env=_worker_environment()
         )
-        self._wait_for("its task managers", lambda: self.registered() == self._wanted)
-        self._wait_for("the job server", lambda: _listens(self._jobs))
-        self._wait_for("the worker pool", lambda: _listens(self._pool))
+        self._wait_for("task managers", lambda: self.registered() == self._wanted)
+        self._wait_for("job server", lambda: _listens(self._jobs))
+        self._wait_for("worker pool", lambda: _listens(self._pool))
 
     def _configure(self) -> None:
         for name in ("logs", "configuration", "temporary"):
@@ -192,7 +192,7 @@ class Cluster:
                 if process.poll() is not None:
                     raise ClusterError(f"{name} ended with status {process.returncode}:\n{self._last_lines(name)}")
             if time.monotonic() > deadline:
-                raise ClusterError(f"the cluster did not come up: no word of {what} in {_START_LIMIT} s")
+                raise ClusterError(f"the cluster did not start: {what} not ready after {_START_LIMIT} s")
             time.sleep(0.2)
 
     def _last_lines(self, name: str) -> str:

@@ -22,7 +22,7 @@ JAVA_VERSIONS = range(11, 22)  # that Flink 1.19 runs on
 _BUILT_WITH = "setuptools<70"  # what that package's setup.py needs
 _POM = Path(__file__).with_name("pom.xml")
 _MAVEN_GOAL = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
-_SIZES = "150 MB by Maven, which keeps a copy in its own folder, and 235 MB of Flink"
+_SIZES = "150 MB from Maven, which keeps a copy in its own folder, and 235 MB of Flink"
 _FLINKS_OWN = ("flink-", "slf4j-")  # of Beam's jars, those that Flink brings itself
 # What the job server does without: it sends its whole class path along with every job.
 _IDLE = (
@@ -61,13 +61,13 @@ def missing() -> list[str]:
     wanted = f"Java {JAVA_VERSIONS[0]} to {JAVA_VERSIONS[-1]}"
     version = _java_version()
     if version is None:
-        found.append(f"{wanted} (no {java()})")
+        found.append(f"{wanted} ({java()} was not found)")
     elif version not in JAVA_VERSIONS:
-        found.append(f"{wanted} ({java()} is {version})")
+        found.append(f"{wanted} ({java()} is version {version})")
     if shutil.which("mvn") is None:
-        found.append("Maven (no mvn)")
+        found.append("Maven (mvn was not found)")
     if subprocess.run([sys.executable, "-m", "uv", "--version"], capture_output=True).returncode:
-        found.append(f"uv (for {sys.executable}: ./run setup installs it)")
+        found.append(f"uv for {sys.executable} (./run setup installs it)")
     return found
 
 
@@ -115,7 +115,9 @@ def _fetch_all(cache: Path, name: str) -> None:
     """Fetches aside and renames: what bears the name is whole."""
     for left in cache.glob("partial-*"):
         shutil.rmtree(left)
-    print(f"fetching Flink and Beam's job server into {cache}, once: {_SIZES}", file=sys.stderr, flush=True)
+    print(
+        f"downloading Flink and Beam's job server into {cache}, only this once: {_SIZES}", file=sys.stderr, flush=True
+    )
     with tempfile.TemporaryDirectory(dir=cache, prefix="partial-", ignore_cleanup_errors=True) as aside:
         folder = Path(aside) / name
         _call(
@@ -136,7 +138,7 @@ def _call(*command: str) -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT)
     except subprocess.TimeoutExpired as error:
-        raise FetchError(f"{' '.join(command)}: not done after {_LIMIT} s") from error
+        raise FetchError(f"{' '.join(command)} did not finish within {_LIMIT} s") from error
     if done.returncode:
         lines = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line or "error" in line]
         said = "\n".join(lines[:5]) or done.stderr
