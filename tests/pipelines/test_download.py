@@ -165,7 +165,7 @@ def test_a_dry_run_does_not_wait_for_a_busy_server(server: Server, tmp_path: Pat
     server.faults["/dumps/enwiki/"] = [status(429, Retry_After="60")]
     lines, seconds = dry_run(f"{server.url}/dumps", tmp_path)
     assert seconds < 5
-    assert lines[1].endswith("the server answers 429 Too Many Requests (tries: 1, it asks for a pause of 60 s)")
+    assert lines[1].endswith("the server answers 429 Too Many Requests (tries: 1; the server asks for a pause of 60 s)")
 
 
 def test_a_download_itself_stays_patient(server: Server, tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ def test_every_error_is_named_and_the_rest_is_got(server: Server, tmp_path: Path
     assert ran.status == 1
     assert "2 of 4 files could not be got" in ran.err
     assert f"{EN}: there is no such file (404)" in ran.err
-    assert f"{DE} is not the file in the mirror's list, at the second try either" in ran.err
+    assert f"{DE} is not the file in the mirror's list, also at the second try" in ran.err
     assert sorted(files(tmp_path)) == [f"dewiki/20260901/{DE_PROPS}", f"enwiki/20260901/{EN_PROPS}"]
 
 
@@ -254,7 +254,7 @@ def test_files_of_the_user(server: Server, tmp_path: Path) -> None:
     (tmp_path / "enwiki/20260901").mkdir(parents=True)
     (tmp_path / f"enwiki/20260901/{EN}").write_bytes(b"mine")
     ran = get(server, tmp_path)
-    assert (ran.status, "has 4 bytes" in ran.err, "take it away" in ran.err) == (1, True, True)
+    assert (ran.status, "has 4 bytes" in ran.err, "delete it to download" in ran.err) == (1, True, True)
     (tmp_path / f"enwiki/20260901/{EN}").rename(tmp_path / "enwiki-20260901-pages-articles-multistream.xml.bz2")
     ran = get(server, tmp_path)
     assert (ran.status, "2 dumps match language 'en'" in ran.err) == (1, True)
@@ -286,7 +286,10 @@ def test_ctrl_c(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         (["--languages", "xx"], "--languages: no Wikipedia has the code 'xx'"),
         (["--languages", "../x"], "--languages: no Wikipedia has the code '../x'"),
         (["--languages", ","], "argument --languages: ',' names nothing"),
-        (["--date", "yesterday"], "date 'yesterday'; accepted: one such as 20260901 or 2026-09-01, or latest"),
+        (
+            ["--date", "yesterday"],
+            "date 'yesterday' is not valid; accepted: a date such as 20260901 or 2026-09-01, or latest",
+        ),
         (["--mirror", "ftp://example.org"], "'ftp://example.org'; accepted: an http:// or https:// address without"),
         (["--mirror", "https://me:secret@example.org"], "accepted: an http:// or https:// address without credentials"),
         (["--family", "new"], "argument --family: invalid choice: 'new'"),
