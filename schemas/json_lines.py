@@ -52,7 +52,7 @@ class JsonLinesWriter:
 
 
 def _values(column: pa.Array) -> list[Any]:
-    """The values of a column as Python's; lists of integers by way of NumPy, which is several times as fast."""
+    """The values of a column as Python objects; lists of integers go through NumPy, which is several times as fast."""
     if pa.types.is_list(column.type) and pa.types.is_integer(column.type.value_type) and not column.null_count:
         numbers = column.values.to_numpy()
         return [numbers[start:end].tolist() for start, end in pairwise(column.offsets.to_pylist())]
@@ -88,6 +88,7 @@ def count_json_lines(stream: BinaryIO) -> int:
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes]:
+    """The decompressed lines; JsonLinesError for damage, with the number of the last good line."""
     number = 0
     try:
         with gzip.GzipFile(fileobj=stream, mode="rb") as file:

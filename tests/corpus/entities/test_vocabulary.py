@@ -205,11 +205,11 @@ def test_languages_needed() -> None:
         assert VocabularyOptions().languages_needed(codes) == needed
         if number >= 3:
             assert exact.languages_needed(codes) == 3
-    with pytest.raises(VocabularyError, match=r"is 3 by --mluke-exact, but 2 languages are built \(de, en\): "):
+    with pytest.raises(VocabularyError, match=r"is 3 \(set by --mluke-exact\), but 2 languages are built \(de, en\); "):
         exact.languages_needed(languages[:2])
     assert VocabularyOptions(min_languages=1).languages_needed(languages) == 1
     with pytest.raises(
-        VocabularyError, match=r"--min-languages is 5, but 4 languages are built \(de, en, fr, ja\): 1 to 4"
+        VocabularyError, match=r"--min-languages is 5, but 4 languages are built \(de, en, fr, ja\); accepted: 1 to 4"
     ):
         VocabularyOptions(min_languages=5).languages_needed(languages)
     with pytest.raises(VocabularyError, match=r"--min-languages is 0, but"):

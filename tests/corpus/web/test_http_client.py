@@ -342,7 +342,7 @@ def test_sizes(server: Server, client: Client) -> None:
     assert client.size(f"{server.url}/a.gz") == len(CONTENT)
     assert server.requests == [("HEAD", "/a.gz", "")]
     server.faults["/a.gz"] = [status(200, Content_Length="many")]
-    with pytest.raises(DownloadError, match="how large it is"):
+    with pytest.raises(DownloadError, match="how large the file is"):
         client.size(f"{server.url}/a.gz")
 
 
