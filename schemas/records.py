@@ -71,8 +71,8 @@ class Link(NamedTuple):
 
     start: int
     end: int
-    language: str  # the Wikipedia that the target lies in: the article's own but for [[:fr:X]]
-    target: str  # the title as normalised, without fragment
+    language: str  # the Wikipedia of the target: the article's own, except for [[:fr:X]]
+    target: str  # the normalised title, without fragment
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Which files of a folder are the dumps of which Wikipedia, by Wikimedia's own names."""
+"""Finds the dumps of each Wikipedia among the files of a folder, by Wikimedia's own file names."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ class FileInfo:
 
     @property
     def name(self) -> str:
-        """Without its folder."""
+        """The file's name without its folder."""
         return self.path.rpartition("/")[2]
 
 
@@ -37,13 +37,13 @@ PAGELINKS = SqlTable(name="pagelinks", patterns=("{wiki}-*pagelinks.sql*",), in_
 LINKTARGET = SqlTable(name="linktarget", patterns=("{wiki}-*linktarget.sql*",), in_classic_dumps=True, key="lt_id")
 # Every kind of file beside the dumps, by name.
 TABLE_KINDS: Mapping[str, Table] = {one.name: one for one in (*item_tables(), REDIRECT, PAGELINKS, LINKTARGET)}
-AUDIT_TABLES = (PAGELINKS.name, LINKTARGET.name)  # large, and of use to the audit alone
+AUDIT_TABLES = (PAGELINKS.name, LINKTARGET.name)  # large tables that only the audit uses
 SHARED_TABLES = tuple(one.name for one in TABLE_KINDS.values() if one.of_wikidata)
 TABLES = tuple(name for name in TABLE_KINDS if name not in (*AUDIT_TABLES, *SHARED_TABLES))  # each wiki's own
 DOWNLOADABLE = tuple(
     name for name in (*TABLES, *AUDIT_TABLES, *SHARED_TABLES) if TABLE_KINDS[name].in_classic_dumps
-)  # that `mlukit download` can get
-DOWNLOADED = tuple(name for name in DOWNLOADABLE if TABLE_KINDS[name].by_default)  # where nobody asks for others
+)  # the tables that `mlukit download` can get
+DOWNLOADED = tuple(name for name in DOWNLOADABLE if TABLE_KINDS[name].by_default)  # without --tables
 
 _ENDINGS = "|".join(dict.fromkeys(("xml", *(one.ending for one in TABLE_KINDS.values()))))
 _READABLE = re.compile(rf"\.({_ENDINGS})(-[^.]*)?(\.(bz2|gz|xz|zst|7z))?$")  # what a name must end in
@@ -51,7 +51,7 @@ _READABLE = re.compile(rf"\.({_ENDINGS})(-[^.]*)?(\.(bz2|gz|xz|zst|7z))?$")  # w
 
 @dataclass(frozen=True, slots=True)
 class FilePatterns:
-    """Where dumps lie and what they are called; each field can be set in a configuration file.
+    """The folders and file names of dumps; each field can be set in a configuration file.
 
     In folders and names, {wiki} is the database's name ("enwiki"), {date} any date or the chosen date ("20260101",
     "2026-01-01", "latest"), and * any text without "/". A name must also end in .xml or in the ending of a table,
@@ -72,19 +72,19 @@ class FilePatterns:
         "wikidatawiki/entities/",
         "wikidatawiki/entities/{date}/",
     )
-    tables: Mapping[str, tuple[str, ...]] = field(  # each set under its own name
+    tables: Mapping[str, tuple[str, ...]] = field(  # in a configuration file, each table has its own key
         default_factory=lambda: {name: kind.patterns for name, kind in TABLE_KINDS.items()}
     )
 
     @classmethod
     def from_table(cls, table: Mapping[str, object]) -> "FilePatterns":
-        """The default patterns, some of them replaced by those of a configuration.
+        """The default patterns, with the patterns of a configuration in place of some of them.
 
         Args:
-            table: name of a field -> a text or a list of texts.
+            table: name of a field -> a string or a list of strings.
 
         Raises:
-            DumpError: a name is no field, or a value has another type.
+            DumpError: a name is not a field, or a value has another type.
         """
         places = [field.name for field in fields(cls) if field.name != "tables"]
         values: dict[str, tuple[str, ...]] = {}
@@ -101,7 +101,7 @@ class FilePatterns:
 
 
 def _is_pattern(value: object) -> bool:
-    """Whether a value is a text that has nothing but {wiki} and {date} in braces."""
+    """Whether a value is a string in which only {wiki} and {date} are in braces."""
     return isinstance(value, str) and not set("{}") & set(value.replace("{wiki}", "").replace("{date}", ""))
 
 
@@ -134,7 +134,7 @@ def listing_globs(
     date: str | None = None,
     tables: Sequence[str] = TABLES,
 ) -> list[str]:
-    """The globs of all files that find_dumps may want, below `root` (which ends in "/" or is empty)."""
+    """The globs of all files that find_dumps may use, below `root` (which ends in "/" or is empty)."""
     patterns = patterns or FilePatterns()
     globs: dict[str, None] = {}
     for language in languages:

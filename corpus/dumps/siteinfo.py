@@ -1,4 +1,4 @@
-"""The beginning of a dump: checks that the file is a dump, and reads what it says about its wiki."""
+"""Reads the beginning of a dump: checks that the file is a dump, and finds the facts about its wiki."""
 
 import codecs
 import re
@@ -16,14 +16,14 @@ _ACCEPTED = "accepted: MediaWiki's XML export, plain or as .bz2, .gz, .xz, .zst 
 
 @dataclass(frozen=True, slots=True)
 class SiteInfo:
-    """What a dump says about its wiki before the first page."""
+    """The facts about the wiki in a dump's header, before the first page."""
 
     language: str | None  # of <mediawiki xml:lang="…">
-    wiki: str | None  # <dbname>, or of the address in <base>: dumps older than export-0.9 have no <dbname>
+    wiki: str | None  # <dbname>, or the wiki of the address in <base>: dumps before export-0.9 have no <dbname>
     namespaces: Mapping[int, str]  # number -> name; 0 -> ""
 
     def namespace_of(self, title: str) -> int:
-        """The namespace of a title, by the names in the dump itself; for dumps before export-0.6, which lack <ns>."""
+        """The namespace of a title, by the names in the header; for dumps before export-0.6, which lack <ns>."""
         prefix, colon, _ = title.partition(":")
         numbers = {name: number for number, name in self.namespaces.items()}
         return numbers.get(prefix, 0) if colon else 0
@@ -42,14 +42,14 @@ def read_headers(
     option: str,
     warn: Callable[[str], None],
 ) -> SiteInfo:
-    """Reads the headers of a dump's files, and returns what the first one says.
+    """Reads the headers of a dump's files, and returns the first header.
 
     Args:
         open_file: opens a file.
         language: the code of the Wikipedia that the dump is given for.
         files: the dump, or all its parts; at least one.
         foreign_header: whether headers may name another wiki.
-        option: that allows another wiki, as the user writes it.
+        option: the option that allows another wiki, as the user writes it.
         warn: called with a message if a header does not name its wiki.
 
     Raises:
@@ -83,11 +83,11 @@ def check_dump(open_file: OpenFile, path: str, size: int) -> bytes:
 
     Args:
         open_file: opens the file.
-        path: of the file.
-        size: of the file, in bytes.
+        path: the path of the file.
+        size: the size of the file in bytes.
 
     Raises:
-        DumpError: the file is missing, empty, damaged at its beginning or no dump.
+        DumpError: the file is missing, empty, damaged at its beginning or not a dump.
     """
     if size == 0:
         raise DumpError(f"{path} is empty; {_ACCEPTED}")
@@ -120,7 +120,7 @@ def _read_head(open_file: OpenFile, path: str, size: int) -> bytes:
 
 
 def read_siteinfo(open_file: OpenFile, path: str, size: int) -> SiteInfo:
-    """The site information of a dump; arguments and errors are those of `check_dump`.
+    """The site information of a dump; the arguments are the same as for `check_dump`.
 
     Raises:
         DumpError: see `check_dump`.
@@ -136,7 +136,7 @@ def read_siteinfo(open_file: OpenFile, path: str, size: int) -> SiteInfo:
 
 
 def _wiki(head: bytes) -> str | None:
-    """The database of the wiki: <dbname>, or of a Wikipedia's address in <base>, as in https://el.wikipedia.org/wiki/…."""
+    """The database of the wiki: from <dbname>, or from a Wikipedia's address in <base>: https://el.wikipedia.org/…."""
     if name := re.search(rb"<dbname>\s*([a-z0-9_]{1,60})\s*</dbname>", head):
         return name[1].decode()
     base = re.search(rb"<base>\s*https?://([a-z-]{2,40})\.wikipedia\.org/", head)

@@ -1,8 +1,8 @@
 """Streaming reader of the SQL dumps that mysqldump and mariadb-dump write.
 
-Columns are found by their names in CREATE TABLE, so that a new column or another order changes nothing. Each table has
-one regular expression that finds tuples, a chunk at a time. Its quantifiers are possessive, so time is linear for every
-text. Memory is a few chunks, or a few times the longest tuple if that is more.
+Columns are found by their names in CREATE TABLE, so new columns and another order do not matter. Each table has one
+regular expression, which finds the tuples of a chunk. Its quantifiers are possessive, so time is linear for every text.
+Memory is a few chunks, or a few times the longest tuple if that is more.
 
 Grammar of literals: https://dev.mysql.com/doc/refman/8.4/en/string-literals.html
 """
@@ -65,10 +65,10 @@ class SqlDumpError(ValueError):
 
 @contextmanager
 def open_sql(open_file: Callable[[str], BinaryIO], path: str) -> Iterator[BinaryIO]:
-    """The SQL text of a dump, decompressed while it is read; the end of the file's name tells how.
+    """The SQL text of a dump, decompressed while it is read, in the format that the end of the file's name tells.
 
-    A SqlDumpError raised while the file is open gets the path in front of its message. Damage of a compressed stream
-    shows when read_table reads it.
+    A SqlDumpError raised while the file is open gets the path in front of its message. read_table finds damage of a
+    compressed stream.
 
     Args:
         open_file: opens a path for reading bytes as they are on disk.
@@ -178,7 +178,7 @@ class _SqlText:
         return self._start + self.offset
 
     def fill(self, limit: int) -> bool:
-        """Reads more text; False at the end. The unread text doubles each time, so a long value costs linear time."""
+        """Reads more text; False at the end. The unread text doubles each time, so a long value takes linear time."""
         rest = self.window[self.offset :]
         if len(rest) > limit:
             raise SqlDumpError(
@@ -215,13 +215,13 @@ class _SqlText:
         return self.offset < len(self.window)
 
     def take(self, pattern: re.Pattern[bytes]) -> "re.Match[bytes] | None":
-        """The match at the next byte; moves behind it."""
+        """The match at the next byte; moves to the end of the match."""
         match = pattern.match(self.window, self.offset)
         self.offset = match.end() if match else self.offset
         return match
 
     def take_statement(self) -> bytes:
-        """The rest of a statement, without its semicolon; the statement may have MAX_STATEMENT_BYTES."""
+        """The rest of a statement, without its semicolon; a statement has at most MAX_STATEMENT_BYTES."""
         while True:
             end = cast("re.Match[bytes]", _STATEMENT_PART.match(self.window, self.offset)).end()
             if self.window[end : end + 1] == b";":
@@ -231,7 +231,7 @@ class _SqlText:
                 raise self.cut_off()
 
     def skip_statement(self) -> None:
-        """Moves behind a statement of any length."""
+        """Moves to the end of a statement of any length."""
         while True:
             self.offset = cast("re.Match[bytes]", _STATEMENT_PART.match(self.window, self.offset)).end()
             if self.window[self.offset : self.offset + 1] == b";":
@@ -277,13 +277,13 @@ class _RowPattern:
         self._pattern = re.compile(tuple_ + separator + rb"|(.++)", re.S)
 
     def split(self, window: bytes, start: int, stop: int) -> tuple[list[tuple[bytes, ...]], int]:
-        """The groups of every complete tuple between `start` and `stop`, and where the rest starts."""
+        """The groups of every complete tuple between `start` and `stop`, and the offset of the rest."""
         rows = cast("list[tuple[bytes, ...]]", self._pattern.findall(window, start, stop))
         rest = rows.pop()[-1] if rows and rows[-1][-1] else b""
         return rows, stop - len(rest)
 
     def values(self, rows: list[tuple[bytes, ...]]) -> list[Sequence[Value]]:
-        """The values of each column, which is several times faster than row by row."""
+        """The values by column, which is several times faster than row by row."""
         columns: list[Sequence[Value]] = []
         for group, integer in self._wanted:
             if group is None:
@@ -296,8 +296,8 @@ class _RowPattern:
 
 
 def _rows(text: _SqlText, pattern: _RowPattern) -> Iterator[list[Sequence[Value]]]:
-    """The rows of one INSERT and of those with the same head that follow it, by columns."""
-    span = CHUNK_BYTES  # bytes searched at once: the rest is copied each time, so not all of a large window
+    """The rows of one INSERT, and of the following INSERTs with the same head, by columns."""
+    span = CHUNK_BYTES  # bytes searched at once; each search copies the rest, so not all of a large window
     while True:
         stop = min(text.offset + span, len(text.window))
         rows, end = pattern.split(text.window, text.offset, stop)
@@ -315,7 +315,7 @@ def _rows(text: _SqlText, pattern: _RowPattern) -> Iterator[list[Sequence[Value]
 
 
 def _malformed(window: bytes, offset: int, width: int) -> str | None:
-    """Why the rest of an INSERT is wrong; None where it may continue after the window."""
+    """The error in the rest of an INSERT; None if the INSERT may continue after the window."""
     if window[offset : offset + 80].lstrip()[:1] not in (b"(", b""):
         return f"found {window[offset : offset + 80]!r} where a tuple was expected"
     whole = _TUPLE.match(window, offset)
@@ -355,7 +355,7 @@ def _unescaped(match: "re.Match[bytes]") -> bytes:
 
 
 def _other_literal(literal: bytes) -> bytes | None:
-    """The value of a literal without plain quotes: NULL, 0x4142, X'4142', _binary 'AB'; a number gives its text."""
+    """The value of a literal without plain quotes: NULL, 0x4142, X'4142', _binary 'AB'; of a number, its text."""
     if literal.upper() == b"NULL":
         return None
     prefix, quote, rest = literal.partition(b"'")
@@ -386,12 +386,14 @@ def _column_types(body: bytes) -> dict[str, bytes]:
 
 
 def _check_columns(table: str, columns: Sequence[str], present: Mapping[str, bytes] | Sequence[str]) -> None:
+    """Raises a SqlDumpError if a column is missing."""
     missing = [column for column in columns if column not in present]
     if missing:
         raise SqlDumpError(f"table `{table}` has no column {', '.join(missing)}; its columns: {', '.join(present)}")
 
 
 def _check_integers(table: str, integers: Collection[str], types: Mapping[str, bytes]) -> None:
+    """Raises a SqlDumpError if a column of `integers` has another type."""
     for column in integers:
         if column in types and types[column] not in _INTEGERS:
             accepted = ", ".join(sorted(map(_decoded, _INTEGERS)))

@@ -398,7 +398,7 @@ def zipped(content: bytes) -> bytes:
         (EN_ITEMS, b"<html>404</html>", ": the dump cannot be read after byte 0: Not a gzipped file (b'<h')"),
         (EN_ITEMS, zipped(b"<html>404</html>"), ": the dump is cut off: it ends within a statement"),
         (EN_ITEMS, zipped(b""), ": the dump has no table `page_props`; tables in the dump: none"),
-        (JA_LINKS, zipped(sql("redirect", []).encode()), "the dump has no table `langlinks`; tables in the dump: redirect"),
+        (JA_LINKS, zipped(sql("redirect", []).encode()), "no table `langlinks`; tables in the dump: redirect"),
         (SITELINKS, zipped(b"not SQL"), ": the dump is cut off: it ends within a statement"),
         ("dewiki-title_items.tsv", b"<html>404</html>", "is no table of titles and items (it begins with b'<html>404"),
         ("dewiki-title_items.tsv.gz", b"Berlin\tQ64\n", "is no table of titles and items (corrupt_block)"),
