@@ -226,8 +226,8 @@ def order_vocabulary(
 def _in_order(files: Sequence[pq.ParquetFile]) -> Iterator[pa.Table]:
     """Merges the rows of all files, which are sorted by (-count, QID), in the same order.
 
-    The next batch of a file is read when less than a batch of it is left. Only rows before the last row read of every
-    unfinished file are returned, since a file may have more rows after its last one.
+    The next batch of a file is read when less than a batch of it is left. A row is returned as soon as every unfinished
+    file was read up to the place of this row.
     """
     readers = {n: file.iter_batches(_BATCH_ROWS, use_threads=False) for n, file in enumerate(files)}
     held, left = _OF_FILES.empty_table(), np.zeros(len(files), np.int64)

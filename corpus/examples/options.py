@@ -1,4 +1,4 @@
-"""Options of the examples that are made of articles."""
+"""Options for making examples from articles."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-EntityIds: TypeAlias = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.int32]]  # of QIDs; -1: not in the vocabulary
+EntityIds: TypeAlias = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.int32]]  # QIDs -> ids; -1: not in vocabulary
 
 SPECIAL_TOKENS = 2  # <s> and </s>
 
@@ -37,5 +37,5 @@ class ExampleOptions:
 
     @property
     def max_pieces(self) -> int:
-        """The most pieces that fit between <s> and </s>."""
+        """The maximal number of pieces between <s> and </s>."""
         return self.max_tokens - SPECIAL_TOKENS
