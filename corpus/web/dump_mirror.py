@@ -1,10 +1,10 @@
-"""The files of one day that a mirror of Wikimedia's dumps has, and the files among them that a build wants.
+"""Lists the files of one day on a mirror of Wikimedia's dumps, and selects the files that a build needs.
 
-Two families. The classic dumps lie in `{wiki}/{YYYYMMDD}/`, listed in dumpstatus.json
-(https://meta.wikimedia.org/wiki/Data_dumps/Status_format) and `{wiki}-{date}-sha1sums.txt`. The content exports lie in
+There are two families. The classic dumps are in `{wiki}/{YYYYMMDD}/`, listed in dumpstatus.json
+(https://meta.wikimedia.org/wiki/Data_dumps/Status_format) and `{wiki}-{date}-sha1sums.txt`. The content exports are in
 `other/mediawiki_content_current/{wiki}/{YYYY-MM-DD}/xml/bzip2/`, listed in SHA256SUMS
-(https://wikitech.wikimedia.org/wiki/MediaWiki_Content_File_Exports); they have no SQL tables, so those come from the
-classic dumps of the day. Only names that are made here, of a wiki and a date, are accepted from a list.
+(https://wikitech.wikimedia.org/wiki/MediaWiki_Content_File_Exports); they have no SQL tables, so the tables come from
+the classic dumps of the same day. Only names with the expected form for a wiki and a date are accepted from a list.
 """
 
 import json
@@ -27,12 +27,12 @@ _MAX_SIZE = 1 << 50
 
 
 class IncompleteError(DownloadError):
-    """The dump of a day does not have all files asked for, or not yet."""
+    """The dump of a day does not have all requested files, or is not finished yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The files asked for."""
+    """The requested files."""
 
     languages: Sequence[str]
     tables: Sequence[str]  # of corpus.dumps.files.DOWNLOADABLE
@@ -42,7 +42,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A file of a list; its size in bytes, if the list says it."""
+    """A file of a list; the size is in bytes, None if the list does not have it."""
 
     name: str
     size: int | None = None
@@ -60,10 +60,10 @@ class _Listing:
 
 
 def plain_date(text: str, family: str) -> str:
-    """A date in the form of a family's names: "2026-09-01" -> "20260901".
+    """Converts a date to the form in a family's names: "2026-09-01" to "20260901" for classic dumps.
 
     Raises:
-        DownloadError: the text is no date.
+        DownloadError: the text is not a date.
     """
     found = re.fullmatch(r"(\d{4})(-?)(\d\d)\2(\d\d)", text, re.ASCII)
     if not found:
@@ -72,7 +72,7 @@ def plain_date(text: str, family: str) -> str:
 
 
 def find_latest(client: Client, wanted: Wanted) -> tuple[str, list[RemoteFile]]:
-    """The latest day of which a mirror has all files wanted, and these files.
+    """The latest day for which a mirror has all wanted files, and these files.
 
     Raises:
         DownloadError: no such day is among the latest days, or the mirror does not list its days.
@@ -169,6 +169,7 @@ def _status(client: Client, folder: str) -> list[_Entry] | None:
 
 
 def _status_entry(name: str, facts: Mapping[str, Any]) -> _Entry:
+    """A file of dumpstatus.json; an implausible size or checksum is ignored."""
     size, sha1 = facts.get("size"), str(facts.get("sha1", "")).lower()
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < _MAX_SIZE:
         size = None
@@ -232,7 +233,7 @@ def _table_files(listing: _Listing, tables: Iterable[str], wiki: str, date: str)
 def _remote_files(
     client: Client, listing: _Listing, entries: Iterable[_Entry], wiki: str, date: str
 ) -> Iterator[RemoteFile]:
-    """Entries as files to download, with their sizes, which lists of checksums do not have."""
+    """Converts entries to files to download; asks the server for sizes that the list does not have."""
     for entry in entries:
         url = listing.folder + entry.name
         try:

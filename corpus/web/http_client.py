@@ -1,6 +1,6 @@
 """Downloads files from a web server: with pauses and repeated tries, and with a check of size and checksum.
 
-Ranges: RFC 9110, section 14; Retry-After: section 10.2.3. How Wikimedia wants programs to name themselves:
+Ranges: RFC 9110, section 14; Retry-After: section 10.2.3. Wikimedia's rules for the name that a program sends:
 https://foundation.wikimedia.org/wiki/Policy:Wikimedia_Foundation_User-Agent_Policy.
 """
 
@@ -34,7 +34,7 @@ _SLOW = (60.0, 60 << 10)  # (seconds, bytes): a connection that brings fewer byt
 
 
 class DownloadError(Exception):
-    """A file cannot be downloaded: the message says which one, why, and what can be done."""
+    """A file cannot be downloaded; the message has the file, the reason and what the user can do."""
 
 
 class NotFoundError(DownloadError):
@@ -50,7 +50,7 @@ class _TryAgainError(Exception):
 
     def __init__(self, text: str, pause: float | None = None, reached: int = 0) -> None:
         super().__init__(text)
-        self.pause, self.reached = pause, reached  # seconds that the server asks for; bytes that are on disk
+        self.pause, self.reached = pause, reached  # seconds that the server asks for; bytes on disk
 
 
 class _OtherFileError(Exception):
@@ -73,7 +73,7 @@ class RemoteFile:
     """A file to download, and what is known about it."""
 
     url: str
-    path: str  # where it goes, below the folder of downloads
+    path: str  # the path of the downloaded file, below the folder of downloads
     size: int  # bytes
     algorithm: str = ""  # of the checksum, by its name in hashlib; "" without a checksum
     checksum: str = ""  # in hexadecimal digits
@@ -102,7 +102,7 @@ def check_url(url: str, came_from: str = "") -> None:
 
 
 class _Session(requests.Session):
-    """Follows no redirects: requests would read the body of the answer, and follow to any address."""
+    """Does not follow redirects: requests itself would read the body of the answer, and follow to any address."""
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """None, so that no answer counts as a redirect."""
@@ -123,9 +123,9 @@ class Client:
     """Downloads files from web servers. Threads may share a client.
 
     Args:
-        contact: an address that the server's operators may write to.
+        contact: an address at which the server's operators can reach the user.
         patience: how long to wait for a server.
-        notify: called with a message when a try failed; it says why, and when the next try comes.
+        notify: called with a message when a try failed; the message has the reason and the time of the next try.
     """
 
     def __init__(
@@ -176,9 +176,9 @@ class Client:
         return self._patiently(url, attempt)
 
     def fetch(self, file: RemoteFile, folder: Path, report: Callable[[str, int], None] = lambda *_: None) -> None:
-        """Downloads a file, or the rest of it, to `{name}.part`, which is renamed when it is complete and correct.
+        """Downloads a file, or the rest of it, to `{name}.part`, and renames it when it is complete and correct.
 
-        A file that already has the name is compared with the checksum, and kept.
+        If the final file exists, it is compared with size and checksum, and is not changed.
 
         Args:
             file: the file.
@@ -187,7 +187,7 @@ class Client:
 
         Raises:
             NotFoundError: the server has no such file.
-            DownloadError: the file cannot be downloaded, or was not the file of the list, twice.
+            DownloadError: the file cannot be downloaded, or differed from the list in two tries.
             OSError: the file cannot be written.
         """
         final = folder / file.path
@@ -239,7 +239,7 @@ class Client:
             os.fsync(out.fileno())
 
     def _patiently(self, url: str, attempt: Callable[[], T]) -> T:
-        """The result of `attempt`, which is repeated after a _TryAgainError as long as patience lasts."""
+        """The result of `attempt`, which is repeated after a _TryAgainError as often as `Patience` allows."""
         failed = best = 0
         while True:
             try:
@@ -264,7 +264,7 @@ class Client:
 
     @contextmanager
     def _open(self, method: str, url: str, start: int = 0) -> Iterator[requests.Response]:
-        """The answer at the end of redirects; its body is not read yet."""
+        """The answer after all redirects; its body is not read yet."""
         self._wait(self._not_before - time.monotonic())
         headers = {"Range": f"bytes={start}-"} if start else {}
         for _ in range(_MAX_REDIRECTS + 1):
@@ -277,7 +277,7 @@ class Client:
         raise DownloadError(f"{url}: more than {_MAX_REDIRECTS} redirects")
 
     def _ask(self, method: str, url: str, headers: dict[str, str]) -> requests.Response:
-        """One request; errors that may pass become _TryAgainError."""
+        """Sends one request; temporary errors become _TryAgainError."""
         seconds, limit = self._patience.timeout, self._patience.answer_within
 
         def request() -> requests.Response:
@@ -297,7 +297,7 @@ class Client:
             raise DownloadError(f"{url}: {error}") from error
 
     def _chunks(self, response: requests.Response, position: int = 0) -> Iterator[bytes]:
-        """The bytes of a body as they are sent; requests itself would decompress a body labelled as compressed.
+        """The bytes of a body as the server sends them; requests would decompress a body that is marked as compressed.
 
         Args:
             response: the answer.
@@ -323,9 +323,9 @@ class Client:
 
 
 def _within(seconds: float, work: Callable[[], T]) -> T:
-    """The result of `work`; TimeoutError if it takes longer.
+    """The result of `work`; TimeoutError if it takes longer than `seconds`.
 
-    The timeouts of requests do not cover the look-up of a name, and count for each address of a server by itself.
+    The timeouts of requests do not include the look-up of a name, and apply to each address of a server separately.
     """
     future: Future[T] = Future()
 
@@ -340,7 +340,7 @@ def _within(seconds: float, work: Callable[[], T]) -> T:
 
 
 def _in_words(error: requests.RequestException, server: str, seconds: float) -> str:
-    """Why a server gave no answer."""
+    """The reason for which a server did not answer, as a sentence for users."""
     cause = getattr(error.args[0], "reason", None) if error.args else None
     system_error = cause.__cause__ if isinstance(cause, Exception) else None
     if isinstance(error, requests.exceptions.ProxyError):
@@ -392,7 +392,7 @@ def _check_answer(response: requests.Response, position: int, size: int) -> None
 
 
 def _difference(path: Path, file: RemoteFile) -> str:
-    """How a file on disk differs from the file in the list; "" if it does not."""
+    """The difference between a file on disk and the file in the list, in words; "" if there is none."""
     size = path.stat().st_size
     if size != file.size:
         return f"it has {size:,} bytes, but the list says {file.size:,}"

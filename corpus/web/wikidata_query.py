@@ -1,8 +1,8 @@
 """Asks Wikidata's query service for the items of pages with given titles; every answer is kept on disk.
 
-Limits of the service: https://www.mediawiki.org/wiki/Wikidata_Query_Service/User_Manual#Query_limits; how to behave:
-https://foundation.wikimedia.org/wiki/Policy:Wikimedia_Foundation_User-Agent_Policy. The query reads sitelinks as
-https://www.mediawiki.org/wiki/Wikibase/Indexing/RDF_Dump_Format#Sitelinks writes them.
+Limits of the service: https://www.mediawiki.org/wiki/Wikidata_Query_Service/User_Manual#Query_limits; its rules:
+https://foundation.wikimedia.org/wiki/Policy:Wikimedia_Foundation_User-Agent_Policy. The form of sitelinks in queries:
+https://www.mediawiki.org/wiki/Wikibase/Indexing/RDF_Dump_Format#Sitelinks.
 """
 
 import re
@@ -69,7 +69,7 @@ class ApiLimits:
 
 
 class WikidataApi:
-    """Looks items up by title. A context manager, since it keeps the file of answers open.
+    """Looks up items by title. It is a context manager, because it keeps the file of answers open.
 
     Only one process may use the file of answers at a time. `counts` has the keys of COUNTS.
 
@@ -77,7 +77,7 @@ class WikidataApi:
         cache: the file of answers.
         endpoint: the address of the service.
         limits: the size of requests, and how long to wait.
-        contact: an address that Wikimedia may write to, as its policy requires.
+        contact: an address at which Wikimedia can reach the user, as its policy requires.
         sleep: called with seconds; for tests.
     """
 
@@ -97,7 +97,7 @@ class WikidataApi:
         self._sleep = sleep
         self._last_request = float("-inf")
         self._cache = _AnswerCache(cache)
-        # query() takes no headers, but sends these.
+        # query() has no parameter for headers, but sends these headers.
         HEADERS["User-Agent"] = f"mlukit ({contact or 'no contact given'}) {LIBRARY}"
 
     def __enter__(self) -> Self:
@@ -114,7 +114,7 @@ class WikidataApi:
         Memory: one batch.
 
         Raises:
-            ValueError: `language` is no language code.
+            ValueError: `language` is not a language code.
             WikidataApiError: Wikidata does not answer.
         """
         if not _LANGUAGE.match(language):
