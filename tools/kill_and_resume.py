@@ -1,14 +1,14 @@
-"""Builds while it kills the build again and again, and holds the end against a build that nobody disturbed.
+"""Kills a build repeatedly and resumes it, then compares its output with the output of an undisturbed build.
 
     python tools/kill_and_resume.py --kills 20
     python tools/kill_and_resume.py --kills 30 --seed 7 -- --dumps DIR --output OUT --direct_num_workers=2 …
 
-At random moments, and in turn, it sends SIGKILL to all processes of a build, to its launcher alone, or to one of its
-workers; then the same command goes on. In the end the output has to be the same, byte for byte, as that of a build of
-its own, nothing may be left in the work folder, and no task that had left its result, with its files, may have
-been done again. What follows `--` is for `mlukit build`; without it, it is the bundled sample's.
+At random moments, and in turn, it sends SIGKILL to all processes of a build, only to its launcher, or to one of its
+workers; then it runs the same command again. In the end, the output must be equal, byte for byte, to the output of an
+undisturbed build, nothing may be left in the work folder, and no task with a written result may have run again. The
+flags after `--` go to `mlukit build`; without them, the bundled sample is built.
 
-The exit status is 0 where all that holds.
+The exit status is 0 if all this is true.
 """
 
 import argparse
@@ -31,24 +31,24 @@ import psutil
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ("--config", str(ROOT / "sample/sample.toml"), "--dumps", str(ROOT / "sample/dumps"))
 VICTIMS = ("all processes", "the launcher", "a worker")
-ANEW = "checksum"  # the step that each run does again: a dump may have been replaced between two
+ANEW = "checksum"  # the step that each run repeats, because a dump may have been replaced between two runs
 
 
 @dataclass
 class Killer:
-    """Kills builds into one output folder, and keeps account of what they had done."""
+    """Kills builds into one output folder, and records the results of their tasks."""
 
     command: Sequence[str]
     output: Path
     random: random.Random
-    shortest: float  # seconds that a build is left to itself
+    shortest: float  # seconds before a build is killed
     longest: float
-    done: dict[str, int] = field(default_factory=dict)  # the time of each result that a killed build left
+    done: dict[str, int] = field(default_factory=dict)  # the time of each result that a killed build wrote
     redone: list[str] = field(default_factory=list)
     kills: int = 0
 
     def run_once(self, victim: str) -> bool:
-        """Starts the build and kills it; whether it was finished before that."""
+        """Starts the build and kills it; returns whether it finished before that."""
         process = start(self.command, self.output)
         deadline = time.monotonic() + self.random.uniform(self.shortest, self.longest)
         while process.poll() is None and time.monotonic() < deadline:
@@ -76,7 +76,7 @@ class Killer:
         print(f"kill {self.kills}: {victim} ({len(workers)} workers); {len(self.done)} results so far", flush=True)
 
     def _look(self) -> None:
-        """Notes results, and those that were there before and are written again."""
+        """Records new results, and results that were written a second time."""
         for folder, _, names in os.walk(self.output / "_work/results"):
             for path in (Path(folder, name) for name in names):
                 with suppress(FileNotFoundError):
@@ -87,7 +87,7 @@ class Killer:
 
 
 def start(command: Sequence[str], output: Path) -> subprocess.Popen[bytes]:
-    """Starts a build; what it says goes to a file beside the output."""
+    """Starts a build; its messages go to a file beside the output."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with output.with_suffix(".log").open("ab") as log:
         words = [sys.executable, "-m", "mlukit", "build", "--output", str(output), *command]
@@ -95,20 +95,22 @@ def start(command: Sequence[str], output: Path) -> subprocess.Popen[bytes]:
 
 
 def checksums(output: Path) -> dict[str, str]:
-    """SHA-256 of all files that two builds have in common, by path."""
+    """SHA-256, by path, of all files that must be equal in two builds."""
     files = [path for path in sorted(output.rglob("*")) if path.is_file() and path.name != "run.json"]
     return {path.relative_to(output).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def kill_and_resume(command: Sequence[str], folder: Path, kills: int, seed: int) -> list[str]:
-    """Does it all.
+    """Runs the undisturbed build and the killed builds, and compares them.
 
     Args:
-        command: the flags of `mlukit build` but for `--output`.
-        folder: an empty one, for both outputs.
+        command: the flags of `mlukit build` except `--output`.
+        folder: an empty folder for both outputs.
+        kills: the number of kills.
+        seed: the seed for the random moments.
 
     Returns:
-        What did not hold.
+        The differences, in words; empty if there are none.
     """
     undisturbed, output = folder / "undisturbed", folder / "killed"
     began = time.monotonic()
@@ -133,7 +135,7 @@ def kill_and_resume(command: Sequence[str], folder: Path, kills: int, seed: int)
 
 
 def differences(expected: dict[str, str], found: dict[str, str]) -> list[str]:
-    """What two outputs do not have in common."""
+    """The differences between the checksums of two outputs, in words."""
     names = sorted(expected.keys() | found.keys())
     return [f"the file differs: {name}" for name in names if expected.get(name) != found.get(name)]
 

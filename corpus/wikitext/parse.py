@@ -83,7 +83,7 @@ def _switches(language: Language) -> re.Pattern[str]:
 
 
 def _outside(links: LinkReader, dropped: list[str]) -> int:
-    """How many links to articles stand in the parts that were left out; categories in them are added to the page's."""
+    """The number of links to articles in the parts that were left out; adds the categories in them to the page's."""
     count = 0
     for target in _TARGET.findall("\n".join(dropped)):
         if ":" not in target:

@@ -290,7 +290,7 @@ def test_ctrl_c(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             ["--date", "yesterday"],
             "date 'yesterday' is not valid; accepted: a date such as 20260901 or 2026-09-01, or latest",
         ),
-        (["--mirror", "ftp://example.org"], "'ftp://example.org'; accepted: an http:// or https:// address without"),
+        (["--mirror", "ftp://example.org"], "'ftp://example.org' is not valid; accepted: an http:// or https:// address without"),
         (["--mirror", "https://me:secret@example.org"], "accepted: an http:// or https:// address without credentials"),
         (["--family", "new"], "argument --family: invalid choice: 'new'"),
         (["--tables", "revision"], "argument --tables: 'revision' is not one of page_props, langlinks"),
@@ -308,6 +308,6 @@ def test_wrongly_asked(tmp_path: Path, flags: list[str], message: str) -> None:
 def test_a_mirror_without_the_wiki(server: Server, tmp_path: Path) -> None:
     ran = get(server, tmp_path, languages="fr")
     assert ran.status == 1
-    assert "the mirror has no frwiki of the classic family" in ran.err
+    assert "the mirror has no classic dumps of frwiki" in ran.err
     ran = get(server, tmp_path, "--date", "20260801")
     assert (ran.status, "has neither dumpstatus.json nor enwiki-20260801-sha1sums.txt" in ran.err) == (1, True)

@@ -1,6 +1,6 @@
-"""`./run flink`: a build on a Flink cluster of this machine, the same with DirectRunner, and whether they are equal.
+"""`./run flink`: builds on a local Flink cluster and with DirectRunner, and compares the outputs.
 
-What follows goes to `mlukit build`; without flags it builds the bundled sample.
+The flags go to `mlukit build`; without flags, the command builds the bundled sample.
 """
 
 import filecmp
@@ -54,7 +54,7 @@ def build_twice(flags: Sequence[str]) -> int:
 
 
 def build(flags: Sequence[str], output: Path, beam_flags: Sequence[str]) -> int:
-    """Runs `mlukit build`, and gives its exit status; it ends when this process is told to."""
+    """Runs `mlukit build`, and returns its exit status; stops the build if this process is interrupted."""
     command = [sys.executable, "-m", "mlukit", "build", *flags, "--output", str(output), *beam_flags]
     paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
     environment = {**os.environ, "PYTHONPATH": paths}
@@ -71,7 +71,7 @@ def build(flags: Sequence[str], output: Path, beam_flags: Sequence[str]) -> int:
 
 
 def report(one: Path, other: Path) -> int:
-    """Says whether two outputs are equal; 0 if they are."""
+    """Prints whether two outputs are equal; returns 0 if they are."""
     if different := differences(one, other):
         say("\n".join(different[:20]))
         return _complain(f"{len(different)} files differ between {one} and {other}", 1)
@@ -82,7 +82,7 @@ def report(one: Path, other: Path) -> int:
 
 
 def differences(one: Path, other: Path) -> list[str]:
-    """Which files of two outputs are not the same, in words."""
+    """The differences between the files of two outputs, in words."""
     here, there = _files(one), _files(other)
     missing = [f"{file}: only in {one if file in here else other}" for file in sorted(here ^ there)]
     changed = [file for file in sorted(here & there) if not filecmp.cmp(one / file, other / file, shallow=False)]
@@ -95,7 +95,7 @@ def _files(folder: Path) -> set[str]:
 
 
 def say(line: str) -> None:
-    """Tells the user what goes on."""
+    """Prints a line of progress for the user."""
     print(line, file=sys.stderr, flush=True)
 
 
