@@ -254,7 +254,7 @@ def test_files_of_the_user(server: Server, tmp_path: Path) -> None:
     (tmp_path / "enwiki/20260901").mkdir(parents=True)
     (tmp_path / f"enwiki/20260901/{EN}").write_bytes(b"mine")
     ran = get(server, tmp_path)
-    assert (ran.status, "has 4 bytes" in ran.err, "delete it to download" in ran.err) == (1, True, True)
+    assert (ran.status, "has 4 bytes" in ran.err, "take it away" in ran.err) == (1, True, True)
     (tmp_path / f"enwiki/20260901/{EN}").rename(tmp_path / "enwiki-20260901-pages-articles-multistream.xml.bz2")
     ran = get(server, tmp_path)
     assert (ran.status, "2 dumps match language 'en'" in ran.err) == (1, True)
@@ -290,7 +290,10 @@ def test_ctrl_c(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             ["--date", "yesterday"],
             "date 'yesterday' is not valid; accepted: a date such as 20260901 or 2026-09-01, or latest",
         ),
-        (["--mirror", "ftp://example.org"], "'ftp://example.org' is not valid; accepted: an http:// or https:// address without"),
+        (
+            ["--mirror", "ftp://example.org"],
+            "'ftp://example.org' is not valid; accepted: an http:// or https:// address",
+        ),
         (["--mirror", "https://me:secret@example.org"], "accepted: an http:// or https:// address without credentials"),
         (["--family", "new"], "argument --family: invalid choice: 'new'"),
         (["--tables", "revision"], "argument --tables: 'revision' is not one of page_props, langlinks"),
