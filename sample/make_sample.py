@@ -1,11 +1,11 @@
-"""Make the sample's dumps and tables in `sample/dumps/` from the texts in `sample/pages/` and `sample/sitelinks.tsv`.
+"""Makes the sample's dumps and tables in `sample/dumps/` from the texts in `sample/pages/` and `sample/sitelinks.tsv`.
 
     python sample/make_sample.py [FOLDER]
 
-Each `pages/{language}.wiki` holds the pages of one Wikipedia, each below a line `%%%% Title` or `%%%% Title | what`,
-`what` being one of PAGE_MARKS. `sitelinks.tsv` has a row for each Wikidata item: its QID, and its title in each
-language. The files are equal on every run. They come in the shapes that real dumps have: multistream with an index,
-in one bzip2 stream, in parts, in gzip, plain; tables with one INSERT for all rows and with a row a line.
+Each `pages/{language}.wiki` has the pages of one Wikipedia, each below a line `%%%% Title` or `%%%% Title | mark`; the
+marks are in PAGE_MARKS. `sitelinks.tsv` has a row for each Wikidata item: its QID, and its title in each language. The
+files are equal on every run. They have the forms of real dumps: multistream with an index, one bzip2 stream, parts,
+gzip, plain; tables with one INSERT for all rows, and tables with one row on each line.
 """
 
 import bz2
@@ -25,13 +25,13 @@ HERE = Path(__file__).resolve().parent
 LANGUAGE_TABLES = HERE.parent / "corpus" / "languages"
 DATE = "20260901"
 LANGUAGES = ("en", "de", "es", "ru", "ar", "hi", "ja", "zh", "th", "ko")
-PAGE_PROPS = {"en", "de", "es", "ru", "ar", "ja", "zh"}  # hi has its items from wb_items_per_site alone
-CARRIED = {"th", "ko"}  # not in wb_items_per_site: items come by langlinks.sql, and by [[en:X]] in the text
+PAGE_PROPS = {"en", "de", "es", "ru", "ar", "ja", "zh"}  # hi has its items only from wb_items_per_site
+CARRIED = {"th", "ko"}  # not in wb_items_per_site: items come from langlinks.sql, and from [[en:X]] in the text
 PAGES_IN_STREAM = 10
 PAGE_MARKS = {
-    "disambiguation": "page_props says that it is one",
-    "deleted": "its text was taken out of the dump",
-    "malformed": "its text stands in the XML as it is, not escaped",
+    "disambiguation": "page_props says that the page is a disambiguation page",
+    "deleted": "the dump does not have the page's text",
+    "malformed": "the page's text is not escaped in the XML",
 }
 
 PAGE_PROPS_COLUMNS = """
@@ -70,7 +70,7 @@ WB_ITEMS_COLUMNS = """
 
 @dataclass(frozen=True, slots=True)
 class SourcePage:
-    """A page as `pages/` has it, with the ids it gets."""
+    """A page of `pages/`, with the ids that it gets."""
 
     page_id: int
     revision_id: int
@@ -83,7 +83,7 @@ class SourcePage:
 
 @dataclass(frozen=True, slots=True)
 class Wiki:
-    """A language's Wikipedia: what its table in `corpus/languages/` says, and its pages."""
+    """A language's Wikipedia: the namespaces of its table in `corpus/languages/`, and its pages."""
 
     language: str
     namespaces: dict[int, str]
@@ -94,7 +94,7 @@ def read_wiki(language: str) -> Wiki:
     """The pages of a language, in the order of their ids.
 
     Raises:
-        ValueError: a mark that is none of PAGE_MARKS, or two pages of one title.
+        ValueError: a mark is not in PAGE_MARKS, or two pages have the same title.
     """
     table = json.loads((LANGUAGE_TABLES / f"{language}.json").read_text(encoding="utf-8"))
     namespaces = {0: ""} | {int(number): row["name"] for number, row in table["namespaces"].items()}
@@ -106,7 +106,7 @@ def read_wiki(language: str) -> Wiki:
     for number, (header, text) in enumerate(_cut(source)):
         title, _, mark = header.partition(" | ")
         if mark and mark not in PAGE_MARKS:
-            raise ValueError(f"{language}: {title}: {mark!r} is none of {', '.join(PAGE_MARKS)}")
+            raise ValueError(f"{language}: {title}: unknown mark {mark!r}; accepted: {', '.join(PAGE_MARKS)}")
         prefix, colon, _ = title.partition(":")
         page_id = 1000 * LANGUAGES.index(language) + 7 * number + 12
         target = redirect.match(text)
@@ -122,7 +122,7 @@ def read_wiki(language: str) -> Wiki:
             )
         )
     if len({page.title for page in pages}) < len(pages):
-        raise ValueError(f"{language}: two pages of one title")
+        raise ValueError(f"{language}: two pages have the same title")
     return Wiki(language, dict(sorted(namespaces.items())), tuple(pages))
 
 
@@ -139,14 +139,14 @@ def _canonical(target: str) -> str:
 
 
 def read_sitelinks() -> dict[int, dict[str, str]]:
-    """{number of an item: {language: title}}, by number."""
+    """The titles of each item, {number of an item: {language: title}}, in the order of numbers."""
     with (HERE / "sitelinks.tsv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     items = {
         int(row.pop("item").removeprefix("Q")): {code: title for code, title in row.items() if title} for row in rows
     }
     if len(items) < len(rows):
-        raise ValueError("sitelinks.tsv: two rows of one item")
+        raise ValueError("sitelinks.tsv: two rows have the same item")
     return dict(sorted(items.items()))
 
 
@@ -154,7 +154,7 @@ def read_sitelinks() -> dict[int, dict[str, str]]:
 
 
 def xml_head(wiki: Wiki) -> str:
-    """What stands before the first page."""
+    """The XML before the first page."""
     namespaces = "\n".join(
         f'      <namespace key="{number}" case="first-letter"' + (f">{escape(name)}</namespace>" if name else " />")
         for number, name in wiki.namespaces.items()
@@ -234,7 +234,7 @@ def multistream(wiki: Wiki) -> tuple[bytes, bytes]:
 
 
 def dump_files(wiki: Wiki) -> dict[str, bytes]:
-    """The files of a wiki's dump, each language in a shape of its own: {name: content}."""
+    """The files of a wiki's dump, {name: content}; the languages have different forms of dumps."""
     stem = f"{wiki.language}wiki-{DATE}-pages-articles"
     if wiki.language == "en":
         data, index = multistream(wiki)
@@ -266,7 +266,7 @@ def gzip_equal(data: bytes) -> bytes:
 
 
 def sql_dump(table: str, columns: str, rows: Iterable[tuple[int | str | None, ...]], *, old: bool = False) -> bytes:
-    """A table as mysqldump writes it: all rows in one INSERT, or (`old`) a row a line and an older head."""
+    """A table in mysqldump's format: all rows on one line or, with `old`, one row on each line and an older head."""
     separator = ",\n" if old else ","
     head = "-- MySQL dump 10.13  Distrib 5.5.35, for debian-linux-gnu (x86_64)\n"
     if not old:
@@ -330,7 +330,7 @@ def langlinks(wiki: Wiki, items: dict[int, dict[str, str]]) -> bytes:
 
 
 def wb_items_per_site(items: dict[int, dict[str, str]]) -> bytes:
-    """Wikidata's table of sitelinks, without the languages that have their items carried across."""
+    """Wikidata's table of sitelinks, without the languages in CARRIED."""
     sitelinks = [
         (qid, f"{language}wiki", title)
         for qid, titles in items.items()
@@ -356,7 +356,7 @@ def make_files() -> dict[str, bytes]:
 
 
 def main() -> None:
-    """Writes the files, and takes away those of an earlier run."""
+    """Writes the files, and removes other files of an earlier run."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "dumps"
     folder.mkdir(parents=True, exist_ok=True)
     files = make_files()
@@ -365,7 +365,7 @@ def main() -> None:
             old.unlink()
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    print(f"{len(files)} files, {sum(map(len, files.values())) // 1000} kB in {folder}")
+    print(f"wrote {len(files)} files, {sum(map(len, files.values())) // 1000} kB, into {folder}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Arrow schemas of what is written to Parquet, and records to and from record batches.
+"""Arrow schemas of the Parquet files, and conversion between records and record batches.
 
-After a dump is parsed, stages work on batches of these schemas and make no records. A `RecordCodec` writes what was
-parsed, and reads rows back for people and tests (`schemas.records` says which classes are for what).
+After a dump is parsed, stages work on batches of these schemas, not on records. A `RecordCodec` writes the parsed
+records, and reads rows back for people and tests (`schemas.records` tells the purpose of each class).
 
 The columns are the contract with users (docs/data.md). A record's fields and its schema's columns have the same
 names in the same order; an integer `qid` is written as the string a person looks up ("Q64"). Nested fields are lists
@@ -105,7 +105,7 @@ ARTICLES = pa.schema(
     ]
 )
 
-ARTICLE_TEXTS = [  # what examples are made of: columns of ARTICLES, and fields of them, by their paths in Parquet
+ARTICLE_TEXTS = [  # the input of examples: columns of ARTICLES, and fields of columns, by their paths in Parquet
     *("language", "page_id", "title", "kind", "split", "text", "paragraphs"),
     *(f"sections.list.element.{name}" for name in ("start", "heading")),
     *(f"links.list.element.{name}" for name in ("start", "end", "qid")),
@@ -173,11 +173,12 @@ class RecordCodec(Generic[R]):
     nested: dict[str, Callable[..., Any]]  # column of structs -> class of its elements; tuple for plain pairs
 
     def to_batch(self, records: Sequence[R]) -> pa.RecordBatch:
-        """A batch of the schema with a row a record."""
+        """A batch of the schema with a row for each record."""
         columns = [self._column(field, [getattr(r, field.name) for r in records]) for field in self.schema]
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
     def _column(self, field: pa.Field, values: list[Any]) -> pa.Array:
+        """The column of a field, from the values that the records have; a nested field becomes a list of structs."""
         if field.name not in self.nested:
             return _flat_array(field, values)
         make, struct = self.nested[field.name], field.type.value_type
@@ -189,11 +190,12 @@ class RecordCodec(Generic[R]):
         return pa.ListArray.from_arrays(offsets, elements, type=field.type)
 
     def to_records(self, batch: pa.RecordBatch) -> list[R]:
-        """The records of a batch; its columns may stand in any order, and those that no record has are ignored."""
+        """The records of a batch; the columns may be in any order, and columns that the schema lacks are ignored."""
         columns = [self._values(field, batch.column(field.name)) for field in self.schema]
         return list(map(self.record, *columns))
 
     def _values(self, field: pa.Field, array: pa.Array) -> list[Any]:
+        """The inverse of `_column`: one value for each record; a list of structs becomes a tuple of elements."""
         if field.name not in self.nested:
             return _flat_values(field, array)
         make = self.nested[field.name]
@@ -209,12 +211,14 @@ class RecordCodec(Generic[R]):
 
 
 def _flat_array(field: pa.Field, values: Iterable[Any]) -> pa.Array:
+    """A column without structs; QIDs are given as numbers and written as strings."""
     if field.name == "qid":
         values = [None if q is None else qid_name(q) for q in values]
     return pa.array(values, field.type)
 
 
 def _flat_values(field: pa.Field, array: pa.Array) -> list[Any]:
+    """The inverse of `_flat_array`; lists become tuples."""
     values: list[Any] = array.to_pylist()
     if field.name == "qid":
         return [None if q is None else qid_number(q) for q in values]
@@ -242,7 +246,7 @@ _CODECS: dict[type, RecordCodec[Any]] = {
 
 
 def as_row(record: Article | PageTitle | LinkedArticle | Entity | Example | Failure) -> dict[str, Any]:
-    """A record as the row that Parquet has of it: names of columns -> plain values, "Q64" for 64.
+    """A record as its row in Parquet: names of columns -> plain values, "Q64" for 64.
 
     Raises:
         TypeError: no table has rows of this class, such as `Page`.
@@ -250,7 +254,7 @@ def as_row(record: Article | PageTitle | LinkedArticle | Entity | Example | Fail
     codec = _CODECS.get(type(record))
     if codec is None:
         raise TypeError(
-            f"no table has rows of {type(record).__name__}; accepted: {', '.join(c.__name__ for c in _CODECS)}"
+            f"no table holds records of {type(record).__name__}; accepted: {', '.join(c.__name__ for c in _CODECS)}"
         )
     (row,) = codec.to_batch([record]).to_pylist()
     return dict(row)

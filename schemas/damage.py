@@ -1,4 +1,4 @@
-"""What is known of files that were read: in the results of tasks, and of damaged ones in the link stage's record."""
+"""Accounts of the files that were read, in the results of tasks, and of damaged files, in the link stage's record."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -19,18 +19,18 @@ class Place:
 
 @dataclass(slots=True)
 class FileAccount:
-    """What tasks read of a file: its whole pages, and where it is damaged."""
+    """What tasks read from a file: the number of whole pages, and the places where the file is damaged."""
 
     pages: int = 0
     damage: Counter[str] = field(default_factory=Counter)  # places, by reason
     places: list[Place] = field(default_factory=list)  # the first few
 
     def lose(self, reason: str, byte: int) -> None:
-        """Counts a place."""
+        """Counts a damaged place."""
         self.add(FileAccount(0, Counter({reason: 1}), [Place(byte, reason)]))
 
     def add(self, other: "FileAccount") -> None:
-        """Adds what other tasks read of the file, in any order."""
+        """Adds the account of another task for the same file; the order does not matter."""
         self.pages += other.pages
         self.damage.update(other.damage)
         self.places = nsmallest(PLACES_KEPT, [*self.places, *other.places])
@@ -47,7 +47,7 @@ class FileAccount:
 
 @dataclass(frozen=True, slots=True)
 class PageList:
-    """How many pages a file has by the index beside it."""
+    """The number of pages of a file in the index beside the file."""
 
     name: str
     pages: int
@@ -55,7 +55,7 @@ class PageList:
 
 @dataclass(frozen=True, slots=True)
 class WrongChecksum:
-    """A checksum that is not the one in a list beside the file."""
+    """A checksum that differs from the one in a list beside the file."""
 
     name: str  # of the list
     algorithm: str
@@ -65,14 +65,14 @@ class WrongChecksum:
 
 @dataclass(frozen=True, slots=True)
 class DamagedFile:
-    """A file that the link stage read, and which is not whole."""
+    """A damaged file that the link stage read."""
 
     language: str
     kind: str  # "dump", or a table's name
     name: str
     bytes: int
     _: KW_ONLY
-    pages: int = 0  # that are whole
+    pages: int = 0  # number of whole pages
     damage: Mapping[str, int] = field(default_factory=dict)  # places, by reason
     places: tuple[Place, ...] = ()  # the first few
     index: PageList | None = None
@@ -80,7 +80,7 @@ class DamagedFile:
 
     @property
     def missing_pages(self) -> int:
-        """Pages that the file should have by its index, and has not."""
+        """The number of pages in the file's index that the file lacks."""
         return max(0, self.index.pages - self.pages) if self.index else 0
 
     @property
@@ -108,7 +108,7 @@ class DamagedFile:
         """The inverse of `to_json`.
 
         Raises:
-            KeyError, TypeError, ValueError, AttributeError: it is none.
+            KeyError, TypeError, ValueError, AttributeError: `value` was not made by `to_json`.
         """
         index = value["index"]
         return cls(
@@ -125,12 +125,12 @@ class DamagedFile:
 
 
 def damaged_files(record: Mapping[str, Any]) -> list[DamagedFile]:
-    """The damaged files that a record of the link stage names.
+    """The damaged files that a record of the link stage lists.
 
     Raises:
-        ValueError: it names them in another way.
+        ValueError: the list is malformed.
     """
     try:
         return [DamagedFile.from_json(value) for value in record.get("damaged", ())]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f"its damaged files are wrong: {type(error).__name__} {error}") from error
+        raise ValueError(f"its list of damaged files is malformed: {type(error).__name__} {error}") from error

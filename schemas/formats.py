@@ -33,9 +33,9 @@ class Format:
     can be read only from the beginning has one part.
     """
 
-    name: str  # as options have it
+    name: str  # the value of the options that choose a format
     ending: str  # of file names, without the first dot
-    tables: frozenset[str]  # what it can hold, of `layout.ARTICLES` and `layout.EXAMPLES`
+    tables: frozenset[str]  # the tables that the format can hold, of `layout.ARTICLES` and `layout.EXAMPLES`
     writer: Callable[[BinaryIO, pa.Schema], AbstractContextManager[TableWriter]]
     read: Callable[[BinaryIO, pa.Schema, list[str] | None], Iterator[pa.RecordBatch]]
     row_groups: Callable[[BinaryIO], list[int]]
@@ -77,8 +77,8 @@ JSON_LINES = Format(
     row_groups=lambda stream: [count_json_lines(stream)],
 )
 
-FORMATS = {one.name: one for one in (PARQUET, TFRECORD, JSON_LINES)}  # readers that have a choice take the first
-# What reading a damaged file raises.
+FORMATS = {one.name: one for one in (PARQUET, TFRECORD, JSON_LINES)}  # readers prefer earlier formats
+# The errors of reading a damaged file.
 READ_ERRORS = (
     *(OSError, OverflowError, pa.ArrowException),
     *(TFRecordError, ExampleError, JsonLinesError, ProtobufError),

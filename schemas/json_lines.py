@@ -52,7 +52,7 @@ class JsonLinesWriter:
 
 
 def _values(column: pa.Array) -> list[Any]:
-    """The values of a column as Python's; lists of integers by way of NumPy, which is several times as fast."""
+    """The values of a column as Python objects; lists of integers go through NumPy, which is several times as fast."""
     if pa.types.is_list(column.type) and pa.types.is_integer(column.type.value_type) and not column.null_count:
         numbers = column.values.to_numpy()
         return [numbers[start:end].tolist() for start, end in pairwise(column.offsets.to_pylist())]
@@ -74,7 +74,7 @@ def read_json_lines(stream: BinaryIO, schema: pa.Schema, columns: list[str] | No
         try:
             yield pa.RecordBatch.from_pylist([orjson.loads(line) for line in rows], chosen).cast(chosen)
         except (ValueError, TypeError, AttributeError, pa.ArrowException) as error:
-            raise JsonLinesError(f"lines {first + 1} to {first + len(rows)}: {error}") from error
+            raise JsonLinesError(f"lines {first + 1} to {first + len(rows)} cannot be read: {error}") from error
         first += len(rows)
 
 
@@ -88,6 +88,7 @@ def count_json_lines(stream: BinaryIO) -> int:
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes]:
+    """The decompressed lines; JsonLinesError for damage, with the number of the last good line."""
     number = 0
     try:
         with gzip.GzipFile(fileobj=stream, mode="rb") as file:
@@ -95,4 +96,4 @@ def _lines(stream: BinaryIO) -> Iterator[bytes]:
                 number += 1
                 yield line
     except (EOFError, OSError, zlib.error) as error:
-        raise JsonLinesError(f"after line {number}: {error}") from error
+        raise JsonLinesError(f"the file cannot be read after line {number}: {error}") from error

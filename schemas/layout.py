@@ -1,18 +1,18 @@
-"""Where everything lies in an output folder, once. Paths are relative to the folder, with forward slashes.
+"""The layout of an output folder. Paths are relative to the folder, with forward slashes.
 
     link.json vocabulary.json examples.json      the record of each finished stage
-    run.json                                     what differs between two runs: times, hosts, what steps took
-    account.txt                                  for people: what went in, came out and did not, and why
+    run.json                                     facts that differ between two runs: times, hosts, duration of steps
+    account.txt                                  for people: what went in, came out or was left out, and why
     articles/{language}/{split}-{number}.parquet       also .jsonl.gz; `split` is train or
-                                                       validation, which not every range has
+                                                       validation; not every range has validation articles
     mentions/{language}/mentions-{number}.parquet
     vocabulary/vocabulary.parquet vocabulary.jsonl
     examples/{language}/{split}-{number}.parquet       also .tfrecord.gz and .jsonl.gz
-    failures/{language}/{stage}-{number}.parquet       only where something failed
+    failures/{language}/{stage}-{number}.parquet       only if something failed
     tokenizer/sentencepiece.bpe.model
     index/{language}/                            the title index
-    audit/residue.json links.json                what `mlukit audit` found
-    _work/                                       what is needed only until a stage is finished
+    audit/residue.json links.json                the results of `mlukit audit`
+    _work/                                       files that are needed only until a stage is finished
 
 Every folder of articles, mentions, vocabulary, examples and failures has a `_manifest.json`.
 """
@@ -24,7 +24,7 @@ from typing import TypeVar
 from mlukit.schemas.manifest import MANIFEST, Shard
 from mlukit.schemas.records import SPLITS, Split
 
-ALL_LANGUAGES = "all"  # in place of a language's code: what concerns every language
+ALL_LANGUAGES = "all"  # stands for every language, in place of a language's code
 
 # The folders of data, each of which has a manifest, by the stage that writes them.
 ARTICLES, FAILURES, VOCABULARY, MENTIONS, EXAMPLES = "articles", "failures", "vocabulary", "mentions", "examples"
@@ -42,12 +42,12 @@ TOKENIZER = "tokenizer/sentencepiece.bpe.model"  # the file name that Hugging Fa
 VOCABULARY_PARQUET = "vocabulary/vocabulary.parquet"
 VOCABULARY_JSONL = "vocabulary/vocabulary.jsonl"
 AUDIT_RESIDUE, AUDIT_LINKS = "audit/residue.json", "audit/links.json"
-WIKIDATA_ANSWERS = "wikidata-answers.sqlite"  # of --wikidata-api, where no other file is named
+WIKIDATA_ANSWERS = "wikidata-answers.sqlite"  # of --wikidata-api, if no other file is named
 
 WORK = "_work"
-ASIDE = f"{WORK}/aside"  # files under a name of an attempt's own, until they are published
+ASIDE = f"{WORK}/aside"  # files of running attempts, each under its own name, until they are published
 LEASES = f"{WORK}/leases"
-BOARDS = f"{WORK}/boards"  # of runs on a cluster: what its workers and the launcher tell each other
+BOARDS = f"{WORK}/boards"  # messages between the launcher and the workers of runs on a cluster
 AUDIT_PLAN = f"{WORK}/audit.plan.json"
 VERIFY_REPORT = f"{WORK}/verify.json"  # the damage that `mlukit verify` found, until it is printed
 
@@ -61,7 +61,7 @@ def stage_record(stage: str) -> str:
 
 
 def stage_plan(stage: str) -> str:
-    """What a stage is to be made of, while it is not finished."""
+    """The plan of a stage that is not finished: its inputs and options."""
     return f"{WORK}/{stage}.plan.json"
 
 
@@ -76,12 +76,12 @@ def task_result(task: str) -> str:
 
 
 def step_files(step: str) -> str:
-    """The folder of files that a step writes for later steps of its stage alone."""
+    """The folder of files that a step writes only for later steps of its stage."""
     return f"{WORK}/{step}"
 
 
 def folder(folder_type: str, language: str | None) -> str:
-    """A folder of a language's data: articles, mentions, examples or failures; None for what holds all languages."""
+    """The folder of a type of data, of one language, or of all languages if `language` is None."""
     return folder_type if language is None else f"{folder_type}/{language}"
 
 
@@ -121,12 +121,12 @@ def page_titles(language: str, number: int) -> str:
 
 
 def items(source: str, language: str, number: int) -> str:
-    """A part of the titles and items of a language that one source of items tells."""
+    """A part of the titles and items of a language, from one source of items."""
     return f"{WORK}/items/{source}/{language}-{number:05}.parquet"
 
 
 def item_labels(source: str, language: str, number: int) -> str:
-    """A part of the items' labels in a language that one source of items tells."""
+    """A part of the items' labels in a language, from one source of items."""
     return f"{WORK}/items/{source}/labels-{language}-{number:05}.parquet"
 
 
@@ -161,17 +161,17 @@ def page_links(language: str) -> str:
 
 
 def link_comparison(language: str, part: int) -> str:
-    """What the comparison of one part's links found."""
+    """The result of the comparison of one part of the links."""
     return f"{WORK}/compare/{language}/{part:05}.json"
 
 
 def checked_sources() -> str:
-    """What is known of the files that the link stage reads, since work on them began."""
+    """The sizes and checksums of the files that the link stage reads, recorded when the work on them began."""
     return f"{WORK}/checksum/sources.json"
 
 
 def content_of(path: str) -> str:
-    """What a file holds, by its name: "titles" for titles-00003.parquet."""
+    """The content of a file, by its name: "titles" for titles-00003.parquet."""
     return path.rpartition("/")[2].rpartition("-")[0]
 
 
@@ -197,19 +197,20 @@ def by_number(shards: Iterable[P]) -> list[tuple[P, ...]]:
         path = shard if isinstance(shard, str) else shard.path
         number = _NUMBER.search(path)
         if number is None:
-            raise ValueError(f"{path} has no number; a shard is named such as train-00003.parquet")
+            raise ValueError(f"{path} has no shard number in its name; accepted: names such as train-00003.parquet")
         numbered.setdefault(int(number[1]), []).append(shard)
     return [tuple(sorted(numbered[n], key=_split_order)) for n in sorted(numbered)]
 
 
 def _split_order(shard: Shard | str) -> tuple[int, str]:
+    """The key that sorts the files of a range in the order of SPLITS."""
     path = shard if isinstance(shard, str) else shard.path
     split = split_of(path)
     return (SPLITS.index(split) if split else len(SPLITS)), path
 
 
 def total_bytes(shards: Iterable[Shard]) -> int:
-    """The sizes of shards added up."""
+    """The sum of the sizes of shards."""
     return sum(shard.bytes for shard in shards)
 
 

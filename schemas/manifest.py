@@ -1,7 +1,7 @@
 """The manifest of a folder: its shards, their sources, and what was written, failed or left out.
 
-A task leaves a `TaskResult` when it is done, a finished folder a manifest. Both are JSON with sorted keys, and
-hold nothing that differs between two runs over the same input: no times, hosts, paths or worker counts.
+A finished task writes a `TaskResult`, and a finished folder has a manifest. Both are JSON with sorted keys, and contain
+nothing that differs between two runs over the same input: no times, hosts, paths or worker counts.
 """
 
 import json
@@ -16,12 +16,12 @@ from mlukit.schemas.arrow import SCHEMA_VERSION
 from mlukit.schemas.damage import FileAccount
 from mlukit.schemas.summaries import SUMMARIES, Summary
 
-MANIFEST = "_manifest.json"  # readers of a folder of Parquet pass over names with a leading underscore
+MANIFEST = "_manifest.json"  # readers of a folder of Parquet files ignore names with a leading underscore
 
 
 @dataclass
 class Flow:
-    """What entered a step and what became of it: entered = out + failed + skipped."""
+    """The counts of what entered and left a step: entered = out + failed + skipped."""
 
     entered: int = 0
     out: int = 0
@@ -29,25 +29,25 @@ class Flow:
     skipped: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: "Flow") -> None:
-        """Adds the other's numbers to this one's."""
+        """Adds the numbers of another flow."""
         self.entered += other.entered
         self.out += other.out
         self.failed.update(other.failed)
         self.skipped.update(other.skipped)
 
     def leave_out(self, reason: str, number: int) -> None:
-        """Has what an earlier step let out skipped after all: for a flow that is added to the earlier one."""
+        """Moves `number` from `out` to `skipped`, in a flow that is then added to the flow of an earlier step."""
         if number:
             self.out -= number
             self.skipped[reason] += number
 
     @property
     def unaccounted(self) -> int:
-        """What entered and neither came out nor has a reason; other than 0 is a defect of ours."""
+        """The number that entered, but neither came out nor has a reason; any other value than 0 is a defect."""
         return self.entered - self.out - self.failed.total() - self.skipped.total()
 
     def to_json(self) -> dict[str, Any]:
-        """As written to results and manifests."""
+        """The JSON value in results and manifests."""
         return {"in": self.entered, "out": self.out, "failed": dict(self.failed), "skipped": dict(self.skipped)}
 
     @classmethod
@@ -66,20 +66,20 @@ class Shard:
     sha256: str
 
     def to_json(self) -> dict[str, Any]:
-        """As written to results and manifests."""
+        """The JSON value in results and manifests."""
         return {"path": self.path, "rows": self.rows, "bytes": self.bytes, "sha256": self.sha256}
 
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """What a task did: written last, so its presence says that the task is done."""
+    """The result of a task. It is written last, so its presence shows that the task is done."""
 
     task: str
     shards: tuple[Shard, ...] = ()
     flows: Mapping[str, Flow] = field(default_factory=dict)  # "pages", "links", …
     counts: Mapping[str, int] = field(default_factory=dict)  # for people to read: "links redirected", …
     summary: Summary | None = None  # for code to read
-    files: Mapping[str, FileAccount] = field(default_factory=dict)  # that were read, by name
+    files: Mapping[str, FileAccount] = field(default_factory=dict)  # the files that were read, by name
 
     def to_json(self) -> dict[str, Any]:
         """As written to disk."""
@@ -104,22 +104,24 @@ class TaskResult:
 
 @dataclass(frozen=True, slots=True)
 class FolderContents:
-    """What a folder of data holds and what it is made of, beside its shards."""
+    """The description of a folder of data for its manifest, without the shards."""
 
     kind: str  # "articles", "vocabulary", "mentions", "examples" or "failures"
     schema: pa.Schema  # of its Parquet shards
     language: str | None  # None where the folder holds all languages
     _: KW_ONLY
-    options: Mapping[str, Any]  # those that decide its bytes
-    inputs: Mapping[str, Any]  # what identifies the stages that it builds on
-    sources: Sequence[Mapping[str, Any]] = ()  # files it was made of, each with name, size in bytes and checksum
+    options: Mapping[str, Any]  # the options that decide the bytes of the shards
+    inputs: Mapping[str, Any]  # identifies the earlier stages that the folder was made from
+    sources: Sequence[Mapping[str, Any]] = ()  # the source files, each with name, size in bytes and checksum
 
 
 def folder_manifest(contents: FolderContents, shards: Sequence[Shard], account: Mapping[str, Any]) -> dict[str, Any]:
     """The manifest of a folder of shards.
 
     Args:
-        account: of the tasks that wrote the shards, as JSON: `flows`, `counts` and `summary`.
+        contents: the description of the folder.
+        shards: the files of the folder.
+        account: the JSON account of the tasks that wrote the shards: `flows`, `counts` and `summary`.
     """
     return {
         "kind": contents.kind,

@@ -12,11 +12,12 @@ ROW_GROUP_BYTES = 16 << 20  # about what a writer, and later a reader, holds of 
 
 
 class ParquetWriter:
-    """Writes rows to a stream, cut into row groups of the same size whatever batches they come in.
+    """Writes rows to a stream in row groups of equal size; the sizes of the batches do not matter.
 
     Args:
-        stream: stays open when the writer is closed.
-        row_group_rows: rows of a row group; it has fewer where its rows reach `ROW_GROUP_BYTES`.
+        stream: receives the file; stays open when the writer is closed.
+        schema: the schema of the rows.
+        row_group_rows: number of rows in a row group; fewer if the rows reach `ROW_GROUP_BYTES`.
     """
 
     def __init__(self, stream: BinaryIO, schema: pa.Schema, row_group_rows: int = ROW_GROUP_ROWS) -> None:
@@ -26,7 +27,7 @@ class ParquetWriter:
         self.rows = 0
 
     def write(self, rows: pa.RecordBatch | pa.Table) -> None:
-        """Adds rows; less than a row group of them is held back."""
+        """Adds rows; holds back fewer rows than a row group has."""
         table = pa.Table.from_batches([rows]) if isinstance(rows, pa.RecordBatch) else rows
         self.rows += table.num_rows
         self._pending = pa.concat_tables([self._pending, table])
@@ -42,6 +43,7 @@ class ParquetWriter:
         self._writer.close()
 
     def _flush(self, rows: int) -> None:
+        """Writes the first `rows` of the rows that are held back as a row group."""
         self._writer.write_table(self._pending.slice(0, rows).combine_chunks(), rows)
         self._pending = self._pending.slice(rows).combine_chunks()
 

@@ -1,17 +1,17 @@
-"""What the pipeline knows of a page, from the dump to training examples: a class for each kind of row.
+"""The records of the pipeline, from a page of the dump to training examples: a class for each kind of row.
 
-Records flow only as far as a dump is read. There, a `Page` becomes an `Article`, a `PageTitle` or a `Failure`, and
-these are written to Parquet one by one; titles are read again as records to build an index, and failures of every later
-stage are records, too. From the parsed articles on, columns flow: Arrow batches of the schemas in `schemas.arrow`, of
-many rows at once. `Mention`, `LinkedArticle`, `Entity`, `MentionCount` and `Example` say what a row of these columns
-is. Such records are made to look at single rows, by `mlukit inspect`, tests and benchmarks, and to read TFRecord; no
-stage makes them on the way to training examples, but for the special entities, the first rows of the vocabulary.
+Only the reader of a dump works with records: a `Page` becomes an `Article`, a `PageTitle` or a `Failure`, and each
+record is written to Parquet. Two more uses: titles are read again as records to build an index, and failures of every
+later stage are records. After parsing, the stages work with columns: Arrow batches of the schemas in `schemas.arrow`,
+many rows at once. `Mention`, `LinkedArticle`, `Entity`, `MentionCount` and `Example` describe a row of these columns.
+`mlukit inspect`, tests, benchmarks and the reader of TFRecord make such records. A stage makes them only for the
+special entities, the first rows of the vocabulary.
 
 Offsets are Unicode code points into the record's `text`, end exclusive. `language` is the code of a Wikipedia
 ("en", "zh", "simple"). A QID is kept as its number: 64 stands for Q64; None stands for no item.
 
-Records are plain frozen dataclasses with tuple fields, equal where their values are. They live in one process: between
-processes go files and the plans of tasks.
+Records are plain frozen dataclasses with tuple fields, and are equal if their values are equal. They stay in one
+process; processes exchange files and the plans of tasks.
 """
 
 from dataclasses import dataclass
@@ -26,11 +26,11 @@ LinkStatus: TypeAlias = Literal[
 LINK_STATUSES: dict[LinkStatus, str] = {
     "resolved": "the target page has an item",
     "redirected": "the target is a redirect; it, or the page it leads to, has an item",
-    "no_item": "the page exists, no source knows an item of it",
+    "no_item": "the page exists, but no source knows its item",
     "red": "neither the dump nor any source of items knows the title",
-    "redirect_loop": "following redirects comes back to where it was",
+    "redirect_loop": "the redirects form a loop",
     "redirect_broken": "the redirect leads to a page that does not exist",
-    "unknown_wiki": "the target lies in a Wikipedia that is not among those built",
+    "unknown_wiki": "the target is in a Wikipedia that is not built",
 }
 
 Split: TypeAlias = Literal["train", "validation"]
@@ -52,13 +52,13 @@ class Page:
     revision_id: int
     namespace: int | None  # None in dumps older than export-0.6, which have no <ns>
     title: str  # with spaces, prefix included
-    redirect: str | None  # the title in <redirect title="…"/>; None in a page that is no redirect and in old dumps
+    redirect: str | None  # the title in <redirect title="…"/>; None if the page is not a redirect, and in old dumps
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A section: its heading stands at `text[start : start + len(heading)]`, its body ends at `end`."""
+    """A section: its heading is `text[start : start + len(heading)]`, its body ends at `end`."""
 
     start: int
     end: int  # before the next heading of the same or a higher level
@@ -71,8 +71,8 @@ class Link(NamedTuple):
 
     start: int
     end: int
-    language: str  # the Wikipedia that the target lies in: the article's own but for [[:fr:X]]
-    target: str  # the title as normalised, without fragment
+    language: str  # the Wikipedia of the target: the article's own, except for [[:fr:X]]
+    target: str  # the normalised title, without fragment
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,24 +83,24 @@ class Article:
     page_id: int
     revision_id: int
     title: str
-    kind: Kind  # by templates, title and categories; page_props may say more later
+    kind: Kind  # from templates, title and categories; page_props may change it later
     text: str  # paragraphs joined by "\n"
     paragraphs: tuple[Span, ...]
     sections: tuple[Section, ...]
     links: tuple[Link, ...]  # sorted, not overlapping, neither blank nor padded
-    interlanguage: tuple[tuple[str, str], ...]  # (language, title) of [[fr:X]]: which page it is in other languages
+    interlanguage: tuple[tuple[str, str], ...]  # (language, title) of [[fr:X]]: the same page in other languages
 
 
 @dataclass(frozen=True, slots=True)
 class PageTitle:
-    """What the title index needs to know of a page: of articles, redirects, and pages whose text is missing alike."""
+    """The facts about a page for the title index: of an article, a redirect, or a page whose text is missing."""
 
     page_id: int
     title: str
-    redirect: str | None  # the normalised title it leads to; None for a page that is no redirect
+    redirect: str | None  # the normalised title that the redirect leads to; None if the page is not a redirect
     interlanguage: tuple[tuple[str, str], ...] = ()
-    revision_id: int = 0  # 0 where it is not known
-    place: int | None = None  # of its article, see `article_place`; None where no article was made of it
+    revision_id: int = 0  # 0 if unknown
+    place: int | None = None  # the place of its article, see `article_place`; None if the page has no article
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Mention:
     end: int
     language: str
     target: str
-    page: str | None  # the title after redirects; None where no page is known
+    page: str | None  # the title after redirects; None if no page is known
     qid: int | None
     status: LinkStatus
 
@@ -135,7 +135,7 @@ class LinkedArticle:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A row of the entity vocabulary; the special ones have no qid and stand at ids 0 to 3."""
+    """A row of the entity vocabulary; special entities have no qid and the ids 0 to 3."""
 
     entity_id: int
     name: str  # "Q64", "[MASK]"
@@ -164,7 +164,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Something that left the data path though it should not have, or was left out for a reason worth a row."""
+    """A page or another part of the data that was lost by an error, or was left out for a reason to be recorded."""
 
     stage: str
     reason: str  # a short name, counted
@@ -175,17 +175,21 @@ class Failure:
 
 
 def article_place(shard: int, row: int) -> int:
-    """Where a parsed article stands in its language: places ascend as the dump has its pages."""
+    """The place of a parsed article in its language; places ascend in the order of the dump's pages."""
     return shard << 32 | row
 
 
 def qid_name(qid: int) -> str:
-    """64 -> "Q64"."""
+    """Converts 64 to "Q64"."""
     return f"Q{qid}"
 
 
 def qid_number(name: str) -> int:
-    """ "Q64" -> 64; ValueError for anything else."""
+    """Converts "Q64" to 64.
+
+    Raises:
+        ValueError: `name` is not a QID.
+    """
     if name[:1] != "Q" or not (name[1:].isascii() and name[1:].isdigit()):
-        raise ValueError(f"not a QID: {name!r} (such as Q64)")
+        raise ValueError(f"{name!r} is not a QID; accepted: Q and a number, such as Q64")
     return int(name[1:])

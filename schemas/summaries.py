@@ -1,7 +1,7 @@
-"""What code reads of a task's result, a small class for each kind of task.
+"""Summaries: the part of a task's result that code reads, with a small class for each kind of task.
 
-The counts of a result are for people: a report shows their names. Whatever decides something stands in a field here.
-In JSON a summary is an object of its fields, under the summary's name; a field that is missing or unknown is an error.
+The counts of a result are for people: a report shows their names. Every value that decides something is a field here.
+In JSON a summary is an object of its fields, under the summary's name; a missing or unknown field is an error.
 """
 
 from collections import Counter
@@ -34,7 +34,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class SummaryOfNumbers(Summary):
-    """A summary whose fields can be added up over the tasks of a language; without arguments all are 0."""
+    """A summary whose fields can be added up over the tasks of a language; by default all fields are 0."""
 
     def __add__(self, other: Self) -> Self:
         return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
@@ -42,11 +42,11 @@ class SummaryOfNumbers(Summary):
 
 @dataclass(frozen=True, slots=True)
 class Checksum(Summary):
-    """Of a source file."""
+    """The checksums of a source file."""
 
     name = "checksum"
     sha256: str
-    others: Mapping[str, str] = field(default_factory=dict)  # by algorithm, those that a list beside the file has
+    others: Mapping[str, str] = field(default_factory=dict)  # by algorithm, for the lists beside the file
 
     def to_json(self) -> dict[str, Any]:
         """The JSON value, without `others` if empty."""
@@ -59,7 +59,7 @@ class IndexedPages(Summary):
 
     name = "indexed_pages"
     pages: int = 0
-    problem: str = ""  # why the index cannot be read; "" where it can
+    problem: str = ""  # why the index cannot be read; "" if it can be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class EntitySpread(SummaryOfNumbers):
     entities: Counter[int] = field(default_factory=Counter)  # number of languages -> number of entities
 
     def to_json(self) -> dict[str, Any]:
-        """JSON's keys are strings."""
+        """The JSON value, whose keys must be strings."""
         return {"entities": {str(languages): number for languages, number in sorted(self.entities.items())}}
 
     @classmethod
@@ -147,10 +147,10 @@ SUMMARIES: Mapping[str, type[Summary]] = {
 
 
 def summary_in(value: Mapping[str, Any], kind: type[S]) -> S:
-    """The summary of a class that a manifest, or what a record says of a language, holds.
+    """The summary of a class in a manifest, or in a record's part about a language.
 
     Raises:
         KeyError: there is no such summary.
-        TypeError: its fields are others.
+        TypeError: the summary has other fields.
     """
     return kind.from_json(value["summary"][kind.name])

@@ -1,10 +1,10 @@
-"""`tf.train.Example` without TensorFlow: training examples as its bytes, and back.
+"""Converts training examples to bytes of `tf.train.Example` and back, without TensorFlow.
 
 The features have the names of the columns in `schemas.arrow.EXAMPLES`: `language` and `split` are bytes lists of one
 UTF-8 string, everything else is an int64 list. The wire format is that of tensorflow/core/example/example.proto and
-feature.proto, with one liberty that the bytes do not show: the map of features is declared as what a map is on the
-wire, repeated entries of key and value (protobuf.dev/programming-guides/proto3, "Backwards Compatibility" of maps).
-So the features stand in the order in which we add them, sorted by name, and equal examples have equal bytes.
+feature.proto, with one difference that does not change the bytes: the map of features is declared as repeated entries
+of key and value, the wire form of a map (protobuf.dev/programming-guides/proto3, "Backwards Compatibility" of maps).
+So the features are written in the order in which they are added, sorted by name, and equal examples have equal bytes.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,12 +25,12 @@ INTEGER_LISTS = ("token_ids", "entity_ids", "entity_starts", "entity_ends", "sen
 FEATURES = tuple(sorted(STRINGS + INTEGERS + INTEGER_LISTS))
 
 _BATCH_ROWS = 1024
-_PACKAGE = "mlukit"  # not "tensorflow": its own names stay free for TensorFlow in the same process
+_PACKAGE = "mlukit"  # not "tensorflow", so that TensorFlow can be loaded in the same process
 _Field = descriptor_pb2.FieldDescriptorProto
 
 
 class ExampleError(ValueError):
-    """Bytes that are no training example of ours."""
+    """Bytes that are not a training example of mlukit."""
 
 
 def _add_message(
@@ -49,6 +49,7 @@ def _add_message(
 
 
 def _example_class() -> Any:
+    """The message class of `tf.train.Example`, built from a description of the .proto files."""
     file = descriptor_pb2.FileDescriptorProto(name="mlukit/example.proto", package=_PACKAGE, syntax="proto3")
     _add_message(file, "BytesList", [("value", 1, True, _Field.TYPE_BYTES)])
     _add_message(file, "Int64List", [("value", 1, True, _Field.TYPE_INT64)])  # packed, as proto3 does by itself
@@ -70,7 +71,7 @@ _Example = _example_class()
 
 
 def encode_examples(examples: pa.RecordBatch) -> Iterator[bytes]:
-    """Each row of `schemas.arrow.EXAMPLES` as a serialized `tf.train.Example`; the same bytes for the same row."""
+    """Serializes each row of `schemas.arrow.EXAMPLES` as a `tf.train.Example`; the same row gives the same bytes."""
     columns = []
     for name in FEATURES:
         column = examples.column(name)
@@ -79,12 +80,13 @@ def encode_examples(examples: pa.RecordBatch) -> Iterator[bytes]:
 
 
 def _slices(lists: pa.ListArray) -> Iterator[list[int]]:
+    """The lists of a column, by way of NumPy, which is faster than `to_pylist`."""
     values = lists.values.to_numpy()
     return (values[start:end].tolist() for start, end in pairwise(lists.offsets.to_pylist()))
 
 
 def _serialized(values: Iterable[Any]) -> bytes:
-    """The values of FEATURES."""
+    """Serializes one example; the values are in the order of FEATURES."""
     proto = _Example()
     add = proto.features.feature.add
     for name, value in zip(FEATURES, values, strict=True):
@@ -96,25 +98,25 @@ def _serialized(values: Iterable[Any]) -> bytes:
         elif value:
             feature.int64_list.value.extend(value)
         else:
-            feature.int64_list.SetInParent()  # an empty list still says what it is a list of
+            feature.int64_list.SetInParent()  # an empty list keeps its type
     serialized: bytes = proto.SerializeToString()
     return serialized
 
 
 def decode_example(data: bytes) -> Example:
-    """One example of `encode_examples`; reads what TensorFlow writes as well. Features unknown to us are ignored.
+    """Reads one example of `encode_examples`, or one that TensorFlow wrote. Unknown features are ignored.
 
     Raises:
-        ExampleError: not a `tf.train.Example`, or a feature is missing, of another kind or of another length.
+        ExampleError: `data` is not a `tf.train.Example`, or a feature is missing, or has another kind or length.
     """
     try:
         proto = _Example.FromString(data)
     except message.DecodeError as error:
-        raise ExampleError(f"not a tf.train.Example ({len(data)} bytes): {error}") from error
+        raise ExampleError(f"the record is not a tf.train.Example ({len(data)} bytes): {error}") from error
     features = {entry.key: entry.value for entry in proto.features.feature}
     missing = [name for name in FEATURES if name not in features]
     if missing:
-        raise ExampleError(f"features are missing: {', '.join(missing)}; there are {sorted(features)}")
+        raise ExampleError(f"features are missing: {', '.join(missing)}; the example has {sorted(features)}")
     values: dict[str, Any] = {name: _text(name, features[name]) for name in STRINGS}
     values |= {name: _single(name, features[name], "int64_list") for name in INTEGERS}
     values |= {name: tuple(_values(name, features[name], "int64_list")) for name in INTEGER_LISTS}
@@ -123,8 +125,8 @@ def decode_example(data: bytes) -> Example:
 
 def _values(name: str, feature: Any, kind: str) -> Any:
     found = feature.WhichOneof("kind")
-    if found not in (kind, None):  # TensorFlow leaves the kind of an empty list out
-        raise ExampleError(f"feature {name!r} is a {found}, expected is a {kind}")
+    if found not in (kind, None):  # TensorFlow omits the kind of an empty list
+        raise ExampleError(f"feature {name!r} is a {found}; accepted: a {kind}")
     return getattr(feature, kind).value
 
 
@@ -133,22 +135,24 @@ def _text(name: str, feature: Any) -> str:
     try:
         return value.decode()
     except UnicodeDecodeError as error:
-        raise ExampleError(f"feature {name!r} is {value!r}, expected is UTF-8") from error
+        raise ExampleError(f"feature {name!r} is {value!r}; accepted: UTF-8") from error
 
 
 def _single(name: str, feature: Any, kind: str) -> Any:
     values = _values(name, feature, kind)
     if len(values) != 1:
-        raise ExampleError(f"feature {name!r} has {len(values)} values, expected is one")
+        raise ExampleError(f"feature {name!r} has {len(values)} values; accepted: one value")
     return values[0]
 
 
 class TFExampleWriter:
-    """Writes rows of `schemas.arrow.EXAMPLES` to a stream, a record each; the stream stays open."""
+    """Writes each row of `schemas.arrow.EXAMPLES` to a stream as a record; the stream stays open."""
 
     def __init__(self, stream: BinaryIO, schema: pa.Schema) -> None:
         if missing := [name for name in FEATURES if name not in schema.names]:
-            raise ValueError(f"a table of {', '.join(schema.names)} lacks {', '.join(missing)} of training examples")
+            raise ValueError(
+                f"the table has no {', '.join(missing)}, which examples need; its columns: {', '.join(schema.names)}"
+            )
         self._records = TFRecordWriter(stream)
         self.rows = 0
 
@@ -171,7 +175,7 @@ def read_tf_examples(stream: BinaryIO, schema: pa.Schema, columns: list[str] | N
     """The rows of a TFRecord file in batches of `schemas.arrow.EXAMPLES`, or of some of its columns.
 
     Raises:
-        TFRecordError, ExampleError: the file is damaged, or a record is no training example.
+        TFRecordError, ExampleError: the file is damaged, or a record is not a training example.
     """
     examples = map(decode_example, read_tfrecords(stream))
     while rows := list(islice(examples, _BATCH_ROWS)):

@@ -1,4 +1,4 @@
-"""TFRecord files, gzipped: the framing that TensorFlow's readers know, with checksums, and the same bytes every time.
+"""Gzipped TFRecord files: the record format of TensorFlow's readers, with checksums; the same bytes on every run.
 
 A record is its length (8 bytes, little endian), the length's masked CRC-32C (4), the data, the data's masked CRC-32C
 (4): www.tensorflow.org/tutorials/load_data/tfrecord, "TFRecords format details".
@@ -13,7 +13,7 @@ from typing import BinaryIO, Self, cast
 
 import google_crc32c
 
-COMPRESSION_LEVEL = 1  # ids hardly compress: level 6 takes half as long again for 2 % less
+COMPRESSION_LEVEL = 1  # ids hardly compress: level 6 takes 50 % more time and saves 2 %
 MAX_RECORD_BYTES = 64 << 20  # an example has a few kilobytes; more than this is a broken length
 
 _LENGTH, _CHECKSUM = struct.Struct("<Q"), struct.Struct("<I")
@@ -21,7 +21,7 @@ _HEADER = struct.Struct("<QI")
 
 
 class TFRecordError(ValueError):
-    """A file that is no TFRecord, or a broken one."""
+    """A file is not a TFRecord file, or is damaged."""
 
 
 def masked_crc32c(data: bytes) -> int:
@@ -37,9 +37,9 @@ class TFRecordWriter:
         self._gzip = gzip.GzipFile(filename="", mode="wb", compresslevel=COMPRESSION_LEVEL, fileobj=stream, mtime=0)
 
     def write(self, record: bytes) -> None:
-        """Adds a record; ValueError where it is too large to be read back."""
+        """Adds a record; ValueError if the record is too large to be read back."""
         if len(record) > MAX_RECORD_BYTES:
-            raise ValueError(f"a record of {len(record):,} bytes; at most {MAX_RECORD_BYTES:,} can be read back")
+            raise ValueError(f"the record has {len(record):,} bytes; accepted: at most {MAX_RECORD_BYTES:,}")
         length = _LENGTH.pack(len(record))
         parts = (length, _CHECKSUM.pack(masked_crc32c(length)), record, _CHECKSUM.pack(masked_crc32c(record)))
         self._gzip.write(b"".join(parts))
@@ -62,7 +62,7 @@ def read_tfrecords(stream: BinaryIO, max_record_bytes: int = MAX_RECORD_BYTES) -
 
     Raises:
         TFRecordError: the file is truncated or corrupt, or a record is larger than `max_record_bytes`; the message
-            says which record.
+            has the record's number.
     """
     with gzip.GzipFile(fileobj=stream, mode="rb") as file:
         number = 0
@@ -78,6 +78,7 @@ def read_tfrecords(stream: BinaryIO, max_record_bytes: int = MAX_RECORD_BYTES) -
 
 
 def _read_record(file: BinaryIO, max_record_bytes: int) -> bytes | None:
+    """The next record; None at the end of the file."""
     header = file.read(_HEADER.size)
     if not header:
         return None
@@ -87,10 +88,10 @@ def _read_record(file: BinaryIO, max_record_bytes: int) -> bytes | None:
     if masked_crc32c(header[: _LENGTH.size]) != length_checksum:
         raise TFRecordError("the checksum of the length is wrong")
     if length > max_record_bytes:
-        raise TFRecordError(f"{length:,} bytes long; at most {max_record_bytes:,} are accepted")
+        raise TFRecordError(f"the record has {length:,} bytes; accepted: at most {max_record_bytes:,}")
     data = file.read(length + _CHECKSUM.size)
     if len(data) < length + _CHECKSUM.size:
-        raise TFRecordError(f"the file ends after {len(data):,} of {length + _CHECKSUM.size:,} bytes")
+        raise TFRecordError(f"the file ends after {len(data):,} of the record's {length + _CHECKSUM.size:,} bytes")
     record = data[:length]
     if masked_crc32c(record) != _CHECKSUM.unpack(data[length:])[0]:
         raise TFRecordError("the checksum of the data is wrong")

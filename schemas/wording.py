@@ -5,15 +5,15 @@ def counted(number: int, one: str, several: str = "") -> str:
     """A number with its noun: "1 language", "24 languages".
 
     Args:
-        number: how many there are.
-        one: the noun for one of them.
-        several: the noun for any other number; if it is "", `one` with an "s".
+        number: the number.
+        one: the singular of the noun.
+        several: the plural of the noun; if "", `one` with an "s".
     """
     return f"{number:,} {one if number == 1 else several or f'{one}s'}"
 
 
 def byte_count(number: float) -> str:
-    """27100000000 -> "27.1 GB"."""
+    """Converts 27100000000 to "27.1 GB"."""
     for unit in ("B", "kB", "MB"):
         if number < 1000:
             return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
@@ -22,10 +22,10 @@ def byte_count(number: float) -> str:
 
 
 def other_version(path: str, part: str, found: object, expected: int) -> str:
-    """What to say of a file that another version of mlukit wrote.
+    """The message for a file that another version of mlukit wrote.
 
     Args:
-        path: of the file.
+        path: the path of the file.
         part: the name of the version.
         found: the version of the file.
         expected: the version that this mlukit reads.

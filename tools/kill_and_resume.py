@@ -1,14 +1,14 @@
-"""Builds while it kills the build again and again, and holds the end against a build that nobody disturbed.
+"""Kills a build repeatedly and resumes it, then compares its output with the output of an undisturbed build.
 
     python tools/kill_and_resume.py --kills 20
     python tools/kill_and_resume.py --kills 30 --seed 7 -- --dumps DIR --output OUT --direct_num_workers=2 …
 
-At random moments, and in turn, it sends SIGKILL to all processes of a build, to its launcher alone, or to one of its
-workers; then the same command goes on. In the end the output has to be the same, byte for byte, as that of a build of
-its own, nothing may be left in the work folder, and no task that had left its result, with its files, may have
-been done again. What follows `--` is for `mlukit build`; without it, it is the bundled sample's.
+At random moments, and in turn, it sends SIGKILL to all processes of a build, only to its launcher, or to one of its
+workers; then it runs the same command again. In the end, the output must be equal, byte for byte, to the output of an
+undisturbed build, nothing may be left in the work folder, and no task with a written result may have run again. The
+flags after `--` go to `mlukit build`; without them, the bundled sample is built.
 
-The exit status is 0 where all that holds.
+The exit status is 0 if all this is true.
 """
 
 import argparse
@@ -31,24 +31,24 @@ import psutil
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ("--config", str(ROOT / "sample/sample.toml"), "--dumps", str(ROOT / "sample/dumps"))
 VICTIMS = ("all processes", "the launcher", "a worker")
-ANEW = "checksum"  # the step that each run does again: a dump may have been replaced between two
+ANEW = "checksum"  # the step that each run repeats, because a dump may have been replaced between two runs
 
 
 @dataclass
 class Killer:
-    """Kills builds into one output folder, and keeps account of what they had done."""
+    """Kills builds into one output folder, and records the results of their tasks."""
 
     command: Sequence[str]
     output: Path
     random: random.Random
-    shortest: float  # seconds that a build is left to itself
+    shortest: float  # seconds before a build is killed
     longest: float
-    done: dict[str, int] = field(default_factory=dict)  # the time of each result that a killed build left
+    done: dict[str, int] = field(default_factory=dict)  # the time of each result that a killed build wrote
     redone: list[str] = field(default_factory=list)
     kills: int = 0
 
     def run_once(self, victim: str) -> bool:
-        """Starts the build and kills it; whether it was finished before that."""
+        """Starts the build and kills it; returns whether it finished before that."""
         process = start(self.command, self.output)
         deadline = time.monotonic() + self.random.uniform(self.shortest, self.longest)
         while process.poll() is None and time.monotonic() < deadline:
@@ -73,10 +73,10 @@ class Killer:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.kills += 1
-        print(f"kill {self.kills}: {victim} ({len(workers)} workers), {len(self.done)} results seen", flush=True)
+        print(f"kill {self.kills}: {victim} ({len(workers)} workers); {len(self.done)} results so far", flush=True)
 
     def _look(self) -> None:
-        """Notes results, and those that were there before and are written again."""
+        """Records new results, and results that were written a second time."""
         for folder, _, names in os.walk(self.output / "_work/results"):
             for path in (Path(folder, name) for name in names):
                 with suppress(FileNotFoundError):
@@ -87,7 +87,7 @@ class Killer:
 
 
 def start(command: Sequence[str], output: Path) -> subprocess.Popen[bytes]:
-    """Starts a build; what it says goes to a file beside the output."""
+    """Starts a build; its messages go to a file beside the output."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with output.with_suffix(".log").open("ab") as log:
         words = [sys.executable, "-m", "mlukit", "build", "--output", str(output), *command]
@@ -95,20 +95,22 @@ def start(command: Sequence[str], output: Path) -> subprocess.Popen[bytes]:
 
 
 def checksums(output: Path) -> dict[str, str]:
-    """SHA-256 of all files that two builds have in common, by path."""
+    """SHA-256, by path, of all files that must be equal in two builds."""
     files = [path for path in sorted(output.rglob("*")) if path.is_file() and path.name != "run.json"]
     return {path.relative_to(output).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def kill_and_resume(command: Sequence[str], folder: Path, kills: int, seed: int) -> list[str]:
-    """Does it all.
+    """Runs the undisturbed build and the killed builds, and compares them.
 
     Args:
-        command: the flags of `mlukit build` but for `--output`.
-        folder: an empty one, for both outputs.
+        command: the flags of `mlukit build` except `--output`.
+        folder: an empty folder for both outputs.
+        kills: the number of kills.
+        seed: the seed for the random moments.
 
     Returns:
-        What did not hold.
+        The differences, in words; empty if there are none.
     """
     undisturbed, output = folder / "undisturbed", folder / "killed"
     began = time.monotonic()
@@ -119,7 +121,7 @@ def kill_and_resume(command: Sequence[str], folder: Path, kills: int, seed: int)
     if process.wait() != 0:
         return [f"the undisturbed build failed: see {undisturbed.with_suffix('.log')}"]
     seconds = time.monotonic() - began
-    print(f"an undisturbed build: {seconds:.0f} s, of which {ready:.0f} to start; seed {seed}", flush=True)
+    print(f"the undisturbed build took {seconds:.0f} s, {ready:.0f} s of them to start; seed {seed}", flush=True)
     killer = Killer(command, output, random.Random(seed), ready / 2, seconds)
     while killer.kills < kills:
         if killer.run_once(VICTIMS[killer.kills % len(VICTIMS)]):
@@ -127,30 +129,32 @@ def kill_and_resume(command: Sequence[str], folder: Path, kills: int, seed: int)
             killer.done.clear()
     if start(command, output).wait() != 0:
         return [f"the last build failed: see {output.with_suffix('.log')}"]
-    return differences(checksums(undisturbed), checksums(output)) + [f"done again: {task}" for task in killer.redone]
+    return differences(checksums(undisturbed), checksums(output)) + [
+        f"a finished task ran again: {task}" for task in killer.redone
+    ]
 
 
 def differences(expected: dict[str, str], found: dict[str, str]) -> list[str]:
-    """What two outputs do not have in common."""
+    """The differences between the checksums of two outputs, in words."""
     names = sorted(expected.keys() | found.keys())
-    return [f"not the same: {name}" for name in names if expected.get(name) != found.get(name)]
+    return [f"the file differs: {name}" for name in names if expected.get(name) != found.get(name)]
 
 
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=20, help="(default 20)")
-    parser.add_argument("--seed", type=int, default=0, help="of the moments (default 0)")
-    parser.add_argument("command", nargs="*", help="flags of mlukit build, without --output, after --")
+    parser.add_argument("--kills", type=int, default=20, help="number of kills (default 20)")
+    parser.add_argument("--seed", type=int, default=0, help="seed for the random moments (default 0)")
+    parser.add_argument("command", nargs="*", help="flags of mlukit build except --output, after --")
     asked = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="kill-and-resume-"))
     wrong = kill_and_resume(asked.command or SAMPLE, folder, asked.kills, asked.seed)
     for line in wrong:
         print(line)
     if wrong:
-        print(f"{len(wrong)} things did not hold; all of it lies in {folder}")
+        print(f"{len(wrong)} checks failed; both outputs are in {folder}")
         return 1
-    print(f"{asked.kills} kills: the same bytes, no task done again, nothing left")
+    print(f"{asked.kills} kills: the bytes are equal, no task ran twice, and no temporary file was left")
     shutil.rmtree(folder)
     return 0
 

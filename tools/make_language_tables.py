@@ -1,4 +1,4 @@
-"""Make the language tables in `corpus/languages/` from what MediaWiki says of its wikis.
+"""Makes the language tables in `corpus/languages/` from the site information of wikis and from MediaWiki's sources.
 
     .venv/bin/python tools/make_language_tables.py siteinfo cawiki-siteinfo.xml.gz
     .venv/bin/python tools/make_language_tables.py siteinfo FOLDER [LINK_TRAILS.json]
@@ -7,14 +7,15 @@
 
 `{wiki}-siteinfo.xml.gz` is the answer of
 `https://ca.wikipedia.org/w/api.php?action=query&meta=siteinfo&format=xml&siprop=namespaces|namespacealiases|magicwords|interwikimap`.
-From one of them comes that wiki's `{code}.json`; from a folder of them one for each, and anew `interwiki.json`, which
-holds for all. A wiki without siteinfo is made from the `<siteinfo>` of its dump and the row of its language in
-`messages.json`, which the third command makes from MediaWiki's sources.
+From one such file, the first command makes the wiki's `{code}.json`; from a folder of them, the second command makes a
+table for each wiki, and `interwiki.json`, which is valid for all wikis. The table of a wiki without siteinfo is made
+from the `<siteinfo>` of its dump and the row of its language in `messages.json`, which the third command makes from
+MediaWiki's sources.
 
-LINK_TRAILS.json has `{code: {trail, prefix, source, namespaces}}`, regular expressions read from siteinfo's
-`linktrail`. A wiki that is not in it has the trail and prefix that `messages.json` has for its language.
+LINK_TRAILS.json has `{code: {trail, prefix, source, namespaces}}`, with regular expressions from siteinfo's
+`linktrail`. A wiki that is not in it gets the trail and prefix of its language in `messages.json`.
 
-The hand-written half of a table is `{code}.toml`; docs/languages.md tells how to add a language.
+The hand-written part of a table is `{code}.toml`; docs/languages.md describes how to add a language.
 """
 
 import argparse
@@ -34,7 +35,7 @@ from mlukit.corpus.languages.wiki_names import language_of, wiki_of
 
 LANGUAGES = Path(__file__).resolve().parents[1] / "corpus" / "languages"
 WIKIPEDIA_URL = re.compile(r"https?://([a-z-]+)\.wikipedia\.org/wiki/\$1")
-NOT_LANGUAGES = {"nostalgia", "ten", "test", "test2", "wg-en", "www"}  # hosts at wikipedia.org that are no language
+NOT_LANGUAGES = {"nostalgia", "ten", "test", "test2", "wg-en", "www"}  # hosts at wikipedia.org that are not languages
 NEWER_WIKIPEDIAS = [  # younger than the siteinfo at hand: Pywikibot, families/wikipedia_family.py, 2026-08-22
     *["ann", "bdr", "bol", "iba", "isv", "kai", "kaj", "kge", "knc", "mag", "mos", "nr", "nup", "ppl", "rki", "rsk"],
     *["syl", "tdd", "tig", "tok"],
@@ -43,34 +44,34 @@ NAMESPACES_SOURCE = "siteinfo: namespaces, namespacealiases"
 
 
 def read(name: str) -> dict[str, Any]:
-    """A generated table as it stands."""
+    """The current content of a generated table."""
     table: dict[str, Any] = json.loads((LANGUAGES / name).read_text(encoding="utf-8"))
     return table
 
 
 def code_of(path: Path, wiki: str) -> str:
-    """The code of the Wikipedia that a file is about; ValueError for another wiki's."""
+    """The code of the Wikipedia that a file is about; ValueError for the file of another wiki."""
     code = language_of(wiki)
     if code is None:
-        raise ValueError(f"{path}: {wiki!r} is no Wikipedia's database")
+        raise ValueError(f"{path}: {wiki!r} is not the database of a Wikipedia")
     return code
 
 
 def shipped_row(code: str) -> tuple[dict[str, Any], str]:
-    """What MediaWiki ships for a Wikipedia's language, and where that was read."""
+    """The row of a Wikipedia's language in `messages.json`, and its source."""
     messages = read("messages.json")
     row: dict[str, Any] = messages["languages"][code]
     return row, f"{messages['source']}: {', '.join(row['files'])}"
 
 
 def shipped_trail(code: str) -> dict[str, Any]:
-    """The same row as LINK_TRAILS.json has it."""
+    """The same row in the form of LINK_TRAILS.json."""
     row, source = shipped_row(code)
     return {"trail": row["link_trail"], "prefix": row["link_prefix"], "source": source, "namespaces": {}}
 
 
 def read_namespaces(query: ElementTree.Element) -> dict[str, dict[str, Any]]:
-    """{number: {name, canonical, aliases}}; the article namespace is left out, it has no name."""
+    """{number: {name, canonical, aliases}}; without the article namespace, which has no name."""
     found: dict[str, dict[str, Any]] = {}
     for element in query.iterfind("namespaces/ns"):
         if element.get("id") != "0":
@@ -133,7 +134,7 @@ def table_from_siteinfo(code: str, query: ElementTree.Element, trail: dict[str, 
 
 
 def add_newer_names(namespaces: dict[str, dict[str, Any]], trail: dict[str, Any]) -> str:
-    """Add the names that a newer siteinfo, quoted beside the link trails, has for known and new numbers."""
+    """Adds the names of namespaces in a newer siteinfo, which the link trails quote; returns its source or ""."""
     newer = trail["namespaces"].get("siteinfo146")
     if not newer:
         return ""
@@ -147,7 +148,7 @@ def add_newer_names(namespaces: dict[str, dict[str, Any]], trail: dict[str, Any]
 
 
 def header_of(dump: Path) -> ElementTree.Element:
-    """The `<siteinfo>` of a dump, read no further than it reaches; tags without their XML namespace."""
+    """The `<siteinfo>` of a dump, without the XML namespaces of tags; reads only the beginning of the dump."""
     opener: dict[str, Any] = {".bz2": bz2.open, ".gz": gzip.open}
     stream: IO[bytes] = opener.get(dump.suffix, Path.open)(dump, "rb")
     with stream:
@@ -155,11 +156,11 @@ def header_of(dump: Path) -> ElementTree.Element:
             element.tag = element.tag.rpartition("}")[2]
             if element.tag == "siteinfo":
                 return element
-    raise ValueError(f"{dump}: no <siteinfo>")
+    raise ValueError(f"{dump} has no <siteinfo>")
 
 
 def table_from_dump(dump: Path) -> dict[str, Any]:
-    """The generated table of a wiki of which only a dump is at hand."""
+    """The generated table of a wiki, from its dump."""
     header = header_of(dump)
     wiki = str(header.findtext("dbname"))
     code = code_of(dump, wiki)
@@ -199,12 +200,14 @@ def table_from_dump(dump: Path) -> dict[str, Any]:
 
 
 def common_interwiki(maps: Iterable[dict[str, tuple[str | None, bool, bool]]]) -> dict[str, Any]:
-    """What all wikis' interwiki maps say together; ValueError where two disagree about a Wikipedia."""
+    """The union of the interwiki maps of all wikis; ValueError if two maps disagree about a prefix."""
     merged: dict[str, tuple[str | None, bool]] = {}
     for one in maps:
         for prefix, (code, language, _) in one.items():
             if merged.setdefault(prefix, (code, language)) != (code, language):
-                raise ValueError(f"interwiki prefix {prefix!r}: {merged[prefix]} on one wiki, {(code, language)} here")
+                raise ValueError(
+                    f"interwiki prefix {prefix!r} is {merged[prefix]} on one wiki, but {(code, language)} on another"
+                )
     for code in NEWER_WIKIPEDIAS:
         merged.setdefault(code, (code, True))
     return {
@@ -216,7 +219,7 @@ def common_interwiki(maps: Iterable[dict[str, tuple[str | None, bool, bool]]]) -
 
 
 def write(path: Path, table: dict[str, Any]) -> None:
-    """Write a table so that a change of one name is a change of one line."""
+    """Writes a table with one line for each name, so that a changed name changes one line."""
     text = json.dumps(table, ensure_ascii=False, indent=1)
     text = re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda m: "[" + re.sub(r"\n\s*", " ", m[1]) + "]", text)
     text = re.sub(r"\{\s+(\"name\"[^{}]*?)\s+\}", lambda m: "{" + re.sub(r"\n\s*", " ", m[1]) + "}", text)
@@ -228,12 +231,12 @@ def read_siteinfo(path: Path) -> tuple[str, ElementTree.Element]:
     with gzip.open(path) as stream:
         query = ElementTree.parse(stream).getroot().find("query")
     if query is None:
-        raise ValueError(f"{path}: no <query>")
+        raise ValueError(f"{path} has no <query>")
     return code_of(path, path.name.removesuffix("-siteinfo.xml.gz")), query
 
 
 def make_from_siteinfo(path: Path, link_trails: Path | None, output: Path) -> None:
-    """Make the table of the wiki whose siteinfo `path` is, or of each wiki in that folder, and the map of all."""
+    """Makes the table of the wiki with the siteinfo `path`, or of each wiki in a folder, with the common map."""
     trails = json.loads(link_trails.read_text(encoding="utf-8")) if link_trails else {}
     wikis = dict(map(read_siteinfo, sorted(path.glob("*wiki-siteinfo.xml.gz")) if path.is_dir() else [path]))
     for code, query in wikis.items():
@@ -243,7 +246,7 @@ def make_from_siteinfo(path: Path, link_trails: Path | None, output: Path) -> No
 
 
 def make_messages(mediawiki: Path, output: Path) -> None:
-    """Make `messages.json`, a row for every Wikipedia in the interwiki map."""
+    """Makes `messages.json`, with a row for each Wikipedia in the interwiki map."""
     codes = set(read("interwiki.json")["wikipedias"].values())
     version = re.search(r"MW_VERSION', '([^']+)'", (mediawiki / "includes" / "Defines.php").read_text(encoding="utf-8"))
     source = f"MediaWiki {version[1] if version else ''}, languages/messages/MessagesXx.php"
@@ -251,12 +254,12 @@ def make_messages(mediawiki: Path, output: Path) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Make the tables that the command line asks for."""
+    """Makes the tables that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=LANGUAGES, help="the folder to write to")
     commands = parser.add_subparsers(dest="command", required=True)
     siteinfo = commands.add_parser("siteinfo")
-    siteinfo.add_argument("path", type=Path, help="a {wiki}-siteinfo.xml.gz, or a folder of them")
+    siteinfo.add_argument("path", type=Path, help="a file {wiki}-siteinfo.xml.gz, or a folder of such files")
     siteinfo.add_argument("link_trails", type=Path, nargs="?")
     commands.add_parser("messages").add_argument("mediawiki", type=Path)
     commands.add_parser("dump").add_argument("dump", type=Path)

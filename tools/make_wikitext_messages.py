@@ -1,9 +1,9 @@
-"""Make `corpus/languages/wikitext/messages.json`: what MediaWiki ships of a language that matters to running text.
+"""Makes `corpus/languages/wikitext/messages.json`: the words and formats of MediaWiki that affect running text.
 
     python tools/make_wikitext_messages.py MEDIAWIKI_FOLDER
 
-The words that say where a picture stands, how {{formatnum:}} writes numbers, and names of magic words. A row for every
-Wikipedia; MediaWiki's sources and PHP are needed to make it, not to use it.
+The file has a row for each Wikipedia: the words for the places of pictures, the number format of {{formatnum:}}, and
+the names of magic words. Only making the file needs MediaWiki's sources and PHP.
 """
 
 import json
@@ -43,7 +43,7 @@ def read_messages(mediawiki: Path) -> dict[str, dict[str, Any]]:
 
 
 def chain(messages: dict[str, dict[str, Any]], code: str) -> Iterator[str]:
-    """The file of a language, then those that MediaWiki falls back to; English, which is known anyway, left out."""
+    """The file of a language, then MediaWiki's fallbacks for it, without English, which is always known."""
     todo = [MEDIAWIKI_CODES.get(code, code)]
     seen: set[str] = set()
     while todo:
@@ -55,7 +55,7 @@ def chain(messages: dict[str, dict[str, Any]], code: str) -> Iterator[str]:
 
 
 def row(files: list[dict[str, Any]]) -> dict[str, Any]:
-    """What holds for a language with these files."""
+    """The row of a language with these files."""
     words = [word for file in files for place in PLACES for word in dict(file["words"]).get(place, ())[1:]]
     places = list(dict.fromkeys(word.partition("=")[0] for word in words))
     names = {
@@ -93,7 +93,7 @@ def numbers(files: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Write the file."""
+    """Writes the file."""
     mediawiki = Path(sys.argv[1])
     messages = read_messages(mediawiki)
     codes = json.loads((LANGUAGES / "messages.json").read_text(encoding="utf-8"))["languages"]
@@ -105,7 +105,7 @@ def main() -> None:
 
 
 def mediawiki_version(mediawiki: Path) -> str:
-    """The version that its includes/Defines.php states."""
+    """The version of MediaWiki in includes/Defines.php."""
     text = (mediawiki / "includes" / "Defines.php").read_text(encoding="utf-8")
     return text.partition("'MW_VERSION', '")[2].partition("'")[0]
 

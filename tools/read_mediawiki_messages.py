@@ -1,7 +1,7 @@
-"""What MediaWiki ships for every language it knows: names of namespaces, redirect words, link trails and prefixes.
+"""Reads MediaWiki's data for every language: names of namespaces, redirect words, link trails and prefixes.
 
-`messages.json` in `corpus/languages/` is made of it, which serves Wikipedias without a table of their own and lends
-its trail to one that is made from a dump's header. MediaWiki's sources and PHP are needed to make it, not to use it.
+The data becomes `messages.json` in `corpus/languages/`, which is used for Wikipedias without a table, and for the link
+trails of tables that are made from a dump's header. Only making the file needs MediaWiki's sources and PHP.
 """
 
 import json
@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 
 Messages: TypeAlias = dict[str, dict[str, Any]]
 
-# Wikipedias whose code is not the one that MediaWiki's files have: LanguageCode::DEPRECATED_LANGUAGE_CODE_MAPPING, and
-# no, simple and eml from Wikimedia's settings.
+# Wikipedias with another code than MediaWiki's files: LanguageCode::DEPRECATED_LANGUAGE_CODE_MAPPING, and no, simple
+# and eml from Wikimedia's settings.
 MEDIAWIKI_CODES = {
     "als": "gsw",
     "bat-smg": "sgs",
@@ -53,11 +53,12 @@ def read_messages(mediawiki: Path) -> Messages:
 
 
 def message_rows(messages: Messages, codes: Iterable[str]) -> dict[str, Any]:
-    """{code of a Wikipedia: what holds for its language}, fallback languages looked at where a file is silent."""
+    """{code of a Wikipedia: row of its language}; fallback languages complete the files."""
     return {code: _row(messages, code) for code in sorted(codes)}
 
 
 def _row(messages: Messages, code: str) -> dict[str, Any]:
+    """The row of a Wikipedia's language."""
     chain = list(_fallbacks(messages, MEDIAWIKI_CODES.get(code, code)))
     files = [messages[name] for name in chain]
     names: dict[str, list[str]] = {}
@@ -77,7 +78,7 @@ def _row(messages: Messages, code: str) -> dict[str, Any]:
 
 
 def _fallbacks(messages: Messages, code: str) -> Iterator[str]:
-    """The files that hold for a language, the last of them English."""
+    """The files of a language and of its fallbacks; the last one is English."""
     name = code.replace("-", "_").capitalize()
     first = messages.get(name, {})
     if name in messages and name != "En":
@@ -90,7 +91,10 @@ def _fallbacks(messages: Messages, code: str) -> Iterator[str]:
 
 
 def _names(files: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    """(number, name) of each file: names, those for men and women, its aliases; the project's are not known."""
+    """(number, name) of the namespaces in each file: names, names for men and women, and aliases.
+
+    Names of the project are left out, because MediaWiki's files do not have them.
+    """
     for file in files:
         rows = list(dict(file.get("namespaceNames") or {}).items())
         for number, genders in dict(file.get("namespaceGenderAliases") or {}).items():
@@ -105,7 +109,7 @@ def _python_trail(pattern: str) -> str:
     """The inner part of PHP's `/^(…)(.*)$/sDu`; ValueError for a pattern of another form."""
     match = re.fullmatch(r"/\^\((.*)\)\(\.\*\)\$/[a-zA-Z]+", pattern)
     if not match:
-        raise ValueError(f"link trail {pattern!r}: not of the form /^(…)(.*)$/sDu")
+        raise ValueError(f"link trail {pattern!r} has an unknown form; accepted: /^(…)(.*)$/sDu")
     return _python_characters(match[1])
 
 

@@ -31,7 +31,7 @@ class HashSample:
         return [item for _, _, item in nlargest(self.size, self._heap, key=lambda entry: entry[:2])]
 
     def to_json(self) -> list[Any]:
-        """[[key, item], …]."""
+        """The sample as [[key, item], …], in the order of ranks."""
         return [[key, item] for _, key, item in nlargest(self.size, self._heap, key=lambda entry: entry[:2])]
 
     def add_json(self, rows: Iterable[Any]) -> None:

@@ -32,32 +32,33 @@ SEEN_PAGES = pa.schema(
 
 # The names of links that only one side has. Links in WRONG lower precision, links in MISSED lower recall.
 WRONG = {
-    "unknown": "extracted, written in the text, and not in pagelinks: the table may be of another day",
-    "other spelling": "pagelinks has the title with other letter case, spaces or signs",
-    "other namespace": "pagelinks has the page in a namespace whose name we took for a part of the title",
-    "argument": "extracted from a template's argument, and not in pagelinks: the template does not show it",
+    "unknown": "extracted and written in the text, but not in pagelinks: the table may have another date",
+    "other spelling": "pagelinks has the title with another letter case, other spaces or other signs",
+    "other namespace": "pagelinks has the page in a namespace whose name the extractor took for a part of the title",
+    "argument": "extracted from a template's argument, but not in pagelinks: the template does not show the link",
     "not written": "extracted, but neither written as a link nor in pagelinks: made from a template's arguments",
 }
 MISSED = {
-    "missed": "written in running text and, where pagelinks is there, in it, but not extracted",
-    "missed spelling": "as `missed`, and extracted with another spelling",
+    "missed": "written in running text (and in pagelinks, if available), but not extracted",
+    "missed spelling": "as `missed`, but extracted with another spelling",
 }
 SET_ASIDE = {
-    "self link": "leads to the page it stands on, in another script or over a redirect too: MediaWiki records none",
-    "variant": "pagelinks has the page that ours resolves to: another variant of the title, or a redirect",
-    "out of a template": "in pagelinks, not written as a link on the page: a template makes it",
-    "made of a template": "extracted, not written as a link: made from a template's arguments, as our tables say",
+    "self link": "leads to its own page, also in another script or through a redirect; MediaWiki does not record such "
+    "links",
+    "variant": "pagelinks has the page that the link resolves to: another variant of the title, or a redirect",
+    "out of a template": "in pagelinks, but not written as a link on the page: a template makes the link",
+    "made of a template": "extracted, but not written as a link: made from a template's arguments by our tables",
     "in a template": "written in a template's argument, not extracted",
     "in a table": "written in a table",
     "in a note": "written in a note",
     "in a picture": "written in a caption or a gallery",
-    "not extracted": "in pagelinks, not extracted; the dump is not there to tell whether and where it is written",
-    "other namespaces": "leads to a page that is no article",
+    "not extracted": "in pagelinks, but not extracted; without the dump, the place of the link is unknown",
+    "other namespaces": "leads to a page that is not an article",
     "of redirects": "a redirect's own link",
-    "of other pages": "of a page that is no article of ours: of another namespace, or failed",
-    "other Wikipedias": "extracted, leads to another Wikipedia: no link of this table",
-    "page without rows": "extracted from a page that pagelinks has no row of: saved or deleted since",
-    "links by number": "rows whose targets have no name, since linktarget is missing",
+    "of other pages": "on a page that is not among the articles: the page is in another namespace, or failed",
+    "other Wikipedias": "extracted, leads to another Wikipedia, which pagelinks does not record",
+    "page without rows": "extracted from a page without rows in pagelinks: the page was saved or deleted later",
+    "links by number": "rows whose targets have no title, because linktarget is missing",
 }
 _REASON_BY_PLACE: dict[Place, str] = {
     "template": "in a template",
@@ -155,6 +156,7 @@ class LinkTally:
 
 
 def _share(right: int, wrong: int) -> float | None:
+    """The share of `right` in both numbers; None if both are 0."""
     return right / (right + wrong) if right + wrong else None
 
 
@@ -180,7 +182,7 @@ class TablePart:
 
 
 def compare_pages(pages: Iterable[SeenPage], table: TablePart | None, tally: LinkTally) -> None:
-    """Counts the links that both sides have and that only one side has; `table` is None without pagelinks."""
+    """Counts the links that are on both sides or only on one side; `table` is None without pagelinks."""
     articles, redirects = set[int](), set[int]()  # a dump may have a page several times
     for page in pages:
         if not page.article:
@@ -201,7 +203,7 @@ def compare_pages(pages: Iterable[SeenPage], table: TablePart | None, tally: Lin
 
 
 def _compare_written(page: SeenPage, tally: LinkTally) -> None:
-    """Compares with the wikitext alone, which does not show whether a link made by a template is right."""
+    """Compares with the wikitext alone. The wikitext does not show whether a link made by a template is right."""
     tally.counts["pages"] += 1
     tally.counts["other Wikipedias"] += page.abroad
     written = page.written or {}
@@ -220,7 +222,7 @@ def _compare_written(page: SeenPage, tally: LinkTally) -> None:
 
 
 def _compare_numbers(page: SeenPage, rows: int, tally: LinkTally) -> None:
-    """Compares the numbers of links where linktarget, which has the titles, is missing."""
+    """Compares only the numbers of links, because linktarget, which has the titles, is missing."""
     tally.counts["pages"] += 1
     tally.counts["links by number"] += rows
     tally.counts["extracted by number"] += len(page.targets)
@@ -267,7 +269,7 @@ def _why_wrong(
     elsewhere: set[str],
     folded: Mapping[str, str],
 ) -> tuple[str, str]:
-    """The class of a target that pagelinks does not have, and the title that pagelinks has instead, or ""."""
+    """Why pagelinks does not have a target: the class of the link, and the title that pagelinks has instead or ""."""
     if page.title in (target, leads_to):
         return "self link", ""
     if leads_to and leads_to in recorded:
@@ -298,4 +300,5 @@ def _fold(title: str) -> str:
 
 
 def _by_fold(titles: Iterable[str]) -> dict[str, str]:
+    """Titles by their `_fold`; titles without letters and digits are left out."""
     return {fold: title for title in titles if (fold := _fold(title))}

@@ -1,9 +1,9 @@
 """Tells remains of markup that the author of a page wrote as text from remains that extraction left or made.
 
-Two classes of remains are no fault of the extractor. A *written* one stands in the page's wikitext exactly as in the
-text. One *around a note* is written in the same way, but with a note or a picture in it, which has no text on
-MediaWiki's page either: "in 2006 <ref/>." shows "in 2006 [1]." and leaves "in 2006 .". A gap that a template left
-belongs to neither class.
+Two classes of remains are not faults of the extractor. A *written* remain has the same characters in the page's
+wikitext as in the extracted text. A remain *around a note* has a note or a picture between its characters in the
+wikitext; a note has no text on MediaWiki's page either: "in 2006 <ref/>." shows "in 2006 [1]." and leaves "in 2006 .".
+A gap that a template left belongs to neither class.
 """
 
 from bisect import bisect_left
@@ -25,9 +25,9 @@ _OPENING = "([（［"
 class LiteralMarkup:
     """The places in the running text of a page's wikitext that look like remains of markup.
 
-    Each can be claimed for one place of the extracted text, which has the same class, the same characters, and the same
-    text on at least one side, up to where something was cut out. A place behind a template that looks like a gap is not
-    taken for the author's.
+    Each place can be claimed for one place of the extracted text with the same class, the same characters, and the same
+    text on at least one side, up to where something was cut out. A place after a template that looks like a gap does
+    not count as the author's.
     """
 
     def __init__(self, wikitext: str, language: Language, classes: tuple[ResidueClass, ...]) -> None:
@@ -51,7 +51,10 @@ class LiteralMarkup:
             self._places.append("around a note" if has_note else "written")
 
     def claim(self, text: str, place: Residue) -> Authorship | None:
-        """How the author wrote this place of the extracted text; or None. Each place in the wikitext is used once."""
+        """How the author wrote this place of the extracted text; None if the author did not write the place.
+
+        Each place in the wikitext is used once.
+        """
         characters = text[place.start : place.end]
         before, after = _contexts(text, place)
         for length in range(SIDE, -1, -1):
@@ -78,4 +81,5 @@ def _contexts(text: str, place: Residue) -> tuple[str, str]:
 
 
 def _goes_on(character: str) -> bool:
+    """Whether a character ends neither the paragraph nor the text before a cut."""
     return character not in (CUT, "\n")

@@ -77,6 +77,7 @@ def write_page_links(
 
 
 def _batches(rows: Iterable[R]) -> Iterator[list[R]]:
+    """The rows in lists of at most _BATCH_ROWS."""
     rows = iter(rows)
     while batch := list(islice(rows, _BATCH_ROWS)):
         yield batch
@@ -121,7 +122,10 @@ def _named(
 
 
 def _join(links: pa.Table, targets: pa.Table, missing: bool, counts: Counter[str]) -> Iterator[pa.RecordBatch]:
-    """A part of the links with the titles of their targets; null where the table of targets is missing."""
+    """A part of the links with the titles of their targets; the titles are null if the table of targets is missing.
+
+    A link whose target is not in the table is left out and counted as "links without linktarget".
+    """
     if missing:
         titles = pa.nulls(links.num_rows, pa.string())
         unknown = pa.array(np.full(links.num_rows, UNKNOWN), pa.int32())

@@ -27,7 +27,7 @@ class ResidueClass:
     """One form in which markup is left in text."""
 
     name: str
-    text: str  # what it means
+    text: str  # the meaning of the class, for the report
     pattern: re.Pattern[str]  # searched in the text of a page; ^ and $ are the ends of a paragraph
 
 
@@ -43,23 +43,23 @@ class Residue(NamedTuple):
 # character, and a lookbehind then checks the text before the character: this is ten times as fast.
 _CLASSES: dict[str, tuple[str, str]] = {
     "{{ }}": ("a template's braces", r"\{\{+|\}\}+"),
-    "{ }": ("a brace that stands alone", r"\{(?<![{|]\{)(?![{|])|\}(?<![}|]\})(?![}|])"),
+    "{ }": ("a single brace", r"\{(?<![{|]\{)(?![{|])|\}(?<![}|]\})(?![}|])"),
     "[[ ]]": ("a link's brackets", r"\[\[+|\]\]+"),
     "[url": ("an external link's bracket", r"(?<!\[)\[(?=(?:https?|ftp)://|//|mailto:)"),
     "table": ("code of a table", r"\{\||\|\}|\|[+-](?<=^..)|! (?<=^..)|\|\|(?<!\|\|\|)(?!\|)|=(?<=(?:row|col)span=)"),
     "|": ("a pipe", r"\|(?<![|{]\|)(?![|}+-])|\|(?<=[^|{\n]\|)(?=[+-])"),
     "tag": ("a tag of HTML or an extension", r"</?[A-Za-z][A-Za-z0-9]*(?:[ /][^<>\n]{0,200})?>|<!--|-->"),
-    "< >": ("an angle bracket that is no tag", r"<(?![/A-Za-z!])|(?<![A-Za-z0-9\"'/-])>"),
+    "< >": ("an angle bracket that is not part of a tag", r"<(?![/A-Za-z!])|(?<![A-Za-z0-9\"'/-])>"),
     "''": ("marks of italic and bold", r"''+"),
     "== at line start": ("marks of a heading", r"^==+"),
     "list mark": ("marks of a list", r"^[*#:;]"),
     "empty brackets": ("brackets around nothing", r"\([ ,;:–-]*\)|\[ *\]|（[ ，、；]*）|[«“„][ ]*[»”]"),
     "hole": (
-        "punctuation that something left out stood beside",
+        "punctuation beside something that was left out",
         rf"[{_OPENING}] ?[{_COMMAS}](?![ ,;:–-]*\))|[{_COMMAS}](?<![(（ ].) ?[{_CLOSING}]"
         rf"|[{_COMMAS}] ?[{_COMMAS}](?! ?\))",
     ),
-    "begins with punctuation": ("what stood before is gone", r"^[,.)\]、。，）।»](?![.\w])"),
+    "begins with punctuation": ("the text before the punctuation was left out", r"^[,.)\]、。，）।»](?![.\w])"),
     "doubled spaces": ("two spaces or more", r"  +"),
     "&name;": ("a character reference", r"&(?:[A-Za-z][A-Za-z0-9]{1,30}|#[0-9]{1,8}|#[xX][0-9A-Fa-f]{1,8});"),
     "__SWITCH__": ("a behaviour switch", r"__[^\W\d_]+__"),
@@ -99,7 +99,7 @@ def find_residue(text: str, classes: tuple[ResidueClass, ...]) -> Iterator[Resid
 
 
 def _spaced(language: Language) -> str:
-    """The pattern of a space before punctuation; not of " ...", " .NET", " :-)" and usual spaces of the language."""
+    """The pattern of a space before punctuation, except " ...", " .NET", " :-)" and the language's usual spaces."""
     signs = "".join(sign for sign in _PUNCTUATION if sign not in language.spaced_punctuation)
     return rf"(?<=[^\s,;:.!?(（–—-]) +[{re.escape(signs)}](?=[\s{_CLOSING}]|$)"
 

@@ -18,10 +18,11 @@ CONTEXT = 40  # characters shown on either side of an example
 UNTOLD = "untold"
 LEFT = "left"
 SIDES = {  # who caused a remain of markup -> what this means
-    UNTOLD: "the page's wikitext was not at hand: what its author wrote so is not told from what extraction left",
-    LEFT: "extraction left it or made it",
-    "around a note": "written so but for a note or a picture in it, which is no text on MediaWiki's page either",
-    "written": "the author wrote it so, as text",
+    UNTOLD: "the page's wikitext was not read, so residue of the extractor and text of the author are counted together",
+    LEFT: "the extractor left or made the residue",
+    "around a note": "the author wrote these characters with a note or a picture between them, which is not text on "
+    "MediaWiki's page",
+    "written": "the author wrote these characters as text",
 }
 
 
@@ -93,7 +94,7 @@ class ResidueTally:
             text: the extracted text.
             starts: the offsets at which its paragraphs begin.
             classes: for the page's language.
-            author: the author's own places; None where the page's wikitext is not at hand.
+            author: the author's own places; None if the page's wikitext was not read.
         """
         self.pages += 1
         self.paragraphs += len(starts)
@@ -114,6 +115,7 @@ class ResidueTally:
             self._add_worst([(sum(map(len, bad.values())), -page_id, title, ", ".join(f"{k} {n}" for k, n in often))])
 
     def _add_worst(self, pages: Iterable[tuple[int, int, str, str]]) -> None:
+        """Keeps the WORST_PAGES pages with the most places, of the pages known so far and `pages`."""
         self.worst = nlargest(WORST_PAGES, [*self.worst, *pages])
 
     def per_thousand(self, name: str | None = None, side: str | None = None) -> float:

@@ -1,8 +1,8 @@
 """The running text of a page's wikitext as its author sees it, found without parsing; for `literal_markup`.
 
-Templates, formulas, pictures and notes are cut out and leave a mark, since the extractor may have caused what stands
-beside them. Links become their labels; tags, italics and entities are read. Broken markup stays, as on MediaWiki's
-page.
+Templates, formulas, pictures and notes are cut out and leave a mark, because the extractor may have caused the
+characters beside them. Links become their labels; tags, italics and entities are read. Broken markup stays, as on
+MediaWiki's page.
 """
 
 import re
@@ -61,7 +61,7 @@ def visible_text(text: str, language: Language) -> str:
 
 
 def _running(text: str, language: Language, kept: list[str]) -> Iterator[str]:
-    """The pieces of the running text, and a mark for each cut."""
+    """The pieces of the running text, with a mark for each cut; texts of <nowiki> and <pre> are added to `kept`."""
     tokens = read_tokens(text)
     edges = pair_edges(tokens)
     hidden_links = _hidden_links(text, tokens, language)

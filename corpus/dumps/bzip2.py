@@ -31,8 +31,8 @@ _FOOTERS_TRIED = 3  # one is real; others are data that looks like a footer, by 
 class Block:
     """One decoded block.
 
-    `position` is the byte in which its magic starts, `next_position` the byte of the next block, or the file's size.
-    The data is empty where there is a problem.
+    `position` is the byte in which the block's magic starts; `next_position` is the byte of the next block, or the
+    file's size. The data of a block with a problem is empty.
     """
 
     position: int
@@ -48,7 +48,7 @@ def _find_magic(magic: int, data: bytes | bytearray, start: int = 0) -> list[int
     """
     found = []
     for shift in range(8):
-        padded = magic << (8 - shift)  # as seven bytes have it
+        padded = magic << (8 - shift)  # the magic as it lies in seven bytes
         core = padded.to_bytes(_MAGIC_SPAN, "big")[1:6]
         offset = data.find(core, start + 1)
         while offset != -1:
@@ -100,7 +100,7 @@ class _Window:
         return bool(piece)
 
     def first_magic(self) -> int | None:
-        """The next magic, at any distance; None if the file ends before. Data that is passed on the way is not kept."""
+        """The next magic, at any distance; None if the file ends before it. The data before it is not kept."""
         while not self.magics:
             self.forget(self._scanned)
             if not self.extend():
@@ -108,7 +108,7 @@ class _Window:
         return self.magics[0]
 
     def magic(self, index: int) -> int | None:
-        """The index-th magic from here; None if the file ends before, or if it is too far for one block."""
+        """The magic number `index` from here; None if the file ends before it, or if it is too far for one block."""
         while len(self.magics) <= index and len(self.data) <= MAX_BLOCK_BYTES and self.extend():
             pass
         return self.magics[index] if len(self.magics) > index else None
@@ -123,7 +123,8 @@ class _Window:
 
         Args:
             start: the first bit of the block.
-            end: where the next magic begins; None where no magic follows, so that only a footer can end the block.
+            end: the bit at which the next magic begins; None if no magic follows, so that only a footer can end the
+                block.
 
         Returns:
             None if the block does not decode.
@@ -148,7 +149,7 @@ class _Window:
         return any(bit + MAGIC_BITS + CRC_BITS <= len(self.data) * 8 for bit in self.footers(start))
 
     def _starts_stream(self, bit: int) -> bool:
-        """Whether a stream's header stands before a magic, which is the first of its stream then."""
+        """Whether a stream's header is directly before a magic, so that the magic is the first of its stream."""
         byte = bit // 8
         return bit % 8 == 0 and self.data[byte - 4 : byte - 1] == HEADER[:3]
 

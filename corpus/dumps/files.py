@@ -1,4 +1,4 @@
-"""Which files of a folder are the dumps of which Wikipedia, by Wikimedia's own names."""
+"""Finds the dumps of each Wikipedia among the files of a folder, by Wikimedia's own file names."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ class FileInfo:
 
     @property
     def name(self) -> str:
-        """Without its folder."""
+        """The file's name without its folder."""
         return self.path.rpartition("/")[2]
 
 
@@ -37,13 +37,13 @@ PAGELINKS = SqlTable(name="pagelinks", patterns=("{wiki}-*pagelinks.sql*",), in_
 LINKTARGET = SqlTable(name="linktarget", patterns=("{wiki}-*linktarget.sql*",), in_classic_dumps=True, key="lt_id")
 # Every kind of file beside the dumps, by name.
 TABLE_KINDS: Mapping[str, Table] = {one.name: one for one in (*item_tables(), REDIRECT, PAGELINKS, LINKTARGET)}
-AUDIT_TABLES = (PAGELINKS.name, LINKTARGET.name)  # large, and of use to the audit alone
+AUDIT_TABLES = (PAGELINKS.name, LINKTARGET.name)  # large tables that only the audit uses
 SHARED_TABLES = tuple(one.name for one in TABLE_KINDS.values() if one.of_wikidata)
 TABLES = tuple(name for name in TABLE_KINDS if name not in (*AUDIT_TABLES, *SHARED_TABLES))  # each wiki's own
 DOWNLOADABLE = tuple(
     name for name in (*TABLES, *AUDIT_TABLES, *SHARED_TABLES) if TABLE_KINDS[name].in_classic_dumps
-)  # that `mlukit download` can get
-DOWNLOADED = tuple(name for name in DOWNLOADABLE if TABLE_KINDS[name].by_default)  # where nobody asks for others
+)  # the tables that `mlukit download` can get
+DOWNLOADED = tuple(name for name in DOWNLOADABLE if TABLE_KINDS[name].by_default)  # without --tables
 
 _ENDINGS = "|".join(dict.fromkeys(("xml", *(one.ending for one in TABLE_KINDS.values()))))
 _READABLE = re.compile(rf"\.({_ENDINGS})(-[^.]*)?(\.(bz2|gz|xz|zst|7z))?$")  # what a name must end in
@@ -51,7 +51,7 @@ _READABLE = re.compile(rf"\.({_ENDINGS})(-[^.]*)?(\.(bz2|gz|xz|zst|7z))?$")  # w
 
 @dataclass(frozen=True, slots=True)
 class FilePatterns:
-    """Where dumps lie and what they are called; each field can be set in a configuration file.
+    """The folders and file names of dumps; each field can be set in a configuration file.
 
     In folders and names, {wiki} is the database's name ("enwiki"), {date} any date or the chosen date ("20260101",
     "2026-01-01", "latest"), and * any text without "/". A name must also end in .xml or in the ending of a table,
@@ -72,19 +72,19 @@ class FilePatterns:
         "wikidatawiki/entities/",
         "wikidatawiki/entities/{date}/",
     )
-    tables: Mapping[str, tuple[str, ...]] = field(  # each set under its own name
+    tables: Mapping[str, tuple[str, ...]] = field(  # in a configuration file, each table has its own key
         default_factory=lambda: {name: kind.patterns for name, kind in TABLE_KINDS.items()}
     )
 
     @classmethod
     def from_table(cls, table: Mapping[str, object]) -> "FilePatterns":
-        """The default patterns, some of them replaced by those of a configuration.
+        """The default patterns, with the patterns of a configuration in place of some of them.
 
         Args:
-            table: name of a field -> a text or a list of texts.
+            table: name of a field -> a string or a list of strings.
 
         Raises:
-            DumpError: a name is no field, or a value has another type.
+            DumpError: a name is not a field, or a value has another type.
         """
         places = [field.name for field in fields(cls) if field.name != "tables"]
         values: dict[str, tuple[str, ...]] = {}
@@ -92,8 +92,8 @@ class FilePatterns:
             texts = [value] if isinstance(value, str) else value
             if name not in (*places, *TABLE_KINDS) or not isinstance(texts, list) or not all(map(_is_pattern, texts)):
                 raise DumpError(
-                    f"file patterns: {name} = {value!r}; accepted: a list of texts, with no more than {{wiki}} and "
-                    f"{{date}} in braces, for any of {', '.join((*places, *TABLE_KINDS))}"
+                    f"the file pattern {name} = {value!r} is not valid; accepted: a list of strings, in which only "
+                    f"{{wiki}} and {{date}} may be in braces, for any of {', '.join((*places, *TABLE_KINDS))}"
                 )
             values[name] = tuple(texts)
         tables = {name: values.pop(name, kind.patterns) for name, kind in TABLE_KINDS.items()}
@@ -101,7 +101,7 @@ class FilePatterns:
 
 
 def _is_pattern(value: object) -> bool:
-    """Whether a value is a text that has nothing but {wiki} and {date} in braces."""
+    """Whether a value is a string in which only {wiki} and {date} are in braces."""
     return isinstance(value, str) and not set("{}") & set(value.replace("{wiki}", "").replace("{date}", ""))
 
 
@@ -134,7 +134,7 @@ def listing_globs(
     date: str | None = None,
     tables: Sequence[str] = TABLES,
 ) -> list[str]:
-    """The globs of all files that find_dumps may want, below `root` (which ends in "/" or is empty)."""
+    """The globs of all files that find_dumps may use, below `root` (which ends in "/" or is empty)."""
     patterns = patterns or FilePatterns()
     globs: dict[str, None] = {}
     for language in languages:
@@ -205,7 +205,7 @@ def _find_set(
             found[table] = _one_table(matches, date or dump_date, table)
             table_date = _date(found[table])
             if table_date and dump_date and _plain(table_date) != _plain(dump_date):
-                warnings.append(f"{found[table].path} is of {table_date}, the dump {parts[0].path} of {dump_date}")
+                warnings.append(f"{found[table].path} has the date {table_date}, the dump {parts[0].path} {dump_date}")
     return DumpSet(language, wiki, dump_date, tuple(parts), found, tuple(filter(None, warnings)))
 
 
@@ -214,8 +214,8 @@ def _dump_parts(files: list[FileInfo], language: str, patterns: FilePatterns, da
     dated = [file for file in files if date is None or _plain(_date(file)) == _plain(date)]
     if not dated:
         looked_for = ", ".join(name.format(wiki=wiki_of(language), date=date or "*") for name in patterns.pages)
-        others = f"; found of other dates: {', '.join(file.path for file in files)}" if files else ""
-        raise DumpError(f"no dump for language {language!r}: looked for {looked_for}{others}")
+        others = f"; files of other dates: {', '.join(file.path for file in files)}" if files else ""
+        raise DumpError(f"there is no dump for language {language!r}: looked for {looked_for}{others}")
     dumps: dict[tuple[str, ...], list[FileInfo]] = {}
     for file in dated:
         dumps.setdefault(_dump_key(file), []).append(file)
@@ -231,8 +231,8 @@ def _dump_parts(files: list[FileInfo], language: str, patterns: FilePatterns, da
 def _ambiguous(what: str, files: list[FileInfo]) -> DumpError:
     """The error for several files of which only one can be meant."""
     return DumpError(
-        f"{len(files)} {what}: {', '.join(file.path for file in files)}; take one away, or choose one by --date, "
-        "or name one by --dump"
+        f"{len(files)} {what}: {', '.join(file.path for file in files)}; remove all but one, choose one with --date, "
+        "or name one with --dump"
     )
 
 
@@ -273,7 +273,7 @@ def _missing_part(one: FileInfo, two: FileInfo) -> str:
     end, begin = _page_range(one)[1], _page_range(two)[0]
     first, second = _part_order(one)[1], _part_order(two)[1]
     if first and second and (begin > end + 1 if end >= 0 else second > first + 1):
-        return f"between {one.path} and {two.path} a part seems to be missing"
+        return f"a part of the dump seems to be missing between {one.path} and {two.path}"
     return ""
 
 

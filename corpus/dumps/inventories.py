@@ -1,6 +1,6 @@
-"""What lies beside dumps and tells what they hold: lists of checksums, and the indexes of multistream dumps.
+"""Reads files beside the dumps that describe the dumps: lists of checksums, and the indexes of multistream dumps.
 
-Lists are in the format of md5sum, sha1sum and sha256sum, as Wikimedia has them: `{wiki}-{date}-md5sums.txt`,
+Lists are in the format of md5sum, sha1sum and sha256sum, with Wikimedia's names: `{wiki}-{date}-md5sums.txt`,
 `{wiki}-{date}-sha1sums.txt`, `SHA256SUMS`. An index has a line for each page of its dump, `offset:page id:title`
 (https://en.wikipedia.org/wiki/Wikipedia:Database_download).
 """
@@ -21,22 +21,22 @@ _LONGEST_LINE = 4096
 
 @dataclass(slots=True)
 class ChecksumList:
-    """The checksums in a list, by the name of the file, and the lines that are none."""
+    """The checksums in a list, by file name, and the number of lines that are not checksums."""
 
     algorithm: str
     checksums: dict[str, str] = field(default_factory=dict)
     bad_lines: int = 0
-    first_bad_line: tuple[int, str] = (0, "")  # its number and its beginning
+    first_bad_line: tuple[int, str] = (0, "")  # number and beginning of the line
 
 
 def algorithm_of(name: str) -> str | None:
-    """Of the checksums in a list, by its name; None for a file that is no such list."""
+    """The algorithm of the checksums in a list, by the list's name; None for a file that is not such a list."""
     found = _LIST_NAME.search(name)
     return found[1].lower() if found else None
 
 
 def read_checksums(content: bytes, algorithm: str) -> ChecksumList:
-    """Reads a list, whose lines are "CHECKSUM  FILENAME", maybe with "*" or "./" before the name, or empty."""
+    """Reads a list. A line is "CHECKSUM  FILENAME", possibly with "*" or "./" before the name, or is empty."""
     line = re.compile(rf"([0-9a-fA-F]{{{DIGITS[algorithm]}}})[ \t]+\*?(?:\./)?(\S+)\s*")
     found = ChecksumList(algorithm)
     for number, text in enumerate(content.decode(errors="replace").splitlines(), 1):
@@ -49,9 +49,9 @@ def read_checksums(content: bytes, algorithm: str) -> ChecksumList:
 
 
 def index_names(name: str) -> list[str]:
-    """What the index of a dump, or of a part of it, may be called.
+    """The possible names of the index of a dump, or of a part of a dump.
 
-    A dump in one stream has the same pages as the multistream one, so its index is right for both.
+    A dump in one stream has the same pages as the multistream dump, so one index is right for both.
     """
     found = _DUMP_NAME.search(name)
     if not found:
@@ -64,7 +64,7 @@ def count_index_pages(pieces: Iterable[bytes]) -> int:
     """The number of pages in an index.
 
     Raises:
-        ValueError: a line is none of an index, or there is none.
+        ValueError: a line is not a line of an index, or there are no lines.
     """
     pages, rest = 0, b""
     for piece in pieces:
@@ -77,10 +77,11 @@ def count_index_pages(pieces: Iterable[bytes]) -> int:
     if rest:
         _check_index_line(rest, pages + 1)
     elif not pages:
-        raise ValueError("it has no line that can be read")
+        raise ValueError("the index has no line that can be read")
     return pages + bool(rest)
 
 
 def _check_index_line(line: bytes, number: int) -> None:
+    """Raises a ValueError for a line that is not OFFSET:PAGE ID:TITLE."""
     if len(line) > _LONGEST_LINE or not _INDEX_LINE.fullmatch(line):
         raise ValueError(f"line {number} is {line[:80]!r}; accepted: OFFSET:PAGE ID:TITLE")

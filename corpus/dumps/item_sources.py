@@ -1,7 +1,7 @@
-"""The sources of items, once, in order of preference: a title has the item of the first source that knows one for it.
+"""The sources of items, in order of preference: a title has the item of the first source that knows an item for it.
 
-A new source is a row here, and a file with its reader where no reader that is there will do (CONTRIBUTING.md). What is
-looked for beside the dumps, checked, downloaded, read and built into the title index follows from the rows.
+A new source is a row here, and a file with its reader if no existing reader fits (CONTRIBUTING.md). The rows decide
+which files are searched beside the dumps, checked, downloaded, read and built into the title index.
 """
 
 from typing import TypeAlias, TypeVar
@@ -20,7 +20,7 @@ TITLE_ITEMS = ItemLines(
     read=read_title_items,
     begins=begins_as_title_items,
     description="table of titles and items",
-    accepted="on each line a title, a tab and a QID",
+    accepted="a title, a tab and a QID on each line",
     subject="title_items",
 )
 PAGE_PROPS = PageItems(
@@ -50,11 +50,11 @@ WIKIDATA_JSON = ItemLines(
     read=read_entities,
     begins=begins_as_json,
     description="JSON dump of Wikidata",
-    accepted="an array with an entity a line",
+    accepted="a JSON array with one entity on each line",
     subject="wikidata",
     labels=True,
 )
-LANGLINKS = LanguageLinks(  # and the links between languages that stand in the wikitext of old dumps
+LANGLINKS = LanguageLinks(  # also the links between languages in the wikitext of old dumps
     name="langlinks",
     patterns=("{wiki}-*langlinks.sql*",),
     in_classic_dumps=True,
@@ -83,7 +83,7 @@ def item_tables() -> tuple[Table, ...]:
 
 
 def tells_items(table: Table) -> bool:
-    """Whether a table tells items by itself; links between languages carry those that another source tells."""
+    """Whether a table has items of its own; links between languages only carry the items of other sources."""
     return not isinstance(table, LanguageLinks)
 
 

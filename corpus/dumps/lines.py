@@ -1,4 +1,4 @@
-"""The lines of a range of a large file: a line belongs to the range with the line end before this line."""
+"""Reads the lines of a range of a large file. A line belongs to the range that has the line end before the line."""
 
 from collections.abc import Iterator
 
@@ -6,17 +6,19 @@ from mlukit.corpus.dumps.files import FileInfo
 from mlukit.corpus.dumps.ranges import DumpRange, OpenFile, read_chunks
 from mlukit.schemas.damage import FileAccount
 
-_TAIL_BYTES = 12  # of a file: bzip2's footer has 48 bits, a checksum of 32 and up to 7 behind it
+_TAIL_BYTES = 12  # at the end of a file: bzip2's footer has 48 bits, then a checksum of 32 bits and up to 7 bits
 _BZIP2_FOOTER = f"{0x177245385090:048b}"
 
 
 def lines_within(open_file: OpenFile, part: DumpRange, account: FileAccount) -> Iterator[bytes]:
-    """Pieces of data that, joined, are the lines of the range; a piece may end anywhere in a line.
+    """Pieces of data that together are the lines of the range; a piece may end anywhere in a line.
+
+    Where the file is damaged, the line before the damage ends, and the next line begins after it.
 
     Args:
         open_file: opens the file of the range.
         part: the range.
-        account: counts "corrupt_block" and "truncated". Lines that damage cuts end or begin there.
+        account: counts "corrupt_block" and "truncated".
     """
     inside = part.start == 0
     for chunk in read_chunks(open_file, part):
@@ -42,7 +44,7 @@ def lines_within(open_file: OpenFile, part: DumpRange, account: FileAccount) -> 
 
 
 def has_no_end(open_file: OpenFile, file: FileInfo) -> bool:
-    """Whether a compressed file lacks the end that its format has; False where the format has none to be seen.
+    """Whether a compressed file lacks the end that its format requires; False for formats without a visible end.
 
     Sources: the bzip2 format's footer, which begins at any bit of a byte; the stream footer of the .xz file format.
     """

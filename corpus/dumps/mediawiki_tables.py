@@ -1,9 +1,9 @@
-"""Rows of the SQL tables that say which page has which item, and which page leads to which other page.
+"""Reads the SQL tables with the items of pages, and with the links and redirects between pages.
 
 Each reader streams one table and yields a named tuple for each row (tables have up to 10^9 rows). Only
 wb_items_per_site, the table that all languages wait for, is read by columns. A row that is left out is counted in the
-caller's `skipped`, under one of the keys of SKIP_REASONS. Titles are in NFC as MediaWiki stores them, and always have
-spaces here; some tables have the namespace as a number, others in the title. A damaged file raises
+caller's `skipped`, under one of the keys of SKIP_REASONS. Titles are in NFC, as MediaWiki stores them, and have spaces,
+not underscores. Some tables have the namespace as a number, others in the title. A damaged file raises
 corpus.dumps.sql.SqlDumpError.
 
 Tables: https://www.mediawiki.org/wiki/Manual:Database_layout and
@@ -21,13 +21,13 @@ from mlukit.corpus.dumps.sql import SqlDumpError, read_columns, read_table
 from mlukit.schemas.items import TITLE_ITEMS
 
 SKIP_REASONS = {
-    "null": "a value is NULL that must not be",
+    "null": "a required value is NULL",
     "not_utf8": "the title is not UTF-8",
     "empty_title": "the title is empty",
-    "bad_qid": "the item is no Q followed by a number",
-    "other_property": "a page property of no use here",
-    "other_wiki": "a sitelink to a wiki that was not asked for",
-    "other_language": "a language link to a language that was not asked for",
+    "bad_qid": "the item is not a Q followed by a number",
+    "other_property": "the page property is not needed",
+    "other_wiki": "the sitelink leads to a wiki that was not requested",
+    "other_language": "the language link leads to a language that was not requested",
 }
 INTEGERS = (
     *("pp_page", "ips_item_id", "ll_from", "rd_from", "rd_namespace"),
@@ -92,7 +92,7 @@ class LinkTarget(NamedTuple):
 
 
 def read_page_props(stream: BinaryIO, skipped: Counter[str]) -> Iterator[PageItem | DisambiguationPage]:
-    """Items and disambiguation pages, out of page_props."""
+    """The items and disambiguation pages in page_props."""
     for page_id, name, value in _rows(stream, "page_props", ("pp_page", "pp_propname", "pp_value"), skipped):
         if name == b"wikibase_item":
             if qid := _qid(value):
@@ -106,7 +106,7 @@ def read_page_props(stream: BinaryIO, skipped: Counter[str]) -> Iterator[PageIte
 
 
 def read_items_per_site(stream: BinaryIO, wikis: Mapping[str, str], skipped: Counter[str]) -> Iterator[pa.RecordBatch]:
-    """The sitelinks of some wikis, out of Wikidata's wb_items_per_site: batches of SITELINKS.
+    """The sitelinks of some wikis in Wikidata's wb_items_per_site, as batches of SITELINKS.
 
     Outside the main namespace a title has its prefix.
 
@@ -141,7 +141,7 @@ def read_items_per_site(stream: BinaryIO, wikis: Mapping[str, str], skipped: Cou
 def read_langlinks(
     stream: BinaryIO, language_of_prefix: Mapping[str, str | None], skipped: Counter[str]
 ) -> Iterator[LangLink]:
-    """The interlanguage links to some languages, out of langlinks.
+    """The interlanguage links to some languages in langlinks.
 
     Args:
         stream: the SQL text.
@@ -158,7 +158,7 @@ def read_langlinks(
 
 
 def read_redirects(stream: BinaryIO, skipped: Counter[str]) -> Iterator[RedirectRow]:
-    """The redirects of a wiki, out of redirect. A title may be "": the main page of the wiki `interwiki`."""
+    """The redirects of a wiki in the table redirect. The title "" stands for the main page of the wiki `interwiki`."""
     columns = ("rd_from", "rd_namespace", "rd_title")
     for page_id, namespace, page, interwiki, fragment in _rows(
         stream, "redirect", columns, skipped, optional=("rd_interwiki", "rd_fragment")
@@ -171,19 +171,19 @@ def read_redirects(stream: BinaryIO, skipped: Counter[str]) -> Iterator[Redirect
 
 
 def read_pagelinks(stream: BinaryIO, skipped: Counter[str]) -> Iterator[PageLink | TargetLink]:
-    """The links of a wiki's pages, out of pagelinks: by title in old tables, by an id of linktarget in new ones."""
+    """The links of a wiki's pages in pagelinks: with titles in old tables, with ids of linktarget in new tables."""
     optional = ("pl_namespace", "pl_title", "pl_target_id")
     for page_id, namespace, page, target_id in _rows(stream, "pagelinks", ("pl_from",), skipped, optional):
         if target_id is not None:
             yield TargetLink(page_id, target_id)
         elif namespace is None or page is None:
-            raise SqlDumpError("table `pagelinks` has neither pl_target_id nor pl_namespace and pl_title")
+            raise SqlDumpError("table `pagelinks` has neither pl_target_id nor both pl_namespace and pl_title")
         elif (title := _title(page, skipped)) is not None:
             yield PageLink(page_id, namespace, title)
 
 
 def read_linktarget(stream: BinaryIO, skipped: Counter[str]) -> Iterator[LinkTarget]:
-    """The titles that ids in new pagelinks stand for, out of linktarget."""
+    """The titles in linktarget, to which the ids in new pagelinks refer."""
     for target_id, namespace, page in _rows(stream, "linktarget", ("lt_id", "lt_namespace", "lt_title"), skipped):
         if (title := _title(page, skipped)) is not None:
             yield LinkTarget(target_id, namespace, title)
@@ -192,7 +192,7 @@ def read_linktarget(stream: BinaryIO, skipped: Counter[str]) -> Iterator[LinkTar
 def _rows(
     stream: BinaryIO, table: str, columns: tuple[str, ...], skipped: Counter[str], optional: tuple[str, ...] = ()
 ) -> Iterator[tuple[Any, ...]]:
-    """Rows that have no NULL in `columns`; Any stands for the types that MediaWiki's tables have."""
+    """The rows that have no NULL in `columns`; the types of values are those of MediaWiki's tables."""
     required = len(columns)
     for row in read_table(stream, table, columns, optional, INTEGERS):
         if None in row and None in row[:required]:

@@ -16,17 +16,17 @@ CutProblem: TypeAlias = Literal["", "cut_page", "unclosed_page", "page_too_large
 
 _TAG = re.compile(rb"<page[\s>]|</page>")
 _TAG_BYTES = 7
-_HEAD_BYTES = 4096  # kept of a page that is not complete: its title and id stand there
+_HEAD_BYTES = 4096  # bytes kept of an incomplete page: they have its title and id
 _END_TAG = b"</mediawiki>"
 _TAIL_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
 class PageBytes:
-    """A page element. `position` is the byte of the file where the piece begins that holds its first byte.
+    """A page element. `position` is the byte of the file at which the chunk with the page's first byte begins.
 
-    With a problem, `data` is the known part of the page's head. The problems "corrupt_block" and "truncated" stand for
-    places where the dump is damaged, not for pages, and have no data.
+    If there is a problem, `data` is the known part of the page's head. The problems "corrupt_block" and "truncated"
+    stand for damaged places of the dump, not for pages, and have no data.
     """
 
     position: int
@@ -36,7 +36,7 @@ class PageBytes:
 
 
 class PageSplitter:
-    """Iterates over the pages that begin before `end`, each once, and over damage.
+    """Iterates once over each page that begins before `end`, and over damage.
 
     Args:
         chunks: XML in order; no more chunks are read than the last page needs.
@@ -77,6 +77,7 @@ class PageSplitter:
             return
 
     def _append(self, chunk: Chunk) -> None:
+        """Adds the data of a chunk to the buffer."""
         self._marks.append((self._offset + len(self._buffer), chunk.position))
         self._buffer += chunk.data
         self._tail = (self._tail + chunk.before + chunk.data[-_TAIL_BYTES:])[-_TAIL_BYTES:]

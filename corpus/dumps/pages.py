@@ -29,13 +29,13 @@ SKIP_REASONS = {
     "deleted_text": "the text was hidden by an administrator",
     "empty_text": "the text is empty or blank",
     "no_revision": "the page has no revision in the dump",
-    "content_model": "the text is no wikitext but, say, JavaScript",
+    "content_model": "the text is not wikitext but, for example, JavaScript",
 }
 # Why a page could not be read.
 PAGE_FAILURES = {
-    "malformed_xml": "the page is no well-formed XML, in UTF-8 and without control characters",
+    "malformed_xml": "the page is not well-formed XML in UTF-8 without control characters",
     "missing_element": "the page has no title, id or text",
-    "bad_value": "an id is no positive number, a title is empty, too long or has control characters",
+    "bad_value": "an id is not a positive number, or a title is empty, too long or has control characters",
     "unclosed_page": "another page begins before this one ends",
     "cut_page": "the dump is damaged or ends inside the page",
     "page_too_large": "the page is larger than the limit",
@@ -43,7 +43,7 @@ PAGE_FAILURES = {
 # Damage of a dump, which concerns no single page.
 DUMP_FAILURES = {
     "corrupt_block": "a part of the compressed file does not decode; the pages in it are lost",
-    "truncated": "the dump ends before its root element does",
+    "truncated": "the dump ends before its root element is closed",
 }
 
 _PROBLEMS = PAGE_FAILURES | DUMP_FAILURES
@@ -115,7 +115,7 @@ class PageReader:
         self.account = FileAccount()  # whole pages of every kind, and damage
         self.shard = dump_range.shard  # of the latest record
         self.position = dump_range.start  # of the chunk that holds the first byte of the latest record
-        self.head: Page | None = None  # without text: what is known of the latest record's page, where that is no Page
+        self.head: Page | None = None  # the latest record's page without text, if the record is not a Page
 
     @property
     def xml_bytes(self) -> int:
@@ -133,6 +133,7 @@ class PageReader:
                 yield record
 
     def _account_for(self, element: PageBytes) -> None:
+        """Counts an element in `account`: as damage, or as a whole page."""
         if element.problem in _DAMAGE:
             ends = element.problem == "truncated"
             self.account.lose(element.problem, self._range.size if ends else element.position)
@@ -140,7 +141,7 @@ class PageReader:
             self.account.pages += 1
 
     def _read(self, element: PageBytes) -> Page | SkippedPage | Failure:
-        """The record of a page element, or of damage."""
+        """The record of a page element or of damage; sets `head` if the record is not a Page."""
         self.head = None
         if element.problem:
             self.head = self._known_head(element.data)
@@ -165,7 +166,11 @@ class PageReader:
         return self._namespace_of_title(title) if self._namespace_of_title and title is not None else None
 
     def _known_head(self, data: bytes) -> Page | None:
-        """A page that cannot be read, without text and revision; None if title, id or namespace cannot be told."""
+        """The head of a page that cannot be read, without text and revision.
+
+        Returns:
+            None if the title or the id is unknown, or if the page is not in a kept namespace.
+        """
         head = data[:_HEAD_BYTES].partition(b"<revision")[0]
         try:
             stated = _stated_namespace(head)
@@ -183,6 +188,7 @@ class PageReader:
         return Failure(self._stage, reason, self._range.language, _page_id(data), _title(data), detail)
 
     def _describe(self, element: PageBytes) -> str:
+        """The problem of an element in words, with file and position."""
         detail = f" ({element.detail[:200]})" if element.detail else ""
         return f"{_PROBLEMS[element.problem]}{detail}: {self._range.file_name}, byte {element.position}"
 
@@ -201,18 +207,18 @@ def _stated_namespace(data: bytes) -> int | None:
 
 
 def _title(data: bytes) -> str | None:
-    """The title in a page's bytes if it can be found, cut to the length that a failure may have."""
+    """The title in a page's bytes, cut to the maximal length in a failure; None if it is not found."""
     found = _TITLE.search(data[:_HEAD_BYTES])
     return _text(found[1], "replace")[:MAX_TITLE_BYTES] if found else None
 
 
 def _text(escaped: bytes, errors: str = "strict") -> str:
-    """The text that stands escaped in XML."""
+    """The text of escaped XML."""
     return unescape(escaped.decode("utf-8", errors), {"&quot;": '"'})
 
 
 def _page_id(data: bytes) -> int | None:
-    """The id in a page's bytes if it can be found."""
+    """The page id in a page's bytes; None if it is not found."""
     found = _PAGE_ID.search(data[:_HEAD_BYTES].partition(b"<revision")[0])  # a revision has an id, too
     return int(found[1]) if found else None
 
@@ -242,7 +248,7 @@ class _PageElement:
         depth = len(self._path)
         self._elements += 1
         if depth > _MAX_DEPTH or self._elements > _MAX_ELEMENTS:
-            raise _PageError("malformed_xml", f"element {self._elements:,} of the page, {depth} deep")
+            raise _PageError("malformed_xml", f"the page has {self._elements:,} elements, {depth} deep")
         if depth == 2 and name == "revision":
             self._new_revision()
         elif depth == 2 and name == "redirect":
@@ -275,13 +281,17 @@ class _PageElement:
 
 
 def _parse_page(data: bytes, namespace: int | None) -> tuple[Page, str | None]:
-    """A complete page element, and why it is left out, in SKIP_REASONS: such a page may have revision 0, for none.
+    """Parses a complete page element.
+
+    Returns:
+        The page, and the reason in SKIP_REASONS for which it is left out, or None. A page that is left out may have the
+        revision 0, which stands for no revision.
 
     Raises:
         _PageError: the page cannot be read.
     """
     if _CROWDED_TAG.search(data):
-        raise _PageError("malformed_xml", "a tag with 32 attributes or more")
+        raise _PageError("malformed_xml", "a tag has 32 attributes or more")
     element = _PageElement()
     try:
         element.parse(data)
@@ -300,7 +310,7 @@ def _parse_page(data: bytes, namespace: int | None) -> tuple[Page, str | None]:
 
 
 def _skip_reason(element: _PageElement) -> str | None:
-    """Why a page is left out, in SKIP_REASONS; None for a page that is not."""
+    """The reason in SKIP_REASONS for which a page is left out; None for a page that is kept."""
     if not element.revisions:
         return "no_revision"
     if element.values.get("revision/model", "wikitext") != "wikitext":

@@ -1,9 +1,9 @@
-"""Dumps cut into ranges of bytes, each the input of one task, and the XML that belongs to a range.
+"""Cuts dumps into ranges of bytes, each the input of one task, and reads the XML of a range.
 
-The plan is made before a run, from names and sizes alone. A page belongs to the range in which its `<page` begins; in
-bzip2 the block that holds `<page` decides. Files that cannot be read from the middle (.gz, .xz, .zst, .7z) are one
-range, which is read in one go and gives as many shards as another file of the same size: a page belongs to the shard
-whose bytes of the compressed file hold the beginning of the page's chunk.
+The plan is made before a run, only from names and sizes. A page belongs to the range in which its `<page` begins; in
+bzip2, the block with `<page` decides. A file that cannot be read from the middle (.gz, .xz, .zst, .7z) is one range. It
+is read from beginning to end, but has as many shards as another file of the same size: a page belongs to the shard
+whose bytes of the compressed file have the beginning of the page's chunk.
 """
 
 import gzip
@@ -23,19 +23,19 @@ from mlukit.corpus.dumps.files import DumpError, FileInfo
 OpenFile: TypeAlias = Callable[[str], BinaryIO]  # opens a path for reading: seekable, nothing decompressed
 Problem: TypeAlias = Literal["", "corrupt_block", "truncated"]
 
-LARGEST_RANGE, SMALLEST_RANGE = 32 << 20, 2 << 20  # bytes of the file on disk, where no size is given
-FEWEST_RANGES = 16  # of a dump, unless ranges became smaller than the smallest: a small dump too keeps many cores busy
+LARGEST_RANGE, SMALLEST_RANGE = 32 << 20, 2 << 20  # bytes of the file on disk, if no size is given
+FEWEST_RANGES = 16  # of a dump, unless ranges would be smaller than SMALLEST_RANGE: so a small dump uses many cores
 CHUNK_BYTES = 1 << 20  # of XML
 _BYTES_BEFORE = 64  # of plain XML: a range may begin within the tag that ends the dump
 _INPUT_BYTES = 1 << 16  # bytes of a compressed file that are read at once
-_MAX_DICTIONARY = 1 << 28  # the most that an .xz or .zst may need; the largest preset of xz needs 1 << 26
+_MAX_DICTIONARY = 1 << 28  # the most memory that an .xz or .zst may need; the largest preset of xz needs 1 << 26
 _SEQUENTIAL = (".gz", ".xz", ".zst", ".7z")
 _DAMAGE = (zlib.error, gzip.BadGzipFile, lzma.LZMAError, zstandard.ZstdError, py7zr.exceptions.ArchiveError)
 
 
 @dataclass(frozen=True, slots=True)
 class DumpRange:
-    """The pages that begin in bytes [start, end) of a file: one shard, or several if the file is read in one go."""
+    """The pages that begin in bytes [start, end) of a file: one shard, or several if the file is one range."""
 
     language: str
     path: str
@@ -47,7 +47,7 @@ class DumpRange:
 
     @property
     def file_name(self) -> str:
-        """Of the file, without its folder."""
+        """The name of the file, without its folder."""
         return self.path.rpartition("/")[2]
 
     def shard_at(self, position: int) -> int:
@@ -60,8 +60,8 @@ class DumpRange:
 class Chunk:
     """XML that begins at byte `position` of the file on disk; the next chunk begins at `next_position`.
 
-    A chunk with a problem has no data, which is lost; `detail` says more. At the end of the file `next_position` is the
-    file's size. `before` is XML that stands before the data in the file, and belongs to an earlier range.
+    The data of a chunk with a problem is lost, and `detail` describes the problem. At the end of the file
+    `next_position` is the file's size. `before` is the XML before the data in the file; it belongs to an earlier range.
     """
 
     position: int
@@ -83,13 +83,16 @@ def plan_ranges(language: str, files: Sequence[FileInfo], range_size: int | None
     Args:
         language: of the dump.
         files: the dump, or its parts in the order of their pages.
-        range_size: in bytes of the file on disk; if None it follows from the dump's size.
+        range_size: in bytes of the file on disk; if None, it follows from the dump's size.
+
+    Raises:
+        ValueError: `range_size` is less than 1.
     """
     if range_size is None:
         evenly = -(-sum(file.size for file in files) // FEWEST_RANGES)
         range_size = min(max(evenly, SMALLEST_RANGE), LARGEST_RANGE)
     if range_size < 1:
-        raise ValueError(f"a range of {range_size} bytes; accepted: 1 or more")
+        raise ValueError(f"the range size is {range_size} bytes; accepted: 1 or more")
     plan: list[DumpRange] = []
     shard = 0
     for file in files:
@@ -136,7 +139,9 @@ def _read_plain(file: BinaryIO, dump_range: DumpRange) -> Iterator[Chunk]:
         limit = dump_range.end if position < dump_range.end else dump_range.size
         data = file.read(min(CHUNK_BYTES, limit - position))
         if not data:
-            raise DumpError(f"{dump_range.path} ends at byte {position}; it had {dump_range.size} when the run began")
+            raise DumpError(
+                f"{dump_range.path} ends at byte {position}; the file had {dump_range.size} bytes when the run began"
+            )
         yield Chunk(position, position + len(data), data, before=before)
         position, before = position + len(data), b""
 
@@ -149,14 +154,14 @@ class _Decoder(Protocol):
 
 
 class _PiecewiseDecoder(Protocol):
-    """A decoder of Python's or zstandard's."""
+    """A decoder of Python's library or of zstandard."""
 
     def read1(self, size: int, /) -> bytes:
-        """As much as comes easily, at most `size` bytes; b"" at the end."""
+        """The bytes that are available at once, at most `size`; b"" at the end."""
 
 
 class _PatientReader:
-    """Reads until it has what is asked for. What was decoded before an error is given, and the error comes after it."""
+    """Reads until it has the requested size. An error is raised only after the bytes before it were returned."""
 
     def __init__(self, decoder: _PiecewiseDecoder) -> None:
         self._decoder = decoder
@@ -216,10 +221,10 @@ class _SevenZipReader:
         except (OSError, py7zr.exceptions.ArchiveError):
             raise
         except Exception as error:  # py7zr raises errors of any type for a broken header
-            raise py7zr.exceptions.Bad7zFile(f"its header cannot be read: {error!r}") from error
+            raise py7zr.exceptions.Bad7zFile(f"the header of the archive cannot be read: {error!r}") from error
         members = [member for member in archive.files if not member.is_directory and not member.emptystream]
         if len(members) != 1:
-            raise py7zr.exceptions.Bad7zFile(f"{len(members)} files in the archive; accepted: one")
+            raise py7zr.exceptions.Bad7zFile(f"the archive holds {len(members)} files; accepted: one")
         self._source = source
         self._left: int = members[0].uncompressed
         self._crc: int | None = members[0].crc32
@@ -234,9 +239,9 @@ class _SevenZipReader:
             if content:
                 return content
             if self._source.tell() == before:
-                raise EOFError(f"the archive ends {self._left} bytes before its content")
+                raise EOFError(f"the archive ends {self._left} bytes before the end of its content")
         if self._crc is not None and self._decoder.digest != self._crc:
-            raise py7zr.exceptions.Bad7zFile("its checksum does not agree with its content")
+            raise py7zr.exceptions.Bad7zFile("the checksum of the archive does not match its content")
         return b""
 
 
@@ -253,7 +258,7 @@ def _decoder(path: str, source: BinaryIO) -> _Decoder:
 
 
 def _read_sequential(file: BinaryIO, dump_range: DumpRange) -> Iterator[Chunk]:
-    """The chunks of a file that is read in one go; each is held until the next one shows that it is not the last."""
+    """The chunks of a file that is one range; each chunk waits for the next, whose position it needs."""
     waiting: Chunk | None = None
     for chunk in _decode(file, dump_range):
         if waiting is not None:

@@ -1,4 +1,4 @@
-"""The beginning of a dump: checks that the file is a dump, and reads what it says about its wiki."""
+"""Reads the beginning of a dump: checks that the file is a dump, and finds the facts about its wiki."""
 
 import codecs
 import re
@@ -16,14 +16,14 @@ _ACCEPTED = "accepted: MediaWiki's XML export, plain or as .bz2, .gz, .xz, .zst 
 
 @dataclass(frozen=True, slots=True)
 class SiteInfo:
-    """What a dump says about its wiki before the first page."""
+    """The facts about the wiki in a dump's header, before the first page."""
 
     language: str | None  # of <mediawiki xml:lang="…">
-    wiki: str | None  # <dbname>, or of the address in <base>: dumps older than export-0.9 have no <dbname>
+    wiki: str | None  # <dbname>, or the wiki of the address in <base>: dumps before export-0.9 have no <dbname>
     namespaces: Mapping[int, str]  # number -> name; 0 -> ""
 
     def namespace_of(self, title: str) -> int:
-        """The namespace of a title, by the names in the dump itself; for dumps before export-0.6, which lack <ns>."""
+        """The namespace of a title, by the names in the header; for dumps before export-0.6, which lack <ns>."""
         prefix, colon, _ = title.partition(":")
         numbers = {name: number for number, name in self.namespaces.items()}
         return numbers.get(prefix, 0) if colon else 0
@@ -42,14 +42,14 @@ def read_headers(
     option: str,
     warn: Callable[[str], None],
 ) -> SiteInfo:
-    """Reads the headers of a dump's files, and returns what the first one says.
+    """Reads the headers of a dump's files, and returns the first header.
 
     Args:
         open_file: opens a file.
         language: the code of the Wikipedia that the dump is given for.
         files: the dump, or all its parts; at least one.
         foreign_header: whether headers may name another wiki.
-        option: that allows another wiki, as the user writes it.
+        option: the option that allows another wiki, as the user writes it.
         warn: called with a message if a header does not name its wiki.
 
     Raises:
@@ -68,7 +68,7 @@ def _check_wiki(site: SiteInfo, path: str, language: str, option: str) -> str:
     """A warning if a header does not name its wiki, else ""; ForeignHeaderError if it names another one."""
     expected = wiki_of(language)
     if site.wiki is None:
-        return f"the header of {path} does not name its wiki, so nothing shows that the pages are from {expected}"
+        return f"the header of {path} does not name its wiki, so mlukit cannot check that the pages are from {expected}"
     if site.wiki != expected:
         raise ForeignHeaderError(
             f"{path} is given for the language {language!r}, whose wiki is {expected}, but the header of the file says "
@@ -83,11 +83,11 @@ def check_dump(open_file: OpenFile, path: str, size: int) -> bytes:
 
     Args:
         open_file: opens the file.
-        path: of the file.
-        size: of the file, in bytes.
+        path: the path of the file.
+        size: the size of the file in bytes.
 
     Raises:
-        DumpError: the file is missing, empty, damaged at its beginning or no dump.
+        DumpError: the file is missing, empty, damaged at its beginning or not a dump.
     """
     if size == 0:
         raise DumpError(f"{path} is empty; {_ACCEPTED}")
@@ -98,9 +98,9 @@ def check_dump(open_file: OpenFile, path: str, size: int) -> bytes:
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise DumpError(f"{path} is in UTF-16; accepted: UTF-8, as MediaWiki writes it")
     if b"<!DOCTYPE" in head or b"<!ENTITY" in head:
-        raise DumpError(f"{path} declares a document type or entities, which no dump does; {_ACCEPTED}")
+        raise DumpError(f"{path} declares a document type or entities, which a dump never does; {_ACCEPTED}")
     if b"<mediawiki" not in head:
-        raise DumpError(f"{path} is no dump: it begins with {head[:60]!r}, without <mediawiki; {_ACCEPTED}")
+        raise DumpError(f"{path} is not a dump: it begins with {head[:60]!r}, without <mediawiki; {_ACCEPTED}")
     return head
 
 
@@ -110,17 +110,17 @@ def _read_head(open_file: OpenFile, path: str, size: int) -> bytes:
     for chunk in read_chunks(open_file, DumpRange("", path, size, 0, size, 0)):
         if chunk.problem and not head:
             what = chunk.detail or chunk.problem
-            raise DumpError(f"{path} does not decode as its name says ({what}); {_ACCEPTED}")
+            raise DumpError(f"{path} cannot be read in the format that its name says ({what}); {_ACCEPTED}")
         head += chunk.data
         if chunk.problem or len(head) >= _HEAD_BYTES or b"<page>" in head:
             break
     if not head:
-        raise DumpError(f"{path} has no content that decodes as its name says; {_ACCEPTED}")
+        raise DumpError(f"{path} has no content in the format that its name says; {_ACCEPTED}")
     return head[:_HEAD_BYTES].partition(b"<page>")[0]
 
 
 def read_siteinfo(open_file: OpenFile, path: str, size: int) -> SiteInfo:
-    """The site information of a dump; arguments and errors are those of `check_dump`.
+    """The site information of a dump; the arguments are the same as for `check_dump`.
 
     Raises:
         DumpError: see `check_dump`.
@@ -136,7 +136,7 @@ def read_siteinfo(open_file: OpenFile, path: str, size: int) -> SiteInfo:
 
 
 def _wiki(head: bytes) -> str | None:
-    """The database of the wiki: <dbname>, or of a Wikipedia's address in <base>, as in https://el.wikipedia.org/wiki/…."""
+    """The database of the wiki: from <dbname>, or from a Wikipedia's address in <base>: https://el.wikipedia.org/…."""
     if name := re.search(rb"<dbname>\s*([a-z0-9_]{1,60})\s*</dbname>", head):
         return name[1].decode()
     base = re.search(rb"<base>\s*https?://([a-z-]{2,40})\.wikipedia\.org/", head)

@@ -1,8 +1,8 @@
 """Streaming reader of the SQL dumps that mysqldump and mariadb-dump write.
 
-Columns are found by their names in CREATE TABLE, so that a new column or another order changes nothing. Each table has
-one regular expression that finds tuples, a chunk at a time. Its quantifiers are possessive, so time is linear for every
-text. Memory is a few chunks, or a few times the longest tuple if that is more.
+Columns are found by their names in CREATE TABLE, so new columns and another order do not matter. Each table has one
+regular expression, which finds the tuples of a chunk. Its quantifiers are possessive, so time is linear for every text.
+Memory is a few chunks, or a few times the longest tuple if that is more.
 
 Grammar of literals: https://dev.mysql.com/doc/refman/8.4/en/string-literals.html
 """
@@ -44,7 +44,7 @@ _INSERT = re.compile(
     rb"(?:INSERT|REPLACE)\s+(?:IGNORE\s+)?INTO\s+" + _NAME + rb"\s*(?:\(([^()]*+)\)\s*)?VALUES?\s*+", re.I
 )
 _OTHER_INSERT = re.compile(rb"INSERT\b|REPLACE\b", re.I)
-_FORM = "INSERT [IGNORE] INTO table [(column, …)] VALUES (…), …; and REPLACE INTO in its place"
+_FORM = "INSERT [IGNORE] INTO table [(column, …)] VALUES (…), …; or the same with REPLACE INTO"
 _STATEMENT_PART = re.compile(rb"(?>(?:[^;'\"`]++|" + _STRING + rb"|\"[^\"]*+\"|`[^`]*+`)*)", re.S)
 _INNER = rb"\((?>(?:[^()']++|" + _STRING + rb"|\([^()]*+\))*)\)"
 _PARENTHESES = rb"\((?>(?:[^()']++|" + _STRING + rb"|" + _INNER + rb")*)\)"  # three deep
@@ -65,10 +65,10 @@ class SqlDumpError(ValueError):
 
 @contextmanager
 def open_sql(open_file: Callable[[str], BinaryIO], path: str) -> Iterator[BinaryIO]:
-    """The SQL text of a dump, decompressed while it is read; the end of the file's name tells how.
+    """The SQL text of a dump, decompressed while it is read, in the format that the end of the file's name tells.
 
-    A SqlDumpError raised while the file is open gets the path in front of its message. Damage of a compressed stream
-    shows when read_table reads it.
+    A SqlDumpError raised while the file is open gets the path in front of its message. read_table finds damage of a
+    compressed stream.
 
     Args:
         open_file: opens a path for reading bytes as they are on disk.
@@ -80,7 +80,7 @@ def open_sql(open_file: Callable[[str], BinaryIO], path: str) -> Iterator[Binary
     with ExitStack() as stack:
         if not path.endswith(COMPRESSIONS):
             raise SqlDumpError(
-                f"{path}: cannot tell how it is compressed; accepted: names in {', '.join(COMPRESSIONS)}"
+                f"{path}: the name does not tell the compression; accepted: names that end in {', '.join(COMPRESSIONS)}"
             )
         file = stack.enter_context(open_file(path))
         if path.endswith(".gz"):
@@ -132,7 +132,7 @@ def read_columns(
 ) -> Iterator[list[Sequence[Value]]]:
     """`read_table` by columns: the values of each column, for the rows of one chunk of the dump at a time."""
     if not columns:
-        raise ValueError("no columns asked for; accepted: at least one")
+        raise ValueError("no columns were requested; accepted: at least one")
     text = _SqlText(stream)
     found: list[str] = []
     types: Mapping[str, bytes] | None = None
@@ -149,15 +149,15 @@ def read_columns(
         insert = text.take(_INSERT)
         if insert and _decoded(insert[1]) == table:
             if types is None:
-                raise SqlDumpError(f"INSERT INTO `{table}` at byte {text.position} without a CREATE TABLE before it")
+                raise SqlDumpError(f"INSERT INTO `{table}` at byte {text.position} has no CREATE TABLE before it")
             order = list(types) if insert[2] is None else _insert_columns(table, columns, types, insert[2])
             yield from _rows(text, _RowPattern(insert[0], order, (*columns, *optional), types))
         elif not insert and text.take(_OTHER_INSERT):
-            raise SqlDumpError(f"INSERT at byte {text.position} in a form that is not understood; accepted: {_FORM}")
+            raise SqlDumpError(f"the INSERT at byte {text.position} has an unknown form; accepted: {_FORM}")
         else:
             text.skip_statement()
     if types is None:
-        raise SqlDumpError(f"no table `{table}` in the dump; it has: {', '.join(found) or 'no CREATE TABLE'}")
+        raise SqlDumpError(f"the dump has no table `{table}`; tables in the dump: {', '.join(found) or 'none'}")
 
 
 class _SqlText:
@@ -178,10 +178,12 @@ class _SqlText:
         return self._start + self.offset
 
     def fill(self, limit: int) -> bool:
-        """Reads more text; False at the end. The unread text doubles each time, so a long value costs linear time."""
+        """Reads more text; False at the end. The unread text doubles each time, so a long value takes linear time."""
         rest = self.window[self.offset :]
         if len(rest) > limit:
-            raise SqlDumpError(f"malformed SQL at byte {self.position}: {rest[:80]!r} has no end in {limit} bytes")
+            raise SqlDumpError(
+                f"malformed SQL at byte {self.position}: {rest[:80]!r} does not end within {limit} bytes"
+            )
         chunk = b"" if self._ended else self._read(max(CHUNK_BYTES, len(rest)))
         if not chunk and not self._ended:
             self._ended, chunk = True, b"\n"  # so that a comment in the last line ends like any other
@@ -192,7 +194,9 @@ class _SqlText:
         try:
             return self._stream.read(size)
         except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
-            raise SqlDumpError(f"cannot read on after {self._start + len(self.window)} bytes: {error}") from error
+            raise SqlDumpError(
+                f"the dump cannot be read after byte {self._start + len(self.window)}: {error}"
+            ) from error
 
     def next_statement(self) -> bool:
         """Moves to the next statement, past comments; False at the end of a complete dump."""
@@ -207,17 +211,17 @@ class _SqlText:
             if not self.fill(MAX_STATEMENT_BYTES):
                 break
         if self.offset == len(self.window) and self._must_complete and not self._completed:
-            raise SqlDumpError(f"cut off: the dump ends after {self.position} bytes without '-- Dump completed'")
+            raise SqlDumpError(f"the dump is cut off: it ends after {self.position} bytes without '-- Dump completed'")
         return self.offset < len(self.window)
 
     def take(self, pattern: re.Pattern[bytes]) -> "re.Match[bytes] | None":
-        """The match at the next byte; moves behind it."""
+        """The match at the next byte; moves to the end of the match."""
         match = pattern.match(self.window, self.offset)
         self.offset = match.end() if match else self.offset
         return match
 
     def take_statement(self) -> bytes:
-        """The rest of a statement, without its semicolon; the statement may have MAX_STATEMENT_BYTES."""
+        """The rest of a statement, without its semicolon; a statement has at most MAX_STATEMENT_BYTES."""
         while True:
             end = cast("re.Match[bytes]", _STATEMENT_PART.match(self.window, self.offset)).end()
             if self.window[end : end + 1] == b";":
@@ -227,7 +231,7 @@ class _SqlText:
                 raise self.cut_off()
 
     def skip_statement(self) -> None:
-        """Moves behind a statement of any length."""
+        """Moves to the end of a statement of any length."""
         while True:
             self.offset = cast("re.Match[bytes]", _STATEMENT_PART.match(self.window, self.offset)).end()
             if self.window[self.offset : self.offset + 1] == b";":
@@ -239,7 +243,7 @@ class _SqlText:
     def cut_off(self) -> SqlDumpError:
         """The error for a dump that ends in the middle of a statement."""
         rest = self.window[self.offset : self.offset + 80]
-        return SqlDumpError(f"cut off: the dump ends within a statement, after byte {self.position}: {rest!r}")
+        return SqlDumpError(f"the dump is cut off: it ends within a statement, after byte {self.position}: {rest!r}")
 
 
 class _RowPattern:
@@ -273,13 +277,13 @@ class _RowPattern:
         self._pattern = re.compile(tuple_ + separator + rb"|(.++)", re.S)
 
     def split(self, window: bytes, start: int, stop: int) -> tuple[list[tuple[bytes, ...]], int]:
-        """The groups of every complete tuple between `start` and `stop`, and where the rest starts."""
+        """The groups of every complete tuple between `start` and `stop`, and the offset of the rest."""
         rows = cast("list[tuple[bytes, ...]]", self._pattern.findall(window, start, stop))
         rest = rows.pop()[-1] if rows and rows[-1][-1] else b""
         return rows, stop - len(rest)
 
     def values(self, rows: list[tuple[bytes, ...]]) -> list[Sequence[Value]]:
-        """The values of each column, which is several times faster than row by row."""
+        """The values by column, which is several times faster than row by row."""
         columns: list[Sequence[Value]] = []
         for group, integer in self._wanted:
             if group is None:
@@ -292,8 +296,8 @@ class _RowPattern:
 
 
 def _rows(text: _SqlText, pattern: _RowPattern) -> Iterator[list[Sequence[Value]]]:
-    """The rows of one INSERT and of those with the same head that follow it, by columns."""
-    span = CHUNK_BYTES  # bytes searched at once: the rest is copied each time, so not all of a large window
+    """The rows of one INSERT, and of the following INSERTs with the same head, by columns."""
+    span = CHUNK_BYTES  # bytes searched at once; each search copies the rest, so not all of a large window
     while True:
         stop = min(text.offset + span, len(text.window))
         rows, end = pattern.split(text.window, text.offset, stop)
@@ -311,13 +315,13 @@ def _rows(text: _SqlText, pattern: _RowPattern) -> Iterator[list[Sequence[Value]
 
 
 def _malformed(window: bytes, offset: int, width: int) -> str | None:
-    """Why the rest of an INSERT is wrong; None where it may continue after the window."""
+    """The error in the rest of an INSERT; None if the INSERT may continue after the window."""
     if window[offset : offset + 80].lstrip()[:1] not in (b"(", b""):
-        return f"{window[offset : offset + 80]!r} where a tuple was expected"
+        return f"found {window[offset : offset + 80]!r} where a tuple was expected"
     whole = _TUPLE.match(window, offset)
     if whole and whole.end() < len(window):
         tuple_ = window[offset : whole.end() + 1][:200]
-        return f"{tuple_!r} is no tuple of {width} values of the declared types followed by , or ;"
+        return f"{tuple_!r} is not a tuple of {width} values of the declared types, followed by , or ;"
     return None
 
 
@@ -351,7 +355,7 @@ def _unescaped(match: "re.Match[bytes]") -> bytes:
 
 
 def _other_literal(literal: bytes) -> bytes | None:
-    """The value of a literal without plain quotes: NULL, 0x4142, X'4142', _binary 'AB'; a number gives its text."""
+    """The value of a literal without plain quotes: NULL, 0x4142, X'4142', _binary 'AB'; of a number, its text."""
     if literal.upper() == b"NULL":
         return None
     prefix, quote, rest = literal.partition(b"'")
@@ -377,21 +381,25 @@ def _column_types(body: bytes) -> dict[str, bytes]:
             return types
         offset = definition.end()
     raise SqlDumpError(
-        f"CREATE TABLE is not understood from {body[offset : offset + 80]!r} on; accepted: name type …, and keys"
+        f"CREATE TABLE cannot be read from {body[offset : offset + 80]!r} on; accepted: name type …, and keys"
     )
 
 
 def _check_columns(table: str, columns: Sequence[str], present: Mapping[str, bytes] | Sequence[str]) -> None:
+    """Raises a SqlDumpError if a column is missing."""
     missing = [column for column in columns if column not in present]
     if missing:
-        raise SqlDumpError(f"table `{table}` has no column {', '.join(missing)}; it has: {', '.join(present)}")
+        raise SqlDumpError(f"table `{table}` has no column {', '.join(missing)}; its columns: {', '.join(present)}")
 
 
 def _check_integers(table: str, integers: Collection[str], types: Mapping[str, bytes]) -> None:
+    """Raises a SqlDumpError if a column of `integers` has another type."""
     for column in integers:
         if column in types and types[column] not in _INTEGERS:
             accepted = ", ".join(sorted(map(_decoded, _INTEGERS)))
-            raise SqlDumpError(f"column {column} of `{table}` is {_decoded(types[column])}; accepted: {accepted}")
+            raise SqlDumpError(
+                f"column {column} of `{table}` has the type {_decoded(types[column])}; accepted: {accepted}"
+            )
 
 
 def _insert_columns(table: str, columns: Sequence[str], types: Mapping[str, bytes], names: bytes) -> list[str]:

@@ -1,4 +1,4 @@
-"""The shapes of the files that accompany dumps, and how a file of each shape is read.
+"""The shapes of the files beside the dumps, with the reader of each shape.
 
 A source of items is an object of one of these classes, and a row of `item_sources.ITEM_SOURCES`. Tasks and checks
 depend only on the classes: a new source of an existing shape needs only a reader and a row.
@@ -20,14 +20,14 @@ class Table:
     """A kind of file beside the dumps.
 
     Attributes:
-        name: as manifests, counts and `--tables` have it.
+        name: the name in manifests, counts and `--tables`.
         patterns: patterns of its file names (see `files.FilePatterns`); a configuration may replace them.
         ending: the ending of file names, before the ending of a compression.
         of_wikidata: one file serves all languages; otherwise each wiki has a separate file.
-        in_classic_dumps: Wikimedia has it among a wiki's classic dumps, as {wiki}-{date}-{name}.sql.gz, so that
-            `mlukit download` gets it where --tables names it.
-        by_default: `mlukit download` gets it where --tables is not given.
-        advice: the file to ask for where no source of items is there; "" for a file that is not asked for.
+        in_classic_dumps: whether Wikimedia has the file among a wiki's classic dumps, as
+            {wiki}-{date}-{name}.sql.gz, so that `mlukit download` gets it if --tables names it.
+        by_default: whether `mlukit download` gets the file without --tables.
+        advice: the file name that messages propose if there is no source of items; "" for no proposal.
     """
 
     name: str
@@ -44,7 +44,7 @@ class SqlTable(Table):
     """A table of MediaWiki as mysqldump writes it.
 
     Attributes:
-        key: a column by which the table is told from others.
+        key: a column that distinguishes the table from others.
     """
 
     key: str
@@ -52,10 +52,10 @@ class SqlTable(Table):
 
 @dataclass(frozen=True, kw_only=True)
 class PageItems(SqlTable):
-    """A wiki's own table of items by page id, read whole where the wiki's index is built.
+    """A wiki's own table of items by page id; the task that builds the wiki's index reads the whole table.
 
     Attributes:
-        read: gives the rows; counts what it leaves out, by reason.
+        read: returns the rows; counts the rows that it leaves out, by reason.
     """
 
     read: Callable[[BinaryIO, Counter[str]], Iterator[PageItem | DisambiguationPage]]
@@ -63,11 +63,11 @@ class PageItems(SqlTable):
 
 @dataclass(frozen=True, kw_only=True)
 class TitleItems(SqlTable):
-    """A table of items by title, read whole by one task, which deals the rows out by language.
+    """A table of items by title; one task reads the whole table and distributes the rows by language.
 
     Attributes:
-        read: gives batches of `mediawiki_tables.SITELINKS`, of the wikis asked for (database name -> language); counts
-            what it leaves out, by reason.
+        read: returns batches of `mediawiki_tables.SITELINKS` of the requested wikis (database name -> language); counts
+            the rows that it leaves out, by reason.
     """
 
     read: Callable[[BinaryIO, Mapping[str, str], Counter[str]], Iterator[pa.RecordBatch]]
@@ -75,12 +75,12 @@ class TitleItems(SqlTable):
 
 @dataclass(frozen=True, kw_only=True)
 class ItemLines(Table):
-    """A text each line of which says something of items, cut into ranges: a task reads the lines of one.
+    """A text with items on its lines, cut into ranges: a task reads the lines of one range.
 
     Attributes:
-        read: gives the items of any stretch of lines that have a page in the wikis asked for (database name ->
-            language), and each line that it does not understand; counts, by reason, the items that it leaves out.
-        begins: whether a file that begins so is of this kind.
+        read: returns, for any lines of the file, the items that have a page in the requested wikis (database name ->
+            language), and each line that it does not understand; counts the items that it leaves out, by reason.
+        begins: whether a file that begins with these bytes may be of this kind.
         description: the name of such a file in messages.
         accepted: the accepted form of such a file, for messages.
         subject: the first word of the reason of a failure.
@@ -97,11 +97,12 @@ class ItemLines(Table):
 
 @dataclass(frozen=True, kw_only=True)
 class LanguageLinks(SqlTable):
-    """A wiki's own table of links to other languages, whose items they carry to pages that have none.
+    """A wiki's own table of links to other languages; the links carry items to pages without an item.
 
     Attributes:
         layer: the layer of the title index with the carried items.
-        read: gives the links to the languages asked for (interwiki prefix -> language); counts what it leaves out.
+        read: returns the links to the requested languages (interwiki prefix -> language); counts the rows that it
+            leaves out.
     """
 
     layer: str
@@ -110,10 +111,10 @@ class LanguageLinks(SqlTable):
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """A service that is asked, where a run wants it, for titles of which no file knows an item.
+    """A service that a run may ask for the items of titles that no file knows.
 
     Attributes:
-        name: the service's.
+        name: the name of the service.
         layer: the layer of the title index with the answers.
     """
 

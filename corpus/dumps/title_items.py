@@ -1,23 +1,22 @@
-"""A table of titles and their items that somebody made by hand, or had the query service make: `title_items.tsv`.
+"""Reads `title_items.tsv`: a table of titles and items that a user wrote by hand, or got from the query service.
 
-A row a line, in UTF-8: the title of an article, whose first letter may be small; a tab; the item.
+Each line is a row, in UTF-8: the title of an article, whose first letter may be small; a tab; the item.
 
     Berlin\tQ64
     Mercury (planet)\tQ308
 
-The file of a wiki is called such as `dewiki-title_items.tsv`, and may be compressed. What Wikidata's query service
-gives as a TSV file will do as it is, with "Berlin"@de for a title and <http://www.wikidata.org/entity/Q64> for an item:
+The name of the file is such as `dewiki-title_items.tsv`; the file may be compressed. A TSV file of Wikidata's query
+service is accepted without changes, with "Berlin"@de for a title and <http://www.wikidata.org/entity/Q64> for an item:
 
     SELECT ?title ?item WHERE {
       ?page schema:about ?item; schema:isPartOf <https://de.wikipedia.org/>; schema:name ?title.
     }
 
-Empty lines are passed over, and so are names of columns, such as `title` and `item`. Any other line that is no row is a
-BadLine, and one title is lost with it. Where a title has several rows, the smallest of the items is taken.
+Empty lines and a line with the names of columns, such as `title` and `item`, are ignored. Any other line that is not a
+row is a BadLine, and one title is lost with it. If a title has several rows, the smallest item is taken.
 
-Of all sources of items this one comes first: whoever takes the trouble of making such a table knows of something that
-the others lack or have wrong. In the first place the table completes them and corrects them; in the last place it could
-only complete them.
+This source comes before all other sources, because a user makes such a table to add or correct items. In the last
+place, the table could only add items.
 """
 
 import re
@@ -38,7 +37,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def begins_as_title_items(head: bytes) -> bool:
-    """Whether a file that begins so may be such a table: its first line has two columns."""
+    """Whether a file that begins with `head` may be such a table: its first line has two columns."""
     return head.lstrip(b"\r\n").partition(b"\n")[0].count(b"\t") == 1
 
 
@@ -58,7 +57,7 @@ def read_title_items(
         if not row.strip():
             continue
         if len(row) > MAX_LINE_BYTES:
-            yield BadLine(number, "too long", f"over {MAX_LINE_BYTES} bytes: {row[:60]!r} …", titles=1)
+            yield BadLine(number, "too long", f"the line has over {MAX_LINE_BYTES} bytes: {row[:60]!r} …", titles=1)
             continue
         try:
             title, item = _columns(row)
@@ -69,7 +68,7 @@ def read_title_items(
 
 
 class _BadRowError(Exception):
-    """A line is no row of the table; `reason` is what it is counted under."""
+    """A line is not a row of the table; `reason` is the name under which the line is counted."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
@@ -77,16 +76,18 @@ class _BadRowError(Exception):
 
 
 def _columns(row: bytes) -> tuple[str, str]:
+    """The title and the item of a row, as written; _BadRowError for another line."""
     try:
         title, item = row.decode().split("\t")
     except UnicodeDecodeError as error:
         raise _BadRowError("not UTF-8", str(error)) from error
     except ValueError as error:
-        raise _BadRowError("malformed", "accepted: a title, a tab and an item") from error
+        raise _BadRowError("malformed", "the line is not a row; accepted: a title, a tab and an item") from error
     return title.strip(), item.strip()
 
 
 def _title(text: str) -> str:
+    """The title as pages have it; _BadRowError for a title that no page can have."""
     literal = _LITERAL.fullmatch(text)
     title = unicodedata.normalize("NFC", _ESCAPE.sub(r"\1", literal[1]) if literal else text).replace("_", " ")
     if not title or _NO_TITLE.search(title):
@@ -95,11 +96,12 @@ def _title(text: str) -> str:
 
 
 def _qid(text: str) -> int:
+    """The number of the item; _BadRowError for another text."""
     entity = _ENTITY.fullmatch(text)
     try:
         qid = qid_number(entity[1] if entity else text)
     except ValueError as error:
-        raise _BadRowError("bad id", "no QID (such as Q64)") from error
+        raise _BadRowError("bad id", "the item is not a QID such as Q64") from error
     if not 0 < qid <= MAX_QID:
-        raise _BadRowError("bad id", f"no QID from Q1 to Q{MAX_QID}")
+        raise _BadRowError("bad id", f"the item is not between Q1 and Q{MAX_QID}")
     return qid

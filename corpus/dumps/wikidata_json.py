@@ -15,12 +15,12 @@ import orjson
 from mlukit.corpus.dumps.mediawiki_tables import MAX_QID
 from mlukit.schemas.records import qid_number
 
-MAX_LINE_BYTES = 1 << 24  # an entity has to fit a MediaWiki page: its largest have some 4 MB
+MAX_LINE_BYTES = 1 << 24  # an entity must fit into a MediaWiki page: the largest entities have some 4 MB
 SKIP_REASONS = {
     "property": "the entity is a property",
     "lexeme": "the entity is a lexeme",
-    "no_sitelink": "the item has no page in the wikis that were asked for",
-    "bad_sitelink": "the sitelink's title is no text; the item's other sitelinks are kept",
+    "no_sitelink": "the item has no page in the requested wikis",
+    "bad_sitelink": "the title of the sitelink is not text; the item's other sitelinks are kept",
 }
 LABEL_CODES = {  # https://www.mediawiki.org/wiki/Manual:$wgExtraLanguageCodes and Wikidata's own use
     "als": "gsw",
@@ -41,25 +41,25 @@ _TYPE_WITHIN = 200  # bytes: `type` is an entity's first or second member
 
 @dataclass(frozen=True, slots=True)
 class WikidataItem:
-    """An item that has a page in at least one of the wikis asked for."""
+    """An item that has a page in at least one of the requested wikis."""
 
     qid: int
     sitelinks: Mapping[str, str]  # language -> title, with spaces and, outside the main namespace, prefix
-    labels: Mapping[str, str]  # language -> label, of the languages asked for
+    labels: Mapping[str, str]  # language -> label, of the requested languages
 
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
     """A line that is not a valid entity."""
 
-    number: int  # from 1, among the lines given
+    number: int  # counted from 1, among the given lines
     reason: str  # "malformed", "too long", "bad id"
     detail: str
-    titles: int = 0  # that are lost with the line, where it is known how many
+    titles: int = 0  # number of titles that are lost with the line, if known
 
 
 def begins_as_json(head: bytes) -> bool:
-    """Whether a file that begins so may be the dump."""
+    """Whether a file that begins with `head` may be the dump."""
     return head.lstrip().startswith((b"[", b"{"))
 
 
@@ -71,7 +71,7 @@ def read_entities(
     An item without a page in `wikis` is recognised by its bytes and not parsed.
 
     Args:
-        lines: of the dump.
+        lines: the lines of the dump.
         wikis: database name -> language, such as {"be_x_oldwiki": "be-tarask"}.
         skipped: counts the entities that are left out, under SKIP_REASONS.
     """
@@ -81,9 +81,9 @@ def read_entities(
         if text in (b"", b"[", b"]"):
             continue
         if len(text) > MAX_LINE_BYTES:
-            yield BadLine(number, "too long", f"over {MAX_LINE_BYTES} bytes: {_excerpt(text)}")
+            yield BadLine(number, "too long", f"the line has over {MAX_LINE_BYTES} bytes: {_excerpt(text)}")
         elif not text.startswith(b"{") or not text.endswith(b"}"):
-            yield BadLine(number, "malformed", f"no object: {_excerpt(text)}")
+            yield BadLine(number, "malformed", f"the line is not a JSON object: {_excerpt(text)}")
         elif (start := text.find(b'"sitelinks"')) < 0 or not wanted.search(text, start):
             entity_type = _TYPE.search(text, 0, _TYPE_WITHIN)
             skipped[entity_type[1].decode() if entity_type else "no_sitelink"] += 1
@@ -92,9 +92,9 @@ def read_entities(
 
 
 def lines_of(chunks: Iterable[bytes], limit: int = MAX_LINE_BYTES) -> Iterator[bytes]:
-    """Lines, without their ends, out of decoded chunks of any size.
+    """The lines, without their ends, of decoded chunks of any size.
 
-    Of a line longer than `limit` bytes only `limit` + 1 bytes are returned: memory is bounded by the limit and a chunk.
+    A line longer than `limit` bytes is cut to `limit` + 1 bytes, so memory is bounded by the limit and a chunk.
     """
     parts: list[bytes] = []
     size = 0
@@ -125,7 +125,7 @@ def _entity(text: bytes, number: int, wikis: Mapping[str, str], skipped: Counter
     except (TypeError, ValueError):
         qid = 0
     if not 0 < qid <= MAX_QID:
-        return BadLine(number, "bad id", f"{str(entity.get('id'))[:80]!r} is no QID (such as Q64)")
+        return BadLine(number, "bad id", f"the id {str(entity.get('id'))[:80]!r} is not a QID such as Q64")
     sitelinks = _sitelinks(entity.get("sitelinks"), wikis, skipped)
     if not sitelinks:
         skipped["no_sitelink"] += 1
@@ -134,7 +134,7 @@ def _entity(text: bytes, number: int, wikis: Mapping[str, str], skipped: Counter
 
 
 def _sitelinks(written: Any, wikis: Mapping[str, str], skipped: Counter[str]) -> dict[str, str]:
-    """Titles by language, for the wikis asked for."""
+    """Titles by language, for the requested wikis."""
     titles = {}
     for wiki in written.keys() & wikis.keys() if isinstance(written, dict) else ():
         title = written[wiki].get("title") if isinstance(written[wiki], dict) else None
@@ -146,7 +146,7 @@ def _sitelinks(written: Any, wikis: Mapping[str, str], skipped: Counter[str]) ->
 
 
 def _labels(written: Any, languages: Iterable[str]) -> dict[str, str]:
-    """Labels by language: by the wiki's language code, else by Wikidata's code for it, else the label for all."""
+    """Labels by language: with the wiki's code, else with Wikidata's code for the language, else for all languages."""
     labels = {}
     for language in sorted(languages) if isinstance(written, dict) else ():
         for code in (language, LABEL_CODES.get(language, language), ANY_LANGUAGE):

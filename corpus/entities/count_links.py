@@ -1,8 +1,8 @@
-"""Counts the links of a shard of articles, in parts that are added up over all shards later.
+"""Counts the links of a shard of articles, in parts that are later added up over all shards.
 
-The number of links to an entity, and their words, are known only for the whole corpus. So each shard's counts are
-written to a file with a row group for each hash part. A key lies in the same part in every shard, so part k of the
-corpus is the sum of part k of all shards, and only one part is in memory.
+The number of links to an entity, and the anchors of these links, are known only for the whole corpus. So the counts of
+each shard are written to a file with a row group for each hash part. A key is in the same part in every shard, so part
+k of the corpus is the sum of part k of all shards, and only one part is in memory.
 """
 
 import zlib
@@ -57,6 +57,7 @@ class Tally:
         return self._pending[0].sort_by([(name, "ascending") for name in self._schema.names[:-1]])
 
     def _combine(self) -> None:
+        """Merges the pending tables into one, in which the keys are distinct."""
         *keys, number = self._schema.names
         rows = pa.concat_tables(self._pending)
         summed = rows.group_by(keys, use_threads=False).aggregate([(number, "sum")])
@@ -70,7 +71,7 @@ def count_shard(
     """Counts the links with an item on the pages of some kinds.
 
     Args:
-        batches: batches of `schemas.arrow.ARTICLES`, or of the COLUMNS, which are enough.
+        batches: batches of `schemas.arrow.ARTICLES`, with at least COLUMNS.
         kinds: the kinds of pages that count.
         parts: the number of hash parts, the same for all shards.
         entities: receives the number of links to each item, on pages of both splits.
@@ -116,12 +117,12 @@ def read_part(stream: BinaryIO, part: int) -> pa.Table:
     """
     with pq.ParquetFile(stream) as file:
         if not 0 <= part < file.num_row_groups:
-            raise ValueError(f"part {part} of a file of {file.num_row_groups} parts: counted with another --parts?")
+            raise ValueError(f"the file has {file.num_row_groups} parts, but no part {part}; count it with more parts")
         return file.read_row_group(part, use_threads=False)
 
 
 def _pages_of_kinds(batch: pa.RecordBatch, kinds: Set[str], flow: Flow) -> pa.RecordBatch:
-    """The pages of the kinds; the others are counted."""
+    """The pages of the kinds; the other pages are counted by kind."""
     chosen = batch.filter(pc.is_in(batch["kind"], pa.array(sorted(kinds), pa.string())))
     found = Counter(batch["kind"].to_pylist())
     flow.entered += batch.num_rows
@@ -131,7 +132,10 @@ def _pages_of_kinds(batch: pa.RecordBatch, kinds: Set[str], flow: Flow) -> pa.Re
 
 
 def _links_with_item(pages: pa.RecordBatch, flow: Flow) -> pa.Table:
-    """A row for each link with an item: row of its page, start, end, QID as a number. Other links are counted."""
+    """A row for each link with an item: the row of its page, start, end, QID as a number.
+
+    The other links are counted by status.
+    """
     links, rows = pages["links"].flatten(), pc.list_parent_indices(pages["links"])
     qids = links.field("qid")
     lacking = Counter(links.field("status").filter(pc.is_null(qids)).to_pylist())
@@ -145,7 +149,7 @@ def _links_with_item(pages: pa.RecordBatch, flow: Flow) -> pa.Table:
 
 
 def _links_of_train_pages(links: pa.Table, pages: pa.RecordBatch, flow: Flow) -> pa.Table:
-    """The links on pages of the train split; the others are counted."""
+    """The links on pages of the train split; the number of other links is counted."""
     train = links.filter(pc.equal(pages["split"], "train").take(links["row"].combine_chunks()))
     flow.entered += links.num_rows
     flow.out += train.num_rows
@@ -156,12 +160,12 @@ def _links_of_train_pages(links: pa.Table, pages: pa.RecordBatch, flow: Flow) ->
 
 
 def _anchors(links: pa.Table, pages: pa.RecordBatch) -> pa.Array:
-    """`text[start:end]` of each link; offsets are code points, which slices of Python strings count."""
+    """`text[start:end]` of each link; offsets are code points, as in Python strings."""
     return pa.array(_slices(links, pages), pa.string())
 
 
 def _slices(links: pa.Table, pages: pa.RecordBatch) -> Iterator[str]:
-    """The anchors of `_anchors`; rows ascend, so each text is taken out of its column once."""
+    """The anchors, one by one; rows ascend, so each text is read from its column only once."""
     texts, current_row, text = pages["text"], -1, ""
     for row, start, end in zip(*(links[name].to_pylist() for name in ("row", "start", "end")), strict=True):
         if row != current_row:
@@ -170,7 +174,7 @@ def _slices(links: pa.Table, pages: pa.RecordBatch) -> Iterator[str]:
 
 
 def _write_parts(table: pa.Table, part_of: npt.NDArray[np.int64], parts: int, stream: BinaryIO) -> None:
-    """Writes a row group for each part, also for empty parts; rows keep their order in a part."""
+    """Writes a row group for each part, also for empty parts; in a part, rows keep their order."""
     order = np.argsort(part_of, kind="stable")
     borders = np.searchsorted(part_of[order], np.arange(parts + 1))
     table = table.take(pa.array(order))

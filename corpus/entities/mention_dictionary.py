@@ -16,10 +16,10 @@ ROW_GROUP_ROWS = 1 << 16
 
 
 def merge_mentions(shards: Iterable[BinaryIO], part: int, mentions: BinaryIO) -> int:
-    """Adds one part of the mention counts up over all shards of a language.
+    """Adds up one part of the mention counts over all shards of a language.
 
     Args:
-        shards: counts written by `count_shard`; each opened when its turn comes.
+        shards: counts written by `count_shard`; each is opened only when it is read.
         part: the number of the hash part; all items of an anchor are in one part.
         mentions: receives `schemas.arrow.MENTIONS`, in the order (anchor, -linked, QID).
 
@@ -38,7 +38,7 @@ def merge_mentions(shards: Iterable[BinaryIO], part: int, mentions: BinaryIO) ->
 
 
 def _priors(rows: pa.Table) -> npt.NDArray[np.float64]:
-    """Each row's share of its anchor's links; the rows of an anchor stand together."""
+    """The share of each row in the links of its anchor; the rows of an anchor are adjacent."""
     linked, anchors = rows["linked"].to_numpy(), rows["anchor"].combine_chunks()
     if not len(linked):
         return np.empty(0, np.float64)

@@ -1,9 +1,10 @@
-"""The entity vocabulary: counts added up over all languages, put in order, and looked up.
+"""Builds the entity vocabulary from the counts of all languages, and looks up entity ids.
 
 The method is mLUKE's (Ri, Yamada, Tsuruoka, 2022; `build-multilingual-entity-vocab` of studio-ousia/luke): the targets
-of links are counted over all languages; of the entities that pages of at least three languages link to, the 1.2 million
-most frequent ones stay. Only pages of the chosen kinds count. Unlike in LUKE, ties have an order, (-count, QID), so ids
-are the same on every run. As in LUKE, the size includes the special entities: it is the number of rows of an embedding.
+of links are counted over all languages. The vocabulary keeps the 1.2 million most frequent entities with links in at
+least three languages. Only pages of the chosen kinds count. Unlike in LUKE, entities are sorted by (-count, QID), so
+ids are the same on every run. As in LUKE, the size includes the special entities: it is the number of rows of an
+embedding.
 """
 
 import hashlib
@@ -35,8 +36,8 @@ MLUKE_MIN_LANGUAGES = 3
 _MIN_LANGUAGES = ((6, 3), (2, 2), (1, 1))
 MIN_LANGUAGES_RULE = "1 for one language, 2 for two to five languages, 3 for six or more; 3 with --mluke-exact"
 ROW_GROUP_ROWS = 4096
-_BATCH_ROWS = 1024  # of each part that is merged
-_NAMED_ROWS = 4 * ROW_GROUP_ROWS  # at once
+_BATCH_ROWS = 1024  # rows read at once from each part that is merged
+_NAMED_ROWS = 4 * ROW_GROUP_ROWS  # rows that get titles and labels at once
 
 TextsOf: TypeAlias = Callable[[str, Sequence[int]], Sequence[str | None]]  # (language, QIDs) -> a text or None for each
 
@@ -50,12 +51,12 @@ _DISAMBIGUATION = r"(?:\((?:[^()]|\([^()]*\))*\)|（(?:[^（）]|（[^（）]*�
 
 
 class VocabularyError(ValueError):
-    """No entity meets the conditions, or a file is no entity vocabulary."""
+    """No entity meets the conditions, or a file is not an entity vocabulary."""
 
 
 @dataclass(frozen=True, slots=True)
 class VocabularyOptions:
-    """Conditions for entities. `min_languages` None stands for the default, `MIN_LANGUAGES_RULE`."""
+    """Conditions for entities. If `min_languages` is None, `MIN_LANGUAGES_RULE` decides."""
 
     size: int = VOCABULARY_SIZE  # special entities included
     min_languages: int | None = None
@@ -63,22 +64,22 @@ class VocabularyOptions:
     mluke_exact: bool = False
 
     def languages_needed(self, languages: Sequence[str]) -> int:
-        """The number of languages in which an entity must be linked to.
+        """The number of languages that must have links to an entity.
 
         Raises:
             VocabularyError: no entity could meet the conditions.
         """
         if self.size <= len(SPECIAL_ENTITIES):
             raise VocabularyError(
-                f"--vocabulary-size is {self.size}: {len(SPECIAL_ENTITIES)} are special, so at least "
-                f"{len(SPECIAL_ENTITIES) + 1} are needed"
+                f"--vocabulary-size is {self.size}, but {len(SPECIAL_ENTITIES)} entities are special; accepted: "
+                f"{len(SPECIAL_ENTITIES) + 1} or more"
             )
         needed = self._default(len(languages)) if self.min_languages is None else self.min_languages
         if not 1 <= needed <= len(languages):
-            asked = f"{needed}{' by --mluke-exact' if self.min_languages is None else ''}"
+            asked = f"{needed}{' (set by --mluke-exact)' if self.min_languages is None else ''}"
             raise VocabularyError(
-                f"--min-languages is {asked}, but {_built(languages)} built ({', '.join(sorted(languages))}): "
-                f"{f'1 to {len(languages)} are' if len(languages) > 1 else '1 is'} possible"
+                f"--min-languages is {asked}, but {_built(languages)} built ({', '.join(sorted(languages))}); "
+                f"accepted: {f'1 to {len(languages)}' if len(languages) > 1 else '1'}"
             )
         return needed
 
@@ -95,11 +96,11 @@ def _built(languages: Sequence[str]) -> str:
 def merge_entities(
     shards: Iterable[tuple[str, BinaryIO]], part: int, min_languages: int, min_count: int, merged: BinaryIO
 ) -> tuple[Flow, Counter[int]]:
-    """Adds one part of the entity counts up over all shards of all languages.
+    """Adds up one part of the entity counts over all shards of all languages.
 
     Args:
-        shards: (language, counts written by `count_shard`); opened one by one, as they are asked for.
-        part: which hash part.
+        shards: (language, counts written by `count_shard`); each is opened only when it is read.
+        part: the number of the hash part.
         min_languages: entities in fewer languages are left out.
         min_count: entities with fewer links are left out.
         merged: receives `MERGED_ENTITIES`, in the order (-count, QID).
@@ -122,7 +123,11 @@ def merge_entities(
 
 
 def _by_entity(rows: pa.Table, languages: list[str]) -> tuple[pa.Table, npt.NDArray[np.int64]]:
-    """From a row for each (QID, language) to one for each QID, and its number of languages."""
+    """Turns a row for each (QID, language) into a row for each QID.
+
+    Returns:
+        Rows of MERGED_ENTITIES, ascending by QID, and the number of languages of each row.
+    """
     names = pa.array(languages, pa.string()).take(rows["language"].combine_chunks())
     rows = rows.set_column(1, "language", names).sort_by([("qid", "ascending"), ("language", "ascending")])
     qids, counts = rows["qid"].to_numpy(), rows["count"].to_numpy()
@@ -151,27 +156,27 @@ def check_candidates(flow: Flow, spread: Mapping[int, int], min_languages: int, 
     """Refuses a vocabulary without entities.
 
     Args:
-        flow: the flows that `merge_entities` returned, added up over all parts.
-        spread: the numbers of entities that it returned, added up over all parts.
+        flow: the sum of the flows that `merge_entities` returned for all parts.
+        spread: the sum of the numbers of entities that `merge_entities` returned for all parts.
         min_languages: see `merge_entities`.
         min_count: see `merge_entities`.
 
     Raises:
-        VocabularyError: no entity of any part stays; says how many there were and which option to lower.
+        VocabularyError: no part has an entity that is kept; the message has their number and the option to lower.
     """
     if flow.out:
         return
     if not flow.entered:
-        raise VocabularyError("the entity vocabulary is empty: no link on the pages that count has an item")
+        raise VocabularyError("the entity vocabulary is empty: no link on the counted pages has an item")
     found = ", ".join(
         f"{counted(n, 'entity', 'entities')} in {counted(width, 'language')}" for width, n in sorted(spread.items())
     )
-    options = [f"--min-languages (is {min_languages})"] * (min_languages > 1) + [f"--min-count (is {min_count})"] * (
+    options = [f"--min-languages (now {min_languages})"] * (min_languages > 1) + [f"--min-count (now {min_count})"] * (
         min_count > 1
     )
     raise VocabularyError(
-        f"the entity vocabulary is empty: of {counted(flow.entered, 'entity', 'entities')} that links lead to "
-        f"({found}) none passes; lower {' or '.join(options)}"
+        f"the entity vocabulary is empty: links lead to {counted(flow.entered, 'entity', 'entities')} ({found}), but "
+        f"no entity meets the conditions; lower {' or '.join(options)}"
     )
 
 
@@ -181,19 +186,18 @@ class EntityNames:
 
     languages: Sequence[str]
     titles_of: TextsOf  # the titles of the items' pages in a language
-    labels_of: TextsOf | None = None  # Wikidata's labels; None where no source has them
+    labels_of: TextsOf | None = None  # Wikidata's labels; None if no source has them
 
 
 def order_vocabulary(
     parts: Sequence[BinaryIO], names: EntityNames, size: int, parquet: BinaryIO, jsonl: BinaryIO
 ) -> Flow:
-    """Puts the entities of all parts in order, gives them their ids and writes them with titles and labels.
+    """Sorts the entities of all parts, gives them ids, and writes them with titles and labels.
 
-    A label is Wikidata's where Wikidata has a label, else the title without its disambiguation (see
-    `labels_of_titles`).
+    A label is Wikidata's label or, without one, the title without its disambiguation (see `labels_of_titles`).
 
     Args:
-        parts: written by `merge_entities`, seekable; a batch of each is in memory.
+        parts: files written by `merge_entities`, seekable; one batch of each part is in memory.
         names: where titles and labels are looked up.
         size: the most rows to write, special entities included.
         parquet: receives `schemas.arrow.VOCABULARY`.
@@ -220,10 +224,10 @@ def order_vocabulary(
 
 
 def _in_order(files: Sequence[pq.ParquetFile]) -> Iterator[pa.Table]:
-    """The rows of all files by (-count, QID), as the files themselves have theirs.
+    """Merges the rows of all files, which are sorted by (-count, QID), in the same order.
 
-    More of a file is read when less than a batch of it is left. Rows are returned up to the
-    earliest of the last rows that were read of each file.
+    The next batch of a file is read when less than a batch of it is left. A row is returned as soon as every unfinished
+    file was read up to the place of this row.
     """
     readers = {n: file.iter_batches(_BATCH_ROWS, use_threads=False) for n, file in enumerate(files)}
     held, left = _OF_FILES.empty_table(), np.zeros(len(files), np.int64)
@@ -254,7 +258,7 @@ def _row_groups(tables: Iterator[pa.Table], limit: int) -> Iterator[pa.Table]:
 
 
 def _with_names(rows: pa.Table, first_id: int, names: EntityNames) -> pa.RecordBatch:
-    """Rows of the vocabulary out of merged entities, whose ids begin with `first_id`."""
+    """Makes rows of the vocabulary from merged entities; the ids begin with `first_id`."""
     qids, languages = rows["qid"].to_pylist(), sorted(names.languages)
     titles = pa.array(chain.from_iterable(names.titles_of(language, qids) for language in languages), pa.string())
     labels = labels_of_titles(titles)
@@ -278,10 +282,10 @@ def _by_language(column: str, languages: Sequence[str], texts: pa.StringArray, e
     """A list of (language, text) for each entity.
 
     Args:
-        column: of VOCABULARY.
-        languages: in the order of the texts.
-        texts: of all entities in the first language, then of all in the second, and so on; null for no text.
-        entities: how many entities there are.
+        column: the name of a column of VOCABULARY.
+        languages: the languages in the order of the texts.
+        texts: the texts of all entities in the first language, then in the second, and so on; null for no text.
+        entities: the number of entities.
     """
     list_type = VOCABULARY.field(column).type
     known = texts.is_valid().to_numpy(zero_copy_only=False).reshape(len(languages), entities)
@@ -295,8 +299,8 @@ def _by_language(column: str, languages: Sequence[str], texts: pa.StringArray, e
 def labels_of_titles(titles: pa.StringArray) -> pa.StringArray:
     """The titles without a disambiguation in parentheses at their end: "Mercury (planet)" -> "Mercury".
 
-    Wikidata's labels leave it out likewise (www.wikidata.org/wiki/Help:Label, "Disambiguation information"). A title
-    that is nothing else stays.
+    Wikidata's labels leave it out, too (www.wikidata.org/wiki/Help:Label, "Disambiguation information"). A title that
+    consists only of a disambiguation stays.
     """
     ends = pc.or_(pc.ends_with(titles, ")"), pc.ends_with(titles, "）"))
     whole = titles.filter(ends)
@@ -305,12 +309,13 @@ def labels_of_titles(titles: pa.StringArray) -> pa.StringArray:
 
 
 def _write_entities(entities: pa.RecordBatch, writer: pq.ParquetWriter, jsonl: BinaryIO) -> None:
+    """Writes a batch of VOCABULARY to both files."""
     writer.write_batch(entities, row_group_size=ROW_GROUP_ROWS)
     jsonl.write("".join(_json_lines(entities).to_pylist()).encode())
 
 
 def _json_lines(entities: pa.RecordBatch) -> pa.StringArray:
-    """A JSON object for each entity, in the format of json.dumps but far faster; lists become objects by language."""
+    """A JSON line for each entity, as json.dumps writes it but far faster; lists become objects by language."""
     members = []
     for name, column in zip(entities.schema.names, entities.columns, strict=True):
         members += [f', "{name}": ', _json_objects(column) if pa.types.is_list(column.type) else _json_values(column)]
@@ -318,7 +323,7 @@ def _json_lines(entities: pa.RecordBatch) -> pa.StringArray:
 
 
 def _json_objects(column: pa.ListArray) -> pa.StringArray:
-    """{"language": value, …} for each list of such pairs."""
+    """The JSON object {"language": value, …} for each list of (language, value) pairs."""
     languages, values = column.flatten().flatten()
     pairs = _joined(_json_values(languages), ": ", _json_values(values))
     offsets = np.append(0, np.cumsum(column.value_lengths().to_numpy()))
@@ -327,7 +332,7 @@ def _json_objects(column: pa.ListArray) -> pa.StringArray:
 
 
 def _json_values(values: pa.Array) -> pa.StringArray:
-    """Each value as JSON writes it."""
+    """The JSON text of each value."""
     if pa.types.is_integer(values.type):
         return values.cast(pa.string())
     escaped = pc.fill_null(pc.match_substring_regex(values, _ESCAPED), False)
@@ -336,12 +341,13 @@ def _json_values(values: pa.Array) -> pa.StringArray:
 
 
 def _joined(*parts: pa.StringArray | str) -> pa.StringArray:
+    """Joins strings row by row; null if any part is null."""
     return pc.binary_join_element_wise(*parts, "")
 
 
 @dataclass(frozen=True, slots=True)
 class EntityVocabulary:
-    """Looks entity ids up by QID; some 15 MB for 1.2 million entities."""
+    """Looks up entity ids by QID. Memory: some 15 MB for 1.2 million entities."""
 
     size: int  # special entities included: ids are 0 to size - 1
     fingerprint: str  # SHA-256 of the names in the order of ids, a newline after each
@@ -353,13 +359,13 @@ class EntityVocabulary:
         """Reads a vocabulary that `order_vocabulary` wrote.
 
         Raises:
-            VocabularyError: the file is no vocabulary.
+            VocabularyError: the file is not an entity vocabulary.
         """
         try:
             with pq.ParquetFile(parquet) as file:
                 return cls._read(file)
         except (pa.ArrowException, KeyError, OSError) as error:
-            raise VocabularyError(f"not an entity vocabulary: {error}") from error
+            raise VocabularyError(f"the file is not an entity vocabulary: {error}") from error
 
     @classmethod
     def _read(cls, file: pq.ParquetFile) -> Self:
@@ -367,13 +373,13 @@ class EntityVocabulary:
         qids = np.empty(file.metadata.num_rows, np.int64)
         for batch in file.iter_batches(ROW_GROUP_ROWS, columns=["entity_id", "name"], use_threads=False):
             if not np.array_equal(batch["entity_id"].to_numpy(), np.arange(rows, rows + len(batch))):
-                raise VocabularyError("an entity vocabulary has its rows in the order of their entity_id, from 0")
+                raise VocabularyError("the rows of an entity vocabulary must be in the order of entity_id, from 0")
             names = batch["name"].to_pylist()
             digest.update("".join(f"{name}\n" for name in names).encode())
             qids[rows : rows + len(batch)] = _qids_of(names, rows)
             rows += len(batch)
         if rows < len(SPECIAL_ENTITIES):
-            raise VocabularyError(f"an entity vocabulary begins with {SPECIAL_ENTITIES}, this one has {rows} rows")
+            raise VocabularyError(f"an entity vocabulary must begin with {SPECIAL_ENTITIES}; this file has {rows} rows")
         return cls(rows, digest.hexdigest(), *_by_qid(qids[len(SPECIAL_ENTITIES) :]))
 
     def ids_of(self, qids: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
@@ -386,18 +392,29 @@ class EntityVocabulary:
 
 
 def _qids_of(names: list[str], first_id: int) -> npt.NDArray[np.int64]:
-    """The numbers in the names of entities; 0 for the special ones."""
+    """The QIDs of entities from their names, as numbers; 0 for special entities.
+
+    Raises:
+        VocabularyError: the vocabulary does not begin with SPECIAL_ENTITIES.
+    """
     special = SPECIAL_ENTITIES[first_id:]
     if tuple(found := names[: len(special)]) != special:
-        raise VocabularyError(f"an entity vocabulary begins with {SPECIAL_ENTITIES}, this one with {found}")
+        raise VocabularyError(f"an entity vocabulary must begin with {SPECIAL_ENTITIES}; this file begins with {found}")
     numbers = pc.cast(pc.utf8_slice_codeunits(pa.array(names[len(special) :], pa.string()), 1), pa.int64())
     return np.concatenate([np.zeros(len(special), np.int64), numbers.to_numpy()])
 
 
 def _by_qid(qids: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
-    """QIDs in the order of entity ids -> ascending QIDs and their entity ids."""
+    """Sorts QIDs that are in the order of entity ids.
+
+    Returns:
+        The ascending QIDs, and the entity id of each.
+
+    Raises:
+        VocabularyError: a QID occurs twice.
+    """
     order = np.argsort(qids)
     qids = qids[order]
     if (twice := np.flatnonzero(np.diff(qids) == 0)).size:
-        raise VocabularyError(f"{qid_name(qids[twice[0]])} stands in the entity vocabulary twice")
+        raise VocabularyError(f"the entity vocabulary has {qid_name(qids[twice[0]])} twice")
     return qids, (order + len(SPECIAL_ENTITIES)).astype(np.int32)

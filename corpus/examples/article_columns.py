@@ -1,7 +1,7 @@
-"""Articles by columns: sentences and links of many articles at once, as arrays.
+"""Articles by columns: the sentences and links of many articles as arrays.
 
-A place is an offset, in code points, into the concatenated texts of all articles. So places of a later article are
-larger than the places of an earlier article.
+A *place* is an offset, in code points, into the concatenated texts of all articles. So the places of a later article
+are larger than the places of an earlier article.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,7 +26,7 @@ class Links(NamedTuple):
     start: Integers
     end: Integers
     qid: Integers  # NO_ITEM for a link without an item
-    over_feed: Flags  # whether a line feed, the border of paragraphs, lies in the link
+    over_feed: Flags  # whether the link contains a line feed, which separates paragraphs
 
 
 class Spans(NamedTuple):
@@ -56,10 +56,10 @@ class ArticleColumns:
 
     @classmethod
     def from_batch(cls, articles: pa.RecordBatch) -> Self:
-        """Takes the columns out of a batch of articles.
+        """Reads the columns of a batch of articles.
 
         Args:
-            articles: with the columns text, sections (start, heading) and links (start, end, qid) of
+            articles: rows with the columns text, sections (start, heading) and links (start, end, qid) of
                 `schemas.arrow.ARTICLES`.
         """
         texts = articles.column("text")
@@ -86,7 +86,7 @@ class ArticleColumns:
         )
 
     def bytes_before(self, places: Integers) -> Integers:
-        """Places as offsets into `data`."""
+        """Converts places to offsets into `data`."""
         return places + np.searchsorted(self._continuations, places, "right")
 
     def articles_of(self, places: Integers) -> Integers:
@@ -94,7 +94,7 @@ class ArticleColumns:
         return np.searchsorted(self.bases, places, "right") - 1
 
     def spans(self, by_article: Iterable[Sequence[tuple[int, int]]]) -> Spans:
-        """Stretches as columns, from (start, end) offsets into the text of each article."""
+        """Converts (start, end) offsets into the text of each article to columns of places."""
         found = list(by_article)
         rows = np.fromiter(chain.from_iterable(chain.from_iterable(found)), np.int64).reshape(-1, 2)
         rows += np.repeat(self.bases[:-1], list(map(len, found)))[:, None]
@@ -102,14 +102,20 @@ class ArticleColumns:
 
 
 def _places(starts: pa.Array, rows: pa.ListArray, bases: Integers) -> Integers:
-    """Offsets into the text of each article, which `rows` has the lists of, as places."""
+    """Converts offsets into the text of each article to places.
+
+    Args:
+        starts: the offsets of all articles, one article after the other.
+        rows: the lists that the offsets come from; their lengths tell the article of each offset.
+        bases: the place at which each text starts.
+    """
     lengths = rows.value_lengths().to_numpy()
     places: Integers = starts.to_numpy().astype(np.int64) + np.repeat(bases[:-1], lengths)
     return places
 
 
 def _numbers(qids: pa.StringArray) -> Integers:
-    """ "Q64" -> 64; NO_ITEM for null."""
+    """Converts "Q64" to 64, and null to NO_ITEM."""
     numbers = pc.cast(pc.utf8_slice_codeunits(qids, 1), pa.int64())
     filled: Integers = pc.fill_null(numbers, NO_ITEM).to_numpy()
     return filled

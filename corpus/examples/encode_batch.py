@@ -1,8 +1,8 @@
-"""Sentences of many articles with their piece ids and mentions, by columns.
+"""Encodes the sentences of many articles with their mentions, by columns.
 
-Most sentences are encoded together: they are split into words by columns, and each different word is encoded once.
-`encode_sentences` encodes the others one by one: a sentence that a cut changes the normalisation of, a sentence with a
-mention that is too long or empty, and a sentence that is too long for an example.
+Most sentences are encoded together: they are split into words by columns, and each distinct word is encoded once.
+`encode_sentences` encodes the other sentences one by one: a sentence in which a cut changes the normalisation, a
+sentence with a mention that is too long or empty, and a sentence that is too long for an example.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ from mlukit.corpus.examples.options import ExampleOptions
 from mlukit.corpus.examples.piece_cache import PieceCache, Pieces
 from mlukit.corpus.examples.tokenizer import Tokenizer
 
-_LIKELY = 64  # characters a piece, at most: a longer sentence must be cut in any case, so it is not encoded here first
+_LIKELY = 64  # characters of a piece, at most: a longer sentence must be cut in any case, so it is not encoded here
 
 
 class Mentions(NamedTuple):
@@ -32,7 +32,7 @@ class Mentions(NamedTuple):
     entity_id: Integers
 
     def rows(self, first: int, last: int, base: int) -> list[EntityMention]:
-        """The mentions from number `first` up to `last`, exclusive, with offsets counted from `base`."""
+        """The mentions with the numbers [first, last), with offsets counted from `base`."""
         chosen = slice(first, last)
         places = (self.start[chosen] - base).tolist(), (self.end[chosen] - base).tolist()
         return list(zip(*places, self.entity_id[chosen].tolist(), strict=True))
@@ -44,8 +44,8 @@ class EncodedSentences:
 
     start: Integers
     end: Integers
-    first: Integers  # index of its first piece in `ids`
-    pieces: Integers  # number of its pieces
+    first: Integers  # index of each sentence's first piece in `ids`
+    pieces: Integers  # number of pieces of each sentence
     ids: npt.NDArray[np.int32]
     sentence: Integers  # the number of each mention's sentence, ascending
     mention_start: Integers  # in pieces, counted from the sentence's first
@@ -54,7 +54,7 @@ class EncodedSentences:
 
     @classmethod
     def from_sentences(cls, articles: ArticleColumns, sentences: Sequence[Sequence[Sentence]]) -> Self:
-        """Columns out of the encoded sentences of each article."""
+        """Makes columns from the encoded sentences of each article."""
         rows = list(chain.from_iterable(sentences))
         spans = articles.spans([[(start, end) for start, end, _, _ in encoded] for encoded in sentences])
         pieces = _integers(len(row.ids) for row in rows)
@@ -72,7 +72,7 @@ class EncodedSentences:
         )
 
     def select(self, kept: Flags) -> Self:
-        """The sentences that are kept, with their mentions."""
+        """The sentences for which `kept` is true, with their mentions; `ids` stays as it is."""
         kept_mentions = kept[self.sentence]
         return type(self)(
             start=self.start[kept],
@@ -87,7 +87,7 @@ class EncodedSentences:
         )
 
     def merge(self, other: Self) -> Self:
-        """These sentences and others, in the order of their places."""
+        """These sentences and the other sentences together, in the order of their places."""
         if not len(other.start):
             return self
         order = np.argsort(np.append(self.start, other.start), kind="stable")
@@ -120,8 +120,8 @@ def encode_batch(
 
     Args:
         articles: the articles.
-        sentences: their sentences.
-        mentions: each lies in a sentence.
+        sentences: the sentences of the articles.
+        mentions: the mentions; each starts in a sentence.
         tokenizer: encodes words.
         options: limits of sentences and mentions.
         flows: counts what is left out.
@@ -151,7 +151,16 @@ def encode_batch(
 
 
 def _cut_cleanly(articles: ArticleColumns, sentences: Spans, mentions: Mentions, of_mention: Integers) -> Flags:
-    """Whether each mention lies in its sentence, overlaps no other, and a cut at its ends changes no other piece."""
+    """Whether each mention can be cut out of its sentence without a change to the text around it.
+
+    Such a mention lies in its sentence, does not overlap the mention before it, and has safe boundaries.
+
+    Args:
+        articles: the articles.
+        sentences: the sentences of the articles.
+        mentions: the mentions.
+        of_mention: the number of each mention's sentence.
+    """
     start, end = sentences.start[of_mention], sentences.end[of_mention]
     clean = (mentions.start >= start) & (mentions.end <= end) & (mentions.start < mentions.end)
     clean[1:] &= mentions.start[1:] >= mentions.end[:-1]
@@ -190,14 +199,24 @@ def _encode_together(
 def _encode_words(
     data: npt.NDArray[np.uint8], sentences: Spans, cuts: Integers, words: PieceCache
 ) -> tuple[Integers, Pieces]:
-    """Where the words of sentences begin in `data`, and the pieces of each; a cut word counts as several words."""
+    """Splits sentences into words, and encodes the words.
+
+    Args:
+        data: the texts in UTF-8.
+        sentences: the byte offsets of sentences in `data`.
+        cuts: the byte offsets at which mentions start or end; a cut inside a word makes two words of it.
+        words: encodes words.
+
+    Returns:
+        The byte offset at which each word begins, and the pieces of each word.
+    """
     depth = np.zeros(len(data) + 1, np.int8)
     depth[sentences.start] = 1
     depth[sentences.end] -= 1
     text = np.cumsum(depth[:-1], dtype=np.int8).astype(np.bool_) & (data != SPACE)
     border = np.zeros(len(data) + 1, np.bool_)
     border[sentences.start] = True
-    goes_on = text.copy()  # whether the word of the byte before goes on here
+    goes_on = text.copy()  # whether the byte belongs to the same word as the byte before
     goes_on[1:] &= text[:-1]
     goes_on[:1] = False
     goes_on &= ~border[:-1]
@@ -214,7 +233,7 @@ def _look_up(written: pa.StringArray, goes_on: Flags, words: PieceCache) -> Piec
 
     Args:
         written: the words.
-        goes_on: whether a word continues a word that was cut: the cache has it under its text with a space before it.
+        goes_on: whether each word continues a word that was cut; in the cache, a space is put before such a word.
         words: the cache.
     """
     numbered = written.dictionary_encode()
@@ -238,7 +257,7 @@ def gather(values: npt.NDArray[np.int32], first: npt.NDArray[Any], number: npt.N
 def _alone(
     articles: ArticleColumns, sentences: Spans, mentions: Mentions, of_mention: Integers, chosen: Flags
 ) -> list[list[SentenceRange]]:
-    """The chosen sentences of each article, with offsets into its text."""
+    """The chosen sentences of each article with their mentions, with offsets into the article's text."""
     ranges: list[list[SentenceRange]] = [[] for _ in articles.texts]
     rows = np.flatnonzero(chosen)
     article = articles.articles_of(sentences.start[rows])

@@ -1,4 +1,4 @@
-"""Sentences of an article with their piece ids and mentions, each short enough for an example."""
+"""Encodes the sentences of an article with their mentions, and cuts sentences that are too long for an example."""
 
 import math
 from bisect import bisect_left, bisect_right
@@ -18,7 +18,7 @@ FILL = 0.9  # parts of a long sentence aim at this share of the limit, which lea
 
 
 class SentenceRange(NamedTuple):
-    """A sentence before it is encoded; its mentions lie in it."""
+    """A sentence before it is encoded, with the mentions in it."""
 
     start: int
     end: int
@@ -26,7 +26,7 @@ class SentenceRange(NamedTuple):
 
 
 class Sentence(NamedTuple):
-    """A sentence as it goes into an example."""
+    """An encoded sentence, ready for an example."""
 
     start: int  # in the article's text
     end: int
@@ -36,7 +36,7 @@ class Sentence(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Flows:
-    """Where sentences and mentions went."""
+    """The flows of sentences and mentions: how many entered, came out and were left out, and why."""
 
     sentences: Flow = field(default_factory=Flow)
     mentions: Flow = field(default_factory=Flow)
@@ -61,11 +61,11 @@ def with_mentions(sentences: Sequence[tuple[int, int]], mentions: list[EntityMen
 def encode_sentences(
     text: str, ranges: Sequence[SentenceRange], tokenizer: Tokenizer, options: ExampleOptions, flows: Flows
 ) -> list[Sentence]:
-    """Encodes sentences, which ascend. Mentions that are too long become plain text, long sentences are cut."""
+    """Encodes ascending sentences. Mentions that are too long become plain text; long sentences are cut."""
     done: list[Sentence] = []
     while ranges:
         encoded = tokenizer.encode_segments([text[start:end] for start, end, _ in ranges], list(map(_cuts, ranges)))
-        to_encode: list[SentenceRange] = []  # changed, and so to be encoded another time
+        to_encode: list[SentenceRange] = []  # sentences that were changed, and must be encoded again
         for sentence, segments in zip(ranges, encoded, strict=True):
             if sentence.mentions and (unfit := _unfit_mentions(segments, options, flows)):
                 kept = [mention for i, mention in enumerate(sentence.mentions) if i not in unfit]
@@ -80,13 +80,13 @@ def encode_sentences(
 
 
 def _cuts(sentence: SentenceRange) -> list[int]:
-    """Where each mention starts and ends, counted from the sentence's start."""
+    """The starts and ends of mentions, counted from the start of the sentence."""
     origin, _, mentions = sentence
     return [place - origin for start, end, _ in mentions for place in (start, end)]
 
 
 def _unfit_mentions(segments: Sequence[list[int]], options: ExampleOptions, flows: Flows) -> list[int]:
-    """The numbers of mentions without pieces or with too many, which are counted."""
+    """The numbers of mentions that have no pieces or too many; these mentions are counted as skipped."""
     unfit = [i for i, ids in enumerate(segments[1::2]) if not 0 < len(ids) <= options.max_mention_tokens]
     for i in unfit:
         too_long = bool(segments[2 * i + 1])
@@ -97,7 +97,7 @@ def _unfit_mentions(segments: Sequence[list[int]], options: ExampleOptions, flow
 def _cut_or_skip(
     text: str, sentence: SentenceRange, pieces: int, tokenizer: Tokenizer, options: ExampleOptions, flows: Flows
 ) -> list[SentenceRange]:
-    """The parts of a sentence that is too long; nothing where it cannot be cut, which is counted."""
+    """The parts of a sentence that is too long; an empty list, and a count, if the sentence cannot be cut."""
     parts = _cut(text, sentence, pieces, tokenizer, options)
     if len(parts) > 1:
         flows.sentences.entered += len(parts) - 1
@@ -125,7 +125,7 @@ def _joined(sentence: SentenceRange, segments: list[list[int]]) -> Sentence:
 def _cut(
     text: str, sentence: SentenceRange, pieces: int, tokenizer: Tokenizer, options: ExampleOptions
 ) -> list[SentenceRange]:
-    """The sentence in parts of about equal length, so that no part is too short to keep."""
+    """Cuts a sentence into parts of about equal length, so that no part is too short to keep."""
     start, end, mentions = sentence
     cuts = _cuts(sentence)
     borders = _outside_mentions(tokenizer.piece_borders(text[start:end], cuts), cuts)
@@ -135,7 +135,7 @@ def _cut(
 
 
 def _outside_mentions(borders: Sequence[tuple[int, bool]], cuts: Sequence[int]) -> list[tuple[int, bool]]:
-    """The borders that do not lie in a mention; `cuts` are the starts and ends of mentions."""
+    """The borders outside of mentions; `cuts` are the starts and ends of mentions."""
     outside = []
     for border in borders:
         before = bisect_right(cuts, border[0])
@@ -145,7 +145,14 @@ def _outside_mentions(borders: Sequence[tuple[int, bool]], cuts: Sequence[int]) 
 
 
 def _spread(borders: Sequence[tuple[int, bool]], number: int) -> Iterator[int]:
-    """Places to cut into `number` equal parts; each moves to the nearest start of a word within a quarter of a part."""
+    """The places that cut a sentence into `number` about equal parts.
+
+    Each place moves to the nearest start of a word, if there is one within a quarter of a part.
+
+    Args:
+        borders: the possible places, ascending, each with a flag whether a word starts there.
+        number: the number of parts.
+    """
     step = len(borders) / number
     reach = int(step / 4)
     for i in range(1, number if borders else 0):

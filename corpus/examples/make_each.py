@@ -1,4 +1,4 @@
-"""Makes examples from articles of which some may fail: a failed article becomes a Failure, no other article is lost."""
+"""Makes examples from articles, some of which may fail: a failed article becomes a Failure, and no other is lost."""
 
 import traceback
 from collections.abc import Callable, Iterator
@@ -11,16 +11,20 @@ from mlukit.schemas.records import Failure
 
 Maker: TypeAlias = Callable[[pa.RecordBatch], ExampleBatch]  # of articles: `make_examples` with the rest filled in
 
-TEXT_BYTES = 2 << 20  # of articles that are done together: their words take some 25 times as much
-EXAMPLE_ERROR = "example_error"  # no example could be made of an article, which is a defect of ours
+TEXT_BYTES = 2 << 20  # of articles that are processed together: their words need some 25 times as much memory
+EXAMPLE_ERROR = "example_error"  # making examples of an article failed, which is a defect of mlukit
 
 
 def make_each(articles: pa.RecordBatch, make: Maker, stage: str) -> Iterator[tuple[int, ExampleBatch] | Failure]:
-    """The number of articles and their examples; where that fails they are taken one by one, to find the bad one.
+    """Makes the examples of articles together or, if that fails, one article at a time.
 
     Args:
-        articles: as `make` takes them.
+        articles: the input of `make`.
+        make: makes the examples of some articles.
         stage: `Failure.stage`.
+
+    Yields:
+        (number of articles, their examples), or a Failure for an article that fails alone.
     """
     try:
         batch = make(articles)
@@ -35,6 +39,6 @@ def make_each(articles: pa.RecordBatch, make: Maker, stage: str) -> Iterator[tup
 
 
 def _failure(article: pa.RecordBatch, stage: str) -> Failure:
-    """Called where the error is handled that it tells of."""
+    """The Failure of one article; must be called while its error is handled, because it formats the traceback."""
     language, page_id, title = (article.column(name)[0].as_py() for name in ("language", "page_id", "title"))
     return Failure(stage, EXAMPLE_ERROR, language, page_id, title, traceback.format_exc(limit=-3))

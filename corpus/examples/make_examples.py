@@ -1,8 +1,8 @@
 """Makes training examples from articles: packs sentences into at most 512 tokens, with the entities of their links.
 
 The method is mLUKE's (Ri, Yamada, Tsuruoka, 2022; luke/pretraining/dataset.py of studio-ousia/luke), with fewer losses:
-a sentence is joined to the next one where a mention runs over its end, and a sentence that is too long is cut, not
-dropped. Everything that is left out is counted under a reason. `ExampleOptions.mluke_exact` follows the reference.
+a sentence is joined to the next one if a mention runs over its end, and a sentence that is too long is cut, not
+dropped. Everything that is left out is counted with a reason. `ExampleOptions.mluke_exact` follows the reference.
 
 Many articles are processed together, by columns; the result for an article does not depend on the others.
 """
@@ -28,7 +28,7 @@ from mlukit.schemas.manifest import Flow
 
 @dataclass(frozen=True, slots=True)
 class ExampleBatch:
-    """The examples of some articles, and where their sentences and links went."""
+    """The examples of some articles, and the flows of sentences and links."""
 
     examples: pa.RecordBatch  # of `schemas.arrow.EXAMPLES`
     sentences: Flow  # entered: all sentences of the split, headings and the parts of long sentences included
@@ -36,14 +36,14 @@ class ExampleBatch:
 
 
 class PackedSentences(NamedTuple):
-    """Encoded sentences, and where each of them comes from and goes to."""
+    """Encoded sentences with the article and the example of each."""
 
     sentences: EncodedSentences
     article: Integers  # the number of each sentence's article, ascending
     example: Integers  # the number of each sentence's example, ascending; numbers may be missing
 
     def select(self, kept: Flags) -> Self:
-        """The sentences that are kept."""
+        """The sentences for which `kept` is true."""
         return type(self)(self.sentences.select(kept), self.article[kept], self.example[kept])
 
 
@@ -96,7 +96,10 @@ def make_examples(
 def _choose_mentions(
     articles: ArticleColumns, entity_ids: EntityIds, options: ExampleOptions, flows: Flows
 ) -> Mentions:
-    """The links that become mentions; limits that depend on the pieces of the text are checked later."""
+    """The links that become mentions; the other links are counted by reason.
+
+    Limits that depend on pieces are checked later.
+    """
     start, end, qid, over_feed = articles.links
     flows.mentions.entered = len(start)
     entities = np.where(qid == NO_ITEM, -1, entity_ids(qid)).astype(np.int64)
@@ -117,7 +120,7 @@ def _choose_mentions(
 
 
 def _sentences(articles: ArticleColumns, splitter: SentenceSplitter, options: ExampleOptions, flows: Flows) -> Spans:
-    """The sentences of articles, without headings unless they are asked for."""
+    """The sentences of articles, without headings unless the options include them."""
     split = articles.spans(map(splitter.spans, articles.texts))
     sentences = merge_sentences(split, articles.links)
     flows.sentences.entered = len(sentences.start)
@@ -130,9 +133,9 @@ def _sentences(articles: ArticleColumns, splitter: SentenceSplitter, options: Ex
 
 
 def merge_sentences(sentences: Spans, links: Links) -> Spans:
-    """Joins sentences where a link runs over their border: the link "Dr. No" ends no sentence.
+    """Joins two sentences if a link runs over their border: no sentence ends within the link "Dr. No".
 
-    Links over the border of a paragraph join nothing; all other links start in a sentence.
+    Links over the border of a paragraph do not join sentences; all other links start in a sentence.
     """
     starts = sentences.start
     first, last = np.searchsorted(starts, links.start, "right"), np.searchsorted(starts, links.end)
@@ -146,7 +149,7 @@ def merge_sentences(sentences: Spans, links: Links) -> Spans:
 def _mluke_sentences(
     articles: pa.RecordBatch, columns: ArticleColumns, mentions: Mentions, encoder: MlukeEncoder
 ) -> EncodedSentences:
-    """The sentences of articles as mLUKE's script makes them, without headings unless they are asked for."""
+    """The sentences of articles as mLUKE's script makes them, without headings unless the options include them."""
     paragraphs = articles.column("paragraphs").to_pylist()
     borders = np.searchsorted(mentions.start, columns.bases).tolist()
     sentences = []
@@ -165,7 +168,7 @@ def _mluke_sentences(
 
 
 def _long_enough(sentences: EncodedSentences, options: ExampleOptions, flows: Flows) -> EncodedSentences:
-    """The sentences that are not too short; the others are counted."""
+    """The sentences that are long enough; the other sentences are counted."""
     least = max(1, options.min_sentence_pieces)
     empty, short = sentences.pieces == 0, sentences.pieces < least
     for reason, holds in (("no pieces", empty), (f"under {least} pieces", short & ~empty)):
@@ -175,7 +178,13 @@ def _long_enough(sentences: EncodedSentences, options: ExampleOptions, flows: Fl
 
 
 def _pack(pieces: Integers, article: Integers, max_pieces: int) -> Integers:
-    """The number of each sentence's example: the sentences of an article in turn, as many as fit into an example."""
+    """The number of each sentence's example; an example takes the next sentences of an article until it is full.
+
+    Args:
+        pieces: the number of pieces of each sentence.
+        article: the number of each sentence's article, ascending.
+        max_pieces: the limit of an example.
+    """
     ends = np.cumsum(pieces).tolist()
     last_of_article = np.searchsorted(article, article, "right").tolist()
     sentences: list[int] = []  # of each example
@@ -194,9 +203,9 @@ def _examples(
     """A row of `schemas.arrow.EXAMPLES` for each example; mentions beyond the limit are counted and left out.
 
     Args:
-        articles: the batch, of which the examples take language, page and split.
-        columns: the same articles.
-        packed: their sentences.
+        articles: the batch; examples take language, page and split from it.
+        columns: the columns of the same articles.
+        packed: the sentences of the articles.
         options: limits.
         flows: counts mentions.
     """
@@ -228,7 +237,7 @@ def _limit_mentions(example: Integers, examples: int, options: ExampleOptions, f
 
     Args:
         example: the number of each mention's example, ascending.
-        examples: how many examples there are.
+        examples: the number of examples.
         options: the limit.
         flows: counts the mentions.
 
@@ -246,7 +255,16 @@ def _limit_mentions(example: Integers, examples: int, options: ExampleOptions, f
 def _tokens(
     sentences: EncodedSentences, example: Integers, sentence_offsets: Integers
 ) -> tuple[Integers, Integers, Integers]:
-    """The ids of all examples, where each example begins, and where each sentence begins in its example."""
+    """The token ids of all examples, <s> and </s> included.
+
+    Args:
+        sentences: the sentences of all examples, in order.
+        example: the number of each sentence's example.
+        sentence_offsets: the number of each example's first sentence, and the number of sentences.
+
+    Returns:
+        The ids; the offset of each example in the ids, and their number; the offset of each sentence in its example.
+    """
     pieces_before = np.append(0, np.cumsum(sentences.pieces))[sentence_offsets]  # pieces of all earlier examples
     offsets = pieces_before + SPECIAL_TOKENS * np.arange(len(pieces_before))
     tokens = np.empty(offsets[-1], np.int32)
@@ -258,7 +276,7 @@ def _tokens(
 
 
 def _lists(name: str, offsets: Integers, values: Integers) -> pa.ListArray:
-    """A column of lists of EXAMPLES."""
+    """The column `name` of EXAMPLES, from the offsets of its lists and their values."""
     return pa.ListArray.from_arrays(
         pa.array(offsets, pa.int32()), pa.array(values, pa.int32()), type=EXAMPLES.field(name).type
     )

@@ -1,22 +1,22 @@
-"""Sentences as mLUKE's own script makes them, with its losses, to reproduce mLUKE's training data.
+"""Makes sentences as mLUKE's own script does, with its losses, to reproduce mLUKE's training data.
 
 The rules come from studio-ousia/luke: luke/pretraining/dataset.py and tokenization.py, luke/utils/sentence_splitter.py.
 The differences from `encode_sentences` are:
 
-- a paragraph is split by itself, with abbreviations in five languages only;
-- a link that runs over a sentence's end is no mention;
-- a sentence's first segment has a `▁` where a paragraph starts or a space stands before it, so a Japanese sentence in
-  the middle of a paragraph has none; a mention at a sentence's start or right after another always has one;
-- each segment is normalised by itself; a segment without `▁` is encoded behind a character that no vocabulary has,
-  whose piece is then removed, and with it an unknown character that follows;
+- each paragraph is split separately, with abbreviations in five languages only;
+- a link that runs over a sentence's end is not a mention;
+- a sentence's first segment has a `▁` if it starts a paragraph or follows a space, so a Japanese sentence in the
+  middle of a paragraph has no `▁`; a mention at a sentence's start or right after another mention always has a `▁`;
+- each segment is normalised separately; a segment without `▁` is encoded after a character that no vocabulary has;
+  the piece of this character is then removed, together with an unknown character that follows it;
 - a sentence that is too long is left out as a whole;
 - of a mention that is too long the first pieces stay.
 
 Two details of the script are not reproduced: a mention that lost all its pieces, and so has no position, is left out
-and counted; and a special piece written out in the text ("<s>", "<mask>") stays text. benchmarks/examples.py compares
-the script with this module.
+and counted; and a special piece that is written in the text ("<s>", "<mask>") stays text. benchmarks/examples.py
+compares the script with this module.
 
-`sentence_starts` and `sentence_ends` are still the offsets of a sentence, but its pieces need not join to
+`sentence_starts` and `sentence_ends` are still the offsets of a sentence, but the joined pieces may differ from
 SentencePiece's normalised text of that range.
 """
 
@@ -96,7 +96,7 @@ class MlukeEncoder:
                 start = end
 
     def _joined(self, split: _Split, segments: list[list[int]]) -> Sentence | None:
-        """The sentence with the ids of its segments; None for a sentence that is too long, which is counted."""
+        """The sentence with the ids of its segments; None, and a count, for a sentence that is too long."""
         ids: list[int] = []
         mentions = []
         for i, segment in enumerate(segments):
@@ -130,7 +130,7 @@ def _follows_space(paragraph: str, place: int) -> bool:
 
 
 def _encode(segments: Sequence[tuple[str, bool]], tokenizer: Tokenizer) -> Iterator[list[int]]:
-    """The ids of each segment."""
+    """The ids of each segment, given as (text, whether a word starts there)."""
     texts, extra = [], []
     for segment, word_start in segments:
         text = _SPACES.sub(" ", segment).rstrip()

@@ -12,7 +12,7 @@ from mlukit.corpus.examples.article_columns import Flags, Integers
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 
 SPACE = 0x20
-_NEVER = {0x2581, 0xFFFD}  # SentencePiece's mark of a space, and what its rules take for one
+_NEVER = {0x2581, 0xFFFD}  # SentencePiece's mark of a space, and a character that its rules treat as a space
 _JAMO = range(0x1100, 0x1200)  # these compose to syllables
 _SURROGATES = range(0xD800, 0xE000)
 

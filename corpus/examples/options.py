@@ -1,4 +1,4 @@
-"""Options of the examples that are made of articles."""
+"""Options for making examples from articles."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-EntityIds: TypeAlias = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.int32]]  # of QIDs; -1: not in the vocabulary
+EntityIds: TypeAlias = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.int32]]  # QIDs -> ids; -1: not in vocabulary
 
 SPECIAL_TOKENS = 2  # <s> and </s>
 
@@ -28,14 +28,14 @@ class ExampleOptions:
     def __post_init__(self) -> None:
         for name, least in (("max_tokens", SPECIAL_TOKENS + 1), ("max_entities", 1), ("max_mention_tokens", 1)):
             if (value := getattr(self, name)) < least:
-                raise ValueError(f"{name} is {value}: at least {least} is needed")
+                raise ValueError(f"{name} is {value}; accepted: {least} or more")
         if not 0 <= self.min_sentence_pieces <= self.max_pieces:
             raise ValueError(
-                f"min_sentence_pieces is {self.min_sentence_pieces}: 0 to {self.max_pieces} is possible, "
-                f"what max_tokens leaves"
+                f"min_sentence_pieces is {self.min_sentence_pieces}; accepted: 0 to {self.max_pieces}, the number of "
+                f"pieces that max_tokens allows"
             )
 
     @property
     def max_pieces(self) -> int:
-        """The most pieces that fit between <s> and </s>."""
+        """The maximal number of pieces between <s> and </s>."""
         return self.max_tokens - SPECIAL_TOKENS

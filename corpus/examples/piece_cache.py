@@ -1,4 +1,4 @@
-"""Looks up the piece ids of words by columns, and caches them: each word is encoded once."""
+"""Looks up the piece ids of words by columns, with a cache, so that each word is encoded once."""
 
 from collections.abc import Callable, Sequence
 from itertools import chain
@@ -22,16 +22,16 @@ class Pieces(NamedTuple):
 
 
 class PieceCache:
-    """Remembers the ids of words; forgets all of them when they become too many. Threads may share it."""
+    """A cache of the ids of words; it is emptied when it has too many words. Threads may share it."""
 
     def __init__(self, encode: Callable[[list[str]], list[list[int]]]) -> None:
         """Starts without words.
 
         Args:
-            encode: returns the ids of each of some words.
+            encode: returns the ids of each of the given words.
         """
         self._encode = encode
-        self._lock = Lock()  # some runners have several threads work in a process, which share a tokenizer
+        self._lock = Lock()  # with some runners, several threads of a process share a tokenizer
         self._forget()
 
     def _forget(self) -> None:
@@ -39,7 +39,7 @@ class PieceCache:
         self._pieces = Pieces(*(np.empty(0, np.int32) for _ in Pieces._fields))
 
     def look_up(self, words: Sequence[str]) -> Pieces:
-        """The ids of different words."""
+        """The ids of distinct words."""
         with self._lock:
             return self._look_up(words)
 

@@ -1,15 +1,15 @@
-"""Sentences of a text: the stretches between the sentence breaks of ICU for a language.
+"""Splits a text into sentences, at the sentence breaks of ICU for a language.
 
 The rules come from UAX #29, as ICU applies them for the locale, with lists of abbreviations that do not end sentences
-(`@ss=standard`: de, en, es, fr, it, pt in ICU 72; in other languages it changes nothing). Thai and Lao have no mark at
-a sentence's end, so a paragraph in these languages is mostly one sentence.
+(`@ss=standard`: de, en, es, fr, it, pt in ICU 72; other languages have no list). Thai and Lao do not mark the end of a
+sentence, so a paragraph in these languages is mostly one sentence.
 
 The lists lack "Dr." and "U.S.", and in scripts without capitals ICU ends a sentence at every dot. So, unless
-`corrections` is off, these dots end no sentence (`_Corrections`):
+`corrections` is off, these dots do not end a sentence (`_Corrections`):
 
 - the dot of an abbreviation in `languages/sentences.toml`;
-- the dot of an initial: one capital before a letter that follows at once, or before a capital;
-- the dot of a short word before another word that follows at once, and of a row of short words: "ค.ศ.", "কি.মি.".
+- the dot of an initial: one capital directly before a letter, or before a word with a capital;
+- the dot of a short word directly before another word, and the dots of a row of short words: "ค.ศ.", "কি.মি.".
 """
 
 import re
@@ -25,7 +25,7 @@ from icu import Locale
 from icu_tokenizer import SentSplitter
 
 _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
-_LOCALES = {"simple": "en"}  # Wikipedias whose code is no language's; ICU takes its root rules for those it lacks
+_LOCALES = {"simple": "en"}  # Wikipedias whose code is not a language's; for unknown codes ICU uses its root rules
 
 _TABLE = files("mlukit.corpus.languages") / "sentences.toml"
 _TAIL, _HEAD = 24, 16  # characters before and after a break that are examined
@@ -33,7 +33,7 @@ _INITIAL = re.compile(r"(?:^|[\s(\[„“”«\"'‐-]|([^\W\d_])\.)([^\W\d_])\.
 _CASELESS = "\u0590-\u109f\u1780-\u17ff"  # scripts without capitals that use the full stop: Hebrew to Khmer
 _SHORT_WORD = re.compile(rf"(?:(?:^|[\s(\[.])[{_CASELESS}]{{1,4}}|[\u0e00-\u0eff])\.$")  # Thai puts no spaces
 _ROW_OF_SHORT_WORDS = re.compile(rf"(?:^|[\s(\[.\u0e00-\u0eff])(?:[{_CASELESS}]{{1,4}}\.){{2,}}$")
-_WORD_START = r"(?<![^\W_])(?<![\u0900-\u0eff])"  # the latter: marks on letters are no letters to `re`
+_WORD_START = r"(?<![^\W_])(?<![\u0900-\u0eff])"  # the second part: `re` does not count marks on letters as letters
 _ORDINAL = re.compile(r"(?<![\d.,])\d{1,2}\.$")
 
 
@@ -45,7 +45,7 @@ class SentenceSplitter:
 
         Args:
             language: code of a Wikipedia.
-            abbreviations: use ICU's list of abbreviations such as "Mr.", which end no sentence.
+            abbreviations: use ICU's list of abbreviations such as "Mr.", which do not end a sentence.
             corrections: with `abbreviations`, also apply the corrections described at the top of this module.
         """
         locale = _LOCALES.get(language, language)
@@ -75,7 +75,7 @@ class SentenceSplitter:
     def spans(self, text: str) -> list[tuple[int, int]]:
         """The (start, end) of the sentences of a text, without the whitespace around them.
 
-        Everything but whitespace lies in exactly one sentence. No sentence contains a line feed, the border of
+        Every character except whitespace is in exactly one sentence. No sentence contains a line feed, which separates
         paragraphs.
         """
         return trimmed_spans(text, (0, *self.breaks(text)))
@@ -83,7 +83,7 @@ class SentenceSplitter:
 
 @dataclass(frozen=True, slots=True)
 class _Corrections:
-    """Dots of one language that end no sentence."""
+    """Finds dots that do not end a sentence, in one language."""
 
     abbreviations: re.Pattern[str] | None  # at the end of the text before a break: an abbreviation, or its beginning
     endings: frozenset[str]  # the last three characters of its matches; not used where the last word has one letter
@@ -99,7 +99,7 @@ class _Corrections:
         if not tail.endswith(".") or not after or "\n" in before[len(tail) :]:
             return True
         first = after[0]
-        attached = tail == before  # the next word follows the dot at once
+        attached = tail == before  # the next word follows the dot directly
         one_letter = not tail[-3:-2].isalnum()  # before the dot
         if one_letter and _is_initial(tail, first, attached):
             return False
@@ -115,20 +115,26 @@ class _Corrections:
         return not (may_be_abbreviation and self._is_abbreviation(tail, after))
 
     def _is_abbreviation(self, tail: str, after: str) -> bool:
-        """Whether `tail` ends with an abbreviation, or with the beginning of one that goes on in `after`."""
+        """Whether `tail` ends with an abbreviation, or with the beginning of an abbreviation that `after` continues."""
         found = self.abbreviations.search(tail) if self.abbreviations else None
         return found is not None and after.startswith(tuple(self.rests[found[1].replace(" ", "")]))
 
 
 def _is_initial(tail: str, first: str, attached: bool) -> bool:
-    """Whether `tail` ends with an initial, behind which a word begins with the character `first`."""
+    """Whether `tail` ends with an initial.
+
+    Args:
+        tail: the text up to a dot.
+        first: the first character of the next word.
+        attached: whether the next word follows the dot directly.
+    """
     initial = _INITIAL.search(tail) if first.isupper() or (attached and first.isalpha()) else None
     return initial is not None and (initial[1] or "A").isupper() and initial[2].isupper()
 
 
 @cache
 def _corrections(language: str) -> _Corrections:
-    """The corrections of a language; languages without a table have no abbreviations of their own."""
+    """The corrections of a language; a language without a table has no additional abbreviations."""
     table = tomllib.loads(_TABLE.read_text(encoding="utf-8")).get(language, {})
     rests: dict[str, set[str]] = {}
     patterns: set[str] = set()

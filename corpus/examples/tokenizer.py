@@ -1,17 +1,17 @@
-"""SentencePiece pieces in the ids of Hugging Face's XLM-R tokenizer, cut at the borders of mentions.
+"""Encodes text as SentencePiece pieces with the ids of Hugging Face's XLM-R tokenizer, cut at the borders of mentions.
 
 SentencePiece normalises a text (for XLM-R: NFKC, whitespace to one `▁` each, one `▁` before the first word), then
-finds the pieces. Both steps are done here one after the other: a sentence is normalised whole, the normalised text is
-cut where mentions begin and end, and each segment is split into pieces by itself, with nothing added or taken away.
-So the segments' pieces joined are SentencePiece's normalised text of the sentence, whatever the script, and a `▁`
-stands only where that text has it. Two rules settle where a cut falls:
+finds the pieces. This module does the two steps separately: it normalises the whole sentence, cuts the normalised text
+where mentions begin and end, and splits each segment into pieces without adding or removing characters. So the joined
+pieces of the segments are SentencePiece's normalised text of the sentence, in every script, with the same `▁`. Two
+rules decide the place of a cut:
 
 - a `▁` belongs to the segment after it;
-- a character that normalisation makes of several (e + U+0301) belongs to the segment in which the first of them lies.
+- a character that normalisation makes of several (e + U+0301) belongs to the segment with the first of them.
 
-Each word of a segment is split by itself, as Hugging Face's tokenizers do it. No piece reaches over a `▁`, so this
-is SentencePiece's own split but for ties: "...." is ". ..." or "... .", and SentencePiece takes the one or the other by
-how the sums of all that stands before happen to be rounded (one sentence in 5,000 of English).
+Each word of a segment is split separately, as in Hugging Face's tokenizers. No piece contains a `▁` after its first
+character, so this is SentencePiece's own split except for ties: "...." is ". ..." or "... .", and SentencePiece's
+choice depends on the rounding of the scores of the text before (one English sentence in 5,000).
 """
 
 import hashlib
@@ -45,7 +45,7 @@ _NORMALISE_NOTHING = bytes([0x1A, 6, 0x12, 0, 0x18, 0, 0x20, 0])
 
 
 class TokenizerError(ValueError):
-    """Bytes are no SentencePiece model, or a model whose ids are not in XLM-R's layout."""
+    """Bytes are not a SentencePiece model, or are a model whose ids are not in XLM-R's layout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def identify(model: bytes) -> TokenizerIdentity:
     """Reads the identity of a model file.
 
     Raises:
-        TokenizerError: as `Tokenizer.load`.
+        TokenizerError: see `Tokenizer.load`.
     """
     added = len(SPECIAL_PIECES) - len(_FIRST_PIECES) + len((MASK_PIECE,))
     return TokenizerIdentity(_check_layout(model) + added, hashlib.sha256(model).hexdigest())
@@ -72,10 +72,10 @@ class Tokenizer:
 
     size: int  # of the vocabulary, special pieces and <mask> included: ids are 0 to size - 1
     fingerprint: str  # SHA-256 of the model file
-    _prefix: str  # the text that normalising puts before every other text
+    _prefix: str  # the text that normalisation puts before every text
     _normalizer: sentencepiece.SentencePieceNormalizer
     _processor: sentencepiece.SentencePieceProcessor  # takes normalised text; its ids are those written
-    words: PieceCache | None  # ids by `_encode_words`; None where words cannot be encoded one by one
+    words: PieceCache | None  # ids by `_encode_words`; None if words cannot be encoded one by one
 
     @classmethod
     def load(cls, model: bytes, *, checked: bool = False) -> Self:
@@ -86,7 +86,7 @@ class Tokenizer:
             checked: the file passed the check before. The check takes as long as loading.
 
         Raises:
-            TokenizerError: the file is no such model, or has user-defined symbols or byte pieces.
+            TokenizerError: the file is not such a model, or has user-defined symbols or byte pieces.
         """
         if not checked:
             _check_layout(model)
@@ -113,18 +113,19 @@ class Tokenizer:
         return normalised
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """The ids of each text, without <s> and </s>: SentencePiece's own, for the text as a whole."""
+        """The ids that SentencePiece gives each whole text, without <s> and </s>."""
         return self._encode_normalised(self._normalizer.normalize(list(texts)))
 
     def encode_segments(self, texts: Sequence[str], cuts: Sequence[Sequence[int]]) -> list[list[list[int]]]:
         """The ids of each text's segments.
 
         Args:
-            texts: a sentence each.
-            cuts: for each text the offsets at which it is cut, in code points and ascending; may be empty, may repeat.
+            texts: sentences.
+            cuts: for each text, the offsets at which it is cut, in code points and ascending; they may be empty, and
+                may repeat.
 
         Returns:
-            For each text the ids of its segments, one more than it has cuts; a segment may have none.
+            For each text, the ids of its segments: one segment more than cuts; a segment may have no ids.
         """
         segments: list[str] = []
         for text, text_cuts, normalised in zip(texts, cuts, self._normalizer.normalize(list(texts)), strict=True):
@@ -136,14 +137,14 @@ class Tokenizer:
         return [list(islice(ids, len(text_cuts) + 1)) for text_cuts in cuts]
 
     def _encode_by_words(self, segments: Sequence[str]) -> list[list[int]]:
-        """The ids of normalised segments, each different word encoded once."""
+        """The ids of normalised segments; each distinct word is encoded once."""
         words = [_WORD.findall(segment) for segment in segments]
         different = list(dict.fromkeys(chain.from_iterable(words)))
         ids = dict(zip(different, self._encode_normalised(different), strict=True))
         return [list(chain.from_iterable(map(ids.__getitem__, segment_words))) for segment_words in words]
 
     def _places(self, text: str, normalised: str, cuts: Sequence[int]) -> list[int]:
-        """The cuts of a text as offsets into its normalised text."""
+        """Converts the cuts of a text to offsets into its normalised text."""
         if normalised == self._prefix + text.replace(" ", WORD_START):  # the same characters: offsets are not needed
             shift = len(self._prefix)
             return [cut and cut + shift for cut in cuts]
@@ -159,11 +160,11 @@ class Tokenizer:
 
         Args:
             text: a sentence.
-            cuts: as `encode_segments` takes them.
+            cuts: see `encode_segments`.
 
         Returns:
-            (place in the text, whether a word starts there), in ascending order and without the text's ends, for each
-            border that is safe: to normalise both sides gives the same as to normalise the whole.
+            (place in the text, whether a word starts there) for each safe border, ascending and without the ends of the
+            text. A border is safe if normalising both sides gives the same text as normalising the whole.
         """
         normalised, offsets = self._normalizer.normalize(text, with_offsets=True)
         segments = _cut(normalised, self._places(text, normalised, cuts))
@@ -189,8 +190,8 @@ def _splits_words(
 ) -> bool:
     """Whether words can be normalised and encoded one by one.
 
-    They can if the rules are SentencePiece's nmt_nfkc, which never look over a space, if runs of spaces become one `▁`,
-    and if no piece has a `▁` behind its first character.
+    This is true if the rules are SentencePiece's nmt_nfkc, which never depend on text beyond a space, if runs of spaces
+    become one `▁`, and if no piece has a `▁` after its first character.
     """
     if _NMT_NFKC not in model or normalizer.normalize(" x  ﬁ ") != "▁x▁fi":
         return False
@@ -202,7 +203,7 @@ def _encode_words(
     processor: sentencepiece.SentencePieceProcessor,
     words: list[str],
 ) -> list[list[int]]:
-    """The ids of words as a text has them; a word with a space before it continues a word that was cut."""
+    """The ids of words in a text; a word with a space before it continues a word that was cut."""
     normalised = normalizer.normalize(words)
     bare = [text[1:] if word[0] == " " else text for word, text in zip(words, normalised, strict=True)]
     ids: list[list[int]] = processor.encode(bare, num_threads=1)
@@ -216,21 +217,21 @@ def _check_layout(model: bytes) -> int:
     try:
         as_is = sentencepiece.SentencePieceProcessor(model_proto=model)
     except (RuntimeError, OSError, ValueError) as error:
-        raise TokenizerError(f"not a SentencePiece model ({len(model)} bytes): {error}") from error
+        raise TokenizerError(f"the file is not a SentencePiece model ({len(model)} bytes): {error}") from error
     first = [as_is.id_to_piece(i) for i in range(min(3, len(as_is)))]
     if first != _FIRST_PIECES or not as_is.is_unknown(0):
-        raise TokenizerError(f"the model's first pieces are {first}; XLM-R's layout has {_FIRST_PIECES} at ids 0, 1, 2")
+        raise TokenizerError(f"the model's first pieces are {first}; accepted: {_FIRST_PIECES}, as XLM-R has them")
     for number, piece in enumerate(_piece_messages(model)):
         if piece[-2] == 0x18 and piece[-1] in _UNSUITABLE:
             raise TokenizerError(
                 f"piece {number} of the model, {as_is.id_to_piece(number)!r}, is {_UNSUITABLE[piece[-1]]}; "
-                f"XLM-R's layout has none"
+                f"accepted: only models without such pieces, as XLM-R's"
             )
     return len(as_is)
 
 
 def _piece_messages(model: bytes) -> Iterator[bytes]:
-    """The serialised pieces: they stand first in a model file, in the order of their ids."""
+    """The serialised pieces: they are first in a model file, in the order of their ids."""
     position = 0
     while position < len(model) and model[position] == _PIECE_TAG:
         length, shift, position = 0, 0, position + 1
@@ -245,7 +246,7 @@ def _piece_messages(model: bytes) -> Iterator[bytes]:
 
 
 def _in_written_order(model: bytes) -> bytes:
-    """The model with its pieces in the order of the ids that are written, and a normaliser that changes nothing."""
+    """The model with its pieces in the order of XLM-R's ids, and with a normaliser that changes nothing."""
     types = [_CONTROL, _CONTROL, _CONTROL, _UNKNOWN]
     special = b"".join(map(_piece_message, SPECIAL_PIECES, types))
     pieces = _piece_messages(model)

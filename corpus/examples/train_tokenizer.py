@@ -1,7 +1,7 @@
 """Trains a SentencePiece model: the same sentences in the same order give the same bytes.
 
-The settings are those of XLM-R's model (unigram, nmt_nfkc, character coverage 0.9995, no byte pieces), as its
-ModelProto has them. Training sums floating-point numbers by thread, so the number of threads is a constant.
+The settings come from the ModelProto of XLM-R's model (unigram, nmt_nfkc, character coverage 0.9995, no byte pieces).
+Each thread sums floating-point numbers, so the result depends on the number of threads, which is a constant.
 """
 
 import io
@@ -16,16 +16,17 @@ _TOO_SMALL = re.compile(r"Vocabulary size is smaller than required_chars\. (\d+)
 
 
 class TrainingError(ValueError):
-    """A sample gives no model of the size asked for."""
+    """A model of the requested size cannot be trained on the sample."""
 
 
 def train_sentencepiece(sentences: Iterable[str], vocab_size: int) -> bytes:
     """Trains a unigram model.
 
     Args:
-        sentences: a bounded sample (training holds some thirty times as much), in an order that is always the same.
-            Paragraphs will do.
-        vocab_size: pieces to make, <unk>, <s> and </s> included. The model is smaller if the sentences give fewer.
+        sentences: a bounded sample (training needs some thirty times its size in memory), always in the same order.
+            Paragraphs are accepted, too.
+        vocab_size: the number of pieces, <unk>, <s> and </s> included. The model is smaller if the sentences have fewer
+            pieces.
 
     Returns:
         The model file, for `Tokenizer.load`.
@@ -57,7 +58,7 @@ def _reason(message: str, vocab_size: int) -> str:
     """SentencePiece's error message in words that say what to change."""
     if match := _TOO_SMALL.search(message):
         return (
-            f"a SentencePiece model of {vocab_size} pieces is too small: the sample's characters alone need {match[2]}"
+            f"a SentencePiece model of {vocab_size} pieces is too small: the sample's characters need {match[2]} pieces"
         )
     if "!sentences_.empty()" in message:
         return "there is no sentence to train a SentencePiece model on"

@@ -1,4 +1,4 @@
-"""The knowledge about single Wikipedias: tables, one set for each language, and the code that reads them.
+"""The facts about single Wikipedias: tables, one set for each language, and the code that reads them.
 
 Here: `{code}.json` (made from siteinfo), `{code}.toml` (written by hand), `wikitext/{code}.toml` (templates and
 typography), `sentences.toml` (abbreviations), the files that several languages share, and the code that reads these

@@ -2,8 +2,8 @@
 
 
 def fold_name(name: str) -> str:
-    """A namespace's, wiki's or template's name as tables are keyed by it: lower case, single spaces, none at the ends.
+    """Folds the name of a namespace, wiki or template to a key of tables: lower case, single spaces, none at the ends.
 
-    MediaWiki looks names up by `Language::lc`, with underscores for spaces; other white space is no space.
+    MediaWiki looks up names by `Language::lc`, with underscores for spaces; other white space does not count as space.
     """
     return " ".join(part for part in name.replace("_", " ").split(" ") if part).lower()

@@ -39,14 +39,17 @@ def read_kind_rules(written: Mapping[str, Any]) -> KindRules:
 
 
 def _in_brackets(words: Sequence[str]) -> re.Pattern[str] | None:
+    """Matches one of the words in brackets at the end of a title; None without words."""
     return re.compile(f"[(（](?:{'|'.join(map(re.escape, words))})[)）]$", re.IGNORECASE) if words else None
 
 
 def _any_of(patterns: Sequence[str], flags: int = 0) -> re.Pattern[str] | None:
+    """Matches what any of the patterns matches; None without patterns."""
     return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), flags) if patterns else None
 
 
 def _with_parts(patterns: Sequence[str], months: Sequence[str]) -> list[str]:
+    """The patterns with the expressions of years, months and so on in place of {year}, {month} and so on."""
     longest_first = sorted(months, key=len, reverse=True)
     parts = {**_PARTS, "month": f"(?:{'|'.join(map(re.escape, longest_first))})"}
     return [re.sub(r"\{([a-z]+)\}", lambda match: parts[match[1]], pattern) for pattern in patterns]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KindRules:
-    """How a language's kinds of pages are told apart, for `titles.page_kind`. None: nothing is known to match."""
+    """The rules that tell the kind of a page in a language, for `titles.page_kind`. None: there is no rule."""
 
     disambiguation_templates: frozenset[str] = frozenset()  # folded, without their namespace
     disambiguation_title: re.Pattern[str] | None = None  # searched in a title: "(disambiguation)" at its end
@@ -19,28 +19,30 @@ class KindRules:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Language:
-    """One Wikipedia. Every mapping's keys are folded as `corpus.titles.normalise.fold_name` folds them.
+    """One Wikipedia. The keys of every mapping are folded by `corpus.titles.normalise.fold_name`.
 
-    Two are equal only where they are one object: a language is big, and `load_language` gives each code one.
+    Languages are compared by identity, because they are big: `load_language` returns one object for each code.
     """
 
     code: str  # "zh", as in zh.wikipedia.org
     wiki: str  # database name, as in dump files and Wikidata: "zhwiki", "be_x_oldwiki"
     namespaces: Mapping[str, int]  # every name of a namespace: local, English, aliases -> number
-    interwiki: Mapping[str, str | None]  # prefix -> code of a Wikipedia's language; None: a wiki that is no Wikipedia
+    interwiki: Mapping[
+        str, str | None
+    ]  # prefix -> code of a Wikipedia's language; None: a wiki that is not a Wikipedia
     redirect_words: tuple[str, ...]  # "#REDIRECT", "#WEITERLEITUNG", …
     link_trail: str  # a regular expression that matches a trail at its start; "" for none
     link_prefix: str  # a regular expression that matches a prefix at the end of the text before; "" for none
     variants: tuple[str, ...] = ()  # of the language converter: ("zh-hans", "zh-hant", …); empty where there is none
-    variant_fallbacks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # variant -> those to try in turn
+    variant_fallbacks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # variant -> variants to try in turn
     namespace_names: Mapping[int, str] = field(default_factory=dict)  # number -> local name, "" for articles
     sidebar_prefixes: frozenset[str] = frozenset()  # interwiki prefixes that put a link into the list of languages
     local_interwiki: frozenset[str] = frozenset()  # prefixes that lead back to this wiki
     capitalised: bool = True  # titles begin with a capital letter: siteinfo's case="first-letter"
-    uppercase: Mapping[str, str] = field(default_factory=dict)  # first letters with a capital of their own: Turkish i
+    uppercase: Mapping[str, str] = field(default_factory=dict)  # first letters with a special capital: Turkish i
     title_converters: tuple[str, ...] = ()  # ICU transliterators between the scripts of titles: ("Hant-Hans", …)
     behaviour_switches: frozenset[str] = frozenset()  # "__NOTOC__", "__KEIN_INHALTSVERZEICHNIS__", …: as written
-    spaced_punctuation: str = ""  # what typography puts a space before: ";:!?" in French
+    spaced_punctuation: str = ""  # punctuation with a space before it: ";:!?" in French
     kinds: KindRules = field(default_factory=KindRules)
 
     def __repr__(self) -> str:

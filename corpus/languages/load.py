@@ -23,7 +23,7 @@ def language_codes() -> tuple[str, ...]:
 
 @cache
 def wikipedia_codes() -> frozenset[str]:
-    """The code of every Wikipedia, with a table or without, as siteinfo's interwiki map has them."""
+    """The code of every Wikipedia in siteinfo's interwiki map, with or without a table."""
     return frozenset(read_shared_table("interwiki.json")["wikipedias"].values()) | frozenset(language_codes())
 
 
@@ -36,8 +36,8 @@ def load_language(code: str) -> Language:
     """
     codes = language_codes()
     if code not in codes:
-        accepted = f"there are: {', '.join(codes)}"
-        raise ValueError(f"no language table for {code!r}{_hint(code, frozenset(codes), accepted)}")
+        accepted = f"accepted: {', '.join(codes)}"
+        raise ValueError(f"there is no language table for {code!r}{_hint(code, frozenset(codes), accepted)}")
     return _build(read_table(f"{code}.json"), read_table(f"{code}.toml"))
 
 
@@ -70,7 +70,10 @@ def generic_language(code: str, header_namespaces: Mapping[int, str] | None = No
 
 
 def with_namespaces(language: Language, names: Mapping[int, str]) -> Language:
-    """`language` with names of a dump header added; a known name keeps its number: headers may be another wiki's."""
+    """`language` with the names of a dump header added.
+
+    A known name keeps its number, because the header may be from another wiki.
+    """
     added = {fold_name(name): number for number, name in names.items() if name and number}
     numbers = {number: name for number, name in names.items() if number not in language.namespace_names}
     if added.keys() <= language.namespaces.keys() and not numbers:
@@ -84,11 +87,12 @@ def with_namespaces(language: Language, names: Mapping[int, str]) -> Language:
 
 @cache
 def _generic(code: str) -> Language:
+    """`generic_language` without the header of a dump, cached."""
     return generic_language(code)
 
 
 def _made_for(code: str) -> dict[str, Any]:
-    """What a `{code}.json` would say of a Wikipedia without one."""
+    """A substitute for the missing `{code}.json` of a Wikipedia."""
     english = read_shared_table("en.json")
     shipped = read_shared_table("messages.json")["languages"][code]
     namespaces = {}
@@ -109,7 +113,10 @@ def _made_for(code: str) -> dict[str, Any]:
 
 
 def _written_for(code: str) -> dict[str, Any]:
-    """What a `{code}.toml` would say. Years have three digits at least: on some wikis "12" is about the number."""
+    """A substitute for a missing `{code}.toml`.
+
+    Years have at least three digits, because the page "12" of some wikis is about the number.
+    """
     known = read_shared_table("disambiguation.toml").get(code, {})
     templates = ["Disambig", "Disambiguation", *known.get("templates", ())]
     titles = ["disambiguation", *known.get("titles", ())]
@@ -122,6 +129,7 @@ def _written_for(code: str) -> dict[str, Any]:
 
 
 def _build(made: Mapping[str, Any], written: Mapping[str, Any]) -> Language:
+    """The language of a generated table (`{code}.json`) and a hand-written table (`{code}.toml`)."""
     interwiki, sidebar_prefixes = _interwiki()
     titles = written.get("titles", {})
     names = {int(number): row["name"] for number, row in made["namespaces"].items()}
@@ -148,7 +156,7 @@ def _build(made: Mapping[str, Any], written: Mapping[str, Any]) -> Language:
 
 
 def _namespace_numbers(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
-    """Every name -> number. As in MediaWiki's Language::getNsIndex the English names win, then the local ones."""
+    """Every name -> number. As in MediaWiki's Language::getNsIndex, English names come first, then local names."""
     numbers: dict[str, int] = {}
     for kind in ("aliases", "name", "canonical"):
         for number, row in rows.items():
@@ -159,13 +167,13 @@ def _namespace_numbers(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
 
 @cache
 def _interwiki() -> tuple[dict[str, str | None], frozenset[str]]:
-    """The prefixes that all languages share, and the prefixes among them that stand for a language; cached."""
+    """The prefixes that all languages share, and those of the prefixes that stand for a language; cached."""
     table = read_shared_table("interwiki.json")
     prefixes: dict[str, str | None] = dict.fromkeys(map(fold_name, table["other_wikis"]))
     return prefixes | table["wikipedias"], frozenset(table["languages"])
 
 
 def _hint(code: str, valid: frozenset[str], otherwise: str) -> str:
-    """ "; did you mean …?" if there is a code that the user may mean, else what is accepted."""
+    """The end of an error message: "; did you mean …?" if a valid code is similar, else `otherwise`."""
     meant = suggest_code(code, valid)
     return f"; did you mean {meant!r}?" if meant else f"; {otherwise}"

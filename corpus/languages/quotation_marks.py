@@ -8,7 +8,8 @@ from icu import LocaleData, ULocaleDataDelimiterType
 
 from mlukit.corpus.languages.tables import read_shared_table
 
-# In every language: texts quote others, in their marks. “ closes, and ” opens, only where CLDR or the table says so.
+# In every language, because texts quote other languages with their marks. “ closes, and ” opens, only if CLDR or the
+# table says so.
 _OPENING = frozenset("\"'“‘„‚‟‛«‹")
 _CLOSING = frozenset("\"'”’»›")
 _BRACKETS = frozenset("「」『』")
@@ -18,7 +19,7 @@ _ENDS = (ULocaleDataDelimiterType.QUOTATION_END, ULocaleDataDelimiterType.ALT_QU
 
 @dataclass(frozen=True, slots=True)
 class QuotationMarks:
-    """The marks that can open, and those that can close, a quotation; many can do both."""
+    """The marks that can open a quotation, and the marks that can close it; many marks can do both."""
 
     opening: frozenset[str]
     closing: frozenset[str]
@@ -28,8 +29,8 @@ class QuotationMarks:
 def quotation_marks(code: str) -> QuotationMarks:
     """The quotation marks of a Wikipedia's language: from CLDR (by ICU), from print, and for all languages.
 
-    CLDR has English marks for a language that it does not know. The brackets 「」 and 『』, which always open or always
-    close, are not among the marks.
+    For unknown languages CLDR returns English marks. The brackets 「」 and 『』 are left out, because each of them
+    always opens or always closes.
     """
     delimiters = LocaleData(code)
     return QuotationMarks(
@@ -45,4 +46,5 @@ def _in_print(role: str, code: str) -> frozenset[str]:
 
 
 def _among_marks(found: Iterable[str]) -> frozenset[str]:
+    """The marks without brackets."""
     return frozenset(found) - _BRACKETS

@@ -1,4 +1,4 @@
-"""Which Wikipedia a user may mean by a word that is no code of one: "elwiki", "EL", "Greek", "gr"."""
+"""Guesses which Wikipedia a user means by a word that is not a code: "elwiki", "EL", "Greek", "gr"."""
 
 import difflib
 import re
@@ -13,19 +13,19 @@ from mlukit.corpus.languages.wiki_names import language_of
 _ENGLISH = Locale("en")
 _SERVER = re.compile(r"(?:https?://)?(?:www\.)?([a-z-]+)(?:\.m)?\.wikipedia\.org(?:/.*)?")
 _DATABASE = re.compile(r"([a-z_-]*[a-z])[_-]?wiki(?:pedia)?(?:[-_.\d].*)?")  # also the name of a dump
-_LIKE_A_NAME, _LIKE_A_CODE = 0.8, 0.75  # of difflib: the least likeness
+_LIKE_A_NAME, _LIKE_A_CODE = 0.8, 0.75  # the lowest similarity, as difflib measures it
 
 
 def suggest_code(word: str, codes: frozenset[str]) -> str | None:
-    """The code that a word stands for, or nearly is; None if no code comes near.
+    """The code that a word stands for, or a similar code; None if no code is similar.
 
-    Understood are codes in capital letters, names of databases and dumps, addresses, other prefixes of a Wikipedia,
-    names of languages in English and in the language itself, codes with a country or a script, codes of ISO 639-2, and
-    codes of countries.
+    The word may be a code in capital letters, the name of a database or a dump, an address, another prefix of a
+    Wikipedia, the name of a language in English or in the language itself, a code with a country or a script, a code of
+    ISO 639-2, or the code of a country.
 
     Args:
-        word: what the user wrote.
-        codes: those to choose from.
+        word: the user's text.
+        codes: the codes to choose from.
     """
     text = word.strip().casefold()
     plain = text.replace("_", "-")
@@ -53,19 +53,19 @@ def _in_address(text: str) -> str | None:
 
 
 def _like(text: str, words: Iterable[str], least: float) -> str:
-    """The word most like a text of three letters or more, or ""; a word that the text begins with has precedence."""
+    """The word most similar to a text of three or more letters, or ""; a word at the text's start has precedence."""
     like = difflib.get_close_matches(text, sorted(words), 5, least) if len(text) > 2 else []
     return next((word for word in like if text.startswith(word)), like[0] if like else "")
 
 
 def _of_country(text: str) -> str | None:
-    """The language that CLDR has for a country, which many take for its code: "gr" -> "el"."""
+    """The main language of a country in CLDR, since users take the country's code for it: "gr" -> "el"."""
     if not re.fullmatch("[a-z]{2}", text):
         return None
     locale = Locale(f"und_{text.upper()}")
     locale.addLikelySubtags()
     language: str = locale.getLanguage()
-    return None if language == "en" else language  # which CLDR has for unknown countries as well
+    return None if language == "en" else language  # CLDR also returns English for unknown countries
 
 
 @cache

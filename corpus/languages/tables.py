@@ -11,7 +11,7 @@ _FOLDER = files("mlukit.corpus.languages")
 
 @cache
 def read_shared_table(name: str) -> dict[str, Any]:
-    """A table of several languages: "wikipedias.toml", "messages.json"; parsed once, so nobody may change it."""
+    """A table of several languages: "wikipedias.toml", "messages.json"; cached, so callers must not change it."""
     return read_table(name)
 
 
@@ -23,5 +23,5 @@ def read_table(name: str) -> dict[str, Any]:
 
 
 def table_names() -> frozenset[str]:
-    """The names of the files."""
+    """The names of all files in `corpus/languages/`."""
     return frozenset(entry.name for entry in _FOLDER.iterdir())

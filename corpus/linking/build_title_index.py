@@ -1,8 +1,8 @@
-"""Builds the title index of one wiki. The memory needed does not grow with the wiki.
+"""Builds the title index of one wiki. Memory does not grow with the wiki.
 
-There are three joins, each processed one part at a time: rows of tables with pages, by page id; pages with the titles
-of other sources, by the hash of the title; redirects with their targets. Intermediate rows are in temporary files in
-the folder of the index.
+There are three joins, and each is processed one part at a time: rows of tables with pages, by page id; pages with the
+titles of other sources, by the hash of the title; redirects with their targets. Intermediate rows are in temporary
+files in the folder of the index.
 """
 
 import shutil
@@ -37,17 +37,17 @@ from mlukit.schemas.records import PageTitle
 
 COUNTS = {
     "titles": "rows of the index",
-    "articles": "pages of the dump that are no redirects",
+    "articles": "pages of the dump that are not redirects",
     "redirects": "redirects of the dump",
     "sitelink_only": "titles that only a source of items knows",
-    "repeated_pages": "copies of pages left out: the dump has the page once more, of a later revision or further on",
-    "former_titles": "titles that only such a copy has: they lead to the page",
-    "duplicate_titles": "pages that their title does not lead to: the dump has another page of the same title",
+    "repeated_pages": "copies of pages left out: the dump has another copy with a later revision or at a later place",
+    "former_titles": "titles that only such a copy has; they lead to the page",
+    "duplicate_titles": "pages whose title leads to another page: the dump has another page with the same title",
     "disambiguations": "pages that are disambiguation pages by page_props",
     "items": "titles with an item of their own",
     "items from …": "titles whose own item comes from this source",
-    "items_of_several_titles": "titles whose item an article or an earlier title has too",
-    "redirect_loops": "redirects that come back to where they were",
+    "items_of_several_titles": "titles whose item is also the item of an article or of an earlier title",
+    "redirect_loops": "redirects that form a loop",
     "redirects_broken": "redirects that lead to a page that does not exist",
     "redirects_elsewhere": "rows of redirect.sql that lead to another namespace or wiki",
     "interlanguage": "interlanguage links of articles without an item, kept for corpus.linking.interlanguage_items",
@@ -80,19 +80,19 @@ def build_title_index(
 ) -> dict[str, int]:
     """Writes an index; the same input in the same order gives the same bytes.
 
-    Of several copies of a page one is kept, as `corpus.linking.repeated_pages` says. Of several pages with the same
-    title one is kept: what is no redirect before a redirect, then the latest revision, then the smallest page id. The
-    title that a page has in another copy leads to the page, where no page of this title is kept.
+    Of several copies of a page, `corpus.linking.repeated_pages` chooses one. Of several pages with the same title, one
+    is kept: a page that is not a redirect before a redirect, then the latest revision, then the smallest page id. If
+    a copy that is left out has another title, this title leads to the page, unless a page with this title is kept.
 
     Args:
-        directory: holds nothing but the index. The header is written last: a folder without a header is no index.
+        directory: a folder only for the index. The header is written last: a folder without a header is not an index.
         pages: the pages of the main namespace, redirects included, in the dump's order.
         items_by_page: source -> rows about pages of this wiki, by their ids.
         items_by_title: source -> titles of this wiki's main namespace and their items, as
             `corpus.linking.join_titles.TitleJoin.add_titles` takes them.
-        preference: the names of the sources, and maybe of others, in order of preference; by default the sources of
-            `items_by_page`, then the sources of `items_by_title`.
-        redirects: they override and complete the redirects of the dump.
+        preference: the names of the sources, and possibly of other sources, in order of preference; by default the
+            sources of `items_by_page`, then the sources of `items_by_title`.
+        redirects: rows of redirect.sql; they override and complete the redirects of the dump.
         langlinks: stored with the interlanguage links of the pages, for `corpus.linking.interlanguage_items`.
         hash_titles: another hash function, for tests.
 
@@ -163,7 +163,7 @@ class _IndexBuild:
     def _write_titles(
         self, rows: pa.Table, links: pa.Table, sources: Sequence[str], link_writer: pq.ParquetWriter
     ) -> None:
-        """Merges the rows of each title: the page if there is a page, with the item of the most preferred source.
+        """Merges the rows of each title to one row: the page, if any, with the item of the most preferred source.
 
         Args:
             rows: rows of `corpus.linking.join_titles.TITLES`, sorted.
@@ -178,7 +178,7 @@ class _IndexBuild:
         former = rows["revision_id"].to_numpy() == FORMER
         duplicates = ~first & (source == 0) & ~former
         preference = np.where((qids > 0) & ~duplicates, rows["preference"].to_numpy(), np.uint8(NO_SOURCE))
-        # Of the rows of a title the first with the least preference; NO_SOURCE for a title without an item.
+        # For each title, the first row with the smallest preference; NO_SOURCE for a title without an item.
         best, chosen = np.divmod(
             np.minimum.reduceat(preference.astype(np.int64) * len(qids) + np.arange(len(qids)), starts), len(qids)
         )
@@ -195,13 +195,14 @@ class _IndexBuild:
         self._write_links(links, rows, qids, row_0, link_writer)
 
     def _count_titles(self, source_of_item: npt.NDArray[np.int64], sources: Sequence[str]) -> None:
+        """Counts titles and items; `source_of_item` has the number of a source, or NO_SOURCE, for each title."""
         for number, source in enumerate(sources):
             self._counts[f"items from {source}"] += int(np.count_nonzero(source_of_item == number))
         self._counts["titles"] += len(source_of_item)
         self._counts["items"] += int(np.count_nonzero(source_of_item != NO_SOURCE))
 
     def _flags(self, rows: pa.Table) -> npt.NDArray[np.uint8]:
-        """The flags of titles that are known before redirects are followed."""
+        """The flags that are known before redirects are followed; also counts titles by flag."""
         in_dump = rows["source"].to_numpy() == 0
         redirect, disambiguation = rows["redirect"].to_numpy(), rows["disambiguation"].to_numpy()
         self._counts["sitelink_only"] += int(np.count_nonzero(~in_dump))
@@ -221,12 +222,12 @@ class _IndexBuild:
             self._redirects.add(batch, parts[redirect])
 
     def _add_homonyms(self, pages: pa.Table) -> None:
-        """Partitions articles that their title does not lead to by page id."""
+        """Partitions the articles whose title leads to another page by page id."""
         for batch in pages.select(_HOMONYMS.names).combine_chunks().to_batches():
             self._homonyms.add(batch, batch["page_id"].to_numpy() % PARTS)
 
     def _add_items(self, qids: npt.NDArray[np.uint32], flags: npt.NDArray[np.uint8], row_0: int) -> None:
-        """Partitions items by QID. Articles are preferred as an item's title, then redirects, then other titles."""
+        """Partitions items by QID. As the title of an item, an article is preferred, then a redirect, then others."""
         with_item = np.flatnonzero(qids)
         qids, flags = qids[with_item], flags[with_item]
         standing = np.where(flags & IN_DUMP, flags & REDIRECT, 4).astype(np.uint8)
@@ -289,7 +290,7 @@ class _IndexBuild:
             self._counts["items_of_several_titles"] += int(np.count_nonzero(~first))
 
     def _write_pages(self, rows: TitleJoin) -> None:
-        """Writes which copy stays of each page that was added several times, and pages that their titles miss."""
+        """Writes the kept copy of each repeated page, and the pages whose title leads to another page."""
         for part in range(PARTS):
             pages = rows.repeated.read(part)
             self._writer.write("repeated_keys", page_keys(pages["page_id"].to_numpy()))

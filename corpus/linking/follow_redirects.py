@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from mlukit.corpus.linking.title_index import BROKEN, INHERITED, LOOP, REDIRECT
 
-NOWHERE = np.uint32(0xFFFFFFFF)  # as target: a page that does not exist
+NOWHERE = np.uint32(0xFFFFFFFF)  # the target of a redirect to a page that does not exist
 _CHUNK_ROWS = 1 << 20
 
 
@@ -18,15 +18,15 @@ def follow_redirects(
     becomes its own target. Memory: 8 bytes for each redirect that leads to another redirect.
 
     Args:
-        targets: for a redirect the row that it leads to, or NOWHERE; for any other row the row itself.
-        qids: 0 for none.
-        flags: gain LOOP, BROKEN, INHERITED.
+        targets: for a redirect, the row that it leads to, or NOWHERE; for any other row, the row itself.
+        qids: the item of each row; 0 for no item.
+        flags: the flags of each row; get LOOP, BROKEN and INHERITED.
     """
     chunks = [slice(start, start + _CHUNK_ROWS) for start in range(0, len(targets), _CHUNK_ROWS)]
     for chunk in chunks:
         flags[chunk][targets[chunk] == NOWHERE] |= BROKEN
     active = np.concatenate([np.empty(0, np.int64), *(_leading_to_redirects(c, targets, flags) for c in chunks)])
-    for _ in range(len(targets).bit_length() + 1):  # each round doubles the distance of targets
+    for _ in range(len(targets).bit_length() + 1):  # each round doubles the distance to the targets
         if not len(active):
             break
         active = _see_further(active, targets, qids, flags)
@@ -51,7 +51,11 @@ def _see_further(
     qids: npt.NDArray[np.uint32],
     flags: npt.NDArray[np.uint8],
 ) -> npt.NDArray[np.int64]:
-    """Gives each row its target's target; returns the rows that have not reached an end."""
+    """Moves the target of each active row to the target's own target, and passes items on.
+
+    Returns:
+        The rows that have not reached the end of their chain.
+    """
     near = targets[active]
     far, items = targets[near], qids[near]
     heirs = (qids[active] == 0) & (items != 0)

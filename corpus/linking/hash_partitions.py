@@ -1,4 +1,4 @@
-"""Rows partitioned by a hash of a key, so that one part can be read without the others."""
+"""Stores rows in parts, by a hash of a key, so that one part can be read without the others."""
 
 import shutil
 from collections.abc import Iterator
@@ -28,8 +28,8 @@ def scratch_folder(path: Path) -> Iterator[Path]:
 class PartitionedRows:
     """A temporary file of rows in `PARTS` parts; removed when it is closed.
 
-    In a part, rows keep the order in which they were added. Memory: the batch that is added, the part that is read, and
-    16 bytes for each part and batch.
+    In a part, rows keep the order in which they were added. Memory: one batch when rows are added, one part when rows
+    are read, and 16 bytes for each part and batch.
     """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:

@@ -1,7 +1,7 @@
-"""Carries items across languages: a page without an item takes the item of a page in another language that it links to.
+"""Carries items across languages: a page without an item takes the item of a page that it links to in another language.
 
-Only items that an index has from its own sources are carried, and only by one link. So wikis can be processed in any
-order, at the same time, and repeatedly.
+Only items from an index's own sources are carried, and only along one link. So wikis can be processed in any order, at
+the same time, and repeatedly.
 """
 
 from collections import Counter
@@ -20,9 +20,9 @@ from mlukit.corpus.linking.hash_partitions import PARTS, PartitionedRows, scratc
 from mlukit.corpus.linking.title_index import INTERLANGUAGE, TitleIndex
 
 CARRY_COUNTS = {
-    "pages": "pages without an item that have an interlanguage link to a language built",
+    "pages": "pages without an item that have an interlanguage link to a built language",
     "carried": "pages that took an item",
-    "no_item": "pages whose links lead to no item",
+    "no_item": "pages whose links do not lead to an item",
     "item_taken": "pages whose item another page of this wiki has",
     "item_disputed": "pages that chose the same item as another page, with as many votes",
     "item_outvoted": "pages that chose the same item as another page, which has more votes",
@@ -35,11 +35,11 @@ _Uints: TypeAlias = npt.NDArray[np.uint32]
 
 
 def carry_items(language: str, directories: Mapping[str, Path]) -> dict[str, int]:
-    """Writes the layer `carried` of a wiki's index, in place of an older one; the same indexes give the same bytes.
+    """Writes the layer `carried` of a wiki's index, in place of an older layer; the same indexes give the same bytes.
 
-    A page chooses the item that most of its languages vote for; of several such items the smallest QID. It does not
-    get an item that another page of this wiki has. Of several pages that choose the same item, the page with the most
-    votes gets it; if two pages have as many votes, no page gets it.
+    Each language that a page links to votes for an item. The page chooses the item with the most votes or, if there are
+    several, the smallest QID. A page does not get an item that another page of this wiki has. If several pages choose
+    the same item, the page with the most votes gets it; if two pages are equal, no page gets it.
 
     Args:
         language: the language of the wiki.
@@ -64,7 +64,7 @@ def carry_items(language: str, directories: Mapping[str, Path]) -> dict[str, int
 def _find_candidates(
     path: Path, others: Mapping[str, TitleIndex], candidates: PartitionedRows, counts: Counter[str]
 ) -> None:
-    """Adds the item that each page chooses, and the number of its votes."""
+    """Adds the item that each page chooses, with its number of votes, to `candidates`."""
     with pq.ParquetFile(path) as file:
         for group in range(file.num_row_groups):
             rows, codes, qids = _items_of_links(file.read_row_group(group, use_threads=False), others)
@@ -77,7 +77,7 @@ def _find_candidates(
 
 
 def _items_of_links(links: pa.Table, others: Mapping[str, TitleIndex]) -> tuple[_Uints, _Uints, _Uints]:
-    """For each link into a language built: the row of the page, a number for the language, the item or 0."""
+    """For each link to a built language: the row of the page, the number of the language, and the item or 0."""
     languages = links["language"].combine_chunks().dictionary_encode()
     numbers, rows = languages.indices.to_numpy(), links["row"].to_numpy()
     codes = np.flatnonzero([name in others for name in languages.dictionary.to_pylist()])
@@ -96,7 +96,16 @@ def _items_of_links(links: pa.Table, others: Mapping[str, TitleIndex]) -> tuple[
 
 
 def _majority_item(rows: _Uints, codes: _Uints, qids: _Uints) -> tuple[_Uints, _Uints, _Uints]:
-    """(row, item, votes) for each row with an item: the item with the most languages, the smallest of several."""
+    """The item that each row chooses: the item with the most languages, of several such items the smallest.
+
+    Args:
+        rows: the row of each link.
+        codes: the number of each link's language.
+        qids: the item of each link, or 0.
+
+    Returns:
+        Rows with an item, ascending; the item of each row; its number of votes.
+    """
     with_item = qids > 0
     named = np.unique(np.stack([rows, qids, codes])[:, with_item], axis=1)
     (rows, qids), votes = np.unique(named[:2], axis=1, return_counts=True)
@@ -109,7 +118,7 @@ def _majority_item(rows: _Uints, codes: _Uints, qids: _Uints) -> tuple[_Uints, _
 def _one_page_per_item(
     candidates: PartitionedRows, index: TitleIndex, counts: Counter[str]
 ) -> Iterator[tuple[str, int]]:
-    """The (title, item) pairs that are carried: each item to one page only."""
+    """The (title, item) pairs that are carried, each item to only one page; counts the pages that get no item."""
     order = [("qid", "ascending"), ("votes", "descending"), ("row", "ascending")]
     for part in range(PARTS):
         table = candidates.read(part).sort_by(order)

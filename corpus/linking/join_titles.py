@@ -22,15 +22,18 @@ from mlukit.schemas.records import PageTitle
 BATCH_ROWS = 1 << 15
 _LONE_SURROGATE = re.compile(b"\xed[\xa0-\xbf]")  # in UTF-8
 
-NO_SOURCE = 255  # the preference of a row without an item
+NO_SOURCE = 255  # the `preference` of a row without an item
 _PAGE_ID, _QID = pa.field("page_id", pa.int64()), pa.field("qid", pa.uint32())
-_REVISION_ID = pa.field("revision_id", pa.int64())  # 0 for none
-_PLACE = pa.field("place", pa.int64())  # of the article; NO_ARTICLE for none
-FORMER = -1  # as revision of a title that a page has in an earlier copy only
-_PREFERENCE = pa.field("preference", pa.uint8())  # of the source that tells the item: 0 for the first, and so on
+_REVISION_ID = pa.field("revision_id", pa.int64())  # 0 if unknown
+_PLACE = pa.field("place", pa.int64())  # the place of the article, or NO_ARTICLE
+FORMER = -1  # the `revision_id` of a title that a page has only in an earlier copy
+_PREFERENCE = pa.field("preference", pa.uint8())  # the number of the item's source: 0 for the most preferred source
 _NAME = [pa.field("hash", pa.uint64()), pa.field("title", pa.binary())]
-_TARGET = [pa.field("target_hash", pa.uint64()), pa.field("target", pa.binary())]  # null: no page of the main namespace
-_COPY = pa.field("copy", pa.int64())  # counts all that was added
+_TARGET = [
+    pa.field("target_hash", pa.uint64()),
+    pa.field("target", pa.binary()),
+]  # null: not a page of the main namespace
+_COPY = pa.field("copy", pa.int64())  # the number of the added page, counted over all pages
 _PAGES = pa.schema([_PAGE_ID, _REVISION_ID, _PLACE, _COPY, *_NAME, pa.field("redirect", pa.bool_()), *_TARGET])
 REPEATED = pa.schema([_PAGE_ID, _REVISION_ID, _PLACE])
 _ITEMS = pa.schema([_PAGE_ID, _PREFERENCE, _QID])
@@ -42,11 +45,11 @@ _EVERY_COPY = -1
 TITLES = pa.schema(
     [
         *_NAME,
-        pa.field("source", pa.uint8()),  # 0: a page of the dump; else 1 + the preference of the source of the title
+        pa.field("source", pa.uint8()),  # 0: a page of the dump; otherwise 1 + the number of the title's source
         pa.field("redirect", pa.bool_()),
         _REVISION_ID,
         _PAGE_ID,
-        _QID,  # 0 for none
+        _QID,  # 0 for no item
         _PREFERENCE,
         pa.field("disambiguation", pa.bool_()),
         *_TARGET,
@@ -57,14 +60,14 @@ R = TypeVar("R")
 
 
 class TitleJoin:
-    """Rows are added, then joined by page; `titles` and `links` then hold them by the hash of the title.
+    """Joins added rows by page; `titles` and `links` then have the rows, partitioned by the hash of the title.
 
-    Of pages that were added several times one copy stays, see `corpus.linking.repeated_pages`; `repeated` holds these
-    by page id, in ascending order in each part.
+    Of a page that was added several times, one copy is kept, see `corpus.linking.repeated_pages`. `repeated` has these
+    copies, partitioned by page id and ascending in each part.
 
     Args:
-        folder: for temporary files.
-        stack: closes and removes them.
+        folder: the folder for temporary files.
+        stack: closes and removes the temporary files.
         hash_titles: the hash function.
         counts: counts what is left out.
         sources: the names of the sources of items, in order of preference.
@@ -78,7 +81,7 @@ class TitleJoin:
 
         self.titles, self.links = parts("titles", TITLES), parts("links", LINKS)
         self.repeated = parts("repeated", REPEATED)
-        self.heap_bytes = 0  # of all titles; a title that comes twice counts twice
+        self.heap_bytes = 0  # of all titles; a title that is added twice counts twice
         self._counts, self._hash, self._sources = counts, hash_titles, sources
         self._pages, self._items = parts("pages", _PAGES), parts("items", _ITEMS)
         self._disambiguations = parts("disambiguations", _DISAMBIGUATIONS)
@@ -105,7 +108,7 @@ class TitleJoin:
             )
 
     def add_items(self, source: str, items: Iterable[PageItem | DisambiguationPage]) -> None:
-        """Adds page ids and items of a source."""
+        """Adds the items and disambiguation pages of a source."""
         preference = self._sources.index(source)
         for batch in _batches(items):
             with_item = [row for row in batch if isinstance(row, PageItem) and self._in_range(row.qid)]
@@ -127,7 +130,7 @@ class TitleJoin:
         self._add_links((link, _EVERY_COPY) for link in links)
 
     def _add_links(self, links: Iterable[tuple[LangLink, int]]) -> None:
-        """Adds interlanguage links of copies."""
+        """Adds interlanguage links, each with the copy of the page that has the link, or _EVERY_COPY."""
         for batch in _batches(links):
             page_ids = _page_ids([link for link, _ in batch])
             languages, titles = [link.language for link, _ in batch], [link.title for link, _ in batch]
@@ -138,7 +141,7 @@ class TitleJoin:
         """Adds titles and items of a source.
 
         Args:
-            source: its name.
+            source: the name of the source.
             items: batches of `schemas.items.TITLE_ITEMS`, or of `title_items`.
         """
         preference = self._sources.index(source)
@@ -179,10 +182,10 @@ class TitleJoin:
             source.close()
 
     def _one_copy_each(self, pages: pa.Table) -> pa.Table:
-        """The copy of each page that stays; `repeated` and the titles that only others have are noted.
+        """The kept copy of each page; adds kept copies to `repeated`, and titles of other copies to `titles`.
 
         Args:
-            pages: in the order of page ids, copies in the order of the dump.
+            pages: rows of _PAGES in the order of page ids, copies of a page in the order of the dump.
         """
         page_ids = pages["page_id"].to_numpy()
         if not np.any(page_ids[1:] == page_ids[:-1]):
@@ -201,7 +204,7 @@ class TitleJoin:
         return pages.filter(pa.array(last))
 
     def _partition_former_titles(self, pages: pa.Table, moved_to: pa.Table) -> None:
-        """Partitions titles that pages had before they were moved: as redirects to where they are now."""
+        """Adds titles that pages had before they were moved, as redirects to the titles that the pages have now."""
         n = len(pages)
         columns = {name: pages[name] for name in _PAGES.names}
         columns |= {"redirect": pa.array(np.ones(n, bool)), "revision_id": pa.array(np.full(n, FORMER))}
@@ -216,7 +219,14 @@ class TitleJoin:
         preference: npt.NDArray[np.uint8],
         disambiguation: npt.NDArray[np.bool],
     ) -> None:
-        """Partitions pages, of the schema _PAGES, by title."""
+        """Adds pages (rows of _PAGES) to `titles`.
+
+        Args:
+            pages: the pages.
+            qids: the item of each page, or 0.
+            preference: the number of the source of each item, or NO_SOURCE.
+            disambiguation: whether each page is a disambiguation page.
+        """
         columns = {**{name: pages[name] for name in _PAGES.names}, "qid": qids, "disambiguation": disambiguation}
         columns |= {"source": np.zeros(len(pages), np.uint8), "preference": preference}
         for batch in pa.table([columns[name] for name in TITLES.names], TITLES).combine_chunks().to_batches():
@@ -238,7 +248,14 @@ class TitleJoin:
     def _partition_links(
         self, part: int, pages: pa.Table, page_ids: npt.NDArray[np.int64], qids: npt.NDArray[np.uint32]
     ) -> None:
-        """Partitions the interlanguage links of pages without an item by the title of the page."""
+        """Adds the interlanguage links of pages without an item to `links`.
+
+        Args:
+            part: the number of the part.
+            pages: the kept pages of the part, in the order of page ids.
+            page_ids: the ids of the pages.
+            qids: the item of each page, or 0.
+        """
         links = self._known(self._page_links, part, page_ids, "interlanguage")
         positions = np.searchsorted(page_ids, links["page_id"].to_numpy())
         copies = links["copy"].to_numpy()
@@ -249,10 +266,13 @@ class TitleJoin:
             self.links.add(batch, part_of_hashes(hashes))
 
     def _known(self, parts: PartitionedRows, part: int, page_ids: npt.NDArray[np.int64], *tables: str) -> pa.Table:
-        """A part's rows about pages of the dump, in the order of page ids; the others are counted.
+        """The rows of a part whose page is in the dump, in the order of page ids; the other rows are counted by table.
 
         Args:
-            tables: the tables of the rows; with several tables, the preference of a row tells its table.
+            parts: the rows.
+            part: the number of the part.
+            page_ids: the ids of the pages of the dump in this part, ascending.
+            tables: the tables of the rows; with several tables, the `preference` of a row is the number of its table.
         """
         rows = parts.read(part).combine_chunks()
         order = [(name, "ascending") for name in ("page_id", "preference", "qid") if name in rows.column_names]
@@ -277,14 +297,14 @@ class TitleJoin:
         return False
 
     def _are_text(self, titles: pa.BinaryArray, usable: npt.NDArray[np.bool]) -> npt.NDArray[np.bool]:
-        """Which titles have no lone surrogate; usable titles that have one are counted."""
+        """Whether each title has no lone surrogate; usable titles with a lone surrogate are counted."""
         text = np.array([not _LONE_SURROGATE.search(title) for title in titles.to_pylist()], bool)
         self._counts["not_unicode"] += int(np.count_nonzero(usable & ~text))
         return text
 
 
 def title_items(pairs: Iterable[tuple[str, int]]) -> Iterator[pa.RecordBatch]:
-    """(title, QID) pairs as columns; titles as bytes, since the answer of a service may have lone surrogates."""
+    """Converts (title, QID) pairs to batches; titles are bytes, since a service may return lone surrogates."""
     for batch in _batches(pairs):
         titles = [title.encode("utf-8", "surrogatepass") for title, _ in batch]
         qids = [min(qid, MAX_QID + 1) for _, qid in batch]
@@ -305,6 +325,7 @@ def _places(keys: npt.NDArray[np.int64], wanted: npt.NDArray[np.int64]) -> npt.N
 
 
 def _place(page: PageTitle) -> int:
+    """The place of the page's article, or NO_ARTICLE."""
     return NO_ARTICLE if page.place is None else page.place
 
 
@@ -313,12 +334,14 @@ def _page_ids(rows: list[Any]) -> npt.NDArray[np.int64]:
 
 
 def _rows(schema: pa.Schema, *columns: Any) -> pa.RecordBatch:
+    """A batch of the schema, from its columns in order."""
     return pa.RecordBatch.from_arrays(
         [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema
     )
 
 
 def _batches(rows: Iterable[R]) -> Iterator[list[R]]:
+    """The rows in lists of at most BATCH_ROWS."""
     iterator = iter(rows)
     while batch := list(islice(iterator, BATCH_ROWS)):
         yield batch

@@ -1,7 +1,7 @@
 """Looks up Wikidata's labels of one language by item, in arrays on disk that are mapped into memory.
 
-There are three arrays: `label_qids` (uint32, ascending), `label_offsets` (int64, one element more) and `label_heap`
-(UTF-8). `build_label_index` writes them in parts, so that memory does not grow with the number of labels.
+There are three arrays: `label_qids` (uint32, ascending), `label_offsets` (int64, one element more than labels) and
+`label_heap` (UTF-8). `build_label_index` writes them in parts, so memory does not grow with the number of labels.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,8 +25,8 @@ def build_label_index(directory: Path, batches: Iterable[pa.RecordBatch]) -> int
 
     Args:
         directory: the folder.
-        batches: batches of `schemas.items.ITEM_LABELS`, in any order; if an item has several labels, the first label in
-            order is kept.
+        batches: batches of `schemas.items.ITEM_LABELS`, in any order; if an item has several labels, the first in
+            alphabetical order is kept.
 
     Returns:
         The number of labels.
@@ -87,4 +87,5 @@ class LabelIndex:
 
 
 def _map_file(path: Path, dtype: str) -> npt.NDArray[Any]:
+    """The array of a file; an empty file cannot be mapped."""
     return np.memmap(path, dtype, "r").view(np.ndarray) if path.stat().st_size else np.empty(0, dtype)

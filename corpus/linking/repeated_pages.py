@@ -1,8 +1,8 @@
 """Chooses one copy of each page that a dump has several times, for example a page that was moved during the dump.
 
 The copy with the latest revision is kept. If several copies have this revision, the last copy in the dump is kept.
-The title index has these pages in the order of `repeated_keys`; `repeated_revisions` and `repeated_places` tell which
-copy is kept. The arrays are mapped from disk, like the whole index, so that a dump that is given twice needs no more
+The title index has these pages in the order of `repeated_keys`; `repeated_revisions` and `repeated_places` identify
+the kept copy. The arrays are mapped from disk, like the whole index, so a dump that is given twice does not need more
 memory.
 """
 
@@ -17,13 +17,13 @@ from mlukit.corpus.linking.hash_partitions import PARTS
 from mlukit.corpus.linking.title_index import TitleIndex
 from mlukit.schemas.manifest import Flow
 
-REPEATED_PAGE = "repeated_page"  # the reason that other copies are counted under
-NO_ARTICLE = -1  # as place: the copy that stays is no article
+REPEATED_PAGE = "repeated_page"  # the reason under which the other copies are counted
+NO_ARTICLE = -1  # the place of a kept copy that is not an article
 _PART_BITS = PARTS.bit_length() - 1
 
 
 def page_keys(page_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
-    """A key for each page id: keys ascend over the parts that pages lie in (id % PARTS), and within one as ids do."""
+    """A key for each page id. Keys ascend first with the part of the page (id % PARTS), then with the id."""
     keys = page_ids.astype(np.uint64)
     return keys << np.uint64(64 - _PART_BITS) | keys >> np.uint64(_PART_BITS)
 
@@ -31,7 +31,16 @@ def page_keys(page_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
 def find_pages(
     parsed: pa.RecordBatch, language: str, keys: npt.NDArray[np.uint64]
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """The articles of a language whose page is among some: their rows, and the places of their keys."""
+    """Finds the articles of a language whose pages are among `keys`.
+
+    Args:
+        parsed: a batch of `schemas.arrow.PARSED_ARTICLES`.
+        language: the language.
+        keys: ascending keys of pages, see `page_keys`.
+
+    Returns:
+        The rows of these articles in `parsed`, and the index of each one's key in `keys`.
+    """
     if not len(keys):
         return np.empty(0, np.intp), np.empty(0, np.intp)
     rows = np.flatnonzero(pc.equal(parsed["language"], language))
@@ -44,11 +53,11 @@ def find_pages(
 def copies_that_stay(
     parsed: pa.RecordBatch, indexes: Mapping[str, TitleIndex], first_place: int | None = None
 ) -> npt.NDArray[np.bool]:
-    """Which articles stay.
+    """Whether each article is kept.
 
     Args:
         parsed: a batch of `schemas.arrow.PARSED_ARTICLES`.
-        indexes: by language.
+        indexes: the title indexes by language.
         first_place: the place of the first article in its language (`schemas.records.article_place`); the other
             articles have the following places. Without places all copies of the latest revision are kept.
     """
@@ -63,6 +72,6 @@ def copies_that_stay(
 
 
 def leave_out(copies: pa.RecordBatch, pages: Flow, links: Flow) -> None:
-    """Counts parsed articles that do not stay: `pages` and `links` are added to what the parser let out."""
+    """Counts parsed articles that are not kept, in flows that are then added to the flows of the parser."""
     pages.leave_out(REPEATED_PAGE, copies.num_rows)
     links.leave_out(REPEATED_PAGE, len(copies["links"].flatten()))

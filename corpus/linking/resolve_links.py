@@ -25,15 +25,15 @@ def resolve_batch(
 ) -> pa.RecordBatch:
     """Gives articles and their links the items that the indexes know.
 
-    An article that is a disambiguation page by page_props gets this kind. An article whose title leads to another page
-    of the dump has the item that is known by its page id. Links into a Wikipedia without an index are
-    `unknown_wiki`. An index is fastest with some 10,000 links in a batch.
+    An article gets the kind `disambiguation` if page_props says so. An article whose title leads to another page of the
+    dump gets the item of its own page id. Links to a Wikipedia without an index get the status `unknown_wiki`. An index
+    is fastest with some 10,000 links in a batch.
 
     Args:
         parsed: a batch of `schemas.arrow.PARSED_ARTICLES`.
-        indexes: by language.
+        indexes: the title indexes by language.
         validation_share: see `corpus.linking.splits.split_of`.
-        alternatives: language -> other forms of a title, tried where it is red.
+        alternatives: language -> other forms of a title, tried if the title is `red`.
 
     Returns:
         A batch of `schemas.arrow.ARTICLES`.
@@ -57,7 +57,7 @@ def resolve_batch(
 
 
 def _homonyms(parsed: pa.RecordBatch, indexes: Mapping[str, TitleIndex]) -> tuple[pa.BooleanArray, pa.UInt32Array]:
-    """Which articles have a title that leads to another page of the dump, and the items of these."""
+    """Whether the title of each article leads to another page of the dump, and the items of such articles."""
     homonym, qids = np.zeros(len(parsed), bool), np.zeros(len(parsed), np.uint32)
     for language, index in indexes.items():
         rows, places = find_pages(parsed, language, index.homonym_keys)
@@ -68,7 +68,7 @@ def _homonyms(parsed: pa.RecordBatch, indexes: Mapping[str, TitleIndex]) -> tupl
 def _resolve_links(
     column: pa.ListArray, indexes: Mapping[str, TitleIndex], alternatives: _AlternativesOf
 ) -> pa.ListArray:
-    """The links with page, item and status."""
+    """The column `links` of ARTICLES: the parsed links with page, item and status."""
     links = column.flatten()
     found = _look_up(links.field("language"), links.field("target"), indexes, alternatives)
     answers = {"page": found["page"], "qid": _names(found["qid"]), "status": found["status"]}
@@ -87,7 +87,17 @@ def _look_up(
     indexes: Mapping[str, TitleIndex],
     alternatives: _AlternativesOf,
 ) -> pa.RecordBatch:
-    """What the indexes know of the titles, in the order of the titles; each different title is looked up once."""
+    """Looks up titles, each distinct title once.
+
+    Args:
+        languages: the language of each title.
+        titles: the titles.
+        indexes: the title indexes by language.
+        alternatives: language -> other forms of a title.
+
+    Returns:
+        Rows of `title_index.FOUND`, in the order of the titles.
+    """
     answers = [_UNKNOWN_WIKI]
     places = np.zeros(len(titles), np.int64)
     for language, index in indexes.items():
@@ -99,5 +109,5 @@ def _look_up(
 
 
 def _names(qids: pa.UInt32Array) -> pa.StringArray:
-    """64 -> "Q64"."""
+    """Converts 64 to "Q64"; null stays null."""
     return pc.binary_join_element_wise("Q", qids.cast(pa.string()), "")

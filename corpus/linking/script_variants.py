@@ -17,10 +17,10 @@ from mlukit.corpus.linking.title_index import Alternatives
 
 @cache
 def title_variants(language: str) -> Alternatives | None:
-    """Gives a title's other forms, itself left out; None for a language of one script.
+    """A function that returns the other forms of a title; None for a language with one script.
 
     Raises:
-        ValueError: `language` is no Wikipedia's code.
+        ValueError: `language` is not the code of a Wikipedia.
     """
     converters = [icu.Transliterator.createInstance(name) for name in any_language(language).title_converters]
     if not converters:
@@ -34,5 +34,5 @@ def title_variants(language: str) -> Alternatives | None:
 
 
 def variants_of(languages: tuple[str, ...]) -> dict[str, Alternatives]:
-    """Of those languages that have them."""
+    """The functions of `title_variants` by language, for the languages that have one."""
     return {language: found for language in languages if (found := title_variants(language))}

@@ -16,8 +16,8 @@ def split_of(language: str, page_id: int, qid: int | None, validation_share: flo
     Args:
         language: the language of the page.
         page_id: the id of the page.
-        qid: its item, if known.
-        validation_share: 0 to 1.
+        qid: the item of the page, if known.
+        validation_share: the share of pages that are held out, 0 to 1.
     """
     key = f"{language}:{page_id}" if qid is None else qid_name(qid)
     digest = hashlib.sha256(key.encode()).digest()

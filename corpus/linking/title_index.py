@@ -1,22 +1,23 @@
-"""The titles of one wiki on disk: which page a title leads to, and which item that page is.
+"""The title index of one wiki, on disk: the page that a title leads to, and the item of that page.
 
-A folder of plain arrays, mapped into memory: a worker opens it at once, and all workers of a machine share the parts
-that were read. `build_title_index` writes it. Row i is a title; rows are in the order of (hash, title):
+The index is a folder of plain arrays that are mapped into memory: a worker opens it without reading it, and all workers
+of a machine share the parts that were read. `build_title_index` writes it. Row i is a title; rows are in the order of
+(hash, title):
 
     hashes   uint64  BLAKE2b of the title's UTF-8, 8 bytes, little endian
-    qids     uint32  the page's own item, or 0; a redirect without an item has that of the next redirect in its chain
+    qids     uint32  the page's own item, or 0; a redirect without an item has the item of the next redirect with one
     targets  uint32  the row at the end of the redirects; the row itself for articles and redirects without an end
     flags    uint8   IN_DUMP, …
     offsets  int32   n + 1 values: the title's UTF-8 is heap[offsets[i] : offsets[i + 1]]; int64 in heaps over 2 GiB
     heap     bytes
-    item_qids, item_rows  uint32  items in ascending order, and the row of the title of each
+    item_qids, item_rows  uint32  items in ascending order, and the row of each item's title
     repeated_keys       uint64  pages that the dump has several times, in the order of `repeated_pages.page_keys`
-    repeated_revisions, repeated_places  int64  of each the copy that stays, see `repeated_pages`
+    repeated_revisions, repeated_places  int64  the kept copy of each of these pages, see `repeated_pages`
     homonym_keys        uint64  articles whose title leads to another page of the dump, in the same order
-    homonym_qids        uint32  of each the item that is known by its page id, or 0
+    homonym_qids        uint32  the item of each of these articles, from its page id, or 0
 
-The folder also has `header.json`, written last; `interlanguage.parquet`, which `interlanguage_items` reads; and layers:
-indexes of titles whose items came later, `carried` across languages or `asked` of Wikidata.
+The folder also has `header.json`, which is written last; `interlanguage.parquet`, which `interlanguage_items` reads;
+and layers: indexes of titles that got an item later, `carried` from other languages or `asked` of Wikidata.
 """
 
 import hashlib
@@ -83,13 +84,13 @@ Alternatives: TypeAlias = Callable[[str], Iterable[str]]
 
 
 class TitleIndexError(ValueError):
-    """A folder is no title index, or its index is incomplete or written by another version."""
+    """A folder is not a title index, or its index is incomplete, damaged or written by another version."""
 
 
 class Found(NamedTuple):
     """The answer for a title: a row of FOUND."""
 
-    page: str | None  # the title at the end of the redirects; None if no page is there
+    page: str | None  # the title at the end of the redirects; None if there is no such page
     qid: int | None
     status: LinkStatus
     disambiguation: bool  # whether `page` is a disambiguation page
@@ -103,9 +104,9 @@ def hash_titles(titles: Sequence[bytes]) -> npt.NDArray[np.uint64]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TitleIndex:
-    """An open index; it is unmapped when the last reference to it is gone."""
+    """An open index; it is unmapped when the last reference to it is deleted."""
 
-    counts: dict[str, int]  # of the builder: corpus.linking.build_title_index.COUNTS
+    counts: dict[str, int]  # by the names in corpus.linking.build_title_index.COUNTS
     hashes: npt.NDArray[np.uint64]
     qids: npt.NDArray[np.uint32]
     targets: npt.NDArray[np.uint32]
@@ -126,8 +127,8 @@ class TitleIndex:
         """Maps an index.
 
         Args:
-            directory: of the index.
-            with_layers: whether the items of layers are found too.
+            directory: the folder of the index.
+            with_layers: whether to open the layers, too.
             hash_titles: the hash function that the index was built with.
 
         Raises:
@@ -137,7 +138,7 @@ class TitleIndex:
         maps = {name: _map_file(directory / name, *files[name]) for name in DTYPES}
         offsets, heap = maps.pop("offsets"), maps.pop("heap")
         if len(offsets) != len(maps["hashes"]) + 1 or offsets[0] != 0 or offsets[-1] != len(heap):
-            raise TitleIndexError(f"{directory}: {len(offsets)} offsets do not fit {len(maps['hashes'])} titles")
+            raise TitleIndexError(f"{directory} is damaged: {len(offsets)} offsets for {len(maps['hashes'])} titles")
         binary = pa.binary() if offsets.itemsize == 4 else pa.large_binary()
         buffers = [None, pa.py_buffer(offsets), pa.py_buffer(heap)]
         titles = pa.Array.from_buffers(binary, len(offsets) - 1, buffers)
@@ -150,13 +151,14 @@ class TitleIndex:
         return len(self.hashes)
 
     def find(self, titles: Sequence[str], alternatives: Alternatives | None = None) -> list[Found]:
-        """Looks titles up, in order; fast for many titles at a time (`docs/title-index.md`).
+        """Looks up titles, in order; fast for many titles at a time (`docs/title-index.md`).
 
-        A redirect's own item is preferred to the items further on in its chain.
+        A redirect's own item is preferred to the items of later redirects in its chain.
 
         Args:
-            titles: normalised.
-            alternatives: returns other forms of a title, tried in turn if the title is `red`: variants of zh.
+            titles: normalised titles.
+            alternatives: returns other forms of a title, such as variants of zh, which are tried in turn if the title
+                is `red`.
         """
         found = self.find_columns(pa.array([_encoded(title) for title in titles], pa.binary()), alternatives)
         return list(map(Found._make, zip(*(column.to_pylist() for column in found.columns), strict=True)))
@@ -177,7 +179,7 @@ class TitleIndex:
         return _chosen([found, others], places)
 
     def _find_all(self, titles: pa.BinaryArray) -> pa.RecordBatch:
-        """`find_columns` without alternatives: looks into the index, then into its layers."""
+        """`find_columns` without alternatives: searches the index, then its layers."""
         found = self._find_here(titles)
         for layer in self.layers:
             has_no_end = pc.is_in(found["status"], pa.array(["redirect_loop", "redirect_broken"]))
@@ -194,7 +196,7 @@ class TitleIndex:
         return found
 
     def _find_here(self, titles: pa.BinaryArray) -> pa.RecordBatch:
-        """Looks into the index, without its layers."""
+        """`find_columns` in the index only, without alternatives and layers."""
         if not len(self):
             nothing = [pa.nulls(len(titles), pa.string()), pa.nulls(len(titles), pa.uint32())]
             unknown = [pa.array(["red"] * len(titles), pa.string()), pa.array(np.zeros(len(titles), bool))]
@@ -217,14 +219,14 @@ class TitleIndex:
         flags: npt.NDArray[np.uint8],
         ends: npt.NDArray[np.uint32],
     ) -> pa.StringArray:
-        """The titles at the ends of redirects; null where no page is there."""
+        """The titles at the ends of redirects; null for a title without a page at the end."""
         with_end = known & (flags & (LOOP | BROKEN) == 0)
         redirect = with_end & (flags & REDIRECT != 0)
         pages = pc.if_else(with_end, titles, None)
         return pc.replace_with_mask(pages, redirect, self._titles_at(ends[redirect])).cast(pa.string())
 
     def rows_of(self, titles: pa.BinaryArray) -> npt.NDArray[np.int64]:
-        """The row of each title, or -1. Titles are compared too, not only their hashes."""
+        """The row of each title, or -1. Both hashes and titles are compared."""
         wanted = self.hash_titles(titles.to_pylist())
         rows = np.full(len(titles), -1)
         positions = np.empty(len(titles), np.int64)
@@ -276,6 +278,7 @@ class TitleIndex:
 
 
 def _encoded(title: str) -> bytes:
+    """The title in UTF-8."""
     return title.encode(
         "utf-8", "surrogatepass"
     )  # lone surrogates: such a title is in no index, but must not raise an error
@@ -286,7 +289,7 @@ def _decoded(title: bytes) -> str:
 
 
 def _chosen(batches: Sequence[pa.RecordBatch], places: npt.NDArray[np.int64]) -> pa.RecordBatch:
-    """The rows at the places, which count over all batches."""
+    """The rows at the places; places count over all batches together."""
     return pa.concat_batches(batches).take(pa.array(places))
 
 
@@ -300,11 +303,11 @@ def _status_codes(
 
 
 def _read_header(directory: Path) -> tuple[dict[str, int], dict[str, tuple[str, int]]]:
-    """Counts, and (dtype, number of elements) of each file."""
+    """The counts, and (dtype, number of elements) of each file; TitleIndexError for an unusable header."""
     try:
         header: Any = json.loads((directory / HEADER).read_bytes())
     except FileNotFoundError:
-        raise TitleIndexError(f"{directory} is no finished title index: it has no {HEADER}") from None
+        raise TitleIndexError(f"{directory} is not a complete title index: {HEADER} is missing") from None
     except ValueError as error:
         raise TitleIndexError(f"{directory / HEADER} is damaged: {error}") from error
     version = header.get("version") if isinstance(header, dict) else header
@@ -320,9 +323,9 @@ def _read_header(directory: Path) -> tuple[dict[str, int], dict[str, tuple[str, 
 def _map_file(path: Path, dtype: str, count: int) -> npt.NDArray[Any]:
     """Maps a file; TitleIndexError if its size or type does not fit the header."""
     if dtype not in DTYPES[path.name]:
-        raise TitleIndexError(f"{path}: type {dtype!r}; accepted: {', '.join(DTYPES[path.name])}")
+        raise TitleIndexError(f"{path} has the type {dtype!r}; accepted: {', '.join(DTYPES[path.name])}")
     size = path.stat().st_size if path.is_file() else None
     expected = count * np.dtype(dtype).itemsize
     if size != expected:
-        raise TitleIndexError(f"{path} has {'no' if size is None else size} bytes, the header says {expected}")
+        raise TitleIndexError(f"{path} has {'no' if size is None else size} bytes, but the header says {expected}")
     return np.memmap(path, dtype, "r", shape=(count,)).view(np.ndarray) if count else np.empty(0, dtype)

@@ -22,7 +22,7 @@ class TitleIndexWriter:
 
         Args:
             directory: the folder of the index.
-            heap_bytes: at least the bytes of all titles together; decides on the width of offsets.
+            heap_bytes: an upper limit for the bytes of all titles together; it decides the width of offsets.
         """
         self.directory = directory
         self.rows = 0
@@ -43,7 +43,7 @@ class TitleIndexWriter:
         """Appends rows, whose targets are set later; returns the number of the first row."""
         first, self.rows = self.rows, self.rows + len(titles)
         if self.rows > MAX_ROWS:
-            raise TitleIndexError(f"{self.directory}: more than {MAX_ROWS} titles")
+            raise TitleIndexError(f"{self.directory} has too many titles; accepted: at most {MAX_ROWS}")
         _, offsets_buffer, heap = titles.buffers()
         offsets = np.frombuffer(offsets_buffer, np.int32)[titles.offset : titles.offset + len(titles) + 1]
         self.write("hashes", hashes.to_numpy())
@@ -73,7 +73,7 @@ class TitleIndexWriter:
         return values
 
     def map(self, name: str) -> npt.NDArray[Any]:
-        """One file's array, to be changed in place."""
+        """The array of one file, mapped into memory; changes are written to the file."""
         self._files[name].flush()
         if not self._counts[name]:
             return np.empty(0, self._dtypes[name])

@@ -22,10 +22,10 @@ __all__ = ["Title", "capitalise", "decode_entities", "fold_name", "namespace_of"
 class Title:
     """A page that a link leads to; it may not exist."""
 
-    language: str | None  # code of the Wikipedia it lies in; None: a wiki that is no Wikipedia
+    language: str | None  # code of the page's Wikipedia; None: a wiki that is not a Wikipedia
     namespace: int
-    title: str  # with the namespace's local name before it, unless it is an article's; "" for [[#X]] and [[fr:]]
-    fragment: str | None = None  # what follows "#", without it
+    title: str  # with the local name of the namespace before it, except for articles; "" for [[#X]] and [[fr:]]
+    fragment: str | None = None  # the text after "#"
     leading_colon: bool = False  # [[:X]], and [[en:X]] on en: a link in the text, whatever X is
     interlanguage: bool = False  # [[fr:X]]: not in the text but in the list of languages beside it
 
@@ -76,7 +76,7 @@ def normalise_title(raw: str, language: Language) -> Title | None:
         language: the language of the wiki that the link is on.
 
     Returns:
-        None where MediaWiki sees no link and leaves the brackets: the target is empty, too long, relative (`./`), a
+        None if MediaWiki does not make a link and shows the brackets: the target is empty, too long, relative (`./`), a
         URL, or has illegal characters, before or after decoding.
     """
     usual = usual_title(raw, language) if _USUAL.fullmatch(raw) else None
@@ -92,7 +92,7 @@ def usual_title(raw: str, language: Language) -> str | None:
     """The title of the article that `[[raw]]` leads to, for a target that USUAL matches.
 
     Returns:
-        None where `normalise_title` must read the target: it is long, or not in normal form C.
+        None if `normalise_title` must read the target, because it is long, or not in normal form C.
     """
     if len(raw) > MAX_BYTES:
         return None
@@ -107,7 +107,7 @@ def page_title(text: str, language: Language) -> Title | None:
     `page_title(title.title)` is the same page again.
 
     Returns:
-        None where MediaWiki allows no such title.
+        None if MediaWiki does not allow such a title.
     """
     text = decode_entities(text) if "&" in text else text
     if not text.isascii():
@@ -216,7 +216,7 @@ def _split(text: str, language: Language, wikis_left: int) -> Title | None:
 
 
 def _has_prefix(text: str, language: Language) -> bool:
-    """Whether a namespace or a wiki is named again, as in "Talk:File:X", which is not a valid title."""
+    """Whether a text begins with the prefix of a namespace or a wiki: "Talk:File:X" is not a valid title."""
     parts = _split_prefix(text)
     return parts is not None and (parts[0].lower() in language.namespaces or parts[0].lower() in language.interwiki)
 

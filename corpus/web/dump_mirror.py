@@ -1,10 +1,10 @@
-"""The files of one day that a mirror of Wikimedia's dumps has, and the files among them that a build wants.
+"""Lists the files of one day on a mirror of Wikimedia's dumps, and selects the files that a build needs.
 
-Two families. The classic dumps lie in `{wiki}/{YYYYMMDD}/`, listed in dumpstatus.json
-(https://meta.wikimedia.org/wiki/Data_dumps/Status_format) and `{wiki}-{date}-sha1sums.txt`. The content exports lie in
+There are two families. The classic dumps are in `{wiki}/{YYYYMMDD}/`, listed in dumpstatus.json
+(https://meta.wikimedia.org/wiki/Data_dumps/Status_format) and `{wiki}-{date}-sha1sums.txt`. The content exports are in
 `other/mediawiki_content_current/{wiki}/{YYYY-MM-DD}/xml/bzip2/`, listed in SHA256SUMS
-(https://wikitech.wikimedia.org/wiki/MediaWiki_Content_File_Exports); they have no SQL tables, so those come from the
-classic dumps of the day. Only names that are made here, of a wiki and a date, are accepted from a list.
+(https://wikitech.wikimedia.org/wiki/MediaWiki_Content_File_Exports); they have no SQL tables, so the tables come from
+the classic dumps of the same day. Only names with the expected form for a wiki and a date are accepted from a list.
 """
 
 import json
@@ -27,12 +27,12 @@ _MAX_SIZE = 1 << 50
 
 
 class IncompleteError(DownloadError):
-    """The dump of a day does not have all files asked for, or not yet."""
+    """The dump of a day does not have all requested files, or is not finished yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The files asked for."""
+    """The requested files."""
 
     languages: Sequence[str]
     tables: Sequence[str]  # of corpus.dumps.files.DOWNLOADABLE
@@ -42,7 +42,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A file of a list; its size in bytes, if the list says it."""
+    """A file of a list; the size is in bytes, None if the list does not have it."""
 
     name: str
     size: int | None = None
@@ -60,19 +60,19 @@ class _Listing:
 
 
 def plain_date(text: str, family: str) -> str:
-    """A date in the form of a family's names: "2026-09-01" -> "20260901".
+    """Converts a date to the form in a family's names: "2026-09-01" to "20260901" for classic dumps.
 
     Raises:
-        DownloadError: the text is no date.
+        DownloadError: the text is not a date.
     """
     found = re.fullmatch(r"(\d{4})(-?)(\d\d)\2(\d\d)", text, re.ASCII)
     if not found:
-        raise DownloadError(f"date {text!r}; accepted: one such as 20260901 or 2026-09-01, or latest")
+        raise DownloadError(f"date {text!r} is not valid; accepted: a date such as 20260901 or 2026-09-01, or latest")
     return ("-" if family == CONTENT else "").join((found[1], found[3], found[4]))
 
 
 def find_latest(client: Client, wanted: Wanted) -> tuple[str, list[RemoteFile]]:
-    """The latest day of which a mirror has all files wanted, and these files.
+    """The latest day for which a mirror has all wanted files, and these files.
 
     Raises:
         DownloadError: no such day is among the latest days, or the mirror does not list its days.
@@ -86,7 +86,7 @@ def find_latest(client: Client, wanted: Wanted) -> tuple[str, list[RemoteFile]]:
         except IncompleteError as error:
             reasons.append(str(error))
     why = "; ".join(reasons) or "the languages have no day in common"
-    raise DownloadError(f"{wanted.mirror} has no day with all that is asked for: {why}")
+    raise DownloadError(f"{wanted.mirror} has no day with all requested files: {why}")
 
 
 def _days(client: Client, wanted: Wanted, wiki: str) -> set[str]:
@@ -96,12 +96,12 @@ def _days(client: Client, wanted: Wanted, wiki: str) -> set[str]:
     try:
         page = client.read(url).decode(errors="replace")
     except NotFoundError as error:
-        raise DownloadError(f"{error}: the mirror has no {wiki} of the {wanted.family} family") from error
+        raise DownloadError(f"{error}: the mirror has no {wanted.family} dumps of {wiki}") from error
     days = set(
         re.findall(rf"""href\s*=\s*["']?(?:[^"'>\s]*/)?({_DATES[wanted.family]})/?["'>\s]""", page, re.IGNORECASE)
     )
     if not days:
-        raise DownloadError(f"{url} lists no day: name one by --date")
+        raise DownloadError(f"{url} lists no days; name a day with --date")
     return days
 
 
@@ -165,10 +165,11 @@ def _status(client: Client, folder: str) -> list[_Entry] | None:
     except NotFoundError:
         return None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise DownloadError(f"{url} is no list of dumps: {type(error).__name__}: {error!s:.200}") from error
+        raise DownloadError(f"{url} is not a list of dumps: {type(error).__name__}: {error!s:.200}") from error
 
 
 def _status_entry(name: str, facts: Mapping[str, Any]) -> _Entry:
+    """A file of dumpstatus.json; an implausible size or checksum is ignored."""
     size, sha1 = facts.get("size"), str(facts.get("sha1", "")).lower()
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < _MAX_SIZE:
         size = None
@@ -187,7 +188,7 @@ def _content_list(client: Client, wanted: Wanted, wiki: str, date: str) -> _List
     try:
         return _Listing(folder, _sums(client.read(f"{folder}SHA256SUMS"), "sha256"), True)
     except NotFoundError as error:
-        raise IncompleteError(f"{error}, so the day's export is not finished, or not there any more") from error
+        raise IncompleteError(f"{error}, so the export of that day is not finished, or was removed") from error
 
 
 def _content_pages(listing: _Listing, wiki: str, date: str) -> list[_Entry]:
@@ -232,11 +233,11 @@ def _table_files(listing: _Listing, tables: Iterable[str], wiki: str, date: str)
 def _remote_files(
     client: Client, listing: _Listing, entries: Iterable[_Entry], wiki: str, date: str
 ) -> Iterator[RemoteFile]:
-    """Entries as files to download, with their sizes, which lists of checksums do not have."""
+    """Converts entries to files to download; asks the server for sizes that the list does not have."""
     for entry in entries:
         url = listing.folder + entry.name
         try:
             size = client.size(url) if entry.size is None else entry.size
         except NotFoundError as error:
-            raise IncompleteError(f"{error}, though it is in the list") from error
+            raise IncompleteError(f"{error}, although the mirror's list names the file") from error
         yield RemoteFile(url, f"{wiki}/{date}/{entry.name}", size, entry.algorithm, entry.checksum)

@@ -1,6 +1,6 @@
 """Downloads files from a web server: with pauses and repeated tries, and with a check of size and checksum.
 
-Ranges: RFC 9110, section 14; Retry-After: section 10.2.3. How Wikimedia wants programs to name themselves:
+Ranges: RFC 9110, section 14; Retry-After: section 10.2.3. Wikimedia's rules for the name that a program sends:
 https://foundation.wikimedia.org/wiki/Policy:Wikimedia_Foundation_User-Agent_Policy.
 """
 
@@ -34,7 +34,7 @@ _SLOW = (60.0, 60 << 10)  # (seconds, bytes): a connection that brings fewer byt
 
 
 class DownloadError(Exception):
-    """A file cannot be downloaded: the message says which one, why, and what can be done."""
+    """A file cannot be downloaded; the message has the file, the reason and what the user can do."""
 
 
 class NotFoundError(DownloadError):
@@ -50,7 +50,7 @@ class _TryAgainError(Exception):
 
     def __init__(self, text: str, pause: float | None = None, reached: int = 0) -> None:
         super().__init__(text)
-        self.pause, self.reached = pause, reached  # seconds that the server asks for; bytes that are on disk
+        self.pause, self.reached = pause, reached  # seconds that the server asks for; bytes on disk
 
 
 class _OtherFileError(Exception):
@@ -73,7 +73,7 @@ class RemoteFile:
     """A file to download, and what is known about it."""
 
     url: str
-    path: str  # where it goes, below the folder of downloads
+    path: str  # the path of the downloaded file, below the folder of downloads
     size: int  # bytes
     algorithm: str = ""  # of the checksum, by its name in hashlib; "" without a checksum
     checksum: str = ""  # in hexadecimal digits
@@ -95,14 +95,14 @@ def check_url(url: str, came_from: str = "") -> None:
     except ValueError:
         parts, plain = urlsplit(""), False
     if parts.scheme not in ("http", "https") or not plain:
-        what = f"{came_from} leads to {url[:200]!r}" if came_from else f"{url[:200]!r}"
+        what = f"{came_from} redirects to {url[:200]!r}" if came_from else f"{url[:200]!r} is not valid"
         raise DownloadError(f"{what}; accepted: an http:// or https:// address without credentials")
     if came_from.startswith("https:") and parts.scheme == "http":
-        raise DownloadError(f"{came_from} leads to {url[:200]}, which is not encrypted; accepted: https://")
+        raise DownloadError(f"{came_from} redirects to {url[:200]}, which is not encrypted; accepted: https://")
 
 
 class _Session(requests.Session):
-    """Follows no redirects: requests would read the body of the answer, and follow to any address."""
+    """Does not follow redirects: requests itself would read the body of the answer, and follow to any address."""
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """None, so that no answer counts as a redirect."""
@@ -123,9 +123,9 @@ class Client:
     """Downloads files from web servers. Threads may share a client.
 
     Args:
-        contact: an address that the server's operators may write to.
+        contact: an address at which the server's operators can reach the user.
         patience: how long to wait for a server.
-        notify: called with a message when a try failed; it says why, and when the next try comes.
+        notify: called with a message when a try failed; the message has the reason and the time of the next try.
     """
 
     def __init__(
@@ -158,7 +158,7 @@ class Client:
                 for chunk in self._chunks(response):
                     content += chunk
                     if len(content) > _MAX_LISTING:
-                        raise DownloadError(f"{url} has over {_MAX_LISTING:,} bytes, more than a list can have")
+                        raise DownloadError(f"{url} has over {_MAX_LISTING:,} bytes, which is too much for a list")
                 return bytes(content)
 
         return self._patiently(url, attempt)
@@ -170,15 +170,15 @@ class Client:
             with self._open("HEAD", url) as response:
                 length = response.headers.get("Content-Length", "")
                 if not re.fullmatch(r"[0-9]{1,18}", length):
-                    raise DownloadError(f"{url}: neither the list nor the server says how large it is")
+                    raise DownloadError(f"{url}: neither the list nor the server says how large the file is")
                 return int(length)
 
         return self._patiently(url, attempt)
 
     def fetch(self, file: RemoteFile, folder: Path, report: Callable[[str, int], None] = lambda *_: None) -> None:
-        """Downloads a file, or the rest of it, to `{name}.part`, which is renamed when it is complete and correct.
+        """Downloads a file, or the rest of it, to `{name}.part`, and renames it when it is complete and correct.
 
-        A file that already has the name is compared with the checksum, and kept.
+        If the final file exists, it is compared with size and checksum, and is not changed.
 
         Args:
             file: the file.
@@ -187,14 +187,14 @@ class Client:
 
         Raises:
             NotFoundError: the server has no such file.
-            DownloadError: the file cannot be downloaded, or was not the file of the list, twice.
+            DownloadError: the file cannot be downloaded, or differed from the list in two tries.
             OSError: the file cannot be written.
         """
         final = folder / file.path
         part = final.with_name(final.name + ".part")
         if final.exists():
             if problem := _difference(final, file):
-                raise DownloadError(f"{final} is not the file that {file.url} should be: {problem}; take it away")
+                raise DownloadError(f"{final} is not the file {file.url}: {problem}; delete it to download it again")
             return report(file.path, file.size)
         part.parent.mkdir(parents=True, exist_ok=True)
         problem = ""
@@ -211,7 +211,7 @@ class Client:
                 part.replace(final)
                 return report(file.path, file.size)
             part.unlink(missing_ok=True)
-        raise DownloadError(f"{file.url} is not the file in the mirror's list, at the second try either: {problem}")
+        raise DownloadError(f"{file.url} is not the file in the mirror's list, also at the second try: {problem}")
 
     def _append(self, file: RemoteFile, part: Path, report: Callable[[str, int], None]) -> None:
         """Downloads the bytes that are not on disk yet."""
@@ -227,7 +227,7 @@ class Client:
             out.truncate(position)
             for chunk in self._chunks(response, position):
                 if position + len(chunk) > file.size:
-                    raise _OtherFileError(f"it has more than the {file.size:,} bytes of the list")
+                    raise _OtherFileError(f"the file has more than the {file.size:,} bytes of the list")
                 out.write(chunk)
                 position += len(chunk)
                 report(file.path, position)
@@ -239,7 +239,7 @@ class Client:
             os.fsync(out.fileno())
 
     def _patiently(self, url: str, attempt: Callable[[], T]) -> T:
-        """The result of `attempt`, which is repeated after a _TryAgainError as long as patience lasts."""
+        """The result of `attempt`, which is repeated after a _TryAgainError as often as `Patience` allows."""
         failed = best = 0
         while True:
             try:
@@ -253,7 +253,7 @@ class Client:
                     delay = error.pause
                     self._not_before = time.monotonic() + min(delay, self._patience.max_delay)
                 if failed >= self._patience.tries or delay > self._patience.max_delay:
-                    requested = "" if error.pause is None else f", it asks for a pause of {error.pause:.0f} s"
+                    requested = "" if error.pause is None else f"; the server asks for a pause of {error.pause:.0f} s"
                     raise DownloadError(f"{url}: {error} (tries: {failed}{requested})") from error
                 self._notify(f"{url}: {error}; next try in {delay:.0f} s")
             self._wait(delay)
@@ -264,7 +264,7 @@ class Client:
 
     @contextmanager
     def _open(self, method: str, url: str, start: int = 0) -> Iterator[requests.Response]:
-        """The answer at the end of redirects; its body is not read yet."""
+        """The answer after all redirects; its body is not read yet."""
         self._wait(self._not_before - time.monotonic())
         headers = {"Range": f"bytes={start}-"} if start else {}
         for _ in range(_MAX_REDIRECTS + 1):
@@ -277,7 +277,7 @@ class Client:
         raise DownloadError(f"{url}: more than {_MAX_REDIRECTS} redirects")
 
     def _ask(self, method: str, url: str, headers: dict[str, str]) -> requests.Response:
-        """One request; errors that may pass become _TryAgainError."""
+        """Sends one request; temporary errors become _TryAgainError."""
         seconds, limit = self._patience.timeout, self._patience.answer_within
 
         def request() -> requests.Response:
@@ -297,7 +297,7 @@ class Client:
             raise DownloadError(f"{url}: {error}") from error
 
     def _chunks(self, response: requests.Response, position: int = 0) -> Iterator[bytes]:
-        """The bytes of a body as they are sent; requests itself would decompress a body labelled as compressed.
+        """The bytes of a body as the server sends them; requests would decompress a body that is marked as compressed.
 
         Args:
             response: the answer.
@@ -323,9 +323,9 @@ class Client:
 
 
 def _within(seconds: float, work: Callable[[], T]) -> T:
-    """The result of `work`; TimeoutError if it takes longer.
+    """The result of `work`; TimeoutError if it takes longer than `seconds`.
 
-    The timeouts of requests do not cover the look-up of a name, and count for each address of a server by itself.
+    The timeouts of requests do not include the look-up of a name, and apply to each address of a server separately.
     """
     future: Future[T] = Future()
 
@@ -340,7 +340,7 @@ def _within(seconds: float, work: Callable[[], T]) -> T:
 
 
 def _in_words(error: requests.RequestException, server: str, seconds: float) -> str:
-    """Why a server gave no answer."""
+    """The reason for which a server did not answer, as a sentence for users."""
     cause = getattr(error.args[0], "reason", None) if error.args else None
     system_error = cause.__cause__ if isinstance(cause, Exception) else None
     if isinstance(error, requests.exceptions.ProxyError):
@@ -379,25 +379,25 @@ def _check_status(url: str, response: requests.Response) -> None:
 def _check_answer(response: requests.Response, position: int, size: int) -> None:
     """Refuses an answer that does not begin at byte `position`, or whose file has another size than in the list."""
     if response.status_code == 416:
-        raise _OtherFileError(f"the server has no byte {position:,} of it, the list says {size:,} bytes")
+        raise _OtherFileError(f"the server has no byte {position:,} of the file, but the list says {size:,} bytes")
     if response.status_code == 206:
         span = re.fullmatch(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)", response.headers.get("Content-Range", ""))
         if not span or int(span[1]) != position:
-            raise _OtherFileError(f"asked for what follows byte {position:,}, the server sent something else")
+            raise _OtherFileError(f"the server did not send the requested bytes from {position:,} on")
         length = span[2]
     else:
         length = response.headers.get("Content-Length", "*")
     if length.isdecimal() and int(length) != size:
-        raise _OtherFileError(f"the server's has {int(length):,} bytes, the list says {size:,}")
+        raise _OtherFileError(f"the server's file has {int(length):,} bytes, but the list says {size:,}")
 
 
 def _difference(path: Path, file: RemoteFile) -> str:
-    """How a file on disk differs from the file in the list; "" if it does not."""
+    """The difference between a file on disk and the file in the list, in words; "" if there is none."""
     size = path.stat().st_size
     if size != file.size:
-        return f"it has {size:,} bytes, the list says {file.size:,}"
+        return f"it has {size:,} bytes, but the list says {file.size:,}"
     if not file.checksum:
         return ""
     with path.open("rb") as stream:
         found = hashlib.file_digest(stream, file.algorithm).hexdigest()
-    return "" if found == file.checksum else f"its {file.algorithm} is {found}, the list says {file.checksum}"
+    return "" if found == file.checksum else f"its {file.algorithm} is {found}, but the list says {file.checksum}"

@@ -1,8 +1,8 @@
 """Asks Wikidata's query service for the items of pages with given titles; every answer is kept on disk.
 
-Limits of the service: https://www.mediawiki.org/wiki/Wikidata_Query_Service/User_Manual#Query_limits; how to behave:
-https://foundation.wikimedia.org/wiki/Policy:Wikimedia_Foundation_User-Agent_Policy. The query reads sitelinks as
-https://www.mediawiki.org/wiki/Wikibase/Indexing/RDF_Dump_Format#Sitelinks writes them.
+Limits of the service: https://www.mediawiki.org/wiki/Wikidata_Query_Service/User_Manual#Query_limits; its rules:
+https://foundation.wikimedia.org/wiki/Policy:Wikimedia_Foundation_User-Agent_Policy. The form of sitelinks in queries:
+https://www.mediawiki.org/wiki/Wikibase/Indexing/RDF_Dump_Format#Sitelinks.
 """
 
 import re
@@ -34,12 +34,12 @@ COUNTS = {
     "cached": "titles whose answer was on disk",
     "asked": "titles asked of Wikidata",
     "found": "titles asked that have an item",
-    "illegal_title": "titles that no page can have; not asked, no item",
+    "illegal_title": "titles that no page can have; not asked for, no item",
     "not_asked": "answers about a title that was not asked for; ignored",
     "bad_qid": "answers that hold no item; ignored",
     "conflicting": "titles answered with more than one item; no item",
-    "malformed": "answers that were no SPARQL result; asked again",
-    "busy": "answers 429 and 5xx; asked again",
+    "malformed": "answers that were not a SPARQL result; asked again",
+    "busy": "answers with status 429 or 5xx; asked again",
     "unreachable": "requests without an answer in time; asked again",
     "refused": "answers with another error, which ends the run",
 }
@@ -69,7 +69,7 @@ class ApiLimits:
 
 
 class WikidataApi:
-    """Looks items up by title. A context manager, since it keeps the file of answers open.
+    """Looks up items by title. It is a context manager, because it keeps the file of answers open.
 
     Only one process may use the file of answers at a time. `counts` has the keys of COUNTS.
 
@@ -77,7 +77,7 @@ class WikidataApi:
         cache: the file of answers.
         endpoint: the address of the service.
         limits: the size of requests, and how long to wait.
-        contact: an address that Wikimedia may write to, as its policy requires.
+        contact: an address at which Wikimedia can reach the user, as its policy requires.
         sleep: called with seconds; for tests.
     """
 
@@ -90,14 +90,14 @@ class WikidataApi:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         if not endpoint.startswith(("http://", "https://")):
-            raise WikidataApiError(f"endpoint {endpoint!r}; accepted: an http:// or https:// address")
+            raise WikidataApiError(f"endpoint {endpoint!r} is not valid; accepted: an http:// or https:// address")
         self.counts: Counter[str] = Counter()
         self._endpoint = endpoint
         self._limits = limits or ApiLimits()
         self._sleep = sleep
         self._last_request = float("-inf")
         self._cache = _AnswerCache(cache)
-        # query() takes no headers, but sends these.
+        # query() has no parameter for headers, but sends these headers.
         HEADERS["User-Agent"] = f"mlukit ({contact or 'no contact given'}) {LIBRARY}"
 
     def __enter__(self) -> Self:
@@ -114,11 +114,11 @@ class WikidataApi:
         Memory: one batch.
 
         Raises:
-            ValueError: `language` is no language code.
+            ValueError: `language` is not a language code.
             WikidataApiError: Wikidata does not answer.
         """
         if not _LANGUAGE.match(language):
-            raise ValueError(f"language {language!r}; accepted: a Wikipedia's code, such as de or zh-yue")
+            raise ValueError(f"language {language!r} is not valid; accepted: a Wikipedia's code, such as de or zh-yue")
         batch: dict[str, None] = {}
         size = len(quote_plus(sparql_query(language, ())))
         for title in titles:
@@ -176,7 +176,7 @@ class WikidataApi:
     def _gave_up(
         self, tries: int, waited: float, reason: str, pause: float | None, error: Exception
     ) -> WikidataApiError:
-        asks = f"; it asks for another of {pause:.0f} s" if pause else ""
+        asks = f"; the server asks for another pause of {pause:.0f} s" if pause else ""
         return WikidataApiError(
             f"Wikidata at {self._endpoint} gave no answer ({reason}, tries: {tries}, {waited:.0f} s of pauses{asks}): "
             f"{type(error).__name__}: {str(error)[:300]}. Check the network, or run without --wikidata-api; "
@@ -263,7 +263,9 @@ class _AnswerCache:
             self._database = sqlite3.connect(path)
             (version,) = self._database.execute("PRAGMA user_version").fetchone()
             if version not in (0, _CACHE_VERSION):
-                raise WikidataApiError(f"{path} is of version {version}; accepted: {_CACHE_VERSION}, or no such file")
+                raise WikidataApiError(
+                    f"{path} has version {version}; accepted: version {_CACHE_VERSION}, or a new file"
+                )
             with self._database:
                 self._database.execute(
                     "CREATE TABLE IF NOT EXISTS answers (language TEXT NOT NULL, title TEXT NOT NULL, qid INTEGER, "
@@ -297,4 +299,6 @@ class _AnswerCache:
         self._database.close()
 
     def _unusable(self, error: sqlite3.Error) -> WikidataApiError:
-        return WikidataApiError(f"cannot use {self.path} for Wikidata's answers: {error}; delete it, or name another")
+        return WikidataApiError(
+            f"cannot use {self.path} for Wikidata's answers: {error}; delete it, or name another file"
+        )

@@ -35,7 +35,7 @@ def assemble(paragraphs: list[str], kept: list[str], targets: list[tuple[str, st
     """Joins the paragraphs of a page to its text, and turns markers into offsets.
 
     Args:
-        paragraphs: as `Paragraphs.read` returns them.
+        paragraphs: the result of `Paragraphs.read`.
         kept: the texts that KEPT markers stand for, by number.
         targets: (language, title) of the links that LINK markers stand for, by number.
         code: the language's code.
@@ -98,10 +98,10 @@ def _without_padding(text: str) -> tuple[str, int]:
 
 
 def _split(marked: str) -> tuple[list[str], dict[int, int]]:
-    """Splits the lines that are not blank.
+    """Splits the lines that are not blank at their links.
 
     Returns:
-        [text, number, anchor, text, number, anchor, …, text], and the level of each line that is a heading.
+        [text, number, anchor, text, number, anchor, …, text], and line number -> level for the lines that are headings.
     """
     lines: list[str] = []
     levels: dict[int, int] = {}
@@ -135,7 +135,7 @@ def _take_links(pieces: list[str], targets: list[tuple[str, str]], result: Assem
 
 
 def _sections(headings: list[tuple[int, int, str]], end: int) -> list[Section]:
-    """Sections from (start, level, heading): each ends before the next of its level or a higher one."""
+    """Sections from (start, level, heading); a section ends before the next heading of the same or a higher level."""
     ends = [end] * len(headings)
     opened: list[int] = []  # numbers of the sections that have not ended yet
     for i, (start, level, _) in enumerate(headings):

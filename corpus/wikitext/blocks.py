@@ -15,7 +15,7 @@ _QUOTES = "''"
 _TERM_MARK = re.compile(rf"{LINK}[^{LINK_END}]*{LINK_END}|{BARE_ADDRESS}|''+|[{TAG}{TAG_END}:]")
 _BLANK = " \t" + GAP
 _BLANK_OR_TAG = _BLANK + TAG + TAG_END + NOTE
-_STOPS = frozenset(("", ".", ",", ";", ":"))  # alone behind a block: the end of a sentence that the block interrupts
+_STOPS = frozenset(("", ".", ",", ";", ":"))  # alone after a block: the end of a sentence that the block interrupts
 
 
 class Paragraphs:
@@ -24,8 +24,8 @@ class Paragraphs:
     def __init__(self) -> None:
         self.found: list[str] = []
         self._open: list[str] = []
-        self._behind_block = ""  # the end of the last line, behind the edge of a block: the next edge may end it
-        self._item_prefix = ""  # of the last line, with ":" for ";"; "" where it was no item of a list
+        self._behind_block = ""  # the end of the last line, after the edge of a block; the next edge may end it
+        self._item_prefix = ""  # the list marks of the last line, with ":" for ";"; "" if it was not a list item
 
     def read(self, text: str) -> list[str]:
         """The paragraphs of a text in which only markup of lines, italics and bold is left."""
@@ -71,14 +71,14 @@ class Paragraphs:
             self._open.append(line)
 
     def add(self, paragraph: str) -> None:
-        """Adds a whole paragraph; each <br> ends one."""
+        """Adds a complete text; each <br> starts a new paragraph."""
         if BREAK in paragraph:
             self.found += paragraph.split(BREAK)
         else:
             self.found.append(paragraph)
 
     def end(self) -> None:
-        """Ends the open paragraph, and the list that stands open."""
+        """Ends the open paragraph and the open list."""
         self._item_prefix = ""
         if self._behind_block:
             self._add_block(self._behind_block)
@@ -96,11 +96,12 @@ class Paragraphs:
             self._add_block(part)
 
     def _add_block(self, text: str) -> None:
+        """Adds the text between two edges of blocks, unless it is blank or a single stop."""
         if text.strip(_BLANK_OR_TAG) not in _STOPS:
             self.add(text)
 
     def _item(self, line: str) -> None:
-        """Adds an item of a list; of `; term : definition` the term and the definition are a paragraph each."""
+        """Adds an item of a list; in `; term : definition`, term and definition become separate paragraphs."""
         found = _ITEM.match(line)
         prefix = found[0] if found else ""
         item = line[len(prefix) :]
@@ -118,7 +119,7 @@ class Paragraphs:
         self._add_blocks(strip_quotes(item))
 
     def _headings(self, line: str) -> None:
-        """Adds a line with headings: text behind one was on the next line, before a link took the line end away."""
+        """Adds a line with headings. Text after a heading comes from the next line, if a link removed the line end."""
         self.end()
         before, *headings = line.split(HEADING)
         self._add_blocks(before)
@@ -129,16 +130,16 @@ class Paragraphs:
 
 
 def _is_table_code(line: str, after_table_code: bool) -> bool:
-    """Whether a line that stands in no table is code of a table that a template opens."""
+    """Whether a line outside of tables is code of a table that a template opens."""
     return after_table_code or line.startswith(("|-", "|}", "||")) or line.rstrip() == "|"
 
 
 def _terms(prefix: str, last: str) -> int:
-    """How many terms a colon may end in an item: one for each ";" that opens a list, one where the list goes on.
+    """The number of terms in an item that a colon may end: one for each ";" that opens a list, or one in an open list.
 
     Args:
-        prefix: the prefix of the item.
-        last: the prefix of the item in the line before, with ":" for ";".
+        prefix: the list marks of the item.
+        last: the list marks of the item in the line before, with ":" for ";".
     """
     if prefix.replace(";", ":") == last:
         return int(prefix.endswith(";"))
@@ -151,7 +152,7 @@ def _terms(prefix: str, last: str) -> int:
 
 
 def _colon_after_term(item: str) -> int:
-    """Where the colon of `; term : definition` stands, or -1. A colon within a tag, a link or quotes is text."""
+    """The position of the colon in `; term : definition`, or -1. A colon within a tag, a link or quotes is text."""
     depth = 0
     italic = bold = False
     for mark in _TERM_MARK.finditer(item):

@@ -1,8 +1,8 @@
 """Comments and extension tags (<ref>, <nowiki>, <math>, …): MediaWiki removes them before it reads other markup.
 
-The rules come from MediaWiki 1.39's Preprocessor_Hash::buildDomTreeArrayFromText: one scan from left to right, a
-tag ends at the first ">", its content at the first closing tag of the name; without one the opening tag is text. A
-comment alone on its line takes the line with it.
+The rules come from MediaWiki 1.39's Preprocessor_Hash::buildDomTreeArrayFromText: one scan from left to right. A tag
+ends at the first ">", and its content ends at the first closing tag with the same name; without a closing tag, the
+opening tag is text. A comment that is alone on its line is removed together with the line.
 """
 
 import re
@@ -33,15 +33,15 @@ class Stripped:
 
     kept: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
-    unclosed_tables: list[str] = field(default_factory=list)  # the text of each from a cell to the page's end
+    unclosed_tables: list[str] = field(default_factory=list)  # tables without an end: their texts, to the page's end
 
     def leave_unclosed(self, text: str) -> None:
-        """Takes out a table that has no end: its text, which reaches to the end of the page."""
+        """Removes the text of a table without an end, which reaches to the end of the page."""
         self.dropped.append(text)
         self.unclosed_tables.append(text)
 
     def keep(self, text: str) -> str:
-        """A marker that stands for `text` until the page is put together."""
+        """Stores `text`, and returns a marker that stands for it until the page is assembled."""
         self.kept.append(text.replace("\n", " "))
         return f"{KEPT}{len(self.kept) - 1}{KEPT}"
 
@@ -70,7 +70,7 @@ def strip_extension_tags(text: str, stripped: Stripped) -> str:
 
 
 def _comment(text: str, start: int) -> tuple[int, int]:
-    """(start, end) of the comment at `start`; of its whole line where nothing but comments stands in the line."""
+    """(start, end) of the comment at `start`, or of its whole line if the line has nothing but comments."""
     close = text.find("-->", start + 4)
     if close < 0:
         return start, len(text)
@@ -90,7 +90,7 @@ def _comment(text: str, start: int) -> tuple[int, int]:
 
 
 def _after_blank(text: str, position: int) -> int:
-    """Where the spaces and tabs that begin at `position` end."""
+    """The end of the spaces and tabs that begin at `position`."""
     blank = _BLANK.match(text, position)
     return blank.end() if blank else position
 

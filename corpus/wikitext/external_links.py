@@ -1,4 +1,4 @@
-"""Links to the web: [http://example.org label] is its label, a bare address stays (Parser::handleExternalLinks)."""
+"""Replaces links to the web: [http://example.org label] by its label; a bare address stays (handleExternalLinks)."""
 
 import re
 
@@ -11,12 +11,12 @@ PROTOCOLS = [
     *("ssh://", "svn://", "tel:", "telnet://", "urn:", "worldwind://", "xmpp:", "//"),
 ]
 _NO_ADDRESS = r"\]\[<>\"\x00-\x20\x7f\xa0\u1680\u2000-\u200a\u202f\u205f\u3000\ufffd"
-# Italics and bold end an address, as they are tags by then: only apostrophes that are text belong to it.
+# Italics and bold end an address, because MediaWiki has replaced them by tags: only literal apostrophes belong to it.
 _APOSTROPHE = "'(?:(?!')|(?='''(?!')|'{5}))"
 _ADDRESS = rf"(?:{GAP}|[^'{_NO_ADDRESS}]|{_APOSTROPHE})"  # a template may be in it
 _HOST = rf"(?:\[[0-9a-fA-F:.]+\]|{_ADDRESS})"
 _OPEN = re.compile(rf"\[(?:(?:{'|'.join(map(re.escape, PROTOCOLS))}){_HOST}|{GAP}){_ADDRESS}*+", re.IGNORECASE)
-# An address without brackets; stops at its end do not belong to it (Parser::makeFreeExternalLink).
+# An address without brackets; it does not include stops at its end (Parser::makeFreeExternalLink).
 BARE_ADDRESS = rf"\b(?i:{'|'.join(map(re.escape, PROTOCOLS[:-1]))})(?:[,;.:!?]*+(?!'')[^,;.:!?{_NO_ADDRESS}])+"
 STARTS_WITH_PROTOCOL = re.compile("|".join(map(re.escape, PROTOCOLS)), re.IGNORECASE)
 

@@ -1,7 +1,7 @@
 """Closes the gaps that templates leave: no "( , )" and no space before a comma remains.
 
-Only punctuation and spaces beside a gap are removed; text that has no gap beside it stays as its author wrote it. So
-does a quotation mark of which is not sure that it opens, or closes, the quotation in which the gap stands.
+Only punctuation and spaces beside a gap are removed; other text stays as its author wrote it. A quotation mark is
+removed only if it surely opens or closes the quotation around the gap.
 """
 
 import re
@@ -30,8 +30,8 @@ _ATTACHED = frozenset(",;:،؛")  # in scripts with spaces
 _BETWEEN = f" {COMMAS}:/–—-"  # characters between a gap and the words on both sides of it
 _LOOSE = f"{GAP} {COMMAS}"
 
-# Gaps with all the punctuation around them, brackets at both ends included. A match begins only where no longer match
-# could begin, which keeps the search linear; to check this behind the first character is faster than before it.
+# Gaps with all punctuation around them, including brackets at both ends. A match begins only where no longer match
+# could begin, which keeps the search linear; a check after the first character is faster than one before it.
 _SURROUNDINGS = re.compile(
     "[{o}{g}{b}](?<![{o}{g}{b}][{g}{b}])(?:(?<={g})|[{b}]*+{g})[{g}{b}]*[{c}]?".format(
         o=re.escape("".join(sorted(_OPENING))),
@@ -58,7 +58,7 @@ def close_gaps(text: str, code: str) -> str:
 
     Args:
         text: lines whose spaces are single.
-        code: the language's code, whose quotation marks are looked for.
+        code: the code of the language, which decides the quotation marks.
     """
     if NOTE in text:
         text = _NOTES.sub(_without_note, text.replace(f" {NOTE}", f"{NOTE}\t"))  # which begins with a plain character
@@ -69,7 +69,7 @@ def close_gaps(text: str, code: str) -> str:
 
 
 def _without_note(notes: re.Match[str]) -> str:
-    """What notes in a row leave: as <ref> does, nothing but a space; a gap where brackets hold nothing else.
+    """The replacement of adjacent notes: nothing or a space, as for <ref>; a gap if brackets contain only the notes.
 
     A tab stands for a space before a note.
     """
@@ -94,7 +94,7 @@ class _Closer:
     marks: QuotationMarks
 
     def close_in(self, line: str) -> str:
-        """A line without its gaps; "" for a line that is not a heading and has no letter or digit left."""
+        """A line without its gaps; "" if the rest is not a heading and has no letter or digit."""
         head = line[:2] if line.startswith(HEADING) else ""
         line = _GAPS_IN_ROW.sub(GAP, line[len(head) :])
         if GAP + LINK_END in line or f"{GAP} {LINK_END}" in line:
@@ -118,7 +118,7 @@ class _Closer:
         return _between_words(text, line[match.end() : match.end() + 2])
 
     def _close_at_mark(self, match: re.Match[str]) -> str:
-        """`_close` where a bracket or a quotation mark is at one end or at both."""
+        """`_close` for surroundings with a bracket or a quotation mark at one end or at both ends."""
         text, line = match[0], match.string
         first, last = text[0], text[-1] if len(text) > 1 else ""
         if self._pair(line, match.start(), match.end() - 1):
@@ -134,7 +134,7 @@ class _Closer:
         return text[:start] + _between_words(inner, after) + text[end:]
 
     def _pair(self, line: str, start: int, end: int) -> bool:
-        """Whether the brackets or quotation marks at `start` and `end` belong together: nothing is between them."""
+        """Whether the brackets or quotation marks at `start` and `end` are a pair; only a gap is between them."""
         first, last = line[start], line[end]
         if first not in MARKS or last not in MARKS:
             return BRACKETS.get(first) == last
@@ -145,7 +145,17 @@ class _Closer:
 
 
 def _within_brackets(head: str, inner: str, tail: str, opens: bool, closes: bool, after: str, start: int) -> str:
-    """What remains of "(GAP, " or ", GAP)": the bracket, and a mark at the other end that is not a bracket."""
+    """The rest of "(GAP, " or ", GAP)": the bracket, and a mark at the other end that is not a bracket.
+
+    Args:
+        head: the mark at the start, or "".
+        inner: the text between the marks.
+        tail: the mark at the end, or "".
+        opens: whether `head` opens brackets or a quotation.
+        closes: whether `tail` closes brackets or a quotation.
+        after: the text after `inner`, with `tail`.
+        start: the position of `head` in the line.
+    """
     if opens:
         words = inner.strip(_LOOSE).replace(GAP, "")
         if not words and not closes and _at_end(after):
@@ -155,12 +165,12 @@ def _within_brackets(head: str, inner: str, tail: str, opens: bool, closes: bool
     if inner[0] == "/" and start:  # it ends a pronunciation
         return head + "/" + tail
     space = " " if tail in GUILLEMETS and inner[-1] == " " else ""
-    kept = inner[: inner.index(GAP)]  # what is written right before a gap is no part of it: the gap is a note
+    kept = inner[: inner.index(GAP)]  # a comma directly before a gap stays: the gap is a note
     return head + (kept if kept[-1:] in _ATTACHED else "") + space + tail
 
 
 def _between_words(inner: str, after: str) -> str:
-    """What remains of the commas, dashes and spaces around gaps that stand in no brackets."""
+    """The rest of the commas, dashes and spaces around gaps that are not in brackets."""
     inner = _SPACE_BEFORE.sub("", inner).replace(GAP, "")
     inner = _DASHES_IN_ROW.sub(r"\1", inner)
     inner = _COMMAS_IN_ROW.sub(r"\1", inner)
@@ -173,7 +183,7 @@ def _at_end(after: str) -> bool:
 
 
 def _parted(gap: re.Match[str]) -> str:
-    """The gap; a space instead where the gap stands between two words that would become one word."""
+    """The gap, or a space if the gap separates two words that would otherwise become one word."""
     text = gap.string
     before, after = text[gap.start() - 1 : gap.start()], text[gap.end() : gap.end() + 1]
     if not before.isalnum() or not (after.isalnum() or (after and after in "([")) or UNSPACED.search(before + after):

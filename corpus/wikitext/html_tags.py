@@ -1,6 +1,6 @@
-"""HTML in wikitext: tags are removed; tables, hidden elements and boxes beside the text are removed with their content.
+"""Removes HTML from wikitext: tags; and tables, hidden elements and boxes beside the text together with their content.
 
-Which names are tags, and where a tag ends, is MediaWiki 1.39's Sanitizer::internalRemoveHtmlTags. Anything else
+The names of tags, and the end of a tag, follow MediaWiki 1.39's Sanitizer::internalRemoveHtmlTags. Everything else
 between angle brackets is text, as in MediaWiki.
 """
 
@@ -25,13 +25,13 @@ _HIDDEN = re.compile(
 
 
 _BARE_READING = re.compile(r"(?<!</rp>)<rt(?:\s[^<>]*)?>([^<>]*)</rt\s*>", re.IGNORECASE)
-# A line with a space before it is preformatted everywhere but here: BlockLevelPass::execute, $inBlockquote.
+# A line that begins with a space is preformatted, but not in a blockquote: BlockLevelPass::execute, $inBlockquote.
 _BLOCKQUOTE = re.compile(r"<blockquote\b[^<>]*>.*?</blockquote\s*>", re.IGNORECASE | re.DOTALL)
 _INDENT = re.compile(r"\n +(?=\S)")
 _TABLE_TAGS = ("table", "tr", "td", "th", "caption")
 _BROKEN_TAG = re.compile(r"<\s*/?\s*[a-zA-Z][^<>\n]*>")  # between cells: </tabel>, <tbody>
 _EMPTY = ("wbr", "meta", "link")
-_NOT_SHOWN = "table"  # in the place of a cell's name: all of the table is hidden
+_NOT_SHOWN = "table"  # in place of a cell's name: the whole table is hidden
 _LONGEST_ATTRIBUTES = 2_000  # characters searched for an attribute that hides the element
 
 
@@ -39,18 +39,18 @@ _LONGEST_ATTRIBUTES = 2_000  # characters searched for an attribute that hides t
 class _Tables:
     """The tables that are open at a place in a page, by HTML's rules for "in table" and "in cell".
 
-    What stands in a table but in no cell of it is shown before the table.
+    Text that is in a table, but not in a cell, is shown before the table.
     """
 
     cells: list[str] = field(default_factory=list)  # of each table, the name of its open cell or caption, or ""
 
     @property
     def hidden(self) -> bool:
-        """Whether what stands here is text of a cell, or of a table that is not shown."""
+        """Whether the text at this place is in a cell, or in a table that is not shown."""
         return any(self.cells)
 
     def read(self, name: str, closes: bool, is_shown: bool) -> None:
-        """Goes past a tag of a table."""
+        """Updates the open tables for the next tag of a table."""
         if name == "table":
             if self.cells and (closes or not self.cells[-1]):
                 self.cells.pop()  # a table that opens within another one, but within no cell, ends the other one
@@ -60,6 +60,7 @@ class _Tables:
             self._read_within(name, closes)
 
     def _read_within(self, name: str, closes: bool) -> None:
+        """Updates the open cell of the innermost table, for a tag other than <table>."""
         opened = self.cells[-1]
         ends_row = name == "tr" and (not closes or opened != "caption")
         if ends_row or (closes and opened == name):
@@ -73,7 +74,7 @@ def strip_html_tags(text: str, stripped: Stripped) -> str:
 
     Args:
         text: wikitext.
-        stripped: gets the content of the elements that are removed with their content, and tables that do not end.
+        stripped: receives the content of removed elements, and tables without an end.
     """
     if "<" not in text:
         return text
@@ -116,7 +117,7 @@ def strip_html_tags(text: str, stripped: Stripped) -> str:
 
 
 def _in_brackets(reading: re.Match[str]) -> str:
-    """A reading above a word, in brackets: without <rp> it has no brackets, and would run into the word."""
+    """A reading above a word, in brackets: without <rp>, it has no brackets and would be joined to the word."""
     shown = reading[1].strip()
     if not shown:
         return ""
@@ -153,6 +154,6 @@ def _ends_of_elements(tags: list[re.Match[str]]) -> dict[int, int]:
 
 
 def _end_of_unclosed(text: str, name: str, position: int) -> int:
-    """Where an element without a closing tag ends: with the line, or with the page if it is a block."""
+    """The end of an element without a closing tag: the end of the line, or of the page if the element is a block."""
     end = text.find("\n", position) if _SHOWN[name] == TAG else -1
     return len(text) if end < 0 else end

@@ -1,13 +1,13 @@
-"""Headings and rules, which MediaWiki 1.39 finds before it reads links: Parser::internalParse, Parser::handleHeadings.
+"""Marks headings and rules before links are read, as MediaWiki 1.39 does (Parser::internalParse, handleHeadings).
 
-So a link that swallows the line end before it cannot break a heading, and the text of a link cannot make a heading.
+So a link that removes the line end before it cannot break a heading, and the text of a link cannot become a heading.
 """
 
 import re
 
 from mlukit.corpus.wikitext.markers import BLOCK, GAP, HEADING, HEADING_END, NOTE, TAG, TAG_END
 
-# A usual heading, another line that may be one, a rule. It begins with a plain character, which is found at once.
+# A usual heading, another line that may be a heading, or a rule. A pattern that begins with a plain character is fast.
 _LINE = re.compile(r"\n(?:(={1,6})([^=\n]+)\1(?=\n|\Z)|(=.*)|-----*)")
 _SPACES = " \t"
 _BLANK = _SPACES + GAP
@@ -15,9 +15,9 @@ _BEHIND = _BLANK + TAG + TAG_END + NOTE
 
 
 def mark_lines(text: str) -> str:
-    """`text` with each heading between HEADING with its level and HEADING_END, and BLOCK for the dashes of each rule.
+    """`text` with headings as HEADING, level, heading, HEADING_END; and with BLOCK for the dashes of each rule.
 
-    A heading behind a gap is left to `marked_heading`.
+    A heading after a gap is not marked here, but by `marked_heading`.
     """
     return _LINE.sub(_marked, "\n" + text if text.startswith(("=", "----")) else text)
 
@@ -31,7 +31,7 @@ def _marked(found: re.Match[str]) -> str:
 
 
 def marked_heading(line: str) -> str:
-    """A line that begins with "=" as a marked heading; as it is where it has "=" on one side only."""
+    """A line that begins with "=" as a marked heading; the unchanged line if only one side has "="."""
     heading = line.rstrip(_BEHIND)
     behind = line[len(heading) :]
     if behind.count(TAG) != behind.count(TAG_END):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 _NUMBER = re.compile(r"(-(?=[\d.]))?(\d+|(?=\.\d))(\.\d*)?")
 _PLAIN = re.compile(r"(?<![\d.,\w])([-−]?)(\d{1,40})(?:\.(\d{1,40}))?(?![.,]?\d)")
-_AMBIGUOUS = 3  # decimals that could be a group of thousands where the full stop separates those
+_AMBIGUOUS = 3  # this number of decimals may be a group of thousands, in a language that separates them by full stops
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class NumberFormat:
     digits: Mapping[int, str] = field(default_factory=dict)  # for str.translate
 
     def plain(self, number: str) -> str:
-        """A number in this format -> the number as a computer writes it: "1.234,5" -> "1234.5"."""
+        """Converts a number in this format to a computer's format: "1.234,5" to "1234.5"."""
         return number.replace(self.separator, "").replace(self.decimal, ".")
 
     def group(self, whole: str) -> str:
@@ -35,22 +35,22 @@ class NumberFormat:
         return self.separator.join(reversed(tail))
 
     def written(self, text: str) -> str:
-        """`text` with its numbers, which are in a computer's format, as the language writes them."""
+        """Converts the numbers in `text` from a computer's format to the language's format."""
         return _NUMBER.sub(self._written, text)
 
     def first_written(self, text: str) -> str:
-        """`text` with its first number as the language writes it; a number that is formatted already stays."""
+        """Converts the first number in `text` to the language's format; a number that has this format stays."""
         return _PLAIN.sub(self._formatted, text, count=1)
 
     def all_written(self, text: str) -> str:
-        """`text` with all of its numbers as the language writes them; numbers that are formatted already stay."""
+        """Converts all numbers in `text` to the language's format; numbers that have this format stay."""
         return _PLAIN.sub(self._formatted, text)
 
     def _written(self, number: re.Match[str]) -> str:
         return self._join(number[1] or "", number[2], number[3] or "")
 
     def _formatted(self, number: re.Match[str]) -> str:
-        """A number as the language writes it; a number that may be formatted already stays."""
+        """A number in the language's format; a number that may already have this format stays."""
         decimals = number[3] or ""
         if len(decimals) == _AMBIGUOUS and self.decimal != ".":
             return number[0]

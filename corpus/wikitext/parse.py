@@ -38,7 +38,9 @@ def parse_wikitext(text: str, title: str, language: Language) -> ParsedText:
         WikitextError: the page is longer than MAX_CHARACTERS.
     """
     if len(text) > MAX_CHARACTERS:
-        raise WikitextError("page too long", f"{len(text):,} characters; at most {MAX_CHARACTERS:,} are read")
+        raise WikitextError(
+            "page too long", f"the page has {len(text):,} characters; accepted: at most {MAX_CHARACTERS:,}"
+        )
     table = load_template_table(language.code)
     stripped = Stripped()
     templates = TemplateReader(table, Functions(title, table, stripped))
@@ -81,7 +83,7 @@ def _switches(language: Language) -> re.Pattern[str]:
 
 
 def _outside(links: LinkReader, dropped: list[str]) -> int:
-    """How many links to articles stand in the parts that were left out; categories in them are added to the page's."""
+    """The number of links to articles in the parts that were left out; adds the categories in them to the page's."""
     count = 0
     for target in _TARGET.findall("\n".join(dropped)):
         if ":" not in target:

@@ -18,18 +18,18 @@ class ParsedText:
     categories: tuple[str, ...]  # titles without the prefix
     templates: tuple[str, ...]  # names as written, stripped
     left_out: Mapping[str, int]  # reason -> links not kept; the reasons are in LEFT_OUT
-    unclosed_tables: tuple[str, ...] = ()  # the wikitext of each table without an end, which the rest of the page is in
+    unclosed_tables: tuple[str, ...] = ()  # the wikitext of each table without an end, to the page's end
 
 
 LEFT_OUT: dict[str, str] = {
-    "outside text": "stands in a table, note, caption, gallery or template",
-    "other namespace": "leads to a page that is no article",
-    "other wiki": "leads to a wiki that is no Wikipedia",
-    "same page": "leads to the page it stands on",
-    "invalid title": "MediaWiki sees no link",
+    "outside text": "is in a table, note, caption, gallery or template",
+    "other namespace": "leads to a page that is not an article",
+    "other wiki": "leads to a wiki that is not a Wikipedia",
+    "same page": "leads to its own page",
+    "invalid title": "is not a link for MediaWiki",
     "empty anchor": "shows nothing",
     "target from a template": "a template makes the target or a part of it",
-    "lost line": "stands in a line of a table that a template opens",
+    "lost line": "is in a line of a table that a template opens",
 }
 
 

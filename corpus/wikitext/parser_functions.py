@@ -14,7 +14,7 @@ _CASES: dict[str, Callable[[str], str]] = {
     "lcfirst": lambda text: text[:1].lower() + text[1:],
     "ucfirst": lambda text: text[:1].upper() + text[1:],
 }
-# {{!}} and {{=}} are MediaWiki's own, the others templates that nearly all Wikipedias have.
+# {{!}} and {{=}} are MediaWiki's own; the others are templates that nearly all Wikipedias have.
 _CODE = {
     "!": "|",
     "=": "=",
@@ -44,10 +44,10 @@ class Functions:
 
         Args:
             name: the text before the first "|".
-            inner: returns all the text between the braces; called only where it is needed.
+            inner: returns the whole text between the braces; called only if it is needed.
 
         Returns:
-            None for other templates, and for functions whose value does not follow from the page itself.
+            None for other templates, and for functions whose value depends on more than the page.
         """
         if name in _CODE:
             return _CODE[name]
@@ -66,7 +66,7 @@ class Functions:
         return self._tag(argument) if function == "#tag" else None
 
     def _tag(self, argument: str) -> str:
-        """{{#tag:name|content|attributes}} is <name attributes>content</name>."""
+        """The text of {{#tag:name|content|attributes}}, which stands for <name attributes>content</name>."""
         name, _, given = argument.partition("|")
         name = name.strip().lower()
         content = split_arguments(f"|{given}").get("1", "")

@@ -1,7 +1,7 @@
-"""Value and unit as {{convert}} shows them, without the conversion: |5|ft|11|in is "5 feet 11 inches".
+"""Shows the value and unit of {{convert}}, without the conversion: |5|ft|11|in is "5 feet 11 inches".
 
 The rules come from the documentation at en.wikipedia.org/wiki/Template:Convert; words and units are in the
-languages' tables. Where a table has no names of units, their symbols are shown, as with |abbr=on.
+languages' tables. If a table has no names of units, symbols are shown, as with |abbr=on.
 """
 
 import re
@@ -33,6 +33,7 @@ _SHORT = frozenset({"on", "in", "unit", "values", "mos", "~", "yes", "y", "1"})
 
 
 def _superscript(digits: re.Match[str]) -> str:
+    """The digits as superscripts."""
     return digits[0].translate(_SUPERSCRIPTS)
 
 
@@ -55,7 +56,7 @@ class Units:
 
 @dataclass(frozen=True, slots=True)
 class _Style:
-    """How a unit is written."""
+    """The form in which a unit is written."""
 
     names: bool  # "feet", not "ft"
     adjective: bool  # "10-inch"
@@ -63,7 +64,14 @@ class _Style:
 
 
 def quantity(given: Mapping[str, str], units: Units, numbers: NumberFormat, abbreviated: bool = False) -> str | None:
-    """The value with its unit; None without a value."""
+    """The value with its unit; None if there is no value.
+
+    Args:
+        given: the arguments of the template, by name or number.
+        units: the units of the language.
+        numbers: the format of numbers.
+        abbreviated: whether units are symbols by default, as in {{cvt}}.
+    """
     if not given.get("1") or GAP in given["1"]:
         return None
     number, values, relations = 2, [_value(given["1"], given, numbers)], []
@@ -90,7 +98,7 @@ def quantity(given: Mapping[str, str], units: Units, numbers: NumberFormat, abbr
 
 
 def _value(written: str, given: Mapping[str, str], numbers: NumberFormat) -> str:
-    """A value as the reader sees it: numbers grouped, with signs and fractions."""
+    """A value in the form that a reader sees: with grouped digits, signs and fractions."""
     if "/" not in written and "⁄" not in written:
         shown = _HYPHEN.sub("–", written)
     else:
@@ -103,7 +111,7 @@ def _value(written: str, given: Mapping[str, str], numbers: NumberFormat) -> str
 
 
 def _in_range(values: list[str], relations: list[tuple[str, str]], unit: str, units: Units, style: _Style) -> str:
-    """The values, the words between them and the unit: behind the last value, or behind each side of a rectangle."""
+    """The values with the words between them, and the unit after the last value or after each side of a rectangle."""
     shown = ""
     for value, (relation, written) in zip(values, relations, strict=False):
         if relation == "by" and not style.names and units.names and written != "xx":
@@ -116,7 +124,7 @@ def _in_range(values: list[str], relations: list[tuple[str, str]], unit: str, un
 
 
 def _with_unit(value: str, code: str, units: Units, style: _Style, several: bool = False) -> str:
-    """`value` with its unit behind it; `several` where the unit's plural is needed whatever the value."""
+    """`value` followed by its unit; with `several`, the unit is plural for every value."""
     if not code:
         return value
     exponent, unit = _split_power(code)
@@ -145,11 +153,11 @@ def _split_power(code: str) -> tuple[str, str]:
 
 
 def _is_one(value: str) -> bool:
-    """Whether a unit behind `value` is in the singular: behind one, and behind a fraction without a whole number."""
+    """Whether a unit after `value` is singular: after one, and after a fraction without a whole number."""
     return value in ("1", "−1") or ("⁄" in value and " " not in value)
 
 
 def _is_short(code: str, units: Units) -> bool:
-    """Whether a unit is written as its symbol because the language's table has no name of it."""
+    """Whether a unit is written as its symbol because the language's table does not have its name."""
     _, unit = _split_power(code)
     return unit not in units.names

@@ -1,7 +1,7 @@
 """Decides whether a quotation mark opens or closes a quotation, by its neighbours and the marks of the language.
 
-„a“ is German, “a” English; »a« and «a», ”a” and "a" are both in use. A mark is said to open or to close only where that
-is sure.
+„a“ is German, “a” is English; »a« and «a», ”a” and "a" are all in use. The functions return True only if a mark surely
+opens or closes a quotation.
 """
 
 import re
@@ -23,7 +23,7 @@ UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u34
 _BEGINNINGS = {"“": "„", "‘": "‚", "«": "»", "‹": "›"}  # of quotations that these marks end: „a“, »a«
 _BEFORE_OPENING = frozenset(" ¿¡") | BRACKETS.keys()
 _PASSED_OVER = frozenset({GAP, LINK_END})
-_MOST_PASSED_OVER = 12  # characters, so that a line of nothing but marks takes no longer than another
+_MOST_PASSED_OVER = 12  # characters, so that a line of only marks does not take longer than other lines
 
 
 def opens_quotation(marks: QuotationMarks, line: str, position: int) -> bool:
@@ -61,14 +61,14 @@ def closes_quotation(marks: QuotationMarks, line: str, position: int) -> bool:
 
 
 def _ends_another(line: str, position: int) -> bool:
-    """Whether the mark at `position`, which opens elsewhere, ends a quotation such as „a“ or »a«."""
+    """Whether the mark at `position`, which opens quotations in other styles, ends one such as „a“ or »a«."""
     mark = line[position]
     beginning = _BEGINNINGS.get(mark)
     return beginning is not None and line.rfind(beginning, 0, position) > line.rfind(mark, 0, position)
 
 
 def _ends_spaced_quotation(line: str, position: int) -> bool:
-    """Whether a guillemet stands for the second one of « a », which has a space before it as an opening one has."""
+    """Whether a guillemet is the second one of « a », which has a space before it, like an opening guillemet."""
     first = max(line.rfind(mark, 0, position) for mark in GUILLEMETS)
     if first < 0 or line[first] == line[position]:
         return False
@@ -76,7 +76,7 @@ def _ends_spaced_quotation(line: str, position: int) -> bool:
 
 
 def _begins_spaced_quotation(line: str, position: int) -> bool:
-    """Whether a guillemet stands for the first one of « a »."""
+    """Whether a guillemet is the first one of « a »."""
     second = min((place for mark in GUILLEMETS if (place := line.find(mark, position + 1)) >= 0), default=-1)
     if second < 0 or line[second] == line[position]:
         return False
@@ -84,7 +84,7 @@ def _begins_spaced_quotation(line: str, position: int) -> bool:
 
 
 def _character_before(line: str, position: int, passed: frozenset[str]) -> str:
-    """The character before a mark, gaps and some of the marks in `passed` left out; "" at the line's start."""
+    """The character before a mark; gaps and the marks in `passed` are skipped. "" at the start of the line."""
     for _ in range(min(position, _MOST_PASSED_OVER)):
         position -= 1
         character = line[position]
@@ -98,7 +98,7 @@ def _character_before(line: str, position: int, passed: frozenset[str]) -> str:
 
 
 def _character_after(line: str, position: int, passed: frozenset[str]) -> str:
-    """The character behind a mark, gaps and some of the marks in `passed` left out; "" at the line's end."""
+    """The character after a mark; gaps and the marks in `passed` are skipped. "" at the end of the line."""
     for _ in range(_MOST_PASSED_OVER):
         position += 1
         character = line[position : position + 1]

@@ -1,4 +1,4 @@
-"""Tells apostrophes that mark italics and bold from apostrophes that are text: Parser::doQuotes."""
+"""Separates apostrophes that mark italics and bold from apostrophes that are text: Parser::doQuotes."""
 
 import re
 
@@ -37,9 +37,9 @@ def _strip_one_by_one(line: str) -> str:
 
 
 def _apostrophe_before_italics(parts: list[str]) -> int:
-    """The number of the run of three that is an apostrophe and an italic mark (l'''amour''); 0 without such a run.
+    """The number of the run of three that is an apostrophe and an italic mark (l'''amour''); 0 if there is no such run.
 
-    The first run behind a word of one letter, else the first behind a longer word, else the first behind a space.
+    This is the first run after a word of one letter, else the first after a longer word, else the first after a space.
     """
     after_word = after_space = 0
     for i in range(1, len(parts), 2):

@@ -13,10 +13,10 @@ from mlukit.corpus.wikitext.parse import parse_wikitext
 from mlukit.corpus.wikitext.parsed_text import WikitextError
 from mlukit.schemas.records import Article, Failure, Page, PageTitle
 
-REDIRECT = "redirect"  # the reason that such pages are counted under
+REDIRECT = "redirect"  # the reason under which redirects are counted
 WIKITEXT_FAILURES = {
     "wikitext_limits": "the page is over a limit of the wikitext parser",
-    "wikitext_error": "the wikitext parser failed on the page, which is a defect of it",
+    "wikitext_error": "the wikitext parser failed on the page, which is a defect of the parser",
 }
 _SHOWN_OF_TABLE = 80  # characters of its wikitext
 UNCLOSED_TABLE = (
@@ -25,7 +25,7 @@ UNCLOSED_TABLE = (
 
 
 class ParsedPage(NamedTuple):
-    """The article of a page, the links that were left out, counted by reason, and the text that was, a row for each."""
+    """The article of a page, the links that were left out, by reason, and a failure for each text that was left out."""
 
     article: Article
     left_out: Counter[str]
@@ -33,11 +33,12 @@ class ParsedPage(NamedTuple):
 
 
 def read_page(page: Page, language: Language, stage: str) -> ParsedPage | PageTitle | Failure:
-    """What a page is: an article, a redirect, or a failure for a reason of `WIKITEXT_FAILURES`.
+    """Converts a page to an article, a redirect, or a failure for a reason of `WIKITEXT_FAILURES`.
 
-    An article has failures of its own, each for `UNCLOSED_TABLE`: they cost it text, not its place among the articles.
+    An article may have failures for `UNCLOSED_TABLE`: it loses text, but is still an article.
 
     Args:
+        page: the page.
         language: the language of the page, with the names of namespaces in the dump's header.
         stage: `Failure.stage`.
     """
@@ -53,7 +54,7 @@ def read_page(page: Page, language: Language, stage: str) -> ParsedPage | PageTi
 
 
 def redirect_title(page: Page, language: Language) -> PageTitle | None:
-    """What the title index needs to know of a redirect; None for other pages."""
+    """The facts about a redirect for the title index; None for other pages."""
     written = page.redirect
     target = redirect_target(page.text, language) if written is None else page_title(written, language)
     if written is None and target is None:
@@ -63,7 +64,7 @@ def redirect_title(page: Page, language: Language) -> PageTitle | None:
 
 
 def known_title(page: Page, language: Language) -> PageTitle:
-    """What the title index needs to know of a page that gives no article, whether it is a redirect or not."""
+    """The facts for the title index about a page without an article, which may be a redirect."""
     return redirect_title(page, language) or PageTitle(page.page_id, page.title, None, (), page.revision_id)
 
 
@@ -94,5 +95,6 @@ def parse_page(page: Page, language: Language, stage: str) -> ParsedPage:
 
 
 def _unclosed(table: str) -> str:
+    """The detail of a failure for `UNCLOSED_TABLE`."""
     shown = without_markers(table[:_SHOWN_OF_TABLE])
-    return f"a table without an end holds the rest of the page, {len(table):,} characters: {shown!r}"
+    return f"the rest of the page is in a table without an end, {len(table):,} characters: {shown!r}"

@@ -1,4 +1,4 @@
-"""Tables written as {| … |}: their text does not belong to the running text (MediaWiki 1.39, Parser::handleTables)."""
+"""Removes tables written as {| … |}, which are not running text (MediaWiki 1.39, Parser::handleTables)."""
 
 import re
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from mlukit.corpus.wikitext.extension_tags import Stripped
 from mlukit.corpus.wikitext.markers import BLOCK, END_TEMPLATE, GAP, TABLE_END
 
-# Both begin with a plain character, which is found at once.
+# Both begin with a plain character, so that the search is fast.
 _EDGE = re.compile(r"\n[ \t]*+(?::*+[ \t]*+(\{)\||\|\})")
 _ANY_EDGE = re.compile(rf"\n[ \t]*+(?::*+[ \t]*+(\{{)\||\|\}}|({END_TEMPLATE}))|({TABLE_END})")
 _CODE = re.compile(r"^[ \t]*(?::*[ \t]*(\{\|)|(\|-)|[|!]).*", re.MULTILINE)
@@ -15,7 +15,7 @@ _CODE = re.compile(r"^[ \t]*(?::*[ \t]*(\{\|)|(\|-)|[|!]).*", re.MULTILINE)
 def strip_tables(text: str, stripped: Stripped) -> str:
     """`text` without its tables, nested tables included.
 
-    As in MediaWiki a table that has no end runs to the end of the page; but for one that a template ends, by its name.
+    As in MediaWiki, a table without an end runs to the end of the page, unless a template whose name says so ends it.
     """
     if "{|" in text:
         text = "".join(_parts("\n" + text, stripped))[1:]
@@ -25,7 +25,7 @@ def strip_tables(text: str, stripped: Stripped) -> str:
 
 
 def _parts(text: str, stripped: Stripped) -> Iterator[str]:
-    """What stands between the tables of a text, which begins with a line end, and a marker for each table."""
+    """The text between tables, and a marker for each table; `text` begins with a line end."""
     position = 0
     edges = _ANY_EDGE if TABLE_END in text else _EDGE
     while table := _next_table(text, position, edges):
@@ -43,7 +43,7 @@ def _parts(text: str, stripped: Stripped) -> Iterator[str]:
 
 
 def _next_table(text: str, position: int, edges: re.Pattern[str]) -> tuple[int, int] | None:
-    """Where the next table starts, and where it ends: 0 for one without an end."""
+    """(start, end) of the next table; the end is 0 for a table without an end. None if there is no table."""
     depth = start = 0
     for edge in edges.finditer(text, position):
         if edge[1]:
@@ -58,9 +58,9 @@ def _next_table(text: str, position: int, edges: re.Pattern[str]) -> tuple[int, 
 
 
 def _end_of_unclosed(text: str, start: int) -> int:
-    """Where an unclosed table stops hiding text: at a last row that has no cell, else at the end of the page.
+    """The place at which an unclosed table stops hiding text: its last row if that has no cell, else the page's end.
 
-    As in HTML, text in a row but in no cell is shown before the table.
+    As in HTML, text that is in a row, but not in a cell, is shown before the table.
     """
     last = None
     for code in _CODE.finditer(text, start):
@@ -69,7 +69,7 @@ def _end_of_unclosed(text: str, start: int) -> int:
 
 
 def _without_stray_ends(text: str) -> str:
-    """`text` without each </table> that ends no table: as tags of blocks do, it parts its line from the others."""
+    """`text` without each </table> that ends no table; like block tags, it separates its line from the others."""
     lines = text.split("\n")
     for number, line in enumerate(lines):
         if TABLE_END in line:

@@ -1,7 +1,7 @@
-"""The fields of a template's pattern: a name in braces to a function of the template's arguments.
+"""Compiles the fields of a template's pattern: from a name in braces to a function of the template's arguments.
 
-`corpus.wikitext.template_pattern` lists how fields are written. A pattern is compiled once, so that rendering a
-template only calls functions.
+`corpus.wikitext.template_pattern` lists the forms of fields. A pattern is compiled once, so that rendering a template
+only calls functions.
 """
 
 import re
@@ -17,7 +17,7 @@ from mlukit.corpus.wikitext.number_format import NumberFormat
 from mlukit.corpus.wikitext.quantities import Units, quantity
 
 _LANGUAGE = re.compile("[a-z]{2,3}")
-# en.wikipedia.org, Template:IPAc-en: words before the phonemes, and phonemes that are shown as they are written
+# en.wikipedia.org, Template:IPAc-en: words before the phonemes, and phonemes that are shown without changes
 _NO_PHONEMES = frozenset(
     {"", "lang", "pron", "local", "ipa", "also", "us", "uk", "uk-us", "us-uk", "icon", "audio", "and"}
 )
@@ -27,17 +27,17 @@ _PHONEME = re.compile(r"[a-zɐ-˿ʰæðøœŋɡθχβ̀-ͯ.ˈˌ_(),/ -]{1,6}")
 
 @dataclass(frozen=True, slots=True)
 class Conventions:
-    """How a language writes what templates show."""
+    """A language's conventions for the text of templates."""
 
     language: str = "en"
     numbers: NumberFormat = field(default_factory=NumberFormat)
     units: Units = field(default_factory=Units)
-    months: tuple[str, ...] = ()  # their names, if templates show them
+    months: tuple[str, ...] = ()  # the names of months, if templates show them
     first_day: str = "1"  # of a month
 
 
 Given: TypeAlias = Mapping[str, str]  # the arguments of a template, by name or number
-# (argument's name, all arguments, conventions) -> what the field shows; None where its argument is not given
+# (argument's name, all arguments, conventions) -> the text of the field; None if its argument is not given
 FieldFunction: TypeAlias = Callable[[str, Given, Conventions], str | None]
 
 
@@ -69,7 +69,7 @@ def _argument(name: str, given: Given, conventions: Conventions) -> str | None:
 
 
 def _required(name: str, given: Given, conventions: Conventions) -> str | None:
-    """Nothing; but the argument must be given."""
+    """An empty text; None if the argument is not given."""
     return "" if given.get(name) else None
 
 
@@ -90,13 +90,13 @@ def _number(name: str, given: Given, conventions: Conventions) -> str | None:
 
 
 def _day(name: str, given: Given, conventions: Conventions) -> str | None:
-    """The day, the first one in the language's special form."""
+    """The day; the first day of a month in the language's special form."""
     day = given.get(name, "")
     return conventions.first_day + day[1:] if day == "1" or day.startswith("1 ") else day or None
 
 
 def _month(name: str, given: Given, conventions: Conventions) -> str | None:
-    """The name of the month, for a number that is one; any other text as it is."""
+    """The name of the month for the number of a month; other text stays."""
     written, months = given.get(name), conventions.months
     if written and written.isdecimal() and len(written) <= 2 and 1 <= int(written) <= len(months):
         return months[int(written) - 1]
@@ -104,7 +104,7 @@ def _month(name: str, given: Given, conventions: Conventions) -> str | None:
 
 
 def _word(name: str, given: Given, conventions: Conventions) -> str | None:
-    """The argument unless it is in capitals."""
+    """The argument; None if it is in capitals."""
     word = given.get(name, "")
     return None if word.isupper() else word or None
 
@@ -120,7 +120,7 @@ def _quantity(style: str, given: Given, conventions: Conventions) -> str | None:
 
 
 def _phonemes(_: str, given: Given, conventions: Conventions) -> str | None:
-    """The phonemes of {{IPAc-en}} in a row; None where one is written in a code of its own."""
+    """The phonemes of {{IPAc-en}}, joined; None if a phoneme is written as a code."""
     values = (value for key, value in given.items() if key.isdigit())
     phonemes = [value for value in values if value not in _NO_PHONEMES and not _SOUND.search(value)]
     if not phonemes or not all(map(_PHONEME.fullmatch, phonemes)):
@@ -130,7 +130,7 @@ def _phonemes(_: str, given: Given, conventions: Conventions) -> str | None:
 
 @cache
 def language_name(code: str, language: str) -> str | None:
-    """The name of the language `code` in another language, as CLDR has it; None where CLDR has no name."""
+    """CLDR's name of the language `code` in another language; None if CLDR has no name."""
     name = str(Locale(code).getDisplayLanguage(Locale(language)))
     return name if name != code else None
 

@@ -1,22 +1,22 @@
-"""What a template shows, written as a pattern: wikitext with fields in braces.
+"""Patterns for the text that a template shows: wikitext with fields in braces.
 
     {2}            the second argument without a name
-    {text|1}       the first of these that is given
-    {-1}           the last without a name
-    {*}  {*, }     all without a name, with what follows the star between them
-    {#1}           the first with its number as the language writes it
-    {@2}           the second, if it is the code of a Wikipedia
-    {lc!}          nothing, but the argument must be given
-    {month 2}      the name of the month whose number is given, else what is given
-    {day 1}        the day that is given; languages may write the first day of a month in a special way
-    {word 1}       the first, unless it is a code in capitals, for which the template shows a name
-    {language 1}   the name of the language whose code is given
-    {quantity}     value and unit of {{convert}}; {quantity cvt} in short, as {{cvt}} has them
+    {text|1}       the first of these arguments that is given
+    {-1}           the last argument without a name
+    {*}  {*, }     all arguments without a name, separated by the text after the star
+    {#1}           the first argument, with its number in the language's format
+    {@2}           the second argument, if it is the code of a Wikipedia
+    {lc!}          no text, but the argument must be given
+    {month 2}      the name of the month with the given number, else the argument
+    {day 1}        the given day; a language may have a special form for the first day of a month
+    {word 1}       the first argument, unless it is a code in capitals, for which the template shows a name
+    {language 1}   the name of the language with the given code
+    {quantity}     value and unit of {{convert}}; {quantity cvt}: the short form of {{cvt}}
     {phonemes}     the phonemes of {{IPAc-en}}
-    {suffix}       what the star stands for in a name such as "lang-*", "script/*" or "*e", a number before it
-    ⟦…⟧            what is shown only where all fields in it are given
+    {suffix}       the text for the star in a name such as "lang-*" or "script/*", or the number for it in "*e"
+    ⟦…⟧            text that is shown only if all fields in it are given
 
-Patterns may be joined by " // ": the first pattern whose fields are all given is taken, else the last. A field that is
+Patterns may be joined by " // ": the first pattern whose fields are all given is used, else the last. A field that is
 not given leaves a gap, which is closed in the same way as the gap of a template.
 """
 
@@ -38,14 +38,14 @@ _COMMAS = ",;،、，；"
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Literal texts, and places between them; of the fields of a place the first that is given is shown."""
+    """Literal texts, and places between them; each place shows the first of its fields that is given."""
 
     literals: tuple[str, ...]  # one more than there are places
     places: tuple[tuple[Field, ...], ...]
     optional: bool = False
 
     def values(self, given: Mapping[str, str], conventions: Conventions) -> list[str]:
-        """What each place shows; GAP where none of its fields is given."""
+        """The text of each place; GAP if no field of the place is given."""
         return [
             next((value for show, name in fields if (value := show(name, given, conventions)) is not None), GAP)
             for fields in self.places
@@ -54,10 +54,10 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """What a template shows."""
+    """A compiled pattern: the text that a template shows."""
 
     alternatives: tuple[tuple[Piece, ...], ...]
-    suffix: str = ""  # what the star in the template's name stands for
+    suffix: str = ""  # the text for the star in the template's name
 
     def render(self, arguments: str, conventions: Conventions) -> str:
         """The text shown for `arguments`, which is empty or begins with "|"."""
@@ -129,13 +129,13 @@ def split_arguments(text: str) -> dict[str, str]:
 
 
 def _unnamed(part: str) -> str:
-    """An argument without white space around it, but for the line end before a list."""
+    """An argument without white space around it, except for the line end before a list."""
     value = part.strip()
     return "\n" + value if value[:1] in _LIST_MARKS and value and "\n" in part[: part.index(value)] else value
 
 
 def compile_pattern(written: str) -> Pattern:
-    """The pattern written as in the tables."""
+    """Compiles a pattern of the tables."""
     return Pattern(tuple(_compile(alternative) for alternative in written.split(" // ")))
 
 

@@ -1,8 +1,8 @@
 """The wikitext table of a language: texts of templates, format of numbers, words for the places of pictures.
 
-Templates stand in `corpus/languages/wikitext/{code}.toml`, with `common.toml` below it, in the patterns of
-`corpus.wikitext.template_pattern`; the rest in `messages.json` beside them, which `tools/make_wikitext_messages.py`
-makes.
+Templates are in `corpus/languages/wikitext/{code}.toml` and, for all languages, in `common.toml`, as patterns of
+`corpus.wikitext.template_pattern`. The rest is in `messages.json` in the same folder, which
+`tools/make_wikitext_messages.py` makes.
 """
 
 import json
@@ -32,14 +32,14 @@ ENGLISH_PLACES = frozenset(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TemplateTable:
-    """One language's table; names of templates are in the form of `template_name`."""
+    """The table of one language; names of templates have the form of `template_name`."""
 
     patterns: Mapping[str, Pattern]
-    folded: Mapping[str, Pattern]  # the same by names in small letters
+    folded: Mapping[str, Pattern]  # the same patterns by names in small letters
     notes: frozenset[str]  # folded names of templates that stand for <ref>, or for a remark in its place
-    boxes: frozenset[str]  # folded names of templates whose lists are no running text
+    boxes: frozenset[str]  # folded names of templates whose lists are not running text
     ends: frozenset[str]  # words in the names of templates that end a table
-    unspaced_ends: tuple[str, ...]  # those of them that other words precede without a space
+    unspaced_ends: tuple[str, ...]  # the words of `ends` that follow another word without a space
     conventions: Conventions
     functions: Mapping[str, str]  # local names of magic words, in small letters -> English ones
     picture_places: frozenset[str]  # "thumb", "right", …: options of a picture that stands beside the text
@@ -47,9 +47,9 @@ class TemplateTable:
     def pattern(self, name: str) -> Pattern | None:
         """The pattern of the template `name`; None for a template that is not in the table.
 
-        MediaWiki distinguishes capitals from small letters except in the first place. Wikipedias have redirects for
-        other spellings of usual names, so other spellings are found too; a name all in capitals ({{ESP}}, a flag) is
-        looked up as it is.
+        MediaWiki distinguishes capitals from small letters, except for the first letter. Wikipedias have redirects for
+        other spellings of usual names, so other spellings are found, too. A name in capitals ({{ESP}}, a flag) must
+        match exactly.
         """
         exact = template_name(name)
         found = self.patterns.get(exact)
@@ -76,7 +76,7 @@ class TemplateTable:
         return _is_note(self, name)
 
     def ends_table(self, name: str) -> bool:
-        """Whether the template `name` ends a table that another one, or wikitext, began: {{s-end}}, {{Fin tableau}}."""
+        """Whether the template `name` ends a table that a template or wikitext began: {{s-end}}, {{Fin tableau}}."""
         return _ends_table(self, name)
 
 
@@ -92,7 +92,7 @@ def _ends_table(table: TemplateTable, name: str) -> bool:
 
 
 def template_name(name: str) -> str:
-    """A template's name in MediaWiki's form, but with a small first letter: single spaces, no spaces at the ends."""
+    """A template's name in MediaWiki's form, with single spaces inside, but with a small first letter."""
     if "_" in name or "  " in name:
         name = " ".join(part for part in name.replace("_", " ").split(" ") if part)
     return name[:1].lower() + name[1:]
@@ -100,7 +100,7 @@ def template_name(name: str) -> str:
 
 @cache
 def load_template_table(code: str) -> TemplateTable:
-    """The table of a Wikipedia. Without a file for its language: the common templates and MediaWiki's own words."""
+    """The table of a Wikipedia; without a file for its language, the common templates and MediaWiki's own words."""
     common, local = _read_toml("common"), _read_toml(code)
     patterns: dict[str, Pattern] = {}
     for table in (common, local):
@@ -132,13 +132,13 @@ def _folded_names(key: str, *tables: dict[str, Any]) -> frozenset[str]:
 
 
 def _forget(patterns: dict[str, Pattern], name: str) -> None:
-    """Removes a template that an earlier table has in the same or in another spelling."""
+    """Removes a template of an earlier table, in this or another spelling."""
     for spelling in {template_name(name), fold_name(name)}:
         patterns.pop(spelling, None)
 
 
 def _conventions(code: str, common: dict[str, Any], local: dict[str, Any], messages: dict[str, Any]) -> Conventions:
-    """The conventions of a language, out of the common table, its own table and MediaWiki's messages."""
+    """The conventions of a language, from the common table, its own table and MediaWiki's messages."""
     numbers = dict(messages.get("numbers", {}))
     numbers["digits"] = {ord(str(i)): digit for i, digit in enumerate(numbers.get("digits", ""))}
     names = {unit: (one, several) for unit, (one, several) in local.get("unit_names", {}).items()}

@@ -1,7 +1,7 @@
-"""Templates: found by one scan over the braces, expanded by the language's table, or left out with a gap.
+"""Expands templates: finds them by one scan over the braces, and shows the pattern in the language's table, or a gap.
 
-Which braces belong together is MediaWiki 1.39's Preprocessor_Hash: a stack of "{{" and "[[", on which only the
-innermost can be closed; three braces that close are a parameter, two a template; what stays open is text.
+The pairs of braces follow MediaWiki 1.39's Preprocessor_Hash: a stack of "{{" and "[[", of which only the innermost can
+be closed. Three closing braces end a parameter, two end a template; braces that stay open are text.
 """
 
 import re
@@ -14,17 +14,17 @@ from mlukit.corpus.wikitext.template_pattern import Pattern, split_arguments
 from mlukit.corpus.wikitext.template_table import TemplateTable
 
 _LONGEST_SETTING = 40  # characters: "30em", "decimal"
-MAX_DEPTH = 40  # of templates within arguments of templates, as in MediaWiki; deeper ones show nothing
+MAX_DEPTH = 40  # of templates within arguments of templates, as in MediaWiki; deeper templates show nothing
 
 _OPEN = re.compile(r"\{\{+")
 _EDGE = re.compile(r"\{\{+|\}\}+|\[\[|\]\]")
-_NO_TITLE = re.compile(r"[\[\]<>{}\n]")  # MediaWiki 1.39, Parser::braceSubstitution: what names no page stays text
+_NO_TITLE = re.compile(r"[\[\]<>{}\n]")  # MediaWiki 1.39, Parser::braceSubstitution: braces with such a name stay text
 _LINK = "[["
 
 
 @dataclass(slots=True)
 class _Piece:
-    """An open "{{" (of `braces` braces, which end at `start`) or "[[" (0 braces); `edits` were made inside of it."""
+    """An open "{{" (`braces` braces, which end at `start`) or "[[" (0 braces), with the edits made inside of it."""
 
     start: int
     braces: int
@@ -107,7 +107,7 @@ class TemplateReader:
             text: the page.
             piece: the open braces.
             end: where the closing braces begin.
-            depth: how many pieces are open, this one included.
+            depth: the number of open pieces, including this one.
         """
         start = piece.start
         name_end = text.find("|", start, end)
@@ -138,7 +138,7 @@ class TemplateReader:
         return self.names[name]
 
     def _rendered(self, pattern: Pattern, name: str, text: str, piece: _Piece, name_end: int, end: int) -> str:
-        """The text that a pattern makes of a template's arguments, which stand from `name_end` to `end`."""
+        """The text that a pattern makes from a template's arguments, which are `text[name_end:end]`."""
         given = _edited(text, name_end, end, _without_pipes(piece.edits))
         shown = pattern.render(given, self.table.conventions).replace(PIPE, "|")
         if shown == GAP and self.table.is_note(name):
@@ -147,14 +147,14 @@ class TemplateReader:
         return (" " if spaced else "") + TAG + shown + TAG_END  # as within a <span>
 
     def _drop(self, start: int, end: int, marker: str = GAP) -> str:
-        """The marker that a template leaves. Dropped templates inside of it need not be remembered any more."""
+        """Notes a dropped template, in place of the dropped templates inside of it, and returns its marker."""
         while self._dropped and self._dropped[-1][0] >= start:
             self._dropped.pop()
         self._dropped.append((start, end))
         return marker
 
     def _list(self, text: str, piece: _Piece, start: int, end: int) -> str:
-        """The list that is the only argument of an unknown template besides settings: such templates make columns."""
+        """The list in an unknown template with only one list and settings, because such templates make columns."""
         if text.find("\n*", start, end) < 0 and text.find("\n#", start, end) < 0:
             return ""
         given = split_arguments(_edited(text, start, end, _without_pipes(piece.edits)))
@@ -164,7 +164,7 @@ class TemplateReader:
         return f"{lists[0]}\n".replace(PIPE, "|")
 
     def _computed_name(self, text: str, piece: _Piece, end: int) -> str:
-        """The text of a template whose name, or a function whose first argument, was made by a template."""
+        """The text of a template or function, if a template made its name or first argument."""
         inner = _edited(text, piece.start, end, piece.edits)
         name = inner.partition("|")[0].strip()
         value = self.functions.value(name, lambda: inner) if ":" in name else None
@@ -172,12 +172,12 @@ class TemplateReader:
 
 
 def _without_pipes(edits: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
-    """The edits with PIPE for "|", since a "|" that a template made separates no arguments."""
+    """The edits with PIPE for "|", because a "|" that a template made does not separate arguments."""
     return [(start, end, shown.replace("|", PIPE)) for start, end, shown in edits]
 
 
 def _edited(text: str, start: int, end: int, edits: list[tuple[int, int, str]]) -> str:
-    """`text[start:end]` with the edits in it, which are in order and do not overlap."""
+    """`text[start:end]` with its edits applied; edits are in order and do not overlap."""
     if not edits:
         return text[start:end]
     out: list[str] = []

@@ -1,4 +1,4 @@
-"""Text in several variants, -{zh-hans:A; zh-hant:B}-: MediaWiki's ConverterRule for a reader who has not chosen one."""
+"""Resolves text in several variants, -{zh-hans:A; zh-hant:B}-, by MediaWiki's ConverterRule for the default reader."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from mlukit.corpus.wikitext.markers import TAG, TAG_END
 
 _INNERMOST = re.compile(r"-\{((?:(?!-\{|\}-).)*)\}-", re.DOTALL)  # over line ends, too
 _MAX_DEPTH = 10
-# Names of BCP 47 that are not the variant's own in another case. Source: MediaWiki 1.39, LanguageCode.php,
+# Names in BCP 47 that differ from the variant's name in more than case. Source: MediaWiki 1.39, LanguageCode.php,
 # NON_STANDARD_LANGUAGE_CODE_MAPPING.
 _BCP47 = {
     "sr-cyrl": "sr-ec",
@@ -26,7 +26,7 @@ _HIDING_FLAGS = ("N", "-", "H")  # the name of a variant, a rule taken back, a r
 
 
 def resolve_variants(text: str, language: Language) -> str:
-    """`text` with language converter markup replaced by the text of the main variant, or the first it falls back to."""
+    """`text` with the text of the main variant, or of its first fallback, in place of language converter markup."""
     if not language.variants or "-{" not in text:
         return text
     rules = _rules(language)
@@ -38,7 +38,7 @@ def resolve_variants(text: str, language: Language) -> str:
 
 
 def _separated(shown: str, rule: re.Match[str]) -> str:
-    """Separates the text of a rule from the text around it: it begins no list, and no link that ends it goes on."""
+    """Separates the text of a rule from the text around it, so that it neither begins a list nor continues a link."""
     start = rule.start()
     if not start or rule.string[start - 1] == "\n":
         shown = TAG + TAG_END + shown
@@ -50,7 +50,7 @@ class _Rules:
     """Reads the rules of one language: ConverterRule::parseFlags, parseRules, getRuleConvertedStr."""
 
     variants: tuple[str, ...]
-    tried: tuple[str, ...]  # the main variant, and those whose text stands in for it
+    tried: tuple[str, ...]  # the main variant, then its fallbacks
     names: dict[str, str]  # every name of a variant, in lower case -> variant
     edge: re.Pattern[str]  # an entity, or a semicolon that ends the text of a variant
 
@@ -106,7 +106,7 @@ class _Rules:
 
 @cache
 def _rules(language: Language) -> _Rules:
-    """The rules of a language, which has variants."""
+    """The rules of a language that has variants."""
     variants = language.variants
     names = {variant: variant for variant in variants} | {
         name: variant for name, variant in _BCP47.items() if variant in variants

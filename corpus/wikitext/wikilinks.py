@@ -1,4 +1,4 @@
-"""Wikilinks, pictures and categories, as MediaWiki 1.39 reads them (Parser::handleInternalLinks2)."""
+"""Reads wikilinks, pictures and categories, as MediaWiki 1.39 does (Parser::handleInternalLinks2)."""
 
 import re
 from collections import Counter
@@ -57,12 +57,12 @@ class LinkReader:
     page: Title
     language: Language
     picture_places: frozenset[str]
-    targets: list[tuple[str, str]] = field(default_factory=list)  # (language, title) of LINK's number
+    targets: list[tuple[str, str]] = field(default_factory=list)  # (language, title) of each link, by LINK's number
     categories: dict[str, None] = field(default_factory=dict)
     interlanguage: dict[tuple[str, str], None] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
     dropped: list[str] = field(default_factory=list)  # captions of pictures
-    broken_piece: int = -1  # the number of a piece at which a picture ended without "]]": it is text
+    broken_piece: int = -1  # the number of a piece that is text, because a picture ended there without "]]"
     patterns: _Patterns = field(init=False)
 
     def __post_init__(self) -> None:
@@ -93,7 +93,7 @@ class LinkReader:
         """Adds the anchor of a link without special cases, as `_link` does, but faster.
 
         Returns:
-            False where the link is a special case: nothing was added, and `_link` must read it.
+            False if the link is a special case: nothing was added, and `_link` must read it.
         """
         target, label, trail = link.groups()
         title = usual_title(target, self.language)
@@ -113,7 +113,7 @@ class LinkReader:
         Args:
             pieces: the text, split at "[[".
             number: the number of the next piece.
-            out: gets what the reader sees.
+            out: receives the text that a reader sees.
 
         Returns:
             The number of the piece to continue with.
@@ -138,10 +138,10 @@ class LinkReader:
         return number
 
     def _link(self, inner: str, rest: str, out: list[str]) -> bool:
-        """Adds the anchor of `[[inner]]` and the text behind it.
+        """Adds the anchor of `[[inner]]` and the text after it.
 
         Returns:
-            False where the brackets make no link: nothing was added.
+            False if the brackets are not a link: nothing was added.
         """
         target, pipe, shown = inner.partition("|")
         if shown and rest.startswith("]") and "[" in shown:  # [[X|[http://example.org label]]]
@@ -167,10 +167,10 @@ class LinkReader:
         return True
 
     def _link_without_title(self, target: str, label: str | None, rest: str, out: list[str]) -> bool:
-        """A link whose target is no title: text with its brackets, as in MediaWiki, unless a template made the target.
+        """Reads a link whose target is not a title: it is text with brackets, unless a template made the target.
 
         Returns:
-            False where it is text with its brackets: nothing was added.
+            False if it is text with brackets, as in MediaWiki: nothing was added.
         """
         if GAP in target and "\n" not in target:
             self.left_out["target from a template"] += 1
@@ -183,7 +183,7 @@ class LinkReader:
         """Reads a link that shows nothing in the text: a link to another language, a picture, a category.
 
         Returns:
-            False where it is a link that shows its anchor: nothing was added.
+            False if the link shows its anchor: nothing was added.
         """
         if title.interlanguage:
             if title.language and not title.namespace and title.title:
@@ -201,7 +201,7 @@ class LinkReader:
         return True
 
     def _picture(self, options: str, rest: str, out: list[str]) -> None:
-        """Leaves out a picture and brackets around it; as in MediaWiki, a picture beside the text ends a paragraph."""
+        """Leaves out a picture and brackets around it. As in MediaWiki, a picture beside the text ends a paragraph."""
         if "[[" in options:
             self.dropped.append(options)
         places = self.picture_places
@@ -213,18 +213,18 @@ class LinkReader:
         if out[-1].endswith("(") and rest.startswith(")"):
             out += (GAP, rest)
         elif not rest or rest.startswith("\n"):
-            out.append(rest)  # a line of pictures alone parts paragraphs
+            out.append(rest)  # a line with only pictures separates paragraphs
         else:
-            out += (_inline(""), rest)  # what stands behind the picture does not begin the line
+            out += (_inline(""), rest)  # the text after the picture does not begin the line
 
     def _anchor(self, title: Title, label: str, rest: str, out: list[str]) -> None:
-        """Adds the anchor of a link, marked with LINK if the link leads to an article, and the text behind it.
+        """Adds the anchor of a link, marked with LINK if the link leads to an article, and the text after it.
 
         Args:
             title: the page that the link leads to.
-            label: the text between the brackets that is shown.
+            label: the visible text between the brackets.
             rest: the text from the closing brackets to the next link; its beginning may belong to the anchor.
-            out: gets anchor and text; the end of its last text may belong to the anchor.
+            out: receives anchor and text; the end of its last text may belong to the anchor.
         """
         if self.patterns.prefix:
             label = self._taken_prefix(out) + label
@@ -258,7 +258,7 @@ class LinkReader:
         return prefix[0]
 
     def _why_not(self, title: Title, anchor: str) -> str | None:
-        """Why a link is not kept; None for a link that is kept."""
+        """The reason in LEFT_OUT for which a link is not kept; None for a link that is kept."""
         if title.language is None:
             return "other wiki"
         if title.namespace:
@@ -273,7 +273,7 @@ class LinkReader:
 
 
 def _inline(shown: str) -> str:
-    """What a link shows that is not marked with LINK: it begins no list, and its colon ends no term."""
+    """The text of a link without LINK, between tags, so that it does not begin a list, and its colon ends no term."""
     return TAG + _LINE_END.sub(" ", shown) + TAG_END
 
 
@@ -296,7 +296,7 @@ def _pipe_trick(target: str) -> str:
 
 
 def _strip_end(out: list[str], rest: str) -> None:
-    """Adds the text behind a link that shows nothing, and removes the white space before the link."""
+    """Adds the text after a link that shows nothing, and removes the white space before the link."""
     while out:
         out[-1] = out[-1].rstrip(" \t\n")
         if out[-1]:

@@ -98,7 +98,7 @@ def test_residue_beside_the_wikitext(folder: Path, capsys: pytest.CaptureFixture
     assert residue["worst"] == []
     shown = capsys.readouterr().out
     assert "any  left  around a note  written\nen            3           6  500.00  0.00" in shown
-    assert "written: the author wrote it so, as text" in shown
+    assert "written: the author wrote these characters as text" in shown
     assert "untold" not in shown
 
 

@@ -103,15 +103,15 @@ def output(tmp_path: Path) -> Iterator[Path]:
             "--languages: no Wikipedia has the code 'qq'; accepted: the code in a Wikipedia's address, such as 'el' "
             "in el.wikipedia.org",
         ),
-        (["--min-languages", "4"], "--min-languages is 4, but 3 languages are built (de, en, ja): 1 to 3 are possible"),
+        (["--min-languages", "4"], "--min-languages is 4, but 3 languages are built (de, en, ja); accepted: 1 to 3"),
         (
             ["--languages", "en", "--min-languages", "2"],
-            "--min-languages is 2, but 1 language is built (en): 1 is possible",
+            "--min-languages is 2, but 1 language is built (en); accepted: 1",
         ),
-        (["--vocabulary-size", "4"], "--vocabulary-size is 4: 4 are special, so at least 5 are needed"),
+        (["--vocabulary-size", "4"], "--vocabulary-size is 4, but 4 entities are special; accepted: 5 or more"),
         (
             ["--max-tokens", "8", "--min-sentence-pieces", "7"],
-            "min_sentence_pieces is 7: 0 to 6 is possible, what max_tokens leaves",
+            "min_sentence_pieces is 7; accepted: 0 to 6, the number of pieces that max_tokens allows",
         ),
         (["--output", ""], "--output is missing: name the folder to write to"),
         (
@@ -181,7 +181,7 @@ def test_commands(words: list[str], said: str) -> None:
         (b"patterns = 3", "{}: patterns = 3 is no table of file patterns, [patterns]"),
         (
             b"[patterns]\npags = 'x'",
-            "file patterns: pags = 'x'; accepted: a list of texts, with no more than {{wiki}} ",
+            "the file pattern pags = 'x' is not valid; accepted: a list of strings, in which only {{wiki}} ",
         ),
         (b"dump = ['en=x']", "{}: dump = ['en=x'] is no table of files, such as en = 'enwiki.xml.bz2'"),
         (b"[dump]\nen = 3", "{}: dump = {{'en': 3}} is no table of files, such as en = 'enwiki.xml.bz2'"),
@@ -278,7 +278,7 @@ def test_a_tokenizer_that_is_none(dumps: Path, output: Path, tmp_path: Path) -> 
     for path, said in (
         (tmp_path / "none", "there is no such file"),
         (tmp_path / "empty", "the SentencePiece model is empty"),
-        (tmp_path / "html", "not a SentencePiece model (26 bytes): "),
+        (tmp_path / "html", "the file is not a SentencePiece model (26 bytes): "),
         (tmp_path, "[Errno 21] Is a directory"),
     ):
         refused = complaint(build(dumps, output, "--sentencepiece-model", path))
@@ -310,21 +310,23 @@ def test_folders_of_dumps(dumps: Path, output: Path, tmp_path: Path) -> None:
 
 def test_a_language_without_a_dump(dumps: Path, output: Path) -> None:
     said = complaint(build(dumps, output, "--languages", "en,fr"))
-    assert said.startswith("mlukit build: no dump for language 'fr': looked for frwiki-*pages-articles*.xml*, ")
+    assert said.startswith(
+        "mlukit build: there is no dump for language 'fr': looked for frwiki-*pages-articles*.xml*, "
+    )
 
 
 def test_a_date_without_a_dump(dumps: Path, output: Path) -> None:
     said = complaint(build(dumps, output, "--date", "20260801", "--languages", "de"))
-    assert said.startswith("mlukit build: no dump for language 'de': ")
-    assert said.endswith(f"found of other dates: {dumps / DE_DUMP}")
+    assert said.startswith("mlukit build: there is no dump for language 'de': ")
+    assert said.endswith(f"files of other dates: {dumps / DE_DUMP}")
 
 
 def test_two_dumps_of_a_language(own_dumps: Path, output: Path) -> None:
     other = own_dumps / "dewiki-20260801-pages-articles.xml.gz"
     other.write_bytes(gzip.compress(dump_xml("de", DE).encode()))
     assert complaint(build(own_dumps, output)) == (
-        f"mlukit build: 2 dumps match language 'de': {other}, {own_dumps / DE_DUMP}; take one away, or choose one by "
-        "--date, or name one by --dump"
+        f"mlukit build: 2 dumps match language 'de': {other}, {own_dumps / DE_DUMP}; remove all but one, choose one "
+        "with --date, or name one with --dump"
     )
 
 
@@ -365,7 +367,7 @@ def test_a_dump_whose_header_does_not_name_its_wiki_is_a_warning(own_dumps: Path
     dump.write_bytes(bz2.compress(dump_xml("de", DE).replace("<dbname>dewiki</dbname>", "").encode()))
     ran = run("link", "--dump", f"de={dump}", "--allow-unresolved", IN_MEMORY, "--output", tmp_path / "OUT")
     assert ran.status == 0
-    warning = f"de: the header of {dump} does not name its wiki, so nothing shows that the pages are from dewiki"
+    warning = f"de: the header of {dump} does not name its wiki, so mlukit cannot check that the pages are from dewiki"
     assert warning in ran.err.splitlines()
 
 
@@ -389,15 +391,15 @@ def zipped(content: bytes) -> bytes:
     ("name", "content", "said"),
     [
         (EN_DUMP, b"", "is empty; accepted: MediaWiki's XML export, plain or as .bz2, .gz, .xz, .zst or .7z"),
-        (EN_DUMP, b"<mediawiki>", "has no content that decodes as its name says"),
-        (EN_DUMP, bz2.compress(b"<html>404</html>"), "is no dump: it begins with b'<html>404</html>', "),
+        (EN_DUMP, b"<mediawiki>", "has no content in the format that its name says"),
+        (EN_DUMP, bz2.compress(b"<html>404</html>"), "is not a dump: it begins with b'<html>404</html>', "),
         (EN_DUMP, bz2.compress(b"<!DOCTYPE x><mediawiki>"), "declares a document type or entities"),
         (EN_ITEMS, b"", "is empty; take it away, or get it again"),
-        (EN_ITEMS, b"<html>404</html>", ": cannot read on after 0 bytes: Not a gzipped file (b'<h')"),
-        (EN_ITEMS, zipped(b"<html>404</html>"), ": cut off: the dump ends within a statement"),
-        (EN_ITEMS, zipped(b""), ": no table `page_props` in the dump; it has: no CREATE TABLE"),
-        (JA_LINKS, zipped(sql("redirect", []).encode()), ": no table `langlinks` in the dump; it has: redirect"),
-        (SITELINKS, zipped(b"not SQL"), ": cut off: the dump ends within a statement"),
+        (EN_ITEMS, b"<html>404</html>", ": the dump cannot be read after byte 0: Not a gzipped file (b'<h')"),
+        (EN_ITEMS, zipped(b"<html>404</html>"), ": the dump is cut off: it ends within a statement"),
+        (EN_ITEMS, zipped(b""), ": the dump has no table `page_props`; tables in the dump: none"),
+        (JA_LINKS, zipped(sql("redirect", []).encode()), "no table `langlinks`; tables in the dump: redirect"),
+        (SITELINKS, zipped(b"not SQL"), ": the dump is cut off: it ends within a statement"),
         ("dewiki-title_items.tsv", b"<html>404</html>", "is no table of titles and items (it begins with b'<html>404"),
         ("dewiki-title_items.tsv.gz", b"Berlin\tQ64\n", "is no table of titles and items (corrupt_block)"),
         ("dewiki-title_items.tsv.xz", b"", "is empty; take it away, or get it again"),
@@ -426,7 +428,9 @@ def test_a_table_that_is_cut_off(own_dumps: Path, tmp_path: Path, built: Path) -
     ran = build(own_dumps, tmp_path / "OUT")
     assert ran.status == 1
     last = ran.err.splitlines()[-1]
-    assert last.startswith(f"mlukit build: index/en/00000 failed: SqlDumpError: {path}: cut off: the dump ends within")
+    assert last.startswith(
+        f"mlukit build: index/en/00000 failed: SqlDumpError: {path}: the dump is cut off: it ends within"
+    )
 
 
 def test_no_source_of_items(own_dumps: Path, output: Path) -> None:
@@ -462,9 +466,9 @@ def test_an_empty_vocabulary(dumps: Path, tmp_path: Path) -> None:
     ran = build(dumps, tmp_path / "OUT", "--min-languages", 3, "--min-count", 9)
     assert ran.status == 2
     assert ran.err.splitlines()[-1] == (
-        "mlukit build: the entity vocabulary is empty: of 5 entities that links lead to (2 entities in 1 language, "
-        "1 entity in 2 languages, 2 entities in 3 languages) none passes; lower --min-languages (is 3) or "
-        "--min-count (is 9). --keep-without-entities makes examples without entities"
+        "mlukit build: the entity vocabulary is empty: links lead to 5 entities (2 entities in 1 language, "
+        "1 entity in 2 languages, 2 entities in 3 languages), but no entity meets the conditions; lower "
+        "--min-languages (now 3) or --min-count (now 9). --keep-without-entities makes examples without entities"
     )
     ran = build(dumps, tmp_path / "OUT", "--min-languages", 3, "--min-count", 9, "--keep-without-entities")
     assert ran.status == 0, ran.err
@@ -513,7 +517,8 @@ def test_the_default_of_min_languages_is_said_and_recorded(dumps: Path, tmp_path
     assert load(tmp_path / "OUT/vocabulary/_manifest.json")["options"]["min_languages"] == 2
     flags = ("--languages", "de,en", "--mluke-exact", *model)
     assert complaint(run("build", "--dumps", dumps, "--output", tmp_path / "EXACT", *flags)) == (
-        "mlukit build: --min-languages is 3 by --mluke-exact, but 2 languages are built (de, en): 1 to 2 are possible"
+        "mlukit build: --min-languages is 3 (set by --mluke-exact), but 2 languages are built (de, en); "
+        "accepted: 1 to 2"
     )
 
 

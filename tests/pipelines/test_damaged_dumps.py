@@ -168,7 +168,7 @@ def test_only_the_index_tells_of_a_stream_that_is_not_there(tmp_path: Path, name
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
-        (f"{INDEX}.bz2", b"BZh9 no bzip2", "it has no line that can be read"),
+        (f"{INDEX}.bz2", b"BZh9 no bzip2", "the index has no line that can be read"),
         (INDEX, b"654:1:Berlin\n<html>\n", "line 2 is b'<html>'; accepted: OFFSET:PAGE ID:TITLE"),
         (f"{INDEX}.bz2", bz2.compress(b"1:1:Berlin\n" * 9)[:-30], "it is damaged at byte 4 (truncated)"),
     ],
@@ -274,4 +274,4 @@ def test_a_record_that_somebody_broke(tmp_path: Path) -> None:
     path = tmp_path / "OUT/link.json"
     path.write_text(path.read_text().replace('"damaged": []', '"damaged": [3]'))
     ran = run("verify", tmp_path / "OUT", IN_MEMORY)
-    assert ran.status == 1 and "its damaged files are wrong" in ran.out
+    assert ran.status == 1 and "its list of damaged files is malformed" in ran.out

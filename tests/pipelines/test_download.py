@@ -165,7 +165,7 @@ def test_a_dry_run_does_not_wait_for_a_busy_server(server: Server, tmp_path: Pat
     server.faults["/dumps/enwiki/"] = [status(429, Retry_After="60")]
     lines, seconds = dry_run(f"{server.url}/dumps", tmp_path)
     assert seconds < 5
-    assert lines[1].endswith("the server answers 429 Too Many Requests (tries: 1, it asks for a pause of 60 s)")
+    assert lines[1].endswith("the server answers 429 Too Many Requests (tries: 1; the server asks for a pause of 60 s)")
 
 
 def test_a_download_itself_stays_patient(server: Server, tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ def test_every_error_is_named_and_the_rest_is_got(server: Server, tmp_path: Path
     assert ran.status == 1
     assert "2 of 4 files could not be got" in ran.err
     assert f"{EN}: there is no such file (404)" in ran.err
-    assert f"{DE} is not the file in the mirror's list, at the second try either" in ran.err
+    assert f"{DE} is not the file in the mirror's list, also at the second try" in ran.err
     assert sorted(files(tmp_path)) == [f"dewiki/20260901/{DE_PROPS}", f"enwiki/20260901/{EN_PROPS}"]
 
 
@@ -286,8 +286,14 @@ def test_ctrl_c(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         (["--languages", "xx"], "--languages: no Wikipedia has the code 'xx'"),
         (["--languages", "../x"], "--languages: no Wikipedia has the code '../x'"),
         (["--languages", ","], "argument --languages: ',' names nothing"),
-        (["--date", "yesterday"], "date 'yesterday'; accepted: one such as 20260901 or 2026-09-01, or latest"),
-        (["--mirror", "ftp://example.org"], "'ftp://example.org'; accepted: an http:// or https:// address without"),
+        (
+            ["--date", "yesterday"],
+            "date 'yesterday' is not valid; accepted: a date such as 20260901 or 2026-09-01, or latest",
+        ),
+        (
+            ["--mirror", "ftp://example.org"],
+            "'ftp://example.org' is not valid; accepted: an http:// or https:// address",
+        ),
         (["--mirror", "https://me:secret@example.org"], "accepted: an http:// or https:// address without credentials"),
         (["--family", "new"], "argument --family: invalid choice: 'new'"),
         (["--tables", "revision"], "argument --tables: 'revision' is not one of page_props, langlinks"),
@@ -305,6 +311,6 @@ def test_wrongly_asked(tmp_path: Path, flags: list[str], message: str) -> None:
 def test_a_mirror_without_the_wiki(server: Server, tmp_path: Path) -> None:
     ran = get(server, tmp_path, languages="fr")
     assert ran.status == 1
-    assert "the mirror has no frwiki of the classic family" in ran.err
+    assert "the mirror has no classic dumps of frwiki" in ran.err
     ran = get(server, tmp_path, "--date", "20260801")
     assert (ran.status, "has neither dumpstatus.json nor enwiki-20260801-sha1sums.txt" in ran.err) == (1, True)

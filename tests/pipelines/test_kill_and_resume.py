@@ -25,7 +25,7 @@ def test_a_build_that_is_killed_three_times_ends_as_an_undisturbed_one(
 
 def test_what_differs_is_named() -> None:
     assert differences({"a": "1", "b": "2", "c": "3"}, {"a": "1", "b": "3", "d": "4"}) == [
-        "not the same: b",
-        "not the same: c",
-        "not the same: d",
+        "the file differs: b",
+        "the file differs: c",
+        "the file differs: d",
     ]

@@ -140,7 +140,7 @@ def test_a_record_as_a_row() -> None:
         "revision_id": 7,
         "place": 8589934595,
     }
-    with pytest.raises(TypeError, match="no table has rows of Span; accepted: Article, "):
+    with pytest.raises(TypeError, match="no table holds records of Span; accepted: Article, "):
         as_row(Span(0, 1))  # type: ignore[arg-type]
 
 

@@ -61,5 +61,5 @@ def test_a_damaged_file_is_read_back() -> None:
     [3, [3], [{}], [{**DAMAGED.to_json(), "places": [{"bit": 1}]}], [{**DAMAGED.to_json(), "index": 3}]],
 )
 def test_what_is_no_damaged_file(value: object) -> None:
-    with pytest.raises(ValueError, match="its damaged files are wrong"):
+    with pytest.raises(ValueError, match="its list of damaged files is malformed"):
         damaged_files({"damaged": value})

@@ -93,10 +93,10 @@ def test_a_file_that_is_cut_off_cannot_be_read(name: str, kept: float) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        (b"{", "lines 1 to 1: "),
-        (b"[1]", "lines 1 to 1: "),
-        (b'{"page_id": "x"}', "lines 1 to 1: "),
-        (b'{"page_id": 1}', "lines 1 to 1: "),
+        (b"{", "lines 1 to 1 cannot be read: "),
+        (b"[1]", "lines 1 to 1 cannot be read: "),
+        (b'{"page_id": "x"}', "lines 1 to 1 cannot be read: "),
+        (b'{"page_id": 1}', "lines 1 to 1 cannot be read: "),
     ],
 )
 def test_a_line_that_is_no_row(line: bytes, said: str) -> None:

@@ -94,11 +94,11 @@ def test_the_features_are_the_fields_of_an_example() -> None:
     [
         (b"not a message", r"not a tf\.train\.Example \(13 bytes\)"),
         (b"", "features are missing: entity_ends, entity_ids"),
-        (feature_bytes({b"token_ids": b""}), "features are missing: token_ids; there are"),
-        (feature_bytes({b"token_ids": b"\x0a\x03\x0a\x01x"}), "'token_ids' is a bytes_list, expected is a int64_list"),
-        (feature_bytes({b"split": b"\x1a\x03\x0a\x01\x02"}), "'split' is a int64_list, expected is a bytes_list"),
-        (feature_bytes({b"index": b"\x1a\x04\x0a\x02\x01\x02"}), "'index' has 2 values, expected is one"),
-        (feature_bytes({b"language": b"\x0a\x04\x0a\x02\xff\xfe"}), "'language' is .*, expected is UTF-8"),
+        (feature_bytes({b"token_ids": b""}), "features are missing: token_ids; the example has"),
+        (feature_bytes({b"token_ids": b"\x0a\x03\x0a\x01x"}), "'token_ids' is a bytes_list; accepted: a int64_list"),
+        (feature_bytes({b"split": b"\x1a\x03\x0a\x01\x02"}), "'split' is a int64_list; accepted: a bytes_list"),
+        (feature_bytes({b"index": b"\x1a\x04\x0a\x02\x01\x02"}), "'index' has 2 values; accepted: one value"),
+        (feature_bytes({b"language": b"\x0a\x04\x0a\x02\xff\xfe"}), "'language' is .*; accepted: UTF-8"),
     ],
 )
 def test_bytes_that_are_no_example_are_refused(data: bytes, message: str) -> None:

@@ -81,11 +81,13 @@ def test_what_is_no_gzip_is_refused() -> None:
 
 def test_a_length_beyond_the_limit_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     length = struct.pack("<Q", 1 << 60)
-    with pytest.raises(TFRecordError, match=r"record 0: 1,152,921,504,606,846,976 bytes long; at most 67,108,864"):
+    with pytest.raises(
+        TFRecordError, match=r"record 0: the record has 1,152,921,504,606,846,976 bytes; accepted: at most 67,108,864"
+    ):
         read(gzip.compress(length + struct.pack("<I", masked_crc32c(length))))
     assert read(written([b"12345678"]), max_record_bytes=8) == [b"12345678"]
-    with pytest.raises(TFRecordError, match="9 bytes long; at most 8 are accepted"):
+    with pytest.raises(TFRecordError, match="the record has 9 bytes; accepted: at most 8"):
         read(written([b"123456789"]), max_record_bytes=8)
     monkeypatch.setattr(tfrecord, "MAX_RECORD_BYTES", 8)
-    with pytest.raises(ValueError, match="a record of 9 bytes; at most 8"):
+    with pytest.raises(ValueError, match="the record has 9 bytes; accepted: at most 8"):
         written([b"123456789"])

@@ -1,6 +1,6 @@
-"""`./run flink`: a build on a Flink cluster of this machine, the same with DirectRunner, and whether they are equal.
+"""`./run flink`: builds on a local Flink cluster and with DirectRunner, and compares the outputs.
 
-What follows goes to `mlukit build`; without flags it builds the bundled sample.
+The flags go to `mlukit build`; without flags, the command builds the bundled sample.
 """
 
 import filecmp
@@ -25,7 +25,7 @@ _STOP_LIMIT = 30  # seconds for a build that was told to stop
 def main(flags: Sequence[str]) -> int:
     """The command; its exit status is 0 only if both builds ended well and are equal."""
     if any(flag.partition("=")[0] in ("--output", "--runner") for flag in flags):
-        return _complain(f"it writes to {OUTPUT} and chooses the runners: leave --output and --runner away", 2)
+        return _complain(f"the command sets the output, {OUTPUT}, and the runners; leave out --output and --runner", 2)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return build_twice([*flags] or _SAMPLE)
@@ -43,7 +43,7 @@ def build_twice(flags: Sequence[str]) -> int:
     say("starting a job manager, two task managers, Beam's job server and a pool of Python workers")
     start = time.monotonic()
     with Cluster(jars, OUTPUT / "cluster") as cluster:
-        say(f"started in {time.monotonic() - start:.0f} s; building on it: {on_flink}")
+        say(f"the cluster started in {time.monotonic() - start:.0f} s; building on Flink: {on_flink}")
         status = build(flags, on_flink, cluster.beam_flags)
     if status:
         return _complain(f"the build on Flink failed; the cluster's logs are in {cluster.folder / 'logs'}", status)
@@ -54,7 +54,7 @@ def build_twice(flags: Sequence[str]) -> int:
 
 
 def build(flags: Sequence[str], output: Path, beam_flags: Sequence[str]) -> int:
-    """Runs `mlukit build`, and gives its exit status; it ends when this process is told to."""
+    """Runs `mlukit build`, and returns its exit status; stops the build if this process is interrupted."""
     command = [sys.executable, "-m", "mlukit", "build", *flags, "--output", str(output), *beam_flags]
     paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
     environment = {**os.environ, "PYTHONPATH": paths}
@@ -71,22 +71,22 @@ def build(flags: Sequence[str], output: Path, beam_flags: Sequence[str]) -> int:
 
 
 def report(one: Path, other: Path) -> int:
-    """Says whether two outputs are equal; 0 if they are."""
+    """Prints whether two outputs are equal; returns 0 if they are."""
     if different := differences(one, other):
         say("\n".join(different[:20]))
         return _complain(f"{len(different)} files differ between {one} and {other}", 1)
     files = _files(one)
     total = sum((one / file).stat().st_size for file in files)
-    print(f"equal, byte for byte: {len(files)} files, {total / 1e6:.1f} MB, of Flink and of DirectRunner")
+    print(f"the outputs of Flink and DirectRunner are equal, byte for byte: {len(files)} files, {total / 1e6:.1f} MB")
     return 0
 
 
 def differences(one: Path, other: Path) -> list[str]:
-    """Which files of two outputs are not the same, in words."""
+    """The differences between the files of two outputs, in words."""
     here, there = _files(one), _files(other)
     missing = [f"{file}: only in {one if file in here else other}" for file in sorted(here ^ there)]
     changed = [file for file in sorted(here & there) if not filecmp.cmp(one / file, other / file, shallow=False)]
-    return missing + [f"{file}: other bytes" for file in changed]
+    return missing + [f"{file}: the bytes differ" for file in changed]
 
 
 def _files(folder: Path) -> set[str]:
@@ -95,7 +95,7 @@ def _files(folder: Path) -> set[str]:
 
 
 def say(line: str) -> None:
-    """Tells the user what goes on."""
+    """Prints a line of progress for the user."""
     print(line, file=sys.stderr, flush=True)
 
 

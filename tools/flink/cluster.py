@@ -1,7 +1,7 @@
-"""A standalone Flink cluster on this machine, with what Beam's Python needs: starts it, waits for it, stops it.
+"""Starts and stops a standalone Flink cluster on this machine, with the processes that Beam's Python needs.
 
-Its processes are a job manager, task managers, Beam's job server and a pool of Python workers. Ports are free ones and
-everything listens on this machine only.
+The processes are a job manager, task managers, Beam's job server and a pool of Python workers. They use free ports, and
+listen only on this machine.
 """
 
 import json
@@ -65,17 +65,19 @@ _FAULTS = {
 
 
 class ClusterError(Exception):
-    """The cluster did not start; its text says which process and what its log says."""
+    """The cluster did not start; the message has the process and the end of its log."""
 
 
 class Cluster:
-    """A cluster that runs from `with` to the block's end, however that comes."""
+    """A cluster that runs until the end of a `with` block, also after an error.
+
+    Args:
+        jars: the jars of Flink and of the job server.
+        folder: the folder for logs and temporary files; must be empty or new.
+        task_managers: the number of task managers, each with one slot.
+    """
 
     def __init__(self, jars: Jars, folder: Path, task_managers: int = 2) -> None:
-        """Args:
-        folder: where logs and temporary files go; must be empty or new.
-        task_managers: of one slot each.
-        """
         self.folder = folder
         self._jars = jars
         self._wanted = task_managers
@@ -86,7 +88,7 @@ class Cluster:
 
     @property
     def beam_flags(self) -> list[str]:
-        """What makes a Beam pipeline run on it."""
+        """The flags with which a Beam pipeline runs on this cluster."""
         return [
             "--runner=PortableRunner",
             f"--job_endpoint=localhost:{self._jobs}",
@@ -126,9 +128,9 @@ class Cluster:
         self.worker_pool = self._start(
             "worker-pool", sys.executable, "-m", "tools.flink.worker_pool", str(self._pool), env=_worker_environment()
         )
-        self._wait_for("its task managers", lambda: self.registered() == self._wanted)
-        self._wait_for("the job server", lambda: _listens(self._jobs))
-        self._wait_for("the worker pool", lambda: _listens(self._pool))
+        self._wait_for("task managers", lambda: self.registered() == self._wanted)
+        self._wait_for("job server", lambda: _listens(self._jobs))
+        self._wait_for("worker pool", lambda: _listens(self._pool))
 
     def _configure(self) -> None:
         for name in ("logs", "configuration", "temporary"):
@@ -144,7 +146,7 @@ class Cluster:
             "taskmanager.bind-host": "localhost",
             "taskmanager.numberOfTaskSlots": "1",
             "taskmanager.cpu.cores": "1.0",
-            "classloader.resolve-order": "parent-first",  # or each job would load all of Beam's classes anew
+            "classloader.resolve-order": "parent-first",  # otherwise each job would load all of Beam's classes again
             "io.tmp.dirs": str(self.folder / "temporary"),
             **_MEMORY,
             **_FAULTS,
@@ -154,7 +156,7 @@ class Cluster:
         (self.folder / "configuration/log4j.properties").write_text(_LOG4J)
 
     def start_task_manager(self) -> subprocess.Popen[bytes]:
-        """Starts one more."""
+        """Starts another task manager."""
         name = f"task-manager-{len(self.task_managers) + 1}"
         process = self._start_flink(name, "384m", f"{_ENTRY}.taskexecutor.TaskManagerRunner")
         self.task_managers.append(process)
@@ -171,7 +173,7 @@ class Cluster:
         )
 
     def _start(self, name: str, *command: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
-        """Starts a process in a session of its own: Ctrl-C in the terminal is for the one who started the cluster."""
+        """Starts a process in its own session, so that Ctrl-C in the terminal does not reach it."""
         with (self.folder / f"logs/{name}.log").open("wb") as log:
             process = subprocess.Popen(
                 [*_dying_with_parent(), *command],
@@ -192,7 +194,7 @@ class Cluster:
                 if process.poll() is not None:
                     raise ClusterError(f"{name} ended with status {process.returncode}:\n{self._last_lines(name)}")
             if time.monotonic() > deadline:
-                raise ClusterError(f"the cluster did not come up: no word of {what} in {_START_LIMIT} s")
+                raise ClusterError(f"the cluster did not start: {what} not ready after {_START_LIMIT} s")
             time.sleep(0.2)
 
     def _last_lines(self, name: str) -> str:
@@ -200,17 +202,17 @@ class Cluster:
         return "\n".join(log.splitlines()[-_LAST_LINES:])
 
     def registered(self) -> int:
-        """How many task managers the job manager knows; 0 while it does not answer."""
+        """The number of task managers that the job manager knows; 0 while it does not answer."""
         overview = self._ask("overview")
         return int(overview["taskmanagers"]) if overview else 0
 
     def jobs(self) -> dict[str, str]:
-        """The state of each job by its id, as the job manager has them: RUNNING, FINISHED, CANCELED, …"""
+        """The state of each job by its id, from the job manager: RUNNING, FINISHED, CANCELED, …"""
         answer = self._ask("jobs") or {"jobs": []}
         return {job["id"]: job["status"] for job in answer["jobs"]}
 
     def faults(self, job: str) -> list[str]:
-        """What went wrong in a job so far, whether it got over it or not: names of exceptions."""
+        """The names of the exceptions in a job so far, also of those after which the job continued."""
         answer = self._ask(f"jobs/{job}/exceptions") or {"exceptionHistory": {"entries": []}}
         return [entry["exceptionName"] for entry in answer["exceptionHistory"]["entries"]]
 
@@ -227,7 +229,7 @@ class Cluster:
         return [worker for server in psutil.Process(self.worker_pool.pid).children() for worker in server.children()]
 
     def stop(self) -> None:
-        """Ends all of its processes, and theirs, and removes temporary files; logs stay."""
+        """Ends all processes and their children, and removes temporary files; logs stay."""
         for _, process in self._processes:
             _kill_session(process)
         for _, process in self._processes:
@@ -238,7 +240,7 @@ class Cluster:
 
 
 def _kill_session(process: subprocess.Popen[bytes]) -> None:
-    """The whole group: workers that the pool started are in it."""
+    """Kills a process and its group, which includes the workers that the pool started."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
@@ -246,12 +248,12 @@ def _kill_session(process: subprocess.Popen[bytes]) -> None:
 
 
 def _dying_with_parent() -> list[str]:
-    """So that nothing is left even if the one who started the cluster is killed; Linux has a program for it."""
+    """The prefix of a command that ends when this process is killed; Linux has a program for it."""
     return ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
 
 
 def _worker_environment() -> dict[str, str]:
-    """Workers are started as `python`, and import mlukit from this folder."""
+    """The environment of workers, which are started as `python`, and import mlukit from this folder."""
     python = Path(sys.executable).parent
     paths = [str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     return {
@@ -262,7 +264,7 @@ def _worker_environment() -> dict[str, str]:
 
 
 def _java(heap: str) -> list[str]:
-    """The quick compiler and the simple collector: these processes live for minutes."""
+    """The command of Java, with the quick compiler and the simple collector, since processes live for minutes."""
     opens = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED]
     return [java(), f"-Xmx{heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *opens]
 
@@ -272,7 +274,7 @@ def _class_path(jars: Iterable[Path]) -> str:
 
 
 def _free_ports(number: int) -> list[int]:
-    """Ports that nobody listens on now."""
+    """Ports that are free now."""
     sockets = [socket.socket() for _ in range(number)]
     try:
         for one in sockets:

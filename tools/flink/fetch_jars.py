@@ -1,7 +1,7 @@
-"""Fetches Flink, and Beam's job server for it, once, into a folder that git ignores.
+"""Downloads Flink and Beam's job server for it, once, into a folder that git ignores.
 
-Beam's jars come through Maven, their versions from pom.xml beside this file; Flink's own from a package for Python,
-since the distribution is no Maven artifact everywhere.
+Beam's jars come from Maven, with the versions in pom.xml in this folder. Flink's own jars come from a Python package,
+because not every Maven mirror has Flink's distribution.
 """
 
 import fcntl
@@ -19,12 +19,12 @@ from pathlib import Path
 
 FLINK = "apache-flink-libraries==1.19.3"
 JAVA_VERSIONS = range(11, 22)  # that Flink 1.19 runs on
-_BUILT_WITH = "setuptools<70"  # what that package's setup.py needs
+_BUILT_WITH = "setuptools<70"  # the package's setup.py needs it
 _POM = Path(__file__).with_name("pom.xml")
 _MAVEN_GOAL = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
-_SIZES = "150 MB by Maven, which keeps a copy in its own folder, and 235 MB of Flink"
-_FLINKS_OWN = ("flink-", "slf4j-")  # of Beam's jars, those that Flink brings itself
-# What the job server does without: it sends its whole class path along with every job.
+_SIZES = "150 MB from Maven, which keeps a copy in its own folder, and 235 MB of Flink"
+_FLINKS_OWN = ("flink-", "slf4j-")  # the jars of Beam that Flink itself has
+# Jars that the job server does not need: it sends its whole class path with every job.
 _IDLE = (
     "flink-rpc-akka",
     "flink-shaded-zookeeper",
@@ -34,18 +34,18 @@ _IDLE = (
     "google-cloud-",
     "opencensus",
 )
-_LIMIT = 1200  # seconds for either
+_LIMIT = 1200  # seconds for each of the two downloads
 
 
 class FetchError(Exception):
-    """What a cluster needs is missing, or could not be fetched; its text says what."""
+    """A program or a file that a cluster needs is missing; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Jars:
     """Java class paths."""
 
-    flink: tuple[Path, ...]  # job manager and task managers: Flink as it comes, and Beam's runner
+    flink: tuple[Path, ...]  # for job manager and task managers: Flink's distribution, and Beam's runner
     job_server: tuple[Path, ...]
 
 
@@ -56,18 +56,18 @@ def java() -> str:
 
 
 def missing() -> list[str]:
-    """Which programs are missing, in words; empty where a cluster can be had."""
+    """The missing programs, in words; empty if a cluster can be started."""
     found = []
     wanted = f"Java {JAVA_VERSIONS[0]} to {JAVA_VERSIONS[-1]}"
     version = _java_version()
     if version is None:
-        found.append(f"{wanted} (no {java()})")
+        found.append(f"{wanted} ({java()} was not found)")
     elif version not in JAVA_VERSIONS:
-        found.append(f"{wanted} ({java()} is {version})")
+        found.append(f"{wanted} ({java()} is version {version})")
     if shutil.which("mvn") is None:
-        found.append("Maven (no mvn)")
+        found.append("Maven (mvn was not found)")
     if subprocess.run([sys.executable, "-m", "uv", "--version"], capture_output=True).returncode:
-        found.append(f"uv (for {sys.executable}: ./run setup installs it)")
+        found.append(f"uv for {sys.executable} (./run setup installs it)")
     return found
 
 
@@ -81,10 +81,10 @@ def _java_version() -> int | None:
 
 
 def fetch_jars(cache: Path) -> Jars:
-    """The jars, fetched into `cache` where they are not there yet; two processes may ask at once.
+    """The jars in `cache`, downloaded if they are missing; two processes may call this at the same time.
 
     Raises:
-        FetchError: a program is missing, or Maven or the package index did not give them.
+        FetchError: a program is missing, or a download failed.
     """
     if lacking := missing():
         raise FetchError(f"Flink needs {' and '.join(lacking)}")
@@ -112,10 +112,12 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _fetch_all(cache: Path, name: str) -> None:
-    """Fetches aside and renames: what bears the name is whole."""
+    """Downloads into a temporary folder, then renames it, so that a folder with the name is complete."""
     for left in cache.glob("partial-*"):
         shutil.rmtree(left)
-    print(f"fetching Flink and Beam's job server into {cache}, once: {_SIZES}", file=sys.stderr, flush=True)
+    print(
+        f"downloading Flink and Beam's job server into {cache}, only this once: {_SIZES}", file=sys.stderr, flush=True
+    )
     with tempfile.TemporaryDirectory(dir=cache, prefix="partial-", ignore_cleanup_errors=True) as aside:
         folder = Path(aside) / name
         _call(
@@ -136,7 +138,7 @@ def _call(*command: str) -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT)
     except subprocess.TimeoutExpired as error:
-        raise FetchError(f"{' '.join(command)}: not done after {_LIMIT} s") from error
+        raise FetchError(f"{' '.join(command)} did not finish within {_LIMIT} s") from error
     if done.returncode:
         lines = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line or "error" in line]
         said = "\n".join(lines[:5]) or done.stderr

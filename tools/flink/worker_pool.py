@@ -1,9 +1,9 @@
 """A pool of Python workers for all task managers of this machine: `python -m tools.flink.worker_pool PORT`.
 
-It is Beam's own pool (`apache_beam.runners.worker.worker_pool_main`, 2.77) but for two things. Task managers name
-their workers alike ("1-1"), each for itself, and Beam's pool stops workers by name: one task manager that is done would
-stop the other's worker in the middle of its work. On a cluster each task manager has a pool of its own. And workers
-are forked from a process that has imported everything, which saves seconds of a small job.
+It is Beam's own pool (`apache_beam.runners.worker.worker_pool_main`, 2.77) with two differences. All task managers use
+the same names for their workers ("1-1"), and Beam's pool stops workers by name: a task manager that is done would stop
+the worker of another one. On a real cluster each task manager has its own pool, so this cannot happen. And workers are
+forked from a process that has imported all modules, which saves seconds in a small job.
 """
 
 import multiprocessing
@@ -31,12 +31,12 @@ class WorkerPool(BeamFnExternalWorkerPoolServicer):  # type: ignore[misc]
         return beam_fn_api_pb2.StartWorkerResponse()
 
     def StopWorker(self, stop_worker_request: Any, unused_context: Any) -> Any:
-        """Stops none: a worker ends by itself as soon as its task manager hangs up."""
+        """Does not stop a worker: it ends by itself as soon as its task manager closes the connection."""
         return beam_fn_api_pb2.StopWorkerResponse()
 
 
 def work(address: str, name: str) -> None:
-    """Works for a task manager until it hangs up."""
+    """Works for a task manager until the task manager closes the connection."""
     SdkHarness(address, worker_id=name, data_buffer_time_limit_ms=0).run()
 
 

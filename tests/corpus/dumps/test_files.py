@@ -138,7 +138,7 @@ def test_date_selects() -> None:
     names = [f"enwiki-{date}-pages-articles.xml.bz2" for date in ("20230501", "20230601", "latest")]
     for date, name in zip(("2023-05-01", "20230601", "latest"), names, strict=True):
         assert found("en", *names, date=date) == [name]
-    with pytest.raises(DumpError, match="found of other dates: enwiki-20230501"):
+    with pytest.raises(DumpError, match="files of other dates: enwiki-20230501"):
         found("en", *names, date="20240101")
 
 
@@ -165,7 +165,7 @@ def test_tables_of_the_dump_s_date_come_first() -> None:
     assert find_dumps(listing(dump, other, same), ["en"]).sets["en"].tables["redirect"].path == same
     only = find_dumps(listing(dump, other), ["en"]).sets["en"]
     assert only.tables["redirect"].path == other
-    assert only.warnings == (f"{other} is of 20230601, the dump {dump} of 20230501",)
+    assert only.warnings == (f"{other} has the date 20230601, the dump {dump} 20230501",)
     with pytest.raises(
         DumpError, match=r"2 files match redirect: enwiki-20230501-redirect.sql, enwiki-20230501-redirect.sql.gz"
     ):

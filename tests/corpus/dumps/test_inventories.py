@@ -87,7 +87,7 @@ def test_pages_of_an_index_are_counted_whatever_the_pieces(pages: int, size: int
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (b"", "it has no line that can be read"),
+        (b"", "the index has no line that can be read"),
         (b"1:1:A\n\n2:2:B\n", "line 2 is b''"),
         (b"1:1:A\n1:B\n", "line 2 is b'1:B'"),
         (b"1:1:" + b"x" * 9999, "line 1 is b'1:1:xxx"),

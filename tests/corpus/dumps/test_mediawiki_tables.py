@@ -159,7 +159,9 @@ def test_pagelinks_old_between_and_new() -> None:
 
 def test_a_table_of_other_types_is_an_error() -> None:
     stream = sql("page_props", "`pp_page` varbinary(9), `pp_propname` varbinary(60), `pp_value` blob", "('a','b','c')")
-    with pytest.raises(SqlDumpError, match="column pp_page of `page_props` is varbinary; accepted: bigint, int"):
+    with pytest.raises(
+        SqlDumpError, match="column pp_page of `page_props` has the type varbinary; accepted: bigint, int"
+    ):
         list(read_page_props(stream, Counter()))
 
 

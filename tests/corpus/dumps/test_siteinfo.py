@@ -47,14 +47,14 @@ def test_siteinfo() -> None:
     [
         (b"", "d.xml", "d.xml is empty"),
         (b"", "d.xml.bz2", "d.xml.bz2 is empty"),
-        (b"<html><body>404</body></html>", "d.xml", "no dump: it begins with b'<html>"),
-        (HEAD, "d.xml.bz2", "no content that decodes as its name says"),
-        (HEAD, "d.xml.gz", "does not decode as its name says"),
-        (HEAD, "d.xml.xz", "does not decode as its name says"),
-        (HEAD, "d.xml.zst", "does not decode as its name says"),
-        (HEAD, "d.xml.7z", "does not decode as its name says"),
-        (bz2.compress(HEAD)[:50], "d.xml.bz2", "does not decode as its name says"),
-        (gzip.compress(b"x" * 10, mtime=0), "d.xml.gz", "no dump: it begins with b'xxx"),
+        (b"<html><body>404</body></html>", "d.xml", "not a dump: it begins with b'<html>"),
+        (HEAD, "d.xml.bz2", "no content in the format that its name says"),
+        (HEAD, "d.xml.gz", "cannot be read in the format that its name says"),
+        (HEAD, "d.xml.xz", "cannot be read in the format that its name says"),
+        (HEAD, "d.xml.zst", "cannot be read in the format that its name says"),
+        (HEAD, "d.xml.7z", "cannot be read in the format that its name says"),
+        (bz2.compress(HEAD)[:50], "d.xml.bz2", "cannot be read in the format that its name says"),
+        (gzip.compress(b"x" * 10, mtime=0), "d.xml.gz", "not a dump: it begins with b'xxx"),
         (HEAD.decode().encode("utf-16"), "d.xml", "d.xml is in UTF-16"),
         (b'<!DOCTYPE x [<!ENTITY a "b">]>' + HEAD, "d.xml", "declares a document type"),
     ],
@@ -99,7 +99,7 @@ def headers(*wikis: str, language: str, foreign_header: bool = False) -> list[st
 def test_all_files_of_a_dump_are_from_its_wiki() -> None:
     assert headers("dewiki", "dewiki", language="de") == []
     assert headers("be_x_oldwiki", language="be-tarask") == []
-    warning = "de: the header of 1.xml does not name its wiki, so nothing shows that the pages are from dewiki"
+    warning = "de: the header of 1.xml does not name its wiki, so mlukit cannot check that the pages are from dewiki"
     assert headers("dewiki", "", language="de") == [warning]
     with pytest.raises(DumpError, match=r"^1\.xml is given for the language 'de', .* says elwiki: .* add --option$"):
         headers("dewiki", "elwiki", language="de")

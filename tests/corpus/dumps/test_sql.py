@@ -137,24 +137,30 @@ DUMP = b"-- MariaDB dump 10.19\n--\n" + CREATE + b"INSERT INTO `t` VALUES (1,'A'
 @pytest.mark.parametrize(
     ("sql", "message"),
     [
-        (b"", "no table `t` in the dump; it has: no CREATE TABLE"),
-        (b"<html>", "cut off: the dump ends within a statement"),
-        (CREATE.replace(b"`t`", b"`u`"), "no table `t` in the dump; it has: u"),
-        (CREATE.replace(b"`title` v", b"`name` v"), "table `t` has no column title; it has: id, name, kind, score"),
-        (b"INSERT INTO `t` VALUES (1);", "without a CREATE TABLE before it"),
-        (CREATE + b"INSERT INTO `t` (id, nope) VALUES (1,2);", "no column title, kind, score; it has: id, nope"),
+        (b"", "the dump has no table `t`; tables in the dump: none"),
+        (b"<html>", "the dump is cut off: it ends within a statement"),
+        (CREATE.replace(b"`t`", b"`u`"), "the dump has no table `t`; tables in the dump: u"),
+        (
+            CREATE.replace(b"`title` v", b"`name` v"),
+            "table `t` has no column title; its columns: id, name, kind, score",
+        ),
+        (b"INSERT INTO `t` VALUES (1);", "has no CREATE TABLE before it"),
+        (CREATE + b"INSERT INTO `t` (id, nope) VALUES (1,2);", "no column title, kind, score; its columns: id, nope"),
         (CREATE + b"INSERT INTO `t` SET id = 1;", "accepted: INSERT"),
-        (CREATE + b"INSERT INTO `t` VALUES (1,'A','page'),(2,'B','page',NULL);", "is no tuple of 4 values"),
+        (CREATE + b"INSERT INTO `t` VALUES (1,'A','page'),(2,'B','page',NULL);", "is not a tuple of 4 values"),
         (CREATE + b"INSERT INTO `t` VALUES ('x','A','page',NULL);", "of the declared types"),
         (CREATE + b"INSERT INTO `t` VALUES (1,'A','page',NULL) (2,'B','page',NULL);", "followed by , or ;"),
         (CREATE + b"INSERT INTO `t` VALUES (1,'A','page',NULL), nonsense;", "where a tuple was expected"),
         (CREATE + b"INSERT INTO `t` VALUES (1,0xABC,'page',NULL);", "malformed hexadecimal literal b'0xABC'"),
-        (CREATE + b"INSERT INTO `t` VALUES (1,'A','page',NULL),(2,'B", "cut off: the dump ends within a statement"),
-        (CREATE + b"INSERT INTO `t` VALUES (1,'A','page',NULL)", "cut off: the dump ends within a statement"),
-        (CREATE[:60], "cut off: the dump ends within a statement"),
+        (
+            CREATE + b"INSERT INTO `t` VALUES (1,'A','page',NULL),(2,'B",
+            "the dump is cut off: it ends within a statement",
+        ),
+        (CREATE + b"INSERT INTO `t` VALUES (1,'A','page',NULL)", "the dump is cut off: it ends within a statement"),
+        (CREATE[:60], "the dump is cut off: it ends within a statement"),
         (DUMP, "without '-- Dump completed'"),
         (b"CREATE TABLE `t` (`id` int @@@", "cut off"),
-        (b"CREATE TABLE `t` (`id` int(, `title`);", "is not understood"),
+        (b"CREATE TABLE `t` (`id` int(, `title`);", "CREATE TABLE cannot be read from"),
     ],
 )
 def test_errors_say_what_was_found(sql: bytes, message: str) -> None:
@@ -164,7 +170,7 @@ def test_errors_say_what_was_found(sql: bytes, message: str) -> None:
 
 
 def test_a_column_that_has_to_be_an_integer() -> None:
-    with pytest.raises(SqlDumpError, match="column title of `t` is varbinary; accepted: bigint, int, "):
+    with pytest.raises(SqlDumpError, match="column title of `t` has the type varbinary; accepted: bigint, int, "):
         list(read_table(io.BytesIO(CREATE), "t", ("title",), integers=("id", "title")))
 
 
@@ -236,7 +242,7 @@ def test_long_values_and_lines_take_bounded_memory() -> None:
 def test_a_value_without_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sql_dump, "MAX_TUPLE_BYTES", 1 << 20)
     endless = Repeated(CREATE + b"INSERT INTO `t` VALUES (0,'", b"A", 1 << 40, b"")
-    with pytest.raises(SqlDumpError, match="has no end in 1048576 bytes"):
+    with pytest.raises(SqlDumpError, match="does not end within 1048576 bytes"):
         list(read_table(endless, "t", ("id",)))
 
 
@@ -267,7 +273,9 @@ def test_damaged_compression_names_the_file(tmp_path: Path, suffix: str) -> None
 
 
 def test_unknown_compression(tmp_path: Path) -> None:
-    with pytest.raises(SqlDumpError, match=r"t.sql.7z: cannot tell .* accepted: names in .sql, .gz, .bz2, .zst"):
+    with pytest.raises(
+        SqlDumpError, match=r"t.sql.7z: the name does not tell .* accepted: names that end in .sql, .gz, .bz2, .zst"
+    ):
         open_sql(open_plain, str(tmp_path / "t.sql.7z")).__enter__()
 
 

@@ -155,7 +155,7 @@ def test_parts_are_of_about_the_same_size() -> None:
 def test_a_part_that_is_not_there_is_refused(part: int) -> None:
     entities, mentions = io.BytesIO(), io.BytesIO()
     count_shard([], KINDS, 3, entities, mentions)
-    with pytest.raises(ValueError, match=rf"part {part} of a file of 3 parts"):
+    with pytest.raises(ValueError, match=rf"the file has 3 parts, but no part {part}"):
         read_part(entities, part)
 
 

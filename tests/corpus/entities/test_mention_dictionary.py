@@ -72,7 +72,7 @@ def test_shards_are_opened_one_by_one() -> None:
 
 
 def test_a_shard_of_fewer_parts_is_refused() -> None:
-    with pytest.raises(ValueError, match="part 1 of a file of 1 parts"):
+    with pytest.raises(ValueError, match="the file has 1 parts, but no part 1"):
         merged([shard([("a", 1)], 1)], part=1)
 
 

@@ -205,16 +205,18 @@ def test_languages_needed() -> None:
         assert VocabularyOptions().languages_needed(codes) == needed
         if number >= 3:
             assert exact.languages_needed(codes) == 3
-    with pytest.raises(VocabularyError, match=r"is 3 by --mluke-exact, but 2 languages are built \(de, en\): "):
+    with pytest.raises(VocabularyError, match=r"is 3 \(set by --mluke-exact\), but 2 languages are built \(de, en\); "):
         exact.languages_needed(languages[:2])
     assert VocabularyOptions(min_languages=1).languages_needed(languages) == 1
     with pytest.raises(
-        VocabularyError, match=r"--min-languages is 5, but 4 languages are built \(de, en, fr, ja\): 1 to 4"
+        VocabularyError, match=r"--min-languages is 5, but 4 languages are built \(de, en, fr, ja\); accepted: 1 to 4"
     ):
         VocabularyOptions(min_languages=5).languages_needed(languages)
     with pytest.raises(VocabularyError, match=r"--min-languages is 0, but"):
         VocabularyOptions(min_languages=0).languages_needed(languages)
-    with pytest.raises(VocabularyError, match=r"--vocabulary-size is 4: 4 are special, so at least 5"):
+    with pytest.raises(
+        VocabularyError, match=r"--vocabulary-size is 4, but 4 entities are special; accepted: 5 or more"
+    ):
         VocabularyOptions(size=4).languages_needed(languages)
 
 
@@ -223,8 +225,8 @@ def test_an_empty_vocabulary_is_an_error_that_says_what_to_lower() -> None:
     with pytest.raises(VocabularyError) as error:
         check_candidates(flow, spread, 3, 6)
     assert str(error.value) == (
-        "the entity vocabulary is empty: of 4 entities that links lead to (2 entities in 1 language, "
-        "2 entities in 3 languages) none passes; lower --min-languages (is 3) or --min-count (is 6)"
+        "the entity vocabulary is empty: links lead to 4 entities (2 entities in 1 language, 2 entities in 3 "
+        "languages), but no entity meets the conditions; lower --min-languages (now 3) or --min-count (now 6)"
     )
     with pytest.raises(VocabularyError, match="no link on the pages that count has an item"):
         check_candidates(*merged([{"de": {}}], 2, 1, 1)[1:], 1, 1)
@@ -298,11 +300,11 @@ def test_what_was_written_opens() -> None:
         (io.BytesIO(b""), "not an entity vocabulary: "),
         (io.BytesIO(b"PAR1 and then nothing"), "not an entity vocabulary: "),
         (written(entity_id=[0]), 'not an entity vocabulary: .*"name"'),
-        (written([]), r"begins with \('\[PAD\]'.*, this one has 0 rows"),
-        (written(["Q1", "Q2", "Q3", "Q4"]), r"begins with .*, this one with \['Q1', 'Q2', 'Q3', 'Q4'\]"),
+        (written([]), r"must begin with \('\[PAD\]'.*; this file has 0 rows"),
+        (written(["Q1", "Q2", "Q3", "Q4"]), r"must begin with .*; this file begins with \['Q1', 'Q2', 'Q3', 'Q4'\]"),
         (written([*SPECIAL_ENTITIES, "Berlin"]), "not an entity vocabulary: .*'erlin'"),
-        (written([*SPECIAL_ENTITIES, "Q1"], entity_id=[0, 1, 2, 3, 5]), "in the order of their entity_id"),
-        (written([*SPECIAL_ENTITIES, "Q7", "Q7"]), "Q7 stands in the entity vocabulary twice"),
+        (written([*SPECIAL_ENTITIES, "Q1"], entity_id=[0, 1, 2, 3, 5]), "in the order of entity_id"),
+        (written([*SPECIAL_ENTITIES, "Q7", "Q7"]), "the entity vocabulary has Q7 twice"),
     ],
 )
 def test_what_is_no_vocabulary_is_refused(file: io.BytesIO, message: str) -> None:
@@ -311,7 +313,7 @@ def test_what_is_no_vocabulary_is_refused(file: io.BytesIO, message: str) -> Non
 
 
 def test_merging_counts_of_fewer_parts_is_refused() -> None:
-    with pytest.raises(ValueError, match="part 2 of a file of 2 parts"):
+    with pytest.raises(ValueError, match="the file has 2 parts, but no part 2"):
         merge_entities([("de", shard({1: 1}, 2))], 2, 1, 1, io.BytesIO())
 
 

@@ -222,10 +222,10 @@ def fields(article: LinkedArticle) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"max_tokens": 2}, "max_tokens is 2: at least 3"),
-        ({"max_entities": 0}, "max_entities is 0: at least 1"),
+        ({"max_tokens": 2}, "max_tokens is 2; accepted: 3 or more"),
+        ({"max_entities": 0}, "max_entities is 0; accepted: 1 or more"),
         ({"max_mention_tokens": 0}, "max_mention_tokens is 0"),
-        ({"min_sentence_pieces": 511}, "min_sentence_pieces is 511: 0 to 510"),
+        ({"min_sentence_pieces": 511}, "min_sentence_pieces is 511; accepted: 0 to 510"),
         ({"min_sentence_pieces": -1}, "min_sentence_pieces is -1"),
     ],
 )

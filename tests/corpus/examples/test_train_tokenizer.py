@@ -21,7 +21,7 @@ def test_fewer_pieces_where_the_sentences_give_no_more() -> None:
 
 
 def test_too_few_pieces_for_the_characters() -> None:
-    with pytest.raises(TrainingError, match=r"model of 5 pieces is too small: the sample's characters alone need \d+"):
+    with pytest.raises(TrainingError, match=r"model of 5 pieces is too small: the sample's characters need \d+ pieces"):
         train_sentencepiece(TEXT, 5)
 
 

@@ -300,15 +300,15 @@ def test_files_that_do_not_fit_the_header(tmp_path: Path) -> None:
     (tmp_path / "other" / "header.json").write_text(json.dumps(header))
     for name in DTYPES:
         (tmp_path / "other" / name).write_bytes((tmp_path / name).read_bytes())
-    with pytest.raises(TitleIndexError, match="qids: type '<i8'; accepted: <u4"):
+    with pytest.raises(TitleIndexError, match="qids has the type '<i8'; accepted: <u4"):
         TitleIndex.open(tmp_path / "other")
     (tmp_path / "heap").write_bytes(b"A")
-    with pytest.raises(TitleIndexError, match="heap has 1 bytes, the header says 2"):
+    with pytest.raises(TitleIndexError, match="heap has 1 bytes, but the header says 2"):
         TitleIndex.open(tmp_path)
     (tmp_path / "heap").unlink()
-    with pytest.raises(TitleIndexError, match="heap has no bytes, the header says 2"):
+    with pytest.raises(TitleIndexError, match="heap has no bytes, but the header says 2"):
         TitleIndex.open(tmp_path)
-    with pytest.raises(TitleIndexError, match=r"no finished title index: it has no header\.json"):
+    with pytest.raises(TitleIndexError, match=r"not a complete title index: header\.json is missing"):
         TitleIndex.open(tmp_path / "nowhere")
 
 

@@ -131,7 +131,7 @@ def test_no_dump(files: list[str]) -> None:
 )
 def test_a_status_that_is_none(status: str) -> None:
     mirror = client({f"{MIRROR}/enwiki/20260901/dumpstatus.json": status})
-    with pytest.raises(DownloadError, match="is no list of dumps"):
+    with pytest.raises(DownloadError, match="is not a list of dumps"):
         find_files(mirror, wanted(), "20260901")
 
 
@@ -174,7 +174,7 @@ def test_content_exports() -> None:
         f"{EXPORTS}/enwiki/2026-09-01/xml/bzip2/{EXPORT[0]}", f"enwiki/2026-09-01/{EXPORT[0]}", 20, "sha256", SHA256
     )
     assert files[-1].path == f"enwiki/2026-09-01/{PROPS}"
-    with pytest.raises(IncompleteError, match="is not finished, or not there any more"):
+    with pytest.raises(IncompleteError, match="is not finished, or was removed"):
         find_files(mirror, wanted(family=CONTENT), "2026-10-01")
     with pytest.raises(IncompleteError, match=r"has no enwiki-2026-09-01-p…p….xml.bz2"):
         find_files(client(exports("enwiki", "2026-09-01")), wanted(family=CONTENT), "2026-09-01")
@@ -183,7 +183,7 @@ def test_content_exports() -> None:
 def test_a_listed_file_that_is_not_there() -> None:
     files = exports("enwiki", "2026-09-01", *EXPORT)
     del files[f"{EXPORTS}/enwiki/2026-09-01/xml/bzip2/{EXPORT[1]}"]
-    with pytest.raises(IncompleteError, match="though it is in the list"):
+    with pytest.raises(IncompleteError, match="although the mirror's list names the file"):
         find_files(client(files), wanted(family=CONTENT), "2026-09-01")
 
 
@@ -237,8 +237,8 @@ def test_the_latest_export() -> None:
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({}, "the mirror has no enwiki of the classic family"),
-        ({f"{MIRROR}/enwiki/": "<html>2026-09-01 20260901</html>"}, "lists no day: name one by --date"),
+        ({}, "the mirror has no classic dumps of enwiki"),
+        ({f"{MIRROR}/enwiki/": "<html>2026-09-01 20260901</html>"}, "lists no days; name a day with --date"),
         ({f"{MIRROR}/enwiki/": page("20260901"), f"{MIRROR}/dewiki/": page("20260801")}, "no day in common"),
     ],
 )
@@ -251,5 +251,5 @@ def test_dates() -> None:
     assert [plain_date(text, "classic") for text in ("20260901", "2026-09-01")] == ["20260901"] * 2
     assert [plain_date(text, "content") for text in ("20260901", "2026-09-01")] == ["2026-09-01"] * 2
     for text in ("", "newest", "2026-0901", "202609", "../20260901", "٢٠٢٦٠٩٠١", "20260901\n"):
-        with pytest.raises(DownloadError, match="accepted: one such as 20260901"):
+        with pytest.raises(DownloadError, match="accepted: a date such as 20260901"):
             plain_date(text, "classic")

@@ -258,7 +258,10 @@ def test_slow_answers(server: Server, tmp_path: Path, pauses: list[float], slow:
     ("script", "message"),
     [
         ([status(503)] * 4, r"\(busy, tries: 4, 7 s of pauses\): HTTPError: 503"),
-        ([status(429, Retry_After="86400")], r"\(busy, tries: 1, 0 s of pauses; it asks for another of 86400 s\)"),
+        (
+            [status(429, Retry_After="86400")],
+            r"\(busy, tries: 1, 0 s of pauses; the server asks for another pause of 86400 s\)",
+        ),
         ([status(400)], r"\(refused, tries: 1, 0 s of pauses\): HTTPError: 400"),
         ([body(b"{")] * 4, r"\(malformed, tries: 4, "),
         ([hang_up] * 4, r"\(unreachable, tries: 4, "),
@@ -333,7 +336,7 @@ def test_a_file_that_is_no_cache(tmp_path: Path) -> None:
         WikidataApi(path)
     newer = tmp_path / "newer.sqlite"
     sqlite3.connect(newer).execute("PRAGMA user_version = 9")
-    with pytest.raises(WikidataApiError, match="version 9; accepted: 1"):
+    with pytest.raises(WikidataApiError, match="version 9; accepted: version 1"):
         WikidataApi(newer)
     with pytest.raises(WikidataApiError, match="unable to open"):
         WikidataApi(tmp_path / "no folder" / "answers.sqlite")

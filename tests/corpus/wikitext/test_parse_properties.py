@@ -145,6 +145,8 @@ def test_a_space_makes_no_other_link(before: str, target: str, label: str, after
 
 
 def test_page_over_the_limit_is_an_error_that_says_so() -> None:
-    with pytest.raises(WikitextError, match=r"page too long: 8,000,001 characters; at most 8,000,000") as raised:
+    with pytest.raises(
+        WikitextError, match=r"page too long: the page has 8,000,001 characters; accepted: at most 8,000,000"
+    ) as raised:
         parse_wikitext("a" * (MAX_CHARACTERS + 1), "T", load_language("en"))
     assert raised.value.reason == "page too long"

@@ -31,7 +31,7 @@ def test_a_table_without_an_end_is_a_failure_beside_the_article() -> None:
     parsed = read_page(page("A.\n{| class=x\n| {{y}} b [[c]]\n\nD."), EN, "link")
     assert isinstance(parsed, ParsedPage)
     assert parsed.article.text == "A."
-    detail = "a table without an end holds the rest of the page, 26 characters: '{| class=x\\n|  b [[c]]\\n\\nD.'"
+    detail = "the rest of the page is in a table without an end, 26 characters: '{| class=x\\n|  b [[c]]\\n\\nD.'"
     assert parsed.failures == (Failure("link", "unclosed_table", "en", 7, parsed.article.title, detail),)
 
 

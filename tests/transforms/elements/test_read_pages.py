@@ -98,7 +98,7 @@ def test_old_dumps_have_their_namespaces_by_the_header(tmp_path: Path) -> None:
             " is given for the language 'de', whose wiki is dewiki, but the header of the file says enwiki: name "
             "a dump of dewiki; if the pages are from dewiki in spite of the header, add foreign_header=True",
         ),
-        ("enwiki-*.gz", "en", " is no dump: it begins with "),
+        ("enwiki-*.gz", "en", " is not a dump: it begins with "),
         ([], "en", "ReadPages is given no pattern"),
     ],
 )
@@ -120,5 +120,5 @@ def test_a_header_without_a_wiki_is_a_warning(tmp_path: Path, caplog: pytest.Log
     path.write_text(dump_xml("en", EN).replace("<dbname>enwiki</dbname>", ""), encoding="utf-8")
     ReadPages(str(path), "en")
     assert [record.getMessage() for record in caplog.records] == [
-        f"en: the header of {path} does not name its wiki, so nothing shows that the pages are from enwiki"
+        f"en: the header of {path} does not name its wiki, so mlukit cannot check that the pages are from enwiki"
     ]
