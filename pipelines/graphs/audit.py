@@ -89,7 +89,7 @@ class LookForMarkup(beam.PTransform):
         self._workplace, self._shards, self._namespaces = workplace, shards, namespaces
 
     def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection:
-        """Beam's."""
+        """Applies the transforms to the pipeline."""
         work, title = self._workplace, "look for markup"
         plan, transforms = MarkupPlan(self._shards), [AuditResidue(work, self._namespaces)]
         found = begin | Step("audit", title, plan, transforms)
@@ -119,7 +119,7 @@ class CheckLinks(beam.PTransform):
         self._workplace, self._shards, self._compared = workplace, shards, compared
 
     def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection:
-        """Beam's."""
+        """Applies the transforms to the pipeline."""
         work, plan = self._workplace, LinksPlan(self._shards, self._compared)
         namespaces = {code: one.namespaces for code, one in self._compared.items()}
 

@@ -108,7 +108,7 @@ class MakeExamples(beam.PTransform):
         self._linked, self._vocabulary = linked, vocabulary
 
     def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection:
-        """Beam's."""
+        """Applies the transforms to the pipeline."""
         work, settings, storage = self._workplace, self._settings, self._workplace.storage
         plan = ExamplesPlan(settings, check_tokenizer(settings))
         records = [value_of(self._linked.record), value_of(self._vocabulary)]

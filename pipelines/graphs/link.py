@@ -65,7 +65,7 @@ class LinkArticles(beam.PTransform):
 
     @beam.typehints.no_annotations  # type: ignore[untyped-decorator]  # Beam warns of a result that is no PCollection
     def expand(self, begin: beam.pvalue.PBegin) -> Linked:
-        """Beam's."""
+        """Applies the transforms to the pipeline."""
         work, settings, plan = self._workplace, self._settings, LinkPlan(self._settings, self._sources)
         languages = tuple(self._sources.languages)
 
@@ -240,7 +240,7 @@ class ReadLinked(beam.PTransform):
 
     @beam.typehints.no_annotations  # type: ignore[untyped-decorator]
     def expand(self, begin: beam.pvalue.PBegin) -> Linked:
-        """Beam's."""
+        """Applies the transforms to the pipeline."""
         storage = self._workplace.storage
         read = ReadRecord(storage, STAGE)
         record = begin | Once(self._workplace, "read link.json", read)

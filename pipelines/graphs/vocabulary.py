@@ -110,7 +110,7 @@ class MakeVocabulary(beam.PTransform):
         self._workplace, self._settings, self._languages, self._linked = workplace, settings, languages, linked
 
     def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection:
-        """Beam's."""
+        """Applies the transforms to the pipeline."""
         work, settings, linked = self._workplace, self._settings, self._linked
         plan = VocabularyPlan(settings, tuple(self._languages))
 

@@ -67,19 +67,19 @@ def output(tmp_path: Path) -> Iterator[Path]:
             ["--direct_num_worker", "2"],
             "unknown flag --direct_num_worker; did you mean '--direct_num_workers'? (see mlukit build --help)",
         ),
-        (["en", "de"], "'en' is no flag (see mlukit build --help)"),
-        (["--direct_num_workers", "2", "stray"], "'stray' is no flag (see mlukit build --help)"),
+        (["en", "de"], "'en' is not a flag (see mlukit build --help)"),
+        (["--direct_num_workers", "2", "stray"], "'stray' is not a flag (see mlukit build --help)"),
         (["--direct_num_workers", "two"], "argument --direct_num_workers: invalid int value: 'two'"),
         (["--direct_num_workers", "-1"], "--direct_num_workers is -1: 0 (all cores) or more is possible"),
         (["--worker", "2"], "unknown flag --worker; did you mean '--workers'? (see mlukit build --help)"),
         (["--workers", "0"], "argument --workers: '0' is not a whole number of at least 1"),
         (
             ["--workers", "2"],  # beside --direct_running_mode=in_memory
-            "--workers 2 sets worker processes, and --direct_running_mode=in_memory has none: give one of them",
+            "--workers 2 starts worker processes, but --direct_running_mode=in_memory has none: give only one of them",
         ),
         (
             ["--num_workers=2"],
-            "--num_workers is for Dataflow; on this machine --workers N sets the number of worker processes",
+            "--num_workers is for Dataflow; on this machine, --workers N sets the number of worker processes",
         ),
         (["--min-count", "0"], "argument --min-count: '0' is not a whole number of at least 1"),
         (["--min-count", "²"], "argument --min-count: '²' is not a whole number of at least 1"),

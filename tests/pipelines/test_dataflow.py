@@ -229,7 +229,7 @@ def test_a_job_that_fails_ends_the_run_with_its_reason(dataflow: Dataflow) -> No
     assert launcher.returncode == 1
     assert re.sub(r" \(log: \S+\)", "", said) == (
         "mlukit link: the pipeline failed: ValueError: the value was 7. "
-        "What was finished is kept: the same command goes on from there.\n"
+        "Finished work is kept: run the same command again to continue.\n"
     )
 
 

@@ -32,7 +32,7 @@ from tests.small_dumps import (
 from tests.small_wikis import build
 
 ROOT = Path(__file__).resolve().parents[2]
-GOES_ON = "What was finished is kept: the same command goes on from there."
+GOES_ON = "Finished work is kept: run the same command again to continue."
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_what_a_run_does_again_is_said(dumps: Path, tmp_path: Path, stop_after: 
     said = [line.partition(" in ")[0] + line[line.rfind(")") :] for line in ran.err.splitlines()[:3]]
     assert said == [
         "check sources: 6 of 6 shards) in one process",
-        "read dumps: 1 of 3 shards) in one process, 2 were done before",
+        "read dumps: 1 of 3 shards) in one process, 2 were done earlier",
         "build title indexes: 3 of 3 shards) in one process",
     ]
     (linked, *_), steps = load(tmp_path / "OUT/run.json")["runs"], ("check sources", "read dumps")
@@ -286,8 +286,8 @@ def test_a_dump_of_the_same_size_but_other_content_is_an_error_while_the_stage_i
 @pytest.mark.parametrize(
     ("stage", "path", "content", "what"),
     [
-        ("link", "articles/en/train-00000.parquet", None, "articles/en/train-00000.parquet has gone"),
-        ("link", "articles/ja/_manifest.json", None, "articles/ja/_manifest.json has gone"),
+        ("link", "articles/en/train-00000.parquet", None, "articles/en/train-00000.parquet is missing"),
+        ("link", "articles/ja/_manifest.json", None, "articles/ja/_manifest.json is missing"),
         ("vocabulary", "vocabulary/vocabulary.jsonl", b"{}", "vocabulary/vocabulary.jsonl has changed from "),
         ("examples", "examples/de/train-00000.tfrecord.gz", b"", "tfrecord.gz has changed from "),
     ],

@@ -62,7 +62,7 @@ def test_the_number_of_workers_becomes_beam_s() -> None:
         (["--range-size", "many"], "'many' is not a size such as 32MiB"),
         (["--validation-share", "1"], "'1' is not a number from 0 up to, not including, 1"),
         (["--dump", "enwiki.xml"], "'enwiki.xml' is not LANGUAGE=PATH"),
-        (["stray"], "'stray' is no flag"),
+        (["stray"], "'stray' is not a flag"),
     ],
 )
 def test_what_is_wrong_is_shown_with_what_would_be_right(arguments: list[str], said: str) -> None:

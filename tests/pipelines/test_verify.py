@@ -207,7 +207,7 @@ def test_some_folders(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (["OUT", "articles/fr"], "OUT has no finished folder 'articles/fr'; did you mean 'articles/ja'? (articles, "),
         (["OUT", "."], "OUT has no finished folder '.' ("),
         (["empty"], "empty has no run.json: name a folder that mlukit wrote"),
-        (["OUT", "--num_workers=2"], "--num_workers is for Dataflow; on this machine --workers N sets "),
+        (["OUT", "--num_workers=2"], "--num_workers is for Dataflow; on this machine, --workers N sets "),
         (["OUT", "--direct_num_worker=2"], "unknown flag --direct_num_worker; did you mean '--direct_num_workers'?"),
     ],
 )

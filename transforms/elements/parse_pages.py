@@ -39,7 +39,7 @@ class ParsePages(beam.PTransform):
         self._parse = _ParsePage(language, namespaces)
 
     def expand(self, pages: Any) -> Any:
-        """Parses each page where it is."""
+        """Parses each page, without a shuffle."""
         check_input(self, pages)
         parse = beam.ParDo(self._parse).with_output_types(Article, failures=Failure)
         return pages | "Parse" >> parse.with_outputs(FAILURES, main="articles")
