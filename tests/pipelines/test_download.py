@@ -142,7 +142,7 @@ def test_a_dry_run_without_an_answer_fails_soon(tmp_path: Path, monkeypatch: pyt
         lines, seconds = dry_run(f"http://{address}", tmp_path)
     assert seconds < 12
     assert lines == [
-        f"download: asking http://{address} what it has",
+        f"download: asking http://{address} which files it has",
         f"mlukit download: http://{address}/enwiki/: {address} accepted the connection, but sent nothing for 3 seconds "
         "(tries: 2)",
     ]
@@ -178,7 +178,7 @@ def test_goes_on(server: Server, tmp_path: Path) -> None:
     server.forever, server.faults[f"/dumps/enwiki/20260901/{EN}"] = True, [status(503)]
     ran = get(server, tmp_path)
     assert ran.status == 1
-    assert "mlukit download: 1 of 4 files could not be got:\n" in ran.err
+    assert "mlukit download: 1 of 4 files could not be downloaded:\n" in ran.err
     assert f"{EN}: the server answers 503" in ran.err
     assert f"enwiki/20260901/{EN}" not in files(tmp_path)
     assert len(files(tmp_path)) == 3 + (tmp_path / f"enwiki/20260901/{EN}.part").exists()
@@ -277,7 +277,7 @@ def test_ctrl_c(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(download._Progress, "show", interrupt)
     ran = get(server, tmp_path)
     assert ran.status == 130
-    assert ran.err.endswith("What is there is kept: the same command goes on from there.\n")
+    assert ran.err.endswith("Downloaded files are kept: run the same command again to continue.\n")
 
 
 @pytest.mark.parametrize(
@@ -285,14 +285,14 @@ def test_ctrl_c(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     [
         (["--languages", "xx"], "--languages: no Wikipedia has the code 'xx'"),
         (["--languages", "../x"], "--languages: no Wikipedia has the code '../x'"),
-        (["--languages", ","], "argument --languages: ',' names nothing"),
+        (["--languages", ","], "argument --languages: ',' is empty; accepted: one or more words, such as en,de"),
         (["--date", "yesterday"], "date 'yesterday'; accepted: one such as 20260901 or 2026-09-01, or latest"),
         (["--mirror", "ftp://example.org"], "'ftp://example.org'; accepted: an http:// or https:// address without"),
         (["--mirror", "https://me:secret@example.org"], "accepted: an http:// or https:// address without credentials"),
         (["--family", "new"], "argument --family: invalid choice: 'new'"),
         (["--tables", "revision"], "argument --tables: 'revision' is not one of page_props, langlinks"),
-        (["--contact", "a\nb"], "--contact 'a\\nb'; accepted: letters, digits and signs of ASCII"),
-        (["--dumps", "s3://bucket"], "--dumps s3://bucket; accepted: a folder of this machine"),
+        (["--contact", "a\nb"], "--contact 'a\\nb' is wrong; accepted: letters, digits and signs of ASCII"),
+        (["--dumps", "s3://bucket"], "--dumps s3://bucket is wrong; accepted: a folder on this machine"),
     ],
 )
 def test_wrongly_asked(tmp_path: Path, flags: list[str], message: str) -> None:

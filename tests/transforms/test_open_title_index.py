@@ -93,7 +93,9 @@ def test_what_was_not_used_for_long_goes(storage: Storage, tmp_path: Path) -> No
 def test_another_users_folder_is_not_used(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     other = os.getuid() + 1
     monkeypatch.setattr("os.getuid", lambda: other)
-    with pytest.raises(OSError, match=rf"mlukit-index-{other} belongs to another user: delete the folder, or set TMPDIR"):
+    with pytest.raises(
+        OSError, match=rf"mlukit-index-{other} belongs to another user: delete the folder, or set TMPDIR"
+    ):
         copied(storage)
 
 

@@ -42,7 +42,7 @@ def fault(place: Workplace, task: str, at: float, **more: Any) -> None:
 def test_a_job_that_was_left_by_its_workers_is_no_success(place: Workplace) -> None:
     one = watch(place, Message("begun"), Message("ended"))
     assert (one.is_over(), one.is_over()) == (False, True)
-    with pytest.raises(RunError, match="the job ended before its work was done"):
+    with pytest.raises(RunError, match="the job ended before all steps were done"):
         one.check_finished()
     place.notes.write_json(FINISHED, {})
     one.check_finished()

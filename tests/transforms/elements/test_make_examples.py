@@ -69,9 +69,7 @@ def test_options_are_those_of_the_output(dumps: Path, ran: Ran, tmp_path: Path) 
 
 def test_an_output_without_a_finished_stage(built: Path, tmp_path: Path) -> None:
     shutil.copy(built / "link.json", tmp_path)
-    with pytest.raises(
-        ValueError, match=r"has no finished examples stage, which MakeExamples needs: .* mlukit exam"
-    ):
+    with pytest.raises(ValueError, match=r"has no finished examples stage, which MakeExamples needs: .* mlukit exam"):
         MakeExamples(str(tmp_path))
 
 

@@ -86,5 +86,5 @@ def test_an_output_without_a_finished_stage(tmp_path: Path) -> None:
 
 
 def test_a_batch_of_no_bytes(built: Path) -> None:
-    with pytest.raises(ValueError, match="a batch of 0 bytes"):
+    with pytest.raises(ValueError, match="text_bytes is 0"):
         ResolveLinks(str(built), text_bytes=0)
