@@ -398,7 +398,7 @@ def zipped(content: bytes) -> bytes:
         (EN_ITEMS, zipped(b""), ": no table `page_props` in the dump; it has: no CREATE TABLE"),
         (JA_LINKS, zipped(sql("redirect", []).encode()), ": no table `langlinks` in the dump; it has: redirect"),
         (SITELINKS, zipped(b"not SQL"), ": cut off: the dump ends within a statement"),
-        ("dewiki-title_items.tsv", b"<html>404</html>", "is not a table of titles and items (it begins with b'<html>404"),
+        ("dewiki-title_items.tsv", b"<html>404</html>", "is not a table of titles and items (it begins with b'<html>"),
         ("dewiki-title_items.tsv.gz", b"Berlin\tQ64\n", "is not a table of titles and items (corrupt_block)"),
         ("dewiki-title_items.tsv.xz", b"", "is empty: delete the file, or download it again"),
         ("wikidata-20260901-all.json.gz", zipped(b"no json"), "is not a JSON dump of Wikidata (it begins with b"),

@@ -269,7 +269,8 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
         "--staging_location /tmp/staging is not a gs:// path",
         f"--output {tmp_path}/out is on this machine, where workers cannot read it: name a gs:// path",
         f"--dump en={tmp_path}/en.xml.bz2 is on this machine, where workers cannot read it: name a gs:// path",
-        "--template_location creates a job that starts later, but mlukit waits for its job: omit the flag (see docs/cluster.md)\n",
+        "--template_location creates a job that starts later, but mlukit waits for its job: omit the flag "
+        "(see docs/cluster.md)\n",
     ]
     assert list(tmp_path.iterdir()) == []
 
