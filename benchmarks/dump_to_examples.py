@@ -113,7 +113,7 @@ def jobs(asked: argparse.Namespace, dump: Path, work: Path) -> dict[str, list[li
 
 
 def write_titles(dumps: Path, file: Path) -> Path:
-    """Writes all link targets, one per line: LUKE counts only pages of the dump otherwise, and few targets are pages."""
+    """Writes all link targets, one a line: LUKE otherwise counts only pages of the dump, and few targets are pages."""
     (table,) = dumps.glob("wikidatawiki-*.sql.gz")
     with gzip.open(table) as rows, file.open("wb") as out:
         for row in rows:

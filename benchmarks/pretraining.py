@@ -75,7 +75,7 @@ OPTIMIZER_STEPS = 3
 class Result:
     """The measurements of a contestant."""
 
-    micro_batch: int  # words of ours, examples of transformers'
+    micro_batch: int  # in words for mlukit, in examples for transformers
     words_per_second: float
     utilisation: float | None
     gibibytes: float
@@ -179,7 +179,7 @@ def luke(config: ModelConfig) -> nn.Module:
     state = dict(to_hugging_face(config, PretrainingModel(config).state_dict()))
     with torch.device("meta"):
         model = LukeForMaskedLM(LukeConfig.from_dict(luke_config(config)))
-    model.luke.pooler = None  # of no use here: spares its parameters
+    model.luke.pooler = None  # not used here; saves its parameters
     model.load_state_dict(state, strict=False, assign=True)
     model.lm_head.decoder.weight = model.luke.embeddings.word_embeddings.weight
     model.lm_head.decoder.bias = model.lm_head.bias

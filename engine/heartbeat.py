@@ -59,7 +59,7 @@ class Heartbeat:
         self._write()
 
     def check(self) -> None:
-        """Checks that the run still goes on; call it before publishing a file that later steps extend.
+        """Checks that the run continues; call it before publishing a file that later steps extend.
 
         Otherwise a worker that outlives its launcher could overwrite what the next run has added.
 

@@ -180,6 +180,7 @@ class Lease:
             self._storage.discard(self._path)
 
     def _renew(self) -> None:
+        """Renews the lease once, and records if another run has taken it over."""
         before = self._renewed
         if self._path not in self._storage.objects(f"{LEASES}/"):
             self._lost = "was taken over by another run"

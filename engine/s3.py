@@ -38,6 +38,7 @@ def share_clients() -> None:
 
 @cache
 def _client(**options: Any) -> Any:
+    """Creates the client for S3, once per process and options, with the corrections of uploads and retries."""
     retry_settings = {"AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"} & os.environ.keys()
     retries = None if retry_settings else {"mode": "standard", "total_max_attempts": _ATTEMPTS}
     config = import_module("botocore.config").Config(retries=retries)  # boto3 depends on botocore

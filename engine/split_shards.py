@@ -84,6 +84,8 @@ class SplitShards:
 
 
 class _File(NamedTuple):
+    """An open file of one split and format."""
+
     path: str
     stream: CountingStream
     writer: TableWriter

@@ -119,6 +119,8 @@ class _Single(beam.DoFn):
 
 
 class _Call(_Single):
+    """Calls a function with the results of earlier steps, and emits its value."""
+
     def __init__(self, workplace: Workplace, title: str, function: Callable[..., Any]) -> None:
         super().__init__(workplace, title)
         self._function = function

@@ -125,6 +125,7 @@ class _DoTasks(beam.DoFn):
         self._bytes = 0  # bytes that this worker has read in the present bundle
 
     def do(self, task: Task, *earlier: Results) -> Done:
+        """Does a task, unless its result exists; reports an error to the launcher."""
         with self._workplace.reporting(task.name):
             done = found_result(task, self._workplace.storage)
             if done is None:

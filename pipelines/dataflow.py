@@ -26,6 +26,7 @@ def check_dataflow(settings: Settings, beam_flags: Sequence[str]) -> None:
 
 
 def _missing(options: PipelineOptions) -> Iterator[str]:
+    """Messages about missing packages and missing or wrong flags."""
     if packages := missing_packages("gcp"):
         yield how_to_install("Dataflow", "gcp", packages)
     cloud = options.view_as(GoogleCloudOptions)
@@ -47,6 +48,7 @@ def _missing(options: PipelineOptions) -> Iterator[str]:
 
 
 def _local_paths(settings: Settings) -> Iterator[str]:
+    """Messages about paths on this machine, which the workers of Dataflow cannot read."""
     paths = [(f"--{name.replace('_', '-')}", getattr(settings, name)) for name in _READ_BY_WORKERS]
     for flag, path in [*paths, *((f"--dump {language}=", path) for language, path in settings.dump)]:
         if path and is_local(path):

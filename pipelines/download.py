@@ -133,6 +133,7 @@ def parser() -> CommandParser:
 
 
 def _wanted(asked: argparse.Namespace) -> Wanted:
+    """Checks the values of the flags before any request is sent."""
     languages = list(dict.fromkeys(asked.languages))
     for language in languages:
         try:
@@ -153,6 +154,7 @@ def _wanted(asked: argparse.Namespace) -> Wanted:
 
 
 def _plan(client: Client, wanted: Wanted, folder: Path, date: str) -> Plan:
+    """Asks the mirror for the files of a date, or of the latest complete date."""
     say(f"download: asking {wanted.mirror} which files it has")
     if date == _LATEST:
         date, files = find_latest(client, wanted)

@@ -190,6 +190,7 @@ def _in_one_format(paths: Sequence[str]) -> list[str]:
 
 
 def _renderer(root: Storage, manifest: dict[str, Any]) -> Callable[[Any], str]:
+    """Returns the function that shows a record of the folder's type; JSON for types without their own form."""
     if manifest["kind"] == ARTICLES:
         return render_article
     if manifest["kind"] == EXAMPLES:

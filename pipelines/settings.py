@@ -493,6 +493,7 @@ def bundled_configs() -> dict[str, Traversable]:
 
 
 def _config_value(path: str, key: str, value: Any, option: Mapping[str, Any]) -> Any:
+    """Parses a value of a configuration file in the same way as the value of the flag."""
     if option["parse"] is None:
         if not isinstance(value, bool):
             raise SettingsError(f"{path}: {key} = {value!r} is wrong; accepted: true or false")

@@ -163,6 +163,7 @@ def _checksums_in(file: FileInfo, algorithm: str) -> dict[str, str]:
 
 
 def _by_hand(settings: Settings) -> dict[str, list[FileInfo]]:
+    """The dump files that --dump names, by language."""
     files: dict[str, list[FileInfo]] = {}
     for language, path in settings.dump:
         found = _find(path)

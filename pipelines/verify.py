@@ -127,6 +127,7 @@ def verify(
 
 
 def _choose(root: str, folders: Sequence[Folder], chosen: Sequence[str]) -> list[Folder]:
+    """The folders that the user has named; refuses names without a finished folder."""
     names = [folder.path for folder in folders]
     wanted = [name.removeprefix(f"{root}/").strip("/") for name in map(plain_path, chosen)]
     for name in wanted:

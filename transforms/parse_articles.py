@@ -148,6 +148,7 @@ def _read(
 
 
 def _read_page(page: Page, language: Language, tally: _Tally) -> Iterator[Article | PageTitle | Failure]:
+    """Parses and counts a page; yields an article, or the title of a redirect or failed page, and failures."""
     tally.wikitext_bytes += len(page.text.encode())
     read = read_page(page, language, STAGE)
     if isinstance(read, PageTitle):

@@ -213,6 +213,7 @@ def _last_line(error: BaseException) -> str:
 
 
 def _pipeline(job: Job) -> beam.Pipeline:
+    """Creates the empty pipeline of a job, with its runner; for Dataflow, also builds the package for the workers."""
     options = PipelineOptions(list(job.beam_flags))
     FileSystems.set_options(options)
     if is_dataflow(options):

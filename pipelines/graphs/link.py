@@ -128,6 +128,7 @@ class LinkPlan:
         return [self._titles(language, read[language], known) for language in self.sources.languages]
 
     def _titles(self, language: str, read: StepResults, known: set[str]) -> WikiTitles:
+        """The task that builds the title index of a language; `known` has the paths of all written shards."""
         titles = read.holding("titles")
         wiki_tables = self.sources.found.sets[language].tables
         tables = tuple((name, wiki_tables[name]) for name in OWN_TABLES if name in wiki_tables)

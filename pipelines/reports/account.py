@@ -57,6 +57,7 @@ def _measures_row(stage: str, step: str, measures: Mapping[str, Any]) -> tuple[s
 
 
 def _stage_rows(stage: str, record: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The rows of a stage: one for each language and flow, and one for the files of a language with damaged files."""
     rows, damaged = [], damaged_files(record)
     for language, totals in record["languages"].items():
         for what, value in totals["flows"].items():

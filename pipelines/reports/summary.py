@@ -105,6 +105,7 @@ def _note(damaged: int) -> str:
 
 
 def _row_of(records: Mapping[str, Any], code: str) -> _Row:
+    """The numbers of a language from the records of finished stages."""
     row = _Row()
     for stage, record in records.items():
         if not (totals := record["languages"].get(code)):

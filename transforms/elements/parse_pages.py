@@ -46,6 +46,8 @@ class ParsePages(beam.PTransform):
 
 
 class _ParsePage(beam.DoFn):
+    """Parses a page, and counts pages and links; failures go to the tagged output."""
+
     def __init__(self, language: str, namespaces: Mapping[int, str]) -> None:
         self._code, self._namespaces = language, dict(namespaces)
 
