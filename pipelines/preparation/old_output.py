@@ -62,7 +62,7 @@ def find_old_output(storage: Storage, first: Stage) -> OldOutput:
     lost = [path for path in foreign if path.startswith(f"{layout.TITLE_INDEXES}/")]
     if lost and first is STAGES[0]:
         raise SettingsError(
-            f"mlukit did not write {storage.path(lost[0])}, which is in a folder to be replaced: move the file away"
+            f"{storage.path(lost[0])} is not a file of mlukit, but is in a folder to be replaced: move the file away"
         )
     if is_local(storage.root):
         _check_links(storage, removable)

@@ -147,7 +147,7 @@ def test_a_runner_that_lacks_something(dumps: Path, tmp_path: Path) -> None:
         (["link", "--vocabulary-size", "9"], "mlukit link: unknown flag --vocabulary-size"),
         (["audit", "x", "--exmples", "3"], "mlukit audit: unknown flag --exmples; did you mean '--examples'?"),
         (["audit", "x", "--examples", "-1"], "mlukit audit: argument --examples: '-1' is not a whole number of at"),
-        (["audit", "--dry_run=1"], "mlukit audit: --dry_run is a flag of Beam that runs no job, and a run waits for "),
+        (["audit", "--dry_run=1"], "mlukit audit: --dry_run is a flag of Beam that runs no job, but mlukit waits for "),
         (["verify"], "mlukit verify: OUT is missing: name an output folder that mlukit wrote"),
         (
             ["import", "x", "--otput", "y"],
@@ -267,7 +267,7 @@ def test_a_full_disk(built: Path, dumps: Path, small_disk: Callable[[str], Path]
 
 
 def test_a_tokenizer_is_named_once(dumps: Path, output: Path) -> None:
-    name_it = "mlukit build: name the tokenizer: --sentencepiece-model FILE (a model in XLM-R's layout, such as "
+    name_it = "mlukit build: one tokenizer is required: give either --sentencepiece-model FILE ("
     assert complaint(run("build", "--dumps", dumps, "--output", output)).startswith(name_it)
     assert complaint(build(dumps, output, "--train-sentencepiece", 200)).startswith(name_it)
 
@@ -303,7 +303,7 @@ def test_folders_of_dumps(dumps: Path, output: Path, tmp_path: Path) -> None:
     assert complaint(build(dumps, output, "--dumps", tmp_path / "none")) == none
     a_file = f"mlukit build: --dumps {dumps / EN_DUMP}: there is no such folder"
     assert complaint(build(dumps, output, "--dumps", dumps / EN_DUMP)) == a_file
-    empty = f"mlukit build: {tmp_path / 'empty'} holds no dump of a Wikipedia, such as enwiki-20260901-pages-articles"
+    empty = f"mlukit build: {tmp_path / 'empty'} has no dump of a Wikipedia, such as enwiki-20260901-pages-articles"
     assert complaint(build(dumps, output, "--dumps", tmp_path / "empty")).startswith(empty)
     assert "--dumps is missing" in complaint(build(dumps, output, "--dumps", ""))
 

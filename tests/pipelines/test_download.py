@@ -100,7 +100,7 @@ def test_what_was_got_can_be_built(server: Server, tmp_path: Path, family: str) 
     ran = get(server, tmp_path / "dumps", "--family", family)
     assert ran.status == 0, ran
     date = "20260901" if family == "classic" else "2026-09-01"
-    assert f"the latest day is {date}" in ran.err
+    assert f"the latest date is {date}" in ran.err
     assert ran.err.endswith(f"Next: mlukit build --dumps {tmp_path}/dumps --date {date} --languages en,de …\n")
     if family == "classic":
         assert files(tmp_path / "dumps") == wanted(server)
@@ -188,7 +188,7 @@ def test_goes_on(server: Server, tmp_path: Path) -> None:
     server.requests.clear()
     ran = get(server, tmp_path)
     assert ran.status == 0, ran.err
-    assert "100 B there" in ran.out and f"{EN_PROPS}  there" in ran.out
+    assert "100 B already there" in ran.out and f"{EN_PROPS}  already there" in ran.out
     assert files(tmp_path) == wanted(server)
     assert [(path.rpartition("/")[2], span) for _, path, span in server.requests if span] == [(EN, "bytes=100-")]
     assert got(server) == [EN]
@@ -219,7 +219,7 @@ def test_every_error_is_named_and_the_rest_is_got(server: Server, tmp_path: Path
     ] * 2
     ran = get(server, tmp_path)
     assert ran.status == 1
-    assert "2 of 4 files could not be got" in ran.err
+    assert "2 of 4 files could not be downloaded" in ran.err
     assert f"{EN}: there is no such file (404)" in ran.err
     assert f"{DE} is not the file in the mirror's list, at the second try either" in ran.err
     assert sorted(files(tmp_path)) == [f"dewiki/20260901/{DE_PROPS}", f"enwiki/20260901/{EN_PROPS}"]
@@ -254,7 +254,7 @@ def test_files_of_the_user(server: Server, tmp_path: Path) -> None:
     (tmp_path / "enwiki/20260901").mkdir(parents=True)
     (tmp_path / f"enwiki/20260901/{EN}").write_bytes(b"mine")
     ran = get(server, tmp_path)
-    assert (ran.status, "has 4 bytes" in ran.err, "take it away" in ran.err) == (1, True, True)
+    assert (ran.status, "has 4 bytes" in ran.err, f"delete {EN}, then" in ran.err) == (1, True, True)
     (tmp_path / f"enwiki/20260901/{EN}").rename(tmp_path / "enwiki-20260901-pages-articles-multistream.xml.bz2")
     ran = get(server, tmp_path)
     assert (ran.status, "2 dumps match language 'en'" in ran.err) == (1, True)

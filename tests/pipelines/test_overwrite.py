@@ -117,7 +117,9 @@ def test_what_is_refused_leaves_the_old_output(dumps: Path, output: Path, tmp_pa
     assert build(dumps, output, "--overwrite", "--languages", "fr").status == 2
     assert build(dumps, output, "--overwrite", "--min-languages", 9).status == 2
     (output / "index/de/mine").write_text("mine")
-    assert complaint(build(dumps, output, "--overwrite")).startswith(f"mlukit build: {output}/index/de/mine is no file")
+    assert complaint(build(dumps, output, "--overwrite")).startswith(
+        f"mlukit build: {output}/index/de/mine is not a file"
+    )
     (output / "index/de/mine").unlink()
     assert checksums(output) == before
     (tmp_path / "other").mkdir()

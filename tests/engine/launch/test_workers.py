@@ -67,7 +67,7 @@ def test_flink_has_the_version_of_the_documents_unless_the_user_names_one() -> N
             0,
             "--num_workers is for Dataflow; on this machine, --workers N sets the number of worker processes",
         ),
-        ("--max_num_workers 2", 3, "--max_num_workers is for Dataflow; on this machine "),
+        ("--max_num_workers 2", 3, "--max_num_workers is for Dataflow; on this machine, "),
         (
             "--runner=FlinkRunner --num_workers=2",
             0,
