@@ -123,7 +123,7 @@ class Settings:
     date: str = _option(
         "",
         "link",
-        "Date of the dumps, where DIR holds several, such as 20260901.",
+        "Date of the dumps, such as 20260901, if DIR has several dates.",
         str,
         metavar="DATE",
         affects_output=False,
