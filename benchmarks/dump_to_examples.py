@@ -1,15 +1,15 @@
-"""From a dump to training examples, beside what people have today: wall time, CPU, memory, in one run.
+"""Compares mlukit with other programs, from a dump to training examples: wall time, CPU and memory, in one run.
 
-The dump is made of the pages of a real one, over and over under new titles, as benchmarks/growth.py makes it. Every job
-gets two worker processes.
+The dump repeats the pages of a real dump under new titles, as in benchmarks/growth.py. Every job has two worker
+processes.
 
-    mlukit          `mlukit build`, all of it: sitelinks, redirects, entity vocabulary, mention dictionary, examples in
+    mlukit          the whole `mlukit build`: sitelinks, redirects, entity vocabulary, mention dictionary, examples in
                     Parquet and TFRecord, checksums
     LUKE's chain    wikipedia2vec's `build-dump-db`, then LUKE's `build-entity-vocab` and
-                    `build-wikipedia-pretraining-dataset`, one wiki: no Wikidata items, no mention dictionary; it is
-                    given the titles that are linked, so that it has as many entities
-    wikipedia2vec   its `build-dump-db` alone: text and links of each page, in a database
-    HF wikipedia    the job of the data set `wikipedia` on Beam, its cleaning by mwparserfromhell: text only
+                    `build-wikipedia-pretraining-dataset`, for one wiki, without Wikidata items and mention dictionary;
+                    gets the titles of all link targets, so that it has the same number of entities
+    wikipedia2vec   only `build-dump-db`: text and links of each page, in a database
+    HF wikipedia    the Beam job of the data set `wikipedia`, which cleans pages by mwparserfromhell: only text
 
 usage: python benchmarks/dump_to_examples.py DUMP.xml.bz2 --model sentencepiece.bpe.model --luke DIR --peers DIR
            [--size 0.125] [--language en] [--work DIR]
@@ -18,9 +18,9 @@ usage: python benchmarks/dump_to_examples.py DUMP.xml.bz2 --model sentencepiece.
 4.57.6 (its slow XLM-R tokenizer, which LUKE asks for), tensorflow-cpu, tf-keras, torch, click, ujson, joblib,
 sentencepiece, protobuf, PyICU, setuptools 75.8.0, apache-beam 2.77.0, mwparserfromhell.
 
-CPU is that of all processes of a job, read five times a second; peak MB the largest sum of their resident memory, less
-what they share (PSS), and the largest single process (RSS). MB/s is of XML by wall time; `times` how many times as long
-a job takes as mlukit.
+CPU is the time of all processes of a job, read five times a second. Peak MB is the maximum of the sum of their memory,
+with shared memory counted once (PSS), and of the largest process (RSS). MB/s is XML per second of wall time. `times` is
+the time of a job divided by the time of mlukit.
 """
 
 import argparse
@@ -48,7 +48,7 @@ LUKE = "from luke.{module} import {command} as command; command()"
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What commands took: seconds, and bytes at the worst moment."""
+    """Seconds and peak bytes of commands."""
 
     wall: float
     cpu: float
@@ -58,13 +58,13 @@ class Usage:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("dump", type=Path, help="a real dump to take pages from")
+    parser.add_argument("dump", type=Path, help="a real dump, whose pages are used")
     parser.add_argument("--model", type=Path, required=True, help="XLM-R's sentencepiece.bpe.model")
     parser.add_argument("--luke", type=Path, required=True, help="checkout of studio-ousia/luke")
     parser.add_argument("--peers", type=Path, required=True, help="virtual environment of the peers")
-    parser.add_argument("--size", type=float, default=0.125, help="GB of XML")
+    parser.add_argument("--size", type=float, default=0.125, help="size of the dump, in GB of XML")
     parser.add_argument("--language", default="en")
-    parser.add_argument("--work", type=Path, help="folder for dump and output (default: a temporary one)")
+    parser.add_argument("--work", type=Path, help="folder for dump and output (default: a temporary folder)")
     asked = parser.parse_args()
     work = asked.work or Path(tempfile.mkdtemp(prefix="mlukit-jobs-"))
     size, dump = make_dumps(work / "dumps", asked.language, *read_pages(asked.dump), int(asked.size * 1e9))
@@ -86,7 +86,7 @@ def main() -> None:
 
 
 def jobs(asked: argparse.Namespace, dump: Path, work: Path) -> dict[str, list[list[str]]]:
-    """The commands of each job; every job begins without what another run left."""
+    """The commands of each job; every job begins in a clean folder."""
     for name in ("out", "luke", "hf"):
         shutil.rmtree(work / name, ignore_errors=True)
         (work / name).mkdir(parents=True)
@@ -113,7 +113,7 @@ def jobs(asked: argparse.Namespace, dump: Path, work: Path) -> dict[str, list[li
 
 
 def write_titles(dumps: Path, file: Path) -> Path:
-    """All linked titles, one a line: LUKE counts only pages of the dump otherwise, and here most targets are none."""
+    """Writes all link targets, one a line: LUKE otherwise counts only pages of the dump, and few targets are pages."""
     (table,) = dumps.glob("wikidatawiki-*.sql.gz")
     with gzip.open(table) as rows, file.open("wb") as out:
         for row in rows:
@@ -123,7 +123,7 @@ def write_titles(dumps: Path, file: Path) -> Path:
 
 
 def mlukit(asked: argparse.Namespace, dump: Path, output: Path) -> list[str]:
-    """Our own command; one language, so entities need no other one."""
+    """The command of mlukit, with one language, so that entities need links from only one language."""
     return [
         *(sys.executable, "-m", "mlukit", "build", "--dumps", str(dump.parent), "--output", str(output)),
         *("--languages", asked.language, "--sentencepiece-model", str(asked.model)),
@@ -132,7 +132,7 @@ def mlukit(asked: argparse.Namespace, dump: Path, output: Path) -> list[str]:
 
 
 def write_tokenizer(model: Path, folder: Path) -> Path:
-    """A folder that transformers loads as XLM-R's tokenizer."""
+    """Writes a folder that transformers loads as XLM-R's tokenizer."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(model, folder / "sentencepiece.bpe.model")
     (folder / "config.json").write_text('{"model_type": "xlm-roberta"}\n')
@@ -159,7 +159,7 @@ def measure(command: Sequence[str], folder: Path) -> Usage:
 
 
 def watch(run: subprocess.Popen[bytes], peaks: list[float], cpu: dict[int, float]) -> None:
-    """Looks five times a second at what the processes of a run hold, and have taken so far."""
+    """Reads memory and CPU time of the processes of a run five times a second."""
     while run.poll() is None:
         try:
             processes = [psutil.Process(run.pid), *psutil.Process(run.pid).children(recursive=True)]

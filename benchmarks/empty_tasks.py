@@ -1,9 +1,9 @@
-"""What the graph itself costs: steps of many tasks that do nothing, each planned of what the step before left.
+"""Measures the cost of the graph itself: steps of many empty tasks, each planned from the results of the step before.
 
 usage: python benchmarks/empty_tasks.py [--tasks 5000] [--steps 10] [--languages 24]
 
-Prints seconds, milliseconds a task, and the largest memory that the launcher, its child that Beam runs in, and a worker
-process had of their own. A task leaves a result with one shard. Two worker processes.
+Prints seconds, milliseconds per task, and the maximum private memory of the launcher, of its child that runs Beam, and
+of a worker process. Each task writes a result with one shard. There are two worker processes.
 """
 
 import argparse
@@ -40,14 +40,14 @@ from mlukit.schemas.manifest import TaskResult
 
 @dataclass(frozen=True)
 class Empty(Task):
-    """Nothing to do."""
+    """A task without work."""
 
     step: ClassVar[str] = "empty"
 
 
 @dataclass(eq=False, repr=False)
 class DoNothing(TaskTransform[Empty]):
-    """Leaves a result with a shard."""
+    """Writes a result with one shard."""
 
     task = Empty
 
@@ -61,14 +61,14 @@ class DoNothing(TaskTransform[Empty]):
 
 @dataclass(frozen=True)
 class EmptySteps:
-    """A graph of steps, each after the one before."""
+    """A graph of consecutive steps."""
 
     steps: int
     tasks: int
     languages: int
 
     def plan(self, number: int, *_: Results) -> list[Empty]:
-        """The tasks of a step, in as many languages as there are."""
+        """Plans the tasks of a step, in every language."""
         of_each = self.tasks // self.languages
         return [Empty(f"x{code}", number * of_each + i, 1) for code in range(self.languages) for i in range(of_each)]
 
@@ -92,7 +92,7 @@ class _Plan:
 
 
 def run(asked: argparse.Namespace) -> None:
-    """Runs the graph; the launcher's part."""
+    """Runs the graph, in the process of the launcher."""
     workers = Workers("DirectRunner", 2)
     graph = EmptySteps(asked.steps, asked.tasks, asked.languages)
     with closing(PipelineProcess()) as process:
@@ -102,10 +102,10 @@ def run(asked: argparse.Namespace) -> None:
 def main() -> None:
     """Starts a launcher and measures it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tasks", type=int, default=5000, help="of a step")
+    parser.add_argument("--tasks", type=int, default=5000, help="number of tasks per step")
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--languages", type=int, default=24)
-    parser.add_argument("--output", default="", help=argparse.SUPPRESS)  # says that this is the launcher
+    parser.add_argument("--output", default="", help=argparse.SUPPRESS)  # given if this process is the launcher
     asked = parser.parse_args()
     if asked.output:
         run(asked)
@@ -124,7 +124,7 @@ def main() -> None:
     watcher.join()
     shutil.rmtree(folder)
     if status:
-        raise SystemExit(f"it ended with status {status}")
+        raise SystemExit(f"the launcher ended with status {status}")
     columns = [f"{name} MB" for name in peaks]
     print(f"| steps | tasks each | s | ms a task | {' | '.join(columns)} |\n|" + " --- |" * (4 + len(columns)))
     each = 1000 * seconds / (asked.tasks * asked.steps)

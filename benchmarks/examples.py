@@ -1,16 +1,16 @@
-"""How fast articles become examples, beside LUKE's own dataset builder, and whether `--mluke-exact` does as it does.
+"""Measures how fast mlukit and LUKE make examples from articles, and whether `--mluke-exact` gives the same examples.
 
-The articles are those of a real dump, with invented items: three links in four lead to an entity of the vocabulary.
-LUKE's builder (studio-ousia/luke, luke/pretraining/dataset.py) runs from a checkout, on our paragraphs and links, with
-transformers' slow XLM-R tokenizer; what it would serialise is taken from it instead, which spares it that work.
+The articles are from a real dump, with invented items: three of four links have an entity of the vocabulary. LUKE's
+dataset builder (studio-ousia/luke, luke/pretraining/dataset.py) runs from a checkout, on the paragraphs and links of
+mlukit, with the slow XLM-R tokenizer of transformers. Its examples are taken before serialisation, which saves it time.
 
 usage: python benchmarks/examples.py DUMP MODEL [--language en] [--articles 300] [--luke CHECKOUT]
 
-For --luke: a checkout of github.com/studio-ousia/luke, and `pip install "transformers<5" click tqdm` besides ours.
-Prints MB of article text (UTF-8) for each second of processor time, the best of three rounds.
+--luke needs a checkout of github.com/studio-ousia/luke, and `pip install "transformers<5" click tqdm` in addition to
+mlukit. Prints MB of article text (UTF-8) per second of processor time, the best of three rounds.
 
-Results with XLM-R's model, one core of a machine that was busy with other work (MB/s; pages on which --mluke-exact
-gives LUKE's very pieces, entities and positions):
+Results with XLM-R's model, on one core of a machine that was busy with other work (MB/s; pages on which --mluke-exact
+gives exactly the pieces, entities and positions of LUKE):
 
     dump                    MB     links   mlukit   exact   LUKE   ratio   pages
     en, 106 pages of 2012   2.94   22802   11.31     4.76   1.52    7.4    106 of 106
@@ -20,7 +20,7 @@ gives LUKE's very pieces, entities and positions):
     bn, head of 2023        3.95   10376   20.06     9.98   3.56    5.6    100 of 100
     ja, head of 2006        0.65    6527    8.91     6.11   1.95    4.6    60 of 60
 
-Each round begins with a tokenizer that has met no word yet; a longer run is faster, as more words were met before.
+Each round begins with an empty cache of words in the tokenizer; a longer run is faster, because more words are cached.
 """
 
 import argparse
@@ -53,7 +53,7 @@ from mlukit.schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS
 from mlukit.schemas.records import LinkedArticle, Mention, Page
 
 ROUNDS = 3
-TOGETHER = 100  # articles
+TOGETHER = 100  # articles per batch
 EXACT = ExampleOptions(mluke_exact=True)
 
 
@@ -70,7 +70,7 @@ def main() -> None:
     links = sum(len(article.links) for article in articles)
     print(f"{len(articles)} articles of {asked.dump.name}: {text / 1e6:.2f} MB of text, {links} links")
     batches = in_batches(articles)
-    load = partial(Tokenizer.load, asked.model.read_bytes())  # anew for each round: one that knows no words yet
+    load = partial(Tokenizer.load, asked.model.read_bytes())  # called for each round, to begin without cached words
     tokenizer = load()
     for name, options in (("mlukit", ExampleOptions()), ("mlukit --mluke-exact", EXACT)):
         seconds = measure(partial(our_examples, batches, asked.language, options), prepare=load)
@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def read_articles(dump: Path, code: str) -> Iterator[LinkedArticle]:
-    """The dump's articles, with invented items."""
+    """Reads the articles of the dump, with invented items."""
     language = load_language(code)
     for part in plan_ranges(code, [FileInfo(str(dump), dump.stat().st_size)]):
         for page in PageReader(lambda path: Path(path).open("rb"), part, "link"):  # noqa: SIM115
@@ -122,7 +122,7 @@ def entity_ids(qids: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
 
 
 def measure(job: Callable[[Any], Any], prepare: Callable[[], Any] = lambda: None) -> float:
-    """Seconds of processor time, without those that the preparation takes."""
+    """Seconds of processor time, without the preparation."""
     best = float("inf")
     for _ in range(ROUNDS):
         prepared = prepare()
@@ -133,7 +133,7 @@ def measure(job: Callable[[Any], Any], prepare: Callable[[], Any] = lambda: None
 
 
 def in_batches(articles: list[LinkedArticle]) -> list[pa.RecordBatch]:
-    """The articles by columns, as they are read from a shard."""
+    """The articles as record batches, as they are read from a shard."""
     parts = (articles[start : start + TOGETHER] for start in range(0, len(articles), TOGETHER))
     return list(map(ARTICLE_ROWS.to_batch, parts))
 
@@ -146,7 +146,7 @@ def our_examples(batches: list[pa.RecordBatch], language: str, options: ExampleO
 
 @dataclass
 class _DumpDB:
-    """Our articles, as wikipedia2vec's database gives them."""
+    """The articles of mlukit, in the form of wikipedia2vec's database."""
 
     articles: dict[str, LinkedArticle]
 
@@ -178,7 +178,7 @@ class _Vocabulary:
 def luke_builder(
     checkout: Path, model: Path, articles: list[LinkedArticle], language: str
 ) -> Callable[[str], list[dict[str, list[int]]]]:
-    """LUKE's function from a page's title, here its id, to examples."""
+    """LUKE's function that makes examples from the title of a page, here from its id."""
     os.environ["USE_TF"] = "0"  # of transformers; it looks for TensorFlow before there is a stand-in
     from transformers import XLMRobertaTokenizer  # type: ignore[import-not-found]
 
@@ -224,7 +224,7 @@ def compare(
     tokenizer: Tokenizer,
     language: str,
 ) -> None:
-    """Prints how many of LUKE's examples ours equal in pieces, entities and positions, and the first that does not."""
+    """Prints on how many pages both give the same pieces, entities and positions, and the first difference."""
     splitter, pages = sentence_splitter(language, EXACT), Counter[bool]()
     total = 0
     for article in articles:

@@ -1,12 +1,12 @@
-"""How fast text and links come out of wikitext, beside other people's extractors, and how they compare with MediaWiki.
+"""Measures how fast mlukit and other extractors read text and links from wikitext, and compares them with MediaWiki.
 
     python benchmarks/extraction.py en=enwiki-pages-articles1.xml.bz2 it=itwiki-pages-articles.xml.gz
     python benchmarks/extraction.py --oracle ORACLE_DIR --oracle-scripts SCRIPTS --work DIR en=…
 
-MB of wikitext (UTF-8) a second of processor time, from a page's text to its text and links, best of --repeat runs; no
-reading of dumps. The peers run one after the other on the same pages; they are installed into an environment of their
-own (--peers), made when it is not there. With --oracle the pages are also rendered by MediaWiki (once, kept in --work)
-and every extractor is scored against it, ours twice: as it is, and with every template left out.
+Prints MB of wikitext (UTF-8) per second of processor time, from the wikitext of a page to its text and links, without
+reading the dump; the best of --repeat runs. The other extractors run one after the other on the same pages, in their
+own environment (--peers), which is made if it does not exist. With --oracle, MediaWiki also renders the pages (once,
+kept in --work), and every extractor is compared with MediaWiki; mlukit twice: as it is, and without all templates.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def _open(path: str) -> BinaryIO:
 
 
 def pages_of(language: str, dump: Path, limit: int) -> Pages:
-    """The articles of a dump, redirects left out."""
+    """The articles of a dump, without redirects."""
     found: Pages = []
     own = any_language(language)
     redirect = tuple(word.lower() for word in own.redirect_words)
@@ -62,7 +62,7 @@ def pages_of(language: str, dump: Path, limit: int) -> Pages:
 
 
 def extract(language: str, pages: Pages, out: Path, repeat: int) -> float:
-    """Write our extraction of the pages to `out`; the seconds of the fastest run."""
+    """Writes the extraction of mlukit to `out`, and returns the seconds of the fastest run."""
     own = any_language(language)
     parse_wikitext("[[a]] {{b}}", "T", own)  # tables
     best = float("inf")
@@ -82,14 +82,14 @@ def extract(language: str, pages: Pages, out: Path, repeat: int) -> float:
 
 @contextmanager
 def templates_left_out() -> Iterator[None]:
-    """While it lasts, no template shows anything: the oracle does not know what templates show."""
+    """Makes every template show nothing during the block, because the oracle does not know the templates."""
     no_list = mock.patch.object(TemplateReader, "_list", lambda *_: "")
     with mock.patch.object(TemplateTable, "pattern", lambda *_: None), no_list:
         yield
 
 
 def peers_python(folder: Path) -> Path:
-    """The Python of the environment with the peers, made where it is not there."""
+    """The Python of the environment with the other extractors, which is made if it does not exist."""
     python = folder / "bin" / "python"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
@@ -98,14 +98,14 @@ def peers_python(folder: Path) -> Path:
 
 
 def run_peer(python: Path, peer: str, language: str, pages: Path, out: Path, repeat: int) -> float:
-    """The seconds of a peer's fastest run."""
+    """Runs another extractor, and returns the seconds of the fastest run."""
     command = [str(python), str(HERE / "extraction_peers.py"), peer, language, str(pages), str(out)]
     results = [subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout for _ in range(repeat)]
     return float(min(json.loads(result.splitlines()[-1])["seconds"] for result in results))
 
 
 def render(options: argparse.Namespace, language: str, pages: Path) -> Path:
-    """MediaWiki's rendering of the pages, kept beside them."""
+    """The rendering of the pages by MediaWiki, which is kept beside the pages."""
     out = pages.with_suffix(".out")
     if not out.exists():
         environment = os.environ | {"ORACLE_DIR": str(options.oracle.resolve()), "ORACLE_LANG": language}
@@ -116,14 +116,14 @@ def render(options: argparse.Namespace, language: str, pages: Path) -> Path:
 
 
 def score(options: argparse.Namespace, python: Path, language: str, rendered: Path, extracted: list[Path]) -> None:
-    """Print a row of the oracle's table for each extraction."""
+    """Prints a row of the oracle's table for each extraction."""
     script = str(options.oracle_scripts / "score.py")
     command = [str(python), script, str(options.oracle.resolve()), language, str(rendered), *map(str, extracted)]
     subprocess.run(command, check=True)
 
 
 def measure(options: argparse.Namespace, python: Path, language: str, dump: Path, work: Path) -> None:
-    """Print the rows of one dump."""
+    """Prints the rows of one dump."""
     folder = work / f"{language}-{dump.name.split('.')[0]}"
     folder.mkdir(parents=True, exist_ok=True)
     pages = pages_of(language, dump, options.pages)
@@ -145,16 +145,16 @@ def measure(options: argparse.Namespace, python: Path, language: str, dump: Path
 
 
 def main() -> None:
-    """Print a Markdown table."""
+    """Prints a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dump", nargs="+", help="LANGUAGE=FILE")
-    parser.add_argument("--pages", type=int, default=1 << 30, help="the first so many articles of each dump")
+    parser.add_argument("--pages", type=int, default=1 << 30, help="number of articles to use from each dump")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--peer", nargs="*", default=PEERS, choices=PEERS)
     parser.add_argument("--peers", type=Path, default=Path(tempfile.gettempdir()) / "extraction-peers")
     parser.add_argument("--oracle", type=Path, help="the folder that the oracle's prepare.py made")
     parser.add_argument("--oracle-scripts", type=Path, help="the folder with the oracle's parse.php and score.py")
-    parser.add_argument("--work", type=Path, help="where pages and results are kept")
+    parser.add_argument("--work", type=Path, help="folder for pages and results")
     options = parser.parse_args()
     if options.oracle and not options.oracle_scripts:
         parser.error("--oracle needs --oracle-scripts")

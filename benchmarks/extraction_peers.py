@@ -1,9 +1,9 @@
-"""Text and links of pages by other people's extractors, run by extraction.py with the Python that has them.
+"""Runs other extractors of text and links; extraction.py calls this with the Python that has the extractors.
 
     python extraction_peers.py PEER LANGUAGE PAGES.jsonl OUT.jsonl
 
-PAGES holds a JSON object {title, text} a line; OUT gets {title, text, links: [[anchor, target], …]}. The seconds of
-processor time that extraction took, without imports and files, and the number of pages that failed are printed.
+PAGES has a JSON object {title, text} per line; OUT gets {title, text, links: [[anchor, target], …]}. Prints the seconds
+of processor time of the extraction, without imports and files, and the number of failed pages.
 """
 
 import json
@@ -92,7 +92,7 @@ PEERS: dict[str, Callable[[str, str, str], Extracted]] = {
 
 
 def main() -> None:
-    """Run one peer."""
+    """Runs one extractor."""
     name, language, pages, out = sys.argv[1:]
     peer = PEERS[name]
     peer(language, "A", "[[A]]")  # imports

@@ -1,15 +1,14 @@
-"""Do memory and speed stay what they are? Builds from dumps of growing size; seconds of each stage, peaks of memory.
+"""Measures whether memory and speed are independent of the size: builds from dumps of growing size.
 
-The dumps are made of the pages of a real one, over and over under new titles and ids, with new targets in their links
-in proportion, each with an item of its own, so that titles, entities and anchors grow with the dump.
+The dumps repeat the pages of a real dump under new titles and ids. Link targets are renamed in the same way, and every
+title has its own item, so titles, entities and anchors grow in proportion to the dump.
 
 usage: python benchmarks/growth.py DUMP.xml.bz2 [--sizes 0.1,1,10] [--language en] [--work DIR]
            [--sentencepiece-model FILE]
 
-Prints, for each size in GB of XML, the seconds of each stage, MB of XML a second through `link` and through all, and
-the largest memory of the launcher, of its child that Beam runs in, and of a worker process: its own, and all that is
-resident. The difference is mapped
-from files, most of it title indexes, which workers share and the system drops where it needs the room.
+Prints, for each size in GB of XML, the seconds of each stage, MB of XML per second for `link` and for all stages, and
+the maximum memory of the launcher, of its child that runs Beam, and of a worker process: private memory, and all
+resident memory. The difference is mapped files, mostly title indexes, which workers share and the system can drop.
 """
 
 import argparse
@@ -52,7 +51,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Seconds of each stage, and bytes at the worst moment."""
+    """Seconds of each stage, and peak bytes."""
 
     seconds: dict[str, float]
     launcher: float
@@ -63,11 +62,11 @@ class Measured:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("dump", type=Path, help="a real dump to take pages from")
-    parser.add_argument("--sizes", default="0.1,1,10", help="GB of XML")
+    parser.add_argument("dump", type=Path, help="a real dump, whose pages are used")
+    parser.add_argument("--sizes", default="0.1,1,10", help="sizes of the dumps, in GB of XML")
     parser.add_argument("--language", default="en")
-    parser.add_argument("--sentencepiece-model", help="a tokenizer (default: one of 8,000 pieces is trained)")
-    parser.add_argument("--work", type=Path, help="folder for dumps and output (default: a temporary one)")
+    parser.add_argument("--sentencepiece-model", help="a tokenizer (default: trains one of 8,000 pieces)")
+    parser.add_argument("--work", type=Path, help="folder for dumps and output (default: a temporary folder)")
     asked = parser.parse_args()
     work = asked.work or Path(tempfile.mkdtemp(prefix="mlukit-growth-"))
     head, pages = read_pages(asked.dump)
@@ -85,7 +84,7 @@ def main() -> None:
 
 
 def row(xml: int, compressed: int, measured: Measured) -> list[str]:
-    """What COLUMNS say."""
+    """The cells of a row, in the order of COLUMNS."""
     link, total = measured.seconds["link"], sum(measured.seconds.values())
     sizes = [f"{xml / 1e9:.2f}", f"{compressed / 1e9:.2f}"]
     speeds = [f"{xml / 1e6 / link:.1f}", f"{xml / 1e6 / total:.1f}"]
@@ -100,7 +99,7 @@ def read_pages(dump: Path) -> tuple[bytes, list[bytes]]:
 
 
 def make_dumps(folder: Path, language: str, head: bytes, pages: list[bytes], size: int) -> tuple[int, Path]:
-    """A dump of about `size` bytes of XML and a table of items, or what lies there already: its bytes, the dump."""
+    """Makes a dump of about `size` bytes of XML and a table of items, unless they exist; returns XML bytes and path."""
     dump, length = folder / f"{language}wiki-20260901-pages-articles.xml.bz2", folder / "bytes"
     if not dump.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -123,7 +122,7 @@ def make_dumps(folder: Path, language: str, head: bytes, pages: list[bytes], siz
 
 
 def compressed_turns(pages: list[bytes], size: int) -> Iterator[tuple[int, bytes]]:
-    """The pages of each turn as a bzip2 stream, and their bytes of XML, until these are `size`."""
+    """Yields the pages of each repetition as a bzip2 stream, with their bytes of XML, until the sum is `size`."""
     at_once = os.cpu_count() or 1
     turn = 0
     with ProcessPoolExecutor(at_once) as pool:
@@ -137,14 +136,14 @@ def compressed_turns(pages: list[bytes], size: int) -> Iterator[tuple[int, bytes
 
 
 def titles_in(page: bytes) -> list[bytes]:
-    """The page's own title, if it is an article, and those that its links name; not all are pages, as in a dump."""
+    """The title of a page, if it is an article, and the titles in its links, not all of which exist, as in a dump."""
     own = [m[2] for m in TITLE.finditer(page)] if b"<redirect" not in page else []
     names = [m[1].strip().replace(b"_", b" ") for m in LINK.finditer(page)]
     return own + [name[:1].upper() + name[1:] for name in names if name and b"&" not in name]
 
 
 def sitelinks(language: str, titles: list[bytes], turn: int) -> bytes:
-    """An INSERT with an item of its own for every title of a turn."""
+    """An INSERT statement with a unique item for every title of a repetition."""
     quoted = (title.replace(b"\\", b"\\\\").replace(b"'", b"\\'") for title in titles)
     first = turn * len(titles) + 1
     rows = (
@@ -154,7 +153,7 @@ def sitelinks(language: str, titles: list[bytes], turn: int) -> bytes:
 
 
 def renamed(page: bytes, turn: int) -> bytes:
-    """The page under a title, an id and with targets of this turn's own."""
+    """The page with the title, id and link targets of a repetition."""
     mark = b" (%d)" % turn
     page = TITLE.sub(lambda m: m[1] + m[2] + mark + m[3], page, count=1)
     page = PAGE_ID.sub(lambda m: m[1] + b"%d" % (int(m[2]) % STEP + turn * STEP), page, count=1)
@@ -163,7 +162,7 @@ def renamed(page: bytes, turn: int) -> bytes:
 
 
 def measure(dumps: Path, output: Path, language: str, model: str | None) -> Measured:
-    """Builds; no --range-size, as a user would."""
+    """Runs the build, with the default --range-size."""
     tokenizer = ("--sentencepiece-model", model) if model else ("--train-sentencepiece", "8000")
     command = [
         *(sys.executable, "-m", "mlukit", "build", "--dumps", str(dumps), "--output", str(output)),
@@ -183,7 +182,7 @@ def measure(dumps: Path, output: Path, language: str, model: str | None) -> Meas
 
 
 def watch(run: subprocess.Popen[bytes], peaks: dict[str, float]) -> None:
-    """Looks ten times a second at what the processes of a run hold."""
+    """Reads the memory of the processes of a run ten times a second."""
     while run.poll() is None:
         try:
             launcher = psutil.Process(run.pid)
@@ -199,7 +198,7 @@ def watch(run: subprocess.Popen[bytes], peaks: dict[str, float]) -> None:
 
 
 def own_memory(process: psutil.Process) -> int:
-    """Resident bytes without those that are mapped from files."""
+    """Resident bytes without mapped files."""
     memory = process.memory_info()
     return int(memory.rss - memory.shared)
 

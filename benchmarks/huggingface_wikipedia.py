@@ -1,7 +1,8 @@
-"""The Beam job of Hugging Face's data set `wikipedia`, as benchmarks/dump_to_examples.py runs it.
+"""The Beam job of Hugging Face's data set `wikipedia`, which benchmarks/dump_to_examples.py runs.
 
-A dump file is an element: read by one worker with iterparse, pages of other namespaces and redirects left out, dealt
-out by a Reshuffle, cleaned by mwparserfromhell (benchmarks/extraction_peers.py), written as JSON lines.
+Each dump file is an element, which one worker reads with iterparse, without redirects and pages of other namespaces. A
+Reshuffle distributes the pages, mwparserfromhell cleans them (benchmarks/extraction_peers.py), and they are written as
+JSON lines.
 
 usage: PYTHONPATH=benchmarks python benchmarks/huggingface_wikipedia.py DUMP.xml.bz2 OUTPUT WORKERS
 """
@@ -19,7 +20,7 @@ from extraction_peers import huggingface
 
 
 def read_pages(path: str) -> Iterator[tuple[str, str]]:
-    """Title and wikitext of the articles of a dump."""
+    """Yields title and wikitext of the articles of a dump."""
     with bz2.open(path) as stream:
         events = xml.etree.ElementTree.iterparse(stream, events=("start", "end"))
         _, root = next(events)

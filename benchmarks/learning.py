@@ -1,15 +1,15 @@
-"""What trained models know of held-out pages, and the curves of their runs: docs/learning.md has what came of it.
+"""Measures trained models on validation pages, and plots the curves of their runs; docs/learning.md has results.
 
 usage: python -P benchmarks/learning.py measure OUT NAME=FOLDER ... [--examples 1024] [--threads 2] [--precision P]
        python -P benchmarks/learning.py plot FILE.svg NAME=RUN[+RUN2] ...
 
-`measure` takes INIT of `mlukit import`, or runs, and prints a table for each, by language: loss and accuracy of words
-and entities on the examples of OUT's split `validation`, masked as mLUKE does; the same masks for all of them. Before
-them stands what guessing gives: always the entity that the language's train examples mention most.
+`measure` accepts INIT of `mlukit import`, or runs, and prints a table for each, by language: loss and accuracy of words
+and entities on the examples of the split `validation` of OUT, masked as in mLUKE, with the same masks for all models.
+The first table is a baseline: it always predicts the entity that the train examples of the language mention most often.
 
-`plot` draws metrics.jsonl of runs; of RUN+RUN2 the second goes on where the first ended. It wants matplotlib, which
-mlukit does not: pip install matplotlib. The same runs give the same bytes.
-(`-P`: or Python takes pretraining.py of this folder for the package.)
+`plot` draws metrics.jsonl of runs; RUN+RUN2 means that RUN2 continues RUN. This needs matplotlib, which is not a
+dependency of mlukit: pip install matplotlib. The same runs give the same bytes.
+(Without `-P`, Python would import pretraining.py of this folder in place of the package.)
 """
 
 import argparse
@@ -34,7 +34,7 @@ def main() -> None:
     measuring = commands.add_parser("measure")
     measuring.add_argument("examples_folder", type=Path, metavar="OUT")
     measuring.add_argument("models", nargs="+", type=named, metavar="NAME=FOLDER")
-    measuring.add_argument("--examples", type=int, default=1024, help="of each language, at most")
+    measuring.add_argument("--examples", type=int, default=1024, help="maximum number of examples per language")
     measuring.add_argument("--threads", type=int, default=2)
     measuring.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     plotting = commands.add_parser("plot")

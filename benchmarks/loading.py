@@ -1,15 +1,15 @@
-"""How fast examples become batches: from Parquet to masked, packed tensors, in one process, on one thread.
+"""Measures how fast examples become batches: from Parquet to masked, packed tensors, in one process, on one thread.
 
 usage: python -P benchmarks/loading.py OUT [--copies 1] [--batch-size 2048] [--steps 20] [--world 1] [--profile]
 
-OUT is an output folder of `mlukit examples`; with --copies its shards are copied aside so many times, that a small one
-be as a large one. Prints real tokens for each second of processor time and of wall time (arrow's threads and the
-reader's own are off), and the share of places that stay empty. The first steps compare the SHA-256 of the shards.
-(`-P`: or Python takes pretraining.py of this folder for the package.)
+OUT is an output folder of `mlukit examples`; --copies repeats its shards, so that a small folder acts like a large one.
+Prints real tokens per second of processor time and of wall time (without threads of Arrow and of the reader), and the
+share of positions that stay empty. The first steps also check the SHA-256 of the shards.
+(Without `-P`, Python would import pretraining.py of this folder in place of the package.)
 
-Results in million tokens for each second of processor time, on a machine that was busy with other work; examples of
-real dumps in 25 languages by XLM-R's pieces (9,154 of them, 454 tokens each; 20 steps). Of 8 ranks each reads all that
-a step needs and takes an eighth of it:
+Results in million tokens per second of processor time, on a machine that was busy with other work, with examples of
+real dumps in 25 languages by XLM-R's tokenizer (9,154 examples of 454 tokens on average; 20 steps). Each of 8 ranks
+reads all examples of a step and uses an eighth of them:
 
     copies  examples  ranks   first steps  next steps  read ahead   empty   memory
     5         45,770      1           8.9        10.5        10.5    1.3%   894 MB
@@ -42,11 +42,11 @@ from mlukit.schemas.manifest import MANIFEST, dump_json
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="output folder of mlukit examples")
-    parser.add_argument("--copies", type=int, default=1, help="of each shard")
+    parser.add_argument("--copies", type=int, default=1, help="copies of each shard")
     parser.add_argument("--batch-size", type=int, default=2048)
     parser.add_argument("--micro-batch-tokens", type=int, default=16_384)
     parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--world", type=int, default=1, help="ranks; the first one's loading is measured")
+    parser.add_argument("--world", type=int, default=1, help="number of ranks, of which the first is measured")
     parser.add_argument("--mask-mention-words", action="store_true")
     parser.add_argument("--profile", action="store_true")
     asked = parser.parse_args()
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def copied(folder: Path, aside: Path, copies: int) -> Path:
-    """An output folder in which each Parquet shard of the examples stands so many times."""
+    """Makes an output folder in which each Parquet shard of the examples is repeated `copies` times."""
     for part in ("vocabulary", "tokenizer"):
         (aside / part).symlink_to((folder / part).resolve())
     for manifest_path in sorted(folder.glob(f"examples/*/{MANIFEST}")):

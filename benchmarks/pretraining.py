@@ -1,23 +1,23 @@
-"""How fast the model trains, beside transformers' `LukeForMaskedLM`: taken plainly, and tuned.
+"""Measures how fast mlukit trains a model, and compares with `LukeForMaskedLM` of transformers, plain and tuned.
 
-- plain: padded batches, float32, the logits of every place, PyTorch's AdamW as it comes;
-- tuned: the same model with what a user can do from outside: bfloat16 by autocast, the heads at masked places alone,
+- plain: padded batches, float32, logits at every position, PyTorch's default AdamW;
+- tuned: the same model with what a user can change from outside: bfloat16 by autocast, logits only at masked positions,
   `torch.compile` of the encoder, the fused AdamW;
-- mlukit: `pretraining` as `mlukit train` has it.
+- mlukit: `pretraining` in the same way as `mlukit train`.
 
-All three train on the same examples, masked by the same draws, with the same dropout. The examples' ids are random; how
-many words and entities an example has, and how long a mention is, are those of real examples: of a folder of examples
-that `mlukit examples` wrote, or without one of SHAPES.
+All three train on the same examples, with the same masks and the same dropout. The ids in the examples are random. The
+numbers of words and entities, and the lengths of mentions, are those of real examples: from a folder that
+`mlukit examples` wrote, or otherwise from SHAPES.
 
 usage: python benchmarks/pretraining.py [--model base large] [--device cuda] [--examples OUT/examples]
 
-Each contestant runs in a process of its own, on a CPU in one thread. What is printed:
+Each contestant runs in a separate process, on a CPU in one thread. Prints:
 
-- words/s: real words (no padding; entities not counted) of micro-batches, forward and backward, and of one update of
-  the optimizer for 2,048 examples; on a CPU by the processor's time, so that other work beside it matters less;
-- MFU: model FLOPs utilisation, of `training.flops`: what the model needs on these examples in the best case,
-  the same for all three, by what the device can do in bfloat16; no number where that is not known;
-- memory: on CUDA, the most that PyTorch had allocated; on a CPU, the most that the process had in memory.
+- words/s: real words (without padding and entities) per second of forward and backward passes, with one update of the
+  optimizer per 2,048 examples; on a CPU by processor time, which other work disturbs less;
+- MFU: model FLOPs utilisation, by `training.flops`: the operations that the model needs at least for these examples,
+  the same for all three, divided by the peak of the device in bfloat16; no number if the peak is not known;
+- memory: on CUDA, the maximum that PyTorch allocated; on a CPU, the maximum resident memory of the process.
 
 A micro-batch that does not fit into the device's memory is halved until it does. docs/pretraining-speed.md has results.
 """
@@ -73,9 +73,9 @@ OPTIMIZER_STEPS = 3
 
 @dataclass(frozen=True)
 class Result:
-    """What a contestant did."""
+    """The measurements of a contestant."""
 
-    micro_batch: int  # words of ours, examples of transformers'
+    micro_batch: int  # in words for mlukit, in examples for transformers
     words_per_second: float
     utilisation: float | None
     gibibytes: float
@@ -87,22 +87,22 @@ class Contestant:
 
     model: Any
     optimizer: torch.optim.Optimizer
-    warm_up = 3  # micro-batches: by then all is compiled
+    warm_up = 3  # micro-batches, after which everything is compiled
 
     def __init__(self, config: ModelConfig, device: torch.device, compiled: bool) -> None:
         self.config, self.device, self.compiled = config, device, compiled
 
     def micro_batches(self, masked: MaskedRows, size: int) -> list[Any]:
-        """The examples, so many at once."""
+        """Cuts the examples into micro-batches of a size."""
         raise NotImplementedError
 
     def loss(self, micro_batch: Any) -> Tensor:
-        """Of a micro-batch."""
+        """The loss of a micro-batch."""
         raise NotImplementedError
 
 
 class Ours(Contestant):
-    """`pretraining`; the size of a micro-batch is in words."""
+    """The model of `pretraining`; the size of a micro-batch is in words."""
 
     def __init__(self, config: ModelConfig, device: torch.device, compiled: bool) -> None:
         super().__init__(config, device, compiled)
@@ -147,7 +147,7 @@ class Plain(Contestant):
 
 
 class Tuned(Plain):
-    """The same, as fast as it goes without touching transformers' code."""
+    """The same model, as fast as possible without changes to the code of transformers."""
 
     warm_up = 3
 
@@ -173,13 +173,13 @@ KINDS: Mapping[str, type[Contestant]] = {"plain": Plain, "tuned": Tuned, "ours":
 
 
 def luke(config: ModelConfig) -> nn.Module:
-    """`LukeForMaskedLM` with the parameters of a new model of ours, its word decoder tied as ours is."""
+    """Makes a `LukeForMaskedLM` with the parameters of a new model of mlukit, and with a tied word decoder."""
     from transformers import LukeConfig, LukeForMaskedLM
 
     state = dict(to_hugging_face(config, PretrainingModel(config).state_dict()))
     with torch.device("meta"):
         model = LukeForMaskedLM(LukeConfig.from_dict(luke_config(config)))
-    model.luke.pooler = None  # of no use here: spares its parameters
+    model.luke.pooler = None  # not used here; saves its parameters
     model.load_state_dict(state, strict=False, assign=True)
     model.lm_head.decoder.weight = model.luke.embeddings.word_embeddings.weight
     model.lm_head.decoder.bias = model.lm_head.bias
@@ -192,7 +192,7 @@ def luke(config: ModelConfig) -> nn.Module:
 def random_rows(
     shapes: Sequence[tuple[int, int]], mentions: Sequence[int], count: int, config: ModelConfig
 ) -> ExampleRows:
-    """So many examples of random ids, their shapes and the lengths of their mentions drawn from those given."""
+    """Makes examples of random ids, with shapes and lengths of mentions drawn from the given ones."""
     chance = np.random.default_rng(1)
     words, entities = np.array(shapes)[chance.integers(len(shapes), size=count)].T
     tokens = chance.integers(4, config.mask_id, words.sum(), dtype=np.int32)
@@ -212,7 +212,7 @@ def random_rows(
 
 
 def shapes_of(folder: Path) -> tuple[list[tuple[int, int]], list[int]]:
-    """Words and entities of every example in a folder, and the tokens of every mention."""
+    """The numbers of words and entities of every example in a folder, and of tokens of every mention."""
     shapes: list[tuple[int, int]] = []
     mentions: list[int] = []
     for path in sorted(folder.glob("*/*.parquet")):
@@ -226,14 +226,14 @@ def shapes_of(folder: Path) -> tuple[list[tuple[int, int]], list[int]]:
 
 
 def packed(masked: MaskedRows, words: int) -> list[Batch]:
-    """As `mlukit train` packs them."""
+    """Packs examples in the same way as `mlukit train`."""
     data = DataConfig(micro_batch_tokens=words)
     room = capacities(data, float(masked.rows.tokens.mean()), float(masked.rows.entities.mean()))
     return [fill_batch(masked, examples, room) for examples in pack(sizes_of(masked), room.limits)]
 
 
 def padded(masked: MaskedRows, examples: range) -> dict[str, Tensor]:
-    """As transformers' collators pad them: to the longest of the batch, up to the next multiple of 8."""
+    """Pads examples like the collators of transformers: to the longest of the batch, rounded up to a multiple of 8."""
     rows, count = masked.rows, len(examples)
     words, entities, mention = (
         -(-int(max(n)) // 8) * 8
@@ -265,7 +265,7 @@ def padded(masked: MaskedRows, examples: range) -> dict[str, Tensor]:
 
 
 def measure(contestant: Contestant, masked: MaskedRows, size: int, seconds: float) -> Result:
-    """Trains on the examples, over and over, until so many seconds are up."""
+    """Trains on the examples repeatedly, for the given number of seconds."""
     size, micro_batches = fitting(contestant, masked, size)
     train(contestant, islice(cycle(micro_batches), contestant.warm_up))
     passes, spent = 0, 0.0
@@ -283,13 +283,13 @@ def measure(contestant: Contestant, masked: MaskedRows, size: int, seconds: floa
 
 
 def train(contestant: Contestant, micro_batches: Iterable[Any]) -> None:
-    """Forward and backward of each."""
+    """Runs forward and backward passes of each micro-batch."""
     for micro_batch in micro_batches:
         torch.autograd.backward(contestant.loss(micro_batch))
 
 
 def fitting(contestant: Contestant, masked: MaskedRows, size: int) -> tuple[int, list[Any]]:
-    """The largest micro-batches that fit into memory: of `size`, half of it, and so on."""
+    """The largest micro-batches that fit into memory: of `size`, of half of `size`, and so on."""
     while True:
         micro_batches = contestant.micro_batches(masked, size)
         try:
@@ -306,12 +306,12 @@ def fitting(contestant: Contestant, masked: MaskedRows, size: int) -> tuple[int,
 
 
 def elements(micro_batch: Any) -> int:
-    """How large a micro-batch is, among its like."""
+    """The size of a micro-batch, for comparisons."""
     return micro_batch.words if isinstance(micro_batch, Batch) else micro_batch["input_ids"].numel()
 
 
 def timed(device: torch.device, work: Callable[[], object]) -> float:
-    """The seconds that work took, the device's included; on a CPU those of the processor, whatever else it does."""
+    """The seconds of some work, including the work of the device; on a CPU, seconds of processor time."""
     clock = time.perf_counter if device.type == "cuda" else time.process_time
     wait(device)
     start = clock()
@@ -321,20 +321,20 @@ def timed(device: torch.device, work: Callable[[], object]) -> float:
 
 
 def wait(device: torch.device) -> None:
-    """Until the device has done what it was given."""
+    """Waits until the device has done all its work."""
     if device.type == "cuda":
         torch.cuda.synchronize()
 
 
 def memory(device: torch.device) -> float:
-    """GiB, at most."""
+    """The peak memory in GiB."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated() / 2**30
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def contest(kind: str, size: ModelSize, arguments: argparse.Namespace) -> Result:
-    """One contestant with a model, in this process."""
+    """Measures one contestant with a model, in this process."""
     device = torch.device(arguments.device)
     if arguments.device == "cpu":
         torch.set_num_threads(1)
@@ -356,7 +356,7 @@ def contest(kind: str, size: ModelSize, arguments: argparse.Namespace) -> Result
 
 
 def in_own_process(kind: str, size: str) -> Result | None:
-    """The same in a process of its own; None, and its errors are on stderr, where it failed."""
+    """Does the same in a separate process; None if that failed, with its errors on stderr."""
     command = [sys.executable, __file__, *sys.argv[1:], "--only", kind, size]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     return Result(**json.loads(done.stdout.splitlines()[-1])) if done.returncode == 0 else None
@@ -372,7 +372,7 @@ def row(name: str, result: Result, first: Result | None) -> str:
 
 
 def device_name(device: str) -> str:
-    """What it all runs on."""
+    """The name of the device."""
     if device == "cuda":
         return torch.cuda.get_device_name()
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
@@ -387,15 +387,19 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--model", nargs="+", choices=MODELS, default=["base", "large"] if cuda else ["base"])
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda" if cuda else "cpu")
     parser.add_argument("--contestants", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS))
-    parser.add_argument("--examples", type=Path, help="a folder of examples, whose shapes are taken")
-    parser.add_argument("--count", type=int, default=1024 if cuda else 16, help="examples")
-    parser.add_argument("--words", type=int, default=65_536 if cuda else 2048, help="of our micro-batch, at most")
-    parser.add_argument("--padded", type=int, default=64 if cuda else 4, help="examples of theirs, at most")
-    parser.add_argument("--vocabulary", type=int, default=250_002, help="words")
+    parser.add_argument("--examples", type=Path, help="a folder of examples, whose shapes are used")
+    parser.add_argument("--count", type=int, default=1024 if cuda else 16, help="number of examples")
+    parser.add_argument(
+        "--words", type=int, default=65_536 if cuda else 2048, help="words in a micro-batch of mlukit, at most"
+    )
+    parser.add_argument(
+        "--padded", type=int, default=64 if cuda else 4, help="examples in a padded micro-batch, at most"
+    )
+    parser.add_argument("--vocabulary", type=int, default=250_002, help="number of words")
     parser.add_argument("--entities", type=int, default=1_200_000 if cuda else 100_000)
-    parser.add_argument("--layers", type=int, default=0, help="another number than the model's")
-    parser.add_argument("--seconds", type=float, default=30, help="of measuring, at least, after warming up")
-    parser.add_argument("--no-compile", action="store_true", help="without torch.compile, which wants a C++ compiler")
+    parser.add_argument("--layers", type=int, default=0, help="number of layers (default: the number of the model)")
+    parser.add_argument("--seconds", type=float, default=30, help="minimum seconds of measuring, after warming up")
+    parser.add_argument("--no-compile", action="store_true", help="do not use torch.compile, which needs a compiler")
     parser.add_argument("--only", nargs=2, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 

@@ -1,11 +1,11 @@
-"""Builds each of some real dumps by itself and prints a table of what came out, how fast, and in how much memory.
+"""Builds each of several real dumps separately, and prints a table of results, speed and memory.
 
 usage: python benchmarks/real_dumps.py --tables DIR --model FILE LANGUAGE=DUMP [LANGUAGE=DUMP ...]
 
-`--tables` is a folder with Wikidata's wb_items_per_site, or with page_props beside the dumps. Each dump is built in one
-process (`--direct_running_mode=in_memory`), so MB/s are XML bytes by that process's CPU seconds, less those that
-`mlukit build --help` takes to start; `link` alone and the whole build are told apart, and reading the tables counts.
-The memory is the process's peak.
+`--tables` is a folder with Wikidata's wb_items_per_site, or with page_props of the dumps. Each dump is built in one
+process (`--direct_running_mode=in_memory`). MB/s is XML bytes divided by the CPU seconds of that process, without the
+seconds that `mlukit build --help` takes, for `link` alone and for the whole build; reading the tables is included. The
+memory is the peak of the process.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def build(dump: str, tables: str, model: str, output: Path) -> list[str]:
-    """The cells of a dump's row."""
+    """Builds a dump, and returns the cells of its row."""
     language, _, path = dump.partition("=")
     link = ["link", "--dumps", tables, "--dump", dump, "--languages", language, "--allow-damaged"]
     stages = [link, ["vocabulary"], ["examples", "--sentencepiece-model", model]]
@@ -69,7 +69,7 @@ def build(dump: str, tables: str, model: str, output: Path) -> list[str]:
 
 
 def run(words: list[str]) -> tuple[float, float]:
-    """CPU seconds and the peak of resident bytes of a command."""
+    """Runs a command, and returns its CPU seconds and peak resident bytes."""
     process = subprocess.Popen(
         [sys.executable, "-m", "mlukit", *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )

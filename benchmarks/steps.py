@@ -1,10 +1,11 @@
-"""Where the time goes: processor seconds of each step from a dump to examples, one after the other in this process.
+"""Measures the processor seconds of each step from a dump to examples, one step after the other in this process.
 
-What all workers share is left out: sitelinks, title indexes, the vocabulary. Links get invented items, three in four.
+Work that all workers share is left out: sitelinks, title indexes, the vocabulary. Three of four links get invented
+items.
 
 usage: python benchmarks/steps.py DUMP.xml.bz2 MODEL [--language en]
 
-Prints seconds and MB of XML a second for each step, and for all of them.
+Prints seconds and MB of XML per second, for each step and for all steps.
 """
 
 import argparse
@@ -42,7 +43,7 @@ T = TypeVar("T")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("dump", type=Path, help="bzip2")
+    parser.add_argument("dump", type=Path, help="a dump compressed by bzip2")
     parser.add_argument("model", type=Path, help="SentencePiece model in XLM-R's layout")
     parser.add_argument("--language", default="en")
     asked = parser.parse_args()
@@ -65,14 +66,14 @@ def main() -> None:
 
 
 class Steps:
-    """Times steps."""
+    """Measures the time of steps."""
 
     def __init__(self, xml: int) -> None:
         self._xml = xml
         self.total = 0.0
 
     def time(self, name: str, do: Callable[[], T], part: bool = False) -> T:
-        """What `do` returns. A step that is part of another one does not count for the total."""
+        """Calls `do` and returns its value. A step that is part of another step does not count in the total."""
         start = time.process_time()
         result = do()
         seconds = time.process_time() - start
@@ -82,13 +83,13 @@ class Steps:
 
 
 def decoded_bytes(dump: Path) -> int:
-    """How many bytes of XML there are."""
+    """The number of bytes of XML in the dump."""
     with bz2.open(dump) as stream:
         return sum(map(len, iter(lambda: stream.read(1 << 20), b"")))
 
 
 def pages_of(dump: Path, language: Language) -> list[Page]:
-    """The articles, redirects left out."""
+    """The articles of the dump, without redirects."""
     ranges = plan_ranges(language.code, [FileInfo(str(dump), dump.stat().st_size)])
     found = (page for part in ranges for page in PageReader(lambda path: Path(path).open("rb"), part, "link"))  # noqa: SIM115
     return [page for page in found if isinstance(page, Page) and page.redirect is None]

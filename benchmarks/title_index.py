@@ -1,10 +1,10 @@
-"""What the title index costs: time, memory and disk of building it and of looking titles up in it.
+"""Measures the title index: time, memory and disk of building an index and of looking up titles.
 
     python -m benchmarks.title_index --titles 500000 5000000
 
-Titles are made up: words of seven scripts, as long as titles are, 60 % of them redirects, one redirect in 100 leading
-to whatever comes, mostly another redirect. They are read from Parquet, as in a run. Each measurement runs in a process
-of its own; the result is a table in Markdown.
+Titles are invented: words of seven scripts, of realistic length; 60% of them are redirects, and one redirect in 100
+leads to an arbitrary title, mostly another redirect. They are read from Parquet, as in a run. Each measurement runs in
+a separate process; the result is a table in Markdown.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from mlukit.schemas.records import PageTitle
 REDIRECTS = 0.6
 WITH_ITEM = 0.97  # of articles
 LOOKUPS = 2_000_000
-SHARD_ROWS = 40_000  # 32 MiB of a dump
+SHARD_ROWS = 40_000  # as from 32 MiB of a dump
 BATCH = 10_000  # links of some 256 articles
 ALPHABETS = (
     *(["abcdefghijklmnoprstuvwy"] * 14),
@@ -41,7 +41,7 @@ ALPHABETS = (
 
 
 def title_of(number: int) -> str:
-    """The same title for the same number: one to four words and the number in letters, 22 characters on average."""
+    """Makes the title with a number: one to four words and the number in letters, 22 characters on average."""
     source = random.Random(number)
     alphabet = ALPHABETS[source.randrange(len(ALPHABETS))]
     length = min(60, 6 + int(source.expovariate(1 / 11)))
@@ -54,32 +54,32 @@ def title_of(number: int) -> str:
 
 
 def is_article(number: int) -> bool:
-    """Two of five are."""
+    """Whether the title with a number is an article; two of five are."""
     return number % 5 < 5 * (1 - REDIRECTS)
 
 
 def target_of(number: int, titles: int) -> str:
-    """Where a redirect leads: to an article, one time in 100 to whatever comes."""
+    """The target of a redirect: an article, or one time in 100 an arbitrary title."""
     target = number * 2_654_435_761 % titles
     return title_of(target if number % 100 == 99 else target - target % 5)
 
 
 def pages(titles: int) -> Iterator[PageTitle]:
-    """The pages of the wiki; their ids are not in the order of anything."""
+    """The pages of the wiki, in random order of their ids."""
     for number in range(titles):
         redirect = None if is_article(number) else target_of(number, titles)
         yield PageTitle(number * 7919 % 80_000_023, title_of(number), redirect)
 
 
 def items(titles: int) -> Iterator[PageItem]:
-    """page_props."""
+    """The items of pages, as in page_props."""
     for number in range(titles):
         if is_article(number) and number * 2_654_435_761 % 100 < 100 * WITH_ITEM:
             yield PageItem(number * 7919 % 80_000_023, 1 + number * 15_485_863 % 130_000_007)
 
 
 def peak_mb() -> float:
-    """The most memory that this process had, in MB; pages of files that it mapped included."""
+    """The peak memory of this process in MB, including mapped files."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
@@ -108,7 +108,7 @@ def read_pages(shards: Path) -> Iterator[PageTitle]:
 
 
 def measure_build(directory: Path, titles: int) -> dict[str, float]:
-    """Seconds of CPU to build, reading the pages included."""
+    """Measures the CPU seconds to build the index, including reading the pages."""
     start = time.process_time()
     build_title_index(directory, read_pages(shards_of(directory)), items_by_page={"page_props": items(titles)})
     seconds = time.process_time() - start
@@ -122,21 +122,21 @@ def measure_build(directory: Path, titles: int) -> dict[str, float]:
 
 
 def asked_for(titles: int, seed: int) -> list[str]:
-    """Link targets: popular pages more often, one in seven red."""
+    """Link targets: popular pages more often; one of seven does not exist."""
     source = random.Random(seed)
     wanted = [title_of(int(titles * source.random() ** 2)) for _ in range(LOOKUPS)]
     return [title + " (red)" if i % 7 == 0 else title for i, title in enumerate(wanted)]
 
 
 def memory_mb() -> dict[str, float]:
-    """This process's memory by /proc: files mapped, which all workers of a machine share, and its own."""
+    """The memory of this process from /proc: mapped files, which all workers of a machine share, and private memory."""
     lines = Path("/proc/self/smaps_rollup").read_text().splitlines()[1:]
     sizes = {name: int(rest.split()[0]) / 1024 for name, rest in (line.split(":") for line in lines)}
     return {"mapped MB": sizes["Rss"] - sizes["Anonymous"], "own MB": sizes["Anonymous"]}
 
 
 def measure_lookup(directory: Path, titles: int) -> dict[str, float]:
-    """Titles a second of CPU, once the index is in the page cache; memory after 2 million lookups."""
+    """Measures titles per second of CPU with the index in the page cache, and the memory after 2 million lookups."""
     wanted = asked_for(titles, 1)
     before = memory_mb()
     start = time.process_time()
@@ -157,7 +157,7 @@ def measure_lookup(directory: Path, titles: int) -> dict[str, float]:
 
 
 def look_up(index: TitleIndex, wanted: list[str]) -> None:
-    """In the batches of `corpus.linking.resolve_links`."""
+    """Looks up titles in batches, as `corpus.linking.resolve_links` does."""
     for at in range(0, len(wanted), BATCH):
         index.find(wanted[at : at + BATCH])
 
@@ -170,14 +170,14 @@ MEASUREMENTS: dict[str, Callable[[Path, int], dict[str, float]]] = {
 
 
 def run_aside(measurement: str, directory: Path, titles: int) -> subprocess.Popen[bytes]:
-    """Starts a measurement in a process of its own."""
+    """Starts a measurement in a separate process."""
     options = ["--measure", measurement, "--directory", str(directory), "--titles", str(titles)]
     command = [sys.executable, "-m", "benchmarks.title_index", *options]
     return subprocess.Popen(command, stdout=subprocess.PIPE)
 
 
 def result_of(process: subprocess.Popen[bytes]) -> dict[str, float]:
-    """What a measurement printed."""
+    """The result that a measurement printed."""
     output, _ = process.communicate()
     if process.returncode:
         raise SystemExit(f"a measurement ended with {process.returncode}")
@@ -185,7 +185,7 @@ def result_of(process: subprocess.Popen[bytes]) -> dict[str, float]:
 
 
 def measure(titles: int) -> dict[str, float]:
-    """Builds, then looks up in two processes at once, so that shared memory shows."""
+    """Measures building, then lookup in two processes at the same time, which shows the shared memory."""
     with tempfile.TemporaryDirectory() as folder:
         result_of(run_aside("make up", Path(folder) / "index", titles))
         built = result_of(run_aside("build", Path(folder) / "index", titles))

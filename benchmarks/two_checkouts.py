@@ -1,12 +1,13 @@
-"""The whole build by two checkouts of mlukit in turns: whether a change made it slower or larger.
+"""Compares the time and memory of the whole build between two checkouts of mlukit.
 
-The dump is made as benchmarks/dump_to_examples.py makes it. The checkouts take turns, so that what else the machine
-does falls on both; the least CPU time of the rounds counts, as it is the least disturbed.
+The dump is the same as in benchmarks/dump_to_examples.py. The checkouts take turns, so that other work of the machine
+affects both. The minimum CPU time of the rounds counts, because it is the least disturbed.
 
 usage: python benchmarks/two_checkouts.py DUMP.xml.bz2 OLD NEW --model sentencepiece.bpe.model
            [--size 0.125] [--rounds 3]
 
-Both run with this Python and its packages. CPU is that of all processes of a build, peak MB of its largest one (RSS).
+Both run with this Python and its packages. CPU is the time of all processes of a build; peak MB is the memory of its
+largest process (RSS).
 """
 
 import argparse
@@ -20,10 +21,10 @@ from growth import make_dumps, read_pages
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("dump", type=Path, help="a real dump to take pages from")
-    parser.add_argument("checkouts", type=Path, nargs=2, metavar="CHECKOUT", help="the old one, the new one")
+    parser.add_argument("dump", type=Path, help="a real dump, whose pages are used")
+    parser.add_argument("checkouts", type=Path, nargs=2, metavar="CHECKOUT", help="the old and the new checkout")
     parser.add_argument("--model", type=Path, required=True, help="XLM-R's sentencepiece.bpe.model")
-    parser.add_argument("--size", type=float, default=0.125, help="GB of XML")
+    parser.add_argument("--size", type=float, default=0.125, help="size of the dump, in GB of XML")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--language", default="en")
     asked = parser.parse_args()
@@ -41,7 +42,7 @@ def main() -> None:
 
 
 def show(found: dict[Path, list[Usage]]) -> None:
-    """The least of each, and the new one's as a share of the old one's."""
+    """Prints the minimum of each checkout, and the ratio of new to old."""
     cpu, wall, peak = (
         [min(getattr(u, name) for u in some) for some in found.values()] for name in ("cpu", "wall", "largest")
     )

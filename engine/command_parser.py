@@ -1,4 +1,4 @@
-"""How a command reads its flags and shows its help: the same layout for every command, one line for a wrong flag."""
+"""Parsers of the commands: the same layout of the help for every command, and one line about a wrong flag."""
 
 import argparse
 import difflib
@@ -12,16 +12,16 @@ from mlukit.engine.errors import RefusedError
 from mlukit.engine.logs import set_up_logs
 
 EXAMPLES = "for example:"
-BEAM_FLAGS = "Flags of Apache Beam, such as --runner and --direct_num_workers, may follow."
+BEAM_FLAGS = "Flags of Apache Beam, such as --runner and --direct_num_workers, are accepted too."
 _HELP_COLUMN = 30
-_MISSING = "the following arguments are required: "  # argparse's words
+_MISSING = "the following arguments are required: "  # how argparse begins the message
 
 
 class Parser(argparse.ArgumentParser):
-    """Raises RefusedError where argparse's own parser would print its usage and end the process."""
+    """Raises RefusedError instead of printing the usage and ending the process, as argparse does."""
 
     def error(self, message: str) -> NoReturn:
-        """Called by argparse with what is wrong."""
+        """Raises RefusedError with the message of argparse."""
         missing = message.removeprefix(_MISSING)
         if missing != message:
             names = missing.replace(", ", " and ")
@@ -30,15 +30,15 @@ class Parser(argparse.ArgumentParser):
 
 
 class CommandParser(Parser):
-    """The parser of a command.
+    """Parses the flags of one command.
 
     Args:
-        command: its name.
-        usage: what has to be given, then `[FLAGS]`.
+        command: the name of the command.
+        usage: the required arguments, then `[FLAGS]`.
         description: what the command does, in whole sentences.
-        examples: a command line on each line.
-        notes: what else the help says, a paragraph each.
-        default: the value of a flag that is not given; `argparse.SUPPRESS` for none at all.
+        examples: command lines, one per line.
+        notes: further paragraphs of the help.
+        default: the value of a flag that is not given; `argparse.SUPPRESS` leaves the flag out of the values.
     """
 
     def __init__(
@@ -68,13 +68,13 @@ class CommandParser(Parser):
         group = self.group("help and messages")
         group.add_argument("-h", "--help", action="help", help="Show this help and exit.")
         group.add_argument("-q", "--quiet", action="store_true", default=False, help="Show errors and warnings only.")
-        text = "Show the whole account at the end: what was left out, and why."
+        text = "Show the full account at the end: what was left out, and why."
         group.add_argument("-v", "--verbose", action="store_true", default=False, help=text)
         text = "Also write every message to FILE, with the time."
         group.add_argument("--log-file", metavar="FILE", default="", help=text)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse does. The flags for messages take effect at once, and are not among the values.
+        """Parses the flags as argparse does, and applies the flags for messages, which are removed from the values.
 
         Raises:
             RefusedError: a value is wrong, or the log file cannot be written.
@@ -88,18 +88,19 @@ class CommandParser(Parser):
         return values, unknown
 
     def group(self, title: str) -> argparse._ArgumentGroup:
-        """The group of flags with a title; the help has groups in the order in which they were first asked for."""
+        """Returns the group of flags with a title; the help shows groups in the order of their first use."""
         if title not in self._groups:
             self._groups[title] = self.add_argument_group(title)
         return self._groups[title]
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse does, for a command that takes no flags of others.
+        """Parses the flags as argparse does, and refuses unknown flags.
 
         Raises:
             RefusedError: a flag is unknown or a value is wrong.
         """
-        flags = takewhile(lambda word: word != "--", args or ())  # a flag with a typo may seem to be missing, too
+        # Checked first: argparse would report a required flag with a typo as missing.
+        flags = takewhile(lambda word: word != "--", args or ())
         wrong = [word for word in flags if word.startswith("--") and word.partition("=")[0] not in self.flags]
         values, unknown = (None, wrong) if wrong else self.parse_known_args(args, namespace)
         if unknown:
@@ -108,23 +109,24 @@ class CommandParser(Parser):
 
     @property
     def flags(self) -> list[str]:
-        """The flags that the command takes, in their long form."""
+        """The flags that the command accepts, in their long form."""
         return [flag for flag in self._option_string_actions if flag.startswith("--")]
 
     def unknown(self, word: str, known: Sequence[str]) -> str:
-        """What to say of a word that is no argument of the command.
+        """Returns the message about a word that is not an argument of the command.
 
         Args:
-            known: the flags that the command takes.
+            word: the word of the command line.
+            known: the flags that the command accepts.
         """
         name = word.partition("=")[0]
         if not name.startswith("-"):
-            return f"{word!r} is no flag (see {self.prog} --help)"
+            return f"{word!r} is not a flag (see {self.prog} --help)"
         return f"unknown flag {name}{nearest(name, known)} (see {self.prog} --help)"
 
 
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Wraps paragraphs; one of several lines stays as it is, such as the examples."""
+    """Wraps paragraphs of one line; keeps paragraphs of several lines, such as the examples, as they are."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=_HELP_COLUMN)
@@ -135,30 +137,28 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
         return "\n\n".join(part if "\n" in part else wrap(self, part, width, indent) for part in paragraphs)
 
     def _split_lines(self, text: str, width: int) -> list[str]:
-        return textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False)  # flags stay whole
+        return textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False)  # never breaks a flag
 
     def _get_help_string(self, action: argparse.Action) -> str:
         default = "" if action.default == argparse.SUPPRESS else action.default
-        return with_default(action.help or "", default).replace(
-            "%", "%%"
-        )  # which argparse takes for formats of its own
+        return with_default(action.help or "", default).replace("%", "%%")  # argparse formats the text with %
 
 
 def with_default(text: str, default: object) -> str:
-    """A flag's help, ending in its default; as it is where there is no default, or a switch that is off."""
+    """Appends the default to the help of a flag, unless there is none or the flag is a switch that is off."""
     if isinstance(default, tuple):
         default = ",".join(map(str, default))
     return f"{text} Default: {default}." if default else text
 
 
 def nearest(word: str, accepted: Sequence[str]) -> str:
-    """ "; did you mean …?" for a word that is nearly an accepted one, else nothing."""
+    """Returns "; did you mean …?" if an accepted word is similar; otherwise an empty string."""
     close = difflib.get_close_matches(word, accepted, 1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def at_least(least: int) -> Callable[[str], int]:
-    """A reader of whole numbers."""
+    """Returns a parser of whole numbers that are not smaller than `least`."""
 
     def parse(text: str) -> int:
         if not text.isdecimal() or int(text) < least:

@@ -1,6 +1,6 @@
-"""Beam counters, which a runner shows for a job, under the same names as in the manifests.
+"""Counters of Beam, which a runner shows for a job, with the same names as in the manifests.
 
-`pages in` is `pages out`, each `pages failed: REASON` and each `pages skipped: REASON` together, added up over the
+`pages in` is the sum of `pages out`, every `pages failed: REASON` and every `pages skipped: REASON`, over all
 transforms of a pipeline.
 """
 
@@ -13,24 +13,24 @@ from mlukit.schemas.manifest import Flow
 
 NAMESPACE = "mlukit"
 
-# What flows; a counter's name has one of these first.
+# The names of counters begin with one of these words.
 PAGES, LINKS, LINKS_WITH_ITEM, ARTICLES = "pages", "links", "links with item", "articles"
 SENTENCES, MENTIONS = "sentences", "mentions"
 
-DAMAGE = "damage"  # of a dump, by reason
+DAMAGE = "damage"  # damage of a dump, by reason
 ARTICLES_WITH_ITEM, ARTICLES_WITHOUT_ITEM = "articles with item", "articles without item"
 EXAMPLES = "examples"  # by split
-WIKITEXT_BYTES = "wikitext bytes"  # a distribution: of a page that is parsed
+WIKITEXT_BYTES = "wikitext bytes"  # a distribution: bytes of wikitext per parsed page
 
 
 def count(name: str, number: int = 1) -> None:
-    """Adds to a counter, which a runner does not show as long as nothing was added."""
+    """Adds a number to a counter. A runner shows a counter only after the first addition."""
     if number:
         _counter(name).inc(number)
 
 
 def count_flow(what: str, flow: Flow) -> None:
-    """Adds what entered, what came out, and what did not, by reason."""
+    """Adds the numbers of a flow to the counters: in, out, failed and skipped by reason."""
     count(f"{what} in", flow.entered)
     count(f"{what} out", flow.out)
     for way, reasons in (("failed", flow.failed), ("skipped", flow.skipped)):
@@ -39,7 +39,7 @@ def count_flow(what: str, flow: Flow) -> None:
 
 
 def observe(name: str, value: int) -> None:
-    """Adds a value to a distribution: its least, its greatest, their sum and number."""
+    """Adds a value to a distribution, of which Beam shows minimum, maximum, sum and number of values."""
     _distribution(name).update(value)
 
 

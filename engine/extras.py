@@ -1,4 +1,4 @@
-"""The extras of mlukit: packages that only some installations have, and the message where they are missing."""
+"""The extras of mlukit: optional packages, and the message for a missing package."""
 
 import importlib.util
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mlukit.engine.errors import RefusedError
 
-EXTRAS = {  # extra of setup.py -> package -> a module of it that is imported
+EXTRAS = {  # extra in setup.py -> package -> module that the package provides
     "gcp": {
         "google-cloud-storage": "google.cloud.storage",
         "google-cloud-dataflow-client": "google.cloud.dataflow",
@@ -22,29 +22,29 @@ EXTRAS = {  # extra of setup.py -> package -> a module of it that is imported
 
 
 class MissingPackagesError(RefusedError):
-    """Packages are not installed; the text names them, and the command that installs them."""
+    """Packages are not installed; the message names the packages and the command that installs them."""
 
 
 def is_installed(module: str) -> bool:
-    """Whether a module could be imported."""
+    """Whether a module can be imported."""
     try:
         return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:  # not even its parent
+    except ModuleNotFoundError:  # the parent package is missing
         return False
 
 
 def missing_packages(extra: str) -> list[str]:
-    """The packages of an extra that are not installed, by their names in a registry."""
+    """The packages of an extra that are not installed, by their names in the package index."""
     return [package for package, module in EXTRAS[extra].items() if not is_installed(module)]
 
 
 def how_to_install(what: str, extra: str, packages: Sequence[str]) -> str:
-    """A message that names missing packages, and the command that installs them.
+    """Returns a message with missing packages and the command that installs them.
 
     Args:
-        what: needs them.
-        extra: of mlukit that brings them.
-        packages: at least one.
+        what: what needs the packages, the subject of the message.
+        extra: the extra of mlukit that has the packages.
+        packages: the names of the packages, at least one.
     """
     *others, last = packages
     names = f"{', '.join(others)} and {last}" if others else last
@@ -53,10 +53,10 @@ def how_to_install(what: str, extra: str, packages: Sequence[str]) -> str:
 
 
 def check_extra(what: str, extra: str) -> None:
-    """Refuses to go on without the packages of an extra.
+    """Checks that all packages of an extra are installed.
 
     Raises:
-        MissingPackagesError: some are not installed.
+        MissingPackagesError: packages of the extra are not installed.
     """
     if packages := missing_packages(extra):
         raise MissingPackagesError(how_to_install(what, extra, packages))

@@ -39,6 +39,7 @@ class FolderLock:
         return True
 
     def _lock(self, folder: str) -> None:
+        """Locks a local folder; does nothing on a filesystem that cannot lock."""
         self._descriptor = os.open(folder, os.O_RDONLY)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

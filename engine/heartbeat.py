@@ -1,6 +1,6 @@
-"""What worker processes of this machine tell their launcher while they work, and when to stop: small files in a folder.
+"""Small files in a folder by which workers of this machine report progress, and the launcher makes them stop.
 
-On a cluster there is no such folder, and nothing is told; a runner shows progress in its own way there.
+On a cluster there is no such folder: workers report nothing, and the runner shows progress in its own way.
 """
 
 import fcntl
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ABORT = "abort"
-LAUNCHER = "launcher"  # a file that the launcher holds a lock on, as long as it lives
+LAUNCHER = "launcher"  # the launcher holds a lock on this file until the launcher ends
 _INTERVAL = 0.5  # seconds between two reports
 
 
@@ -30,7 +30,7 @@ class Report:
 
 
 class Heartbeat:
-    """Reports the progress of one task. Call `advance` now and then: it is cheap."""
+    """Reports the progress of one task. `advance` is cheap, and should be called often."""
 
     def __init__(self, folder: str | None, task: str) -> None:
         self._folder = Path(folder) if folder else None
@@ -40,7 +40,11 @@ class Heartbeat:
         self.advance()
 
     def advance(self, bytes_done: int | None = None, pages: int = 0) -> None:
-        """Says how many input bytes of the task are done, and how many pages more.
+        """Reports progress, at most twice a second.
+
+        Args:
+            bytes_done: how many input bytes of the task are done; None for the number of the call before.
+            pages: how many pages were done since the call before.
 
         Raises:
             AbortedError: the run is ending.
@@ -55,18 +59,18 @@ class Heartbeat:
         self._write()
 
     def check(self) -> None:
-        """To be called before something is published that later steps add to.
+        """Checks that the run continues; call it before publishing a file that later steps extend.
 
-        A worker that outlives its launcher would else take away what the next run has added.
+        Otherwise a worker that outlives its launcher could overwrite what the next run has added.
 
         Raises:
             AbortedError: the run is ending, or has ended.
         """
         if self._folder is not None and ((self._folder / ABORT).exists() or not _launcher_lives(self._folder)):
-            raise AbortedError(f"{self._task}: stopped, the run is ending")
+            raise AbortedError(f"{self._task} stopped because the run is ending")
 
     def finish(self) -> None:
-        """The task is done, and the worker idle."""
+        """Reports that the task is done and the worker is idle."""
         if self._folder is not None:
             (self._folder / f"worker-{os.getpid()}.json").unlink(missing_ok=True)
 
@@ -80,27 +84,28 @@ class Heartbeat:
 
 
 def stop_workers(folder: str) -> None:
-    """Makes the workers that report to a folder stop."""
+    """Makes all workers that report to a folder stop."""
     (Path(folder) / ABORT).touch()
 
 
 def _launcher_lives(folder: Path) -> bool:
+    """Whether the launcher still runs, as far as its lock shows; True if the filesystem cannot lock."""
     try:
         with (folder / LAUNCHER).open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return not lock.read()  # nothing is in it where no lock could be taken
+            return not lock.read()  # the launcher writes to the file only after it has got the lock
     except FileNotFoundError:
         return folder.exists()
     except OSError:
-        return True  # it is held, or the filesystem cannot lock
+        return True  # the launcher holds the lock, or the filesystem cannot lock
 
 
 def read_reports(folder: Path) -> list[Report]:
-    """What each busy worker does."""
+    """Reads the reports of all busy workers."""
     reports = []
     for path in sorted(folder.glob("worker-*.json")):
         try:
             reports.append(Report(int(path.stem.rpartition("-")[2]), **json.loads(path.read_text(encoding="utf-8"))))
         except FileNotFoundError:
-            continue  # its worker has just finished
+            continue  # the worker has just finished
     return reports

@@ -1,6 +1,6 @@
-"""What a command tells its user beside its results: through Python's logging, by the logger "mlukit".
+"""Messages of a command to its user, by the logger "mlukit" of Python's logging.
 
-Standard error shows the lines, bare. A log file, where the user names one, gets every line with time and level.
+Standard error shows the bare lines. A log file, if the user names one, gets every line with time and level.
 """
 
 import logging
@@ -11,19 +11,19 @@ _FILE_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
 
 class _StandardError(logging.Handler):
-    """Writes to what is standard error at the time of the line."""
+    """Writes each line to the present `sys.stderr`, which tests replace."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Called by logging."""
+        """Writes one line; logging calls this method."""
         print(self.format(record), file=sys.stderr, flush=True)
 
 
 def set_up_logs(level: int = logging.INFO, log_file: str = "") -> None:
-    """Has the lines of a command shown.
+    """Sends the lines of a command to standard error, and to a log file if one is named.
 
     Args:
-        level: of the lines that standard error shows; the log file gets all lines.
-        log_file: its path; "" for none. Lines are added to a file that exists.
+        level: the lowest level that standard error shows; the log file gets all lines.
+        log_file: the path of the log file; "" for no file. Lines are appended to an existing file.
 
     Raises:
         OSError: the log file cannot be written.
@@ -49,20 +49,20 @@ def is_shown(level: int) -> bool:
 
 
 def say(line: str) -> None:
-    """Tells the user how the work goes; `--quiet` leaves such lines out."""
+    """Tells the user about the progress of the work; `--quiet` hides such lines."""
     LOGGER.info(line)
 
 
 def warn(line: str) -> None:
-    """Tells the user of something that may be wrong."""
+    """Warns the user about something that may be wrong."""
     LOGGER.warning(line)
 
 
 def complain(line: str) -> None:
-    """Tells the user what failed, or was refused."""
+    """Tells the user about an error."""
     LOGGER.error(line)
 
 
 def explain(line: str) -> None:
-    """Tells the user what only `--verbose` shows."""
+    """Tells the user details, which only `--verbose` shows."""
     LOGGER.debug(line)

@@ -1,4 +1,4 @@
-"""Finished folders: their manifests, and what lies in them that should not."""
+"""Manifests of finished folders: reads and writes them, and removes files that belong to no manifest."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,50 +15,64 @@ from mlukit.schemas.wording import other_version
 
 
 def shards_of(storage: Storage, folder: str) -> list[Shard]:
-    """The shards of a finished folder, in order; RefusedError if another version of mlukit wrote it."""
+    """Reads the shards of a finished folder from its manifest, in order.
+
+    Raises:
+        RefusedError: another version of mlukit wrote the folder.
+    """
     manifest = storage.read_json(layout.manifest(folder))
     check_manifest(storage.path(layout.manifest(folder)), manifest)
     return [Shard(**shard) for shard in manifest["shards"]]
 
 
 def check_manifest(path: str, manifest: Mapping[str, Any]) -> None:
-    """Refuses a manifest of another schema; RefusedError names the file, both versions, and what to do."""
+    """Refuses a manifest of another schema version.
+
+    Raises:
+        RefusedError: names the file, both versions, and what to do.
+    """
     if (version := manifest.get("schema_version")) != SCHEMA_VERSION:
         raise RefusedError(other_version(path, "schema_version", version, SCHEMA_VERSION))
 
 
 def ranges_of(shards: Iterable[Shard]) -> list[tuple[Shard, ...]]:
-    """The Parquet files among shards of articles: of each range of a dump those of its splits, in order."""
+    """Groups the Parquet files among shards of articles by range of the dump, in order; a group has all splits."""
     return layout.by_number(shard for shard in shards if format_of(shard.path) is PARQUET)
 
 
 def sources_of(language: str, sources: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Of the files that the link stage read, those that concern a language."""
+    """The source files of the link stage that belong to a language or to all languages."""
     return [source for source in sources if source["language"] in (language, ALL_LANGUAGES)]
 
 
 def damage_of(storage: Storage, folder: str) -> str:
-    """What became of a finished folder's files, told by their sizes: "a.parquet has gone"; "" where all are there."""
+    """Finds the first missing or resized file of a finished folder, without reading files.
+
+    Returns:
+        A message such as "a.parquet is missing"; "" if all files are there.
+    """
     manifest, sizes = layout.manifest(folder), storage.sizes(folder)
     if manifest not in sizes:
-        return f"{manifest} has gone"
+        return f"{manifest} is missing"
     for shard in shards_of(storage, folder):
         if shard.path not in sizes:
-            return f"{shard.path} has gone"
+            return f"{shard.path} is missing"
         if sizes[shard.path] != shard.bytes:
             return f"{shard.path} has changed from {shard.bytes} to {sizes[shard.path]} bytes"
     return ""
 
 
 def publish_manifest(storage: Storage, contents: FolderContents, results: StepResults, stage: str = "") -> str:
-    """Writes the manifest of a folder whose shards are done, and removes what an earlier, broken run left there.
+    """Writes the manifest of a folder whose shards are done, and removes shards that an interrupted run left there.
 
     Args:
-        results: of the tasks that wrote the shards; those that lie in other folders are passed over.
-        stage: where several stages write to the folder, whose shards these are; those of others stay.
+        storage: the output folder.
+        contents: what the manifest says besides the shards.
+        results: the results of the tasks that wrote the shards; shards in other folders are ignored.
+        stage: the stage of these shards if several stages write to the folder; shards of other stages are kept.
 
     Returns:
-        The folder.
+        The path of the folder.
     """
     folder = layout.folder(contents.kind, contents.language)
     shards = [shard for shard in results.shards if shard.path.startswith(f"{folder}/")]
@@ -75,7 +89,7 @@ def publish_manifest(storage: Storage, contents: FolderContents, results: StepRe
 
 
 def add_failures(storage: Storage, language: str, stage: str, results: StepResults) -> None:
-    """Puts the failures of a later stage beside those of the link stage, in place of its own from before."""
+    """Adds the failures of a later stage to those of the link stage, and replaces older failures of the same stage."""
     folder = layout.folder(layout.FAILURES, language)
     prefix = f"{folder}/{stage}-"
     fresh = [shard for shard in results.shards if shard.path.startswith(prefix)]

@@ -17,8 +17,8 @@ class TaskMeasure:
     """The measures of one task, known when the task has ended."""
 
     wall_seconds: float = 0.0
-    cpu_seconds: float = 0.0  # of its process and of the children that it waited for
-    peak_bytes: int = 0  # the most memory that its process had resident since the process began
+    cpu_seconds: float = 0.0  # of the process and of its ended children
+    peak_bytes: int = 0  # maximum resident memory of the process since its start
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,12 @@ class Measures:
     """The measures of several tasks of one run."""
 
     tasks_done: int = 0
-    tasks_found_done: int = 0  # by an earlier run; not measured here
+    tasks_found_done: int = 0  # done by an earlier run; not measured
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
-    bytes_read: int = 0  # the tasks' costs
+    bytes_read: int = 0  # the sum of the tasks' costs
     bytes_written: int = 0  # of shards
-    peak_bytes: int = 0  # of the process that had the most
+    peak_bytes: int = 0  # of the largest process
 
     def to_json(self) -> dict[str, Any]:
         """The JSON value in run.json."""
@@ -43,6 +43,7 @@ def add_up(steps: Iterable[Measures], wall_seconds: float) -> Measures:
     """The sum of the measures of consecutive steps.
 
     Args:
+        steps: the measures of each step.
         wall_seconds: the duration of all steps, with the pauses between them.
     """
     steps = list(steps)
@@ -58,15 +59,15 @@ def add_up(steps: Iterable[Measures], wall_seconds: float) -> Measures:
 
 
 class _ProcessorTime:
-    """Gives the CPU seconds of this process to its tasks, each second once.
+    """Assigns each CPU second of this process to exactly one task.
 
-    A process of some clusters does several tasks at once: the first that ends gets what all have used until then.
+    On some clusters, a process does several tasks at once: the first task that ends gets the time of all until then.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._tasks = 0  # that are being done
-        self._given = 0.0  # CPU seconds that were used before any of them, or given to one that has ended
+        self._tasks = 0  # number of running tasks
+        self._given = 0.0  # CPU seconds from before these tasks, or already assigned to an ended task
 
     def begin(self) -> None:
         with self._lock:
@@ -91,7 +92,7 @@ def _cpu_seconds() -> float:
 
 @contextmanager
 def measuring() -> Iterator[TaskMeasure]:
-    """Measures a task that is done in the block."""
+    """Measures a task that runs in the block."""
     measure, begun = TaskMeasure(), time.monotonic()
     _PROCESSOR_TIME.begin()
     try:

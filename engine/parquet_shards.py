@@ -1,4 +1,4 @@
-"""Parquet shards of records: one schema, zstd, row groups bounded in rows and in bytes, the same bytes on every run."""
+"""Parquet shards of records: zstd, row groups limited in rows and bytes, and the same bytes on every run."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -27,7 +27,7 @@ class ShardWriter(Generic[R]):
         self.rows = 0
 
     def write(self, record: R, size: int = 0) -> None:
-        """Adds a record; `size` is about its bytes, for records that can be large."""
+        """Adds a record; `size` is the approximate number of its bytes, needed only for large records."""
         self._pending.append(record)
         self._pending_bytes += size
         self.rows += 1
@@ -35,7 +35,7 @@ class ShardWriter(Generic[R]):
             self.flush()
 
     def flush(self) -> None:
-        """Ends a row group."""
+        """Writes the pending records as a row group."""
         if self._pending:
             self._writer.write_batch(self._codec.to_batch(self._pending))
             self._pending.clear()
@@ -44,7 +44,7 @@ class ShardWriter(Generic[R]):
 
 @contextmanager
 def write_batches(stream: CountingStream, schema: pa.Schema, row_group_rows: int) -> Iterator[ParquetWriter]:
-    """A writer of rows by columns to `stream`, which then knows their number."""
+    """Opens a writer of record batches to `stream`; sets the number of rows of `stream` at the end."""
     with ParquetWriter(cast(BinaryIO, stream), schema, row_group_rows) as writer:
         yield writer
     stream.rows = writer.rows
@@ -54,7 +54,7 @@ def write_batches(stream: CountingStream, schema: pa.Schema, row_group_rows: int
 def write_records(
     stream: CountingStream, codec: RecordCodec[R], row_group_rows: int = ROW_GROUP_ROWS
 ) -> Iterator[ShardWriter[R]]:
-    """A writer of records to `stream`, which then knows their number."""
+    """Opens a writer of records to `stream`; sets the number of rows of `stream` at the end."""
     with pq.ParquetWriter(cast(BinaryIO, stream), codec.schema, compression="zstd") as file:
         writer = ShardWriter(file, codec, row_group_rows)
         yield writer
@@ -68,7 +68,14 @@ def read_shards(
     columns: list[str] | None = None,
     report: Callable[[int], None] = lambda _: None,
 ) -> Iterator[pa.RecordBatch]:
-    """The record batches of several Parquet files, one after the other; `report` is told the bytes read so far."""
+    """Yields the record batches of several Parquet files in order.
+
+    Args:
+        storage: the folder of the files.
+        paths: the files.
+        columns: the columns to read; None for all columns.
+        report: called with the number of bytes read so far.
+    """
     before = 0
     for path in paths:
         with storage.open(path) as stream:
@@ -79,13 +86,13 @@ def read_shards(
 
 
 def read_records(stream: BinaryIO, codec: RecordCodec[R]) -> Iterator[R]:
-    """A shard's records."""
+    """Yields the records of a shard."""
     for batch in read_parquet(stream, columns=codec.schema.names):
         yield from codec.to_records(batch)
 
 
 def write_failures(storage: Storage, path: str, failures: list[Failure]) -> list[Shard]:
-    """Writes a shard of failures where there are any, and nothing else: an old one goes."""
+    """Writes a shard of failures if there are any; otherwise deletes an old shard at this path."""
     if not failures:
         storage.delete(path)
         return []

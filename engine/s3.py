@@ -1,14 +1,16 @@
-"""Corrects three faults of Beam's filesystem for S3 (2.77), in its module that calls boto3, before the first use.
+"""Corrects three faults of Beam's filesystem for S3 (2.77), by a patch of Beam's module that calls boto3.
 
-The filesystem makes a session and a client for every single call (io/aws/s3filesystem.py:132, 148, 200, … and
-io/aws/clients/s3/boto3_client.py:65), which costs 110 ms of CPU, a new connection, and a question to the machine's
-metadata service for credentials where they come from there: here a process has one client. It cannot write an empty
-object, since S3 wants at least one part of a multipart upload (boto3_client.py:252): here that gets an empty one. And
-it tries most calls again for hours, those without credentials or to a wrong address too (io/aws/s3io.py:183, 279, 372,
-492, 569), but uploads and copies not at all: here boto3 alone tries again, for about a minute, and every call.
+1. The filesystem creates a session and a client for every call (io/aws/s3filesystem.py:132, 148, 200, … and
+   io/aws/clients/s3/boto3_client.py:65). A call then costs 110 ms of CPU, a new connection, and possibly a request for
+   credentials to the metadata service of the machine. Correction: each process has one client.
+2. The filesystem cannot write an empty object, because S3 requires at least one part in a multipart upload
+   (boto3_client.py:252). Correction: an upload without parts gets one empty part.
+3. The filesystem retries most calls for hours, even without credentials or with a wrong address (io/aws/s3io.py:183,
+   279, 372, 492, 569), but it never retries uploads and copies. Correction: only boto3 retries, every call, for about
+   a minute.
 
-Beam has no setting for any of it, and refuses a second filesystem for s3:// (io/filesystems.py, get_filesystem); so a
-module of Beam's is patched, in processes that use S3 alone.
+Beam has no settings for this, and refuses a second filesystem for s3:// (io/filesystems.py, get_filesystem). The patch
+is applied before the first use, and only in processes that use S3.
 """
 
 import os
@@ -21,15 +23,15 @@ from apache_beam.io.aws.clients.s3 import boto3_client
 
 from mlukit.engine.errors import RefusedError
 
-_ATTEMPTS = 10  # the waits between them are random, 1, 2, 4, 8, 16, 20, 20, … seconds at most
-_NOT_AGAIN = 499  # Beam tries again after 500 and more, and where there is no status
-_boto3: Any = boto3_client.boto3  # None without the extra "aws"
+_ATTEMPTS = 10  # with random waits between them, of at most 1, 2, 4, 8, 16, 20, 20, … seconds
+_NOT_AGAIN = 499  # Beam retries after a status of 500 or more, and after an error without a status
+_boto3: Any = boto3_client.boto3  # None if the extra "aws" is not installed
 _status_of: Any = boto3_client.get_http_error_code
 
 
 @cache
 def share_clients() -> None:
-    """Makes all files on S3 that this process opens from now on share a client, which is safe among threads."""
+    """Makes this process use one client for all files on S3 from now on; threads may share the client."""
     if _boto3 is not None:
         session = SimpleNamespace(Session=lambda: SimpleNamespace(client=_client))
         boto3_client.boto3 = SimpleNamespace(session=session)
@@ -38,9 +40,10 @@ def share_clients() -> None:
 
 @cache
 def _client(**options: Any) -> Any:
+    """Creates the client for S3, once per process and options, with the corrections of uploads and retries."""
     retry_settings = {"AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"} & os.environ.keys()
     retries = None if retry_settings else {"mode": "standard", "total_max_attempts": _ATTEMPTS}
-    config = import_module("botocore.config").Config(retries=retries)  # comes with boto3
+    config = import_module("botocore.config").Config(retries=retries)  # boto3 depends on botocore
     session = _boto3.session.Session()
     if not options.get("aws_access_key_id") and session.get_credentials() is None:
         raise RefusedError(

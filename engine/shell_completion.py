@@ -1,4 +1,4 @@
-"""Completion of commands and flags in a shell, made of the parsers of all commands."""
+"""Completion of commands and flags in a shell, generated from the parsers of all commands."""
 
 from collections.abc import Iterable, Mapping
 
@@ -20,12 +20,12 @@ complete -o default -F _mlukit mlukit
 
 
 def completion(shell: str, parsers: Mapping[str, CommandParser], flags: Iterable[str]) -> str:
-    """The script that a shell reads.
+    """Returns the completion script for a shell.
 
     Args:
         shell: one of `SHELLS`.
-        parsers: of each command.
-        flags: of mlukit itself.
+        parsers: the parser of each command, by name.
+        flags: the flags of mlukit itself.
     """
     cases = "\n".join(f"    {name}) words='{' '.join(parser.flags)}' ;;" for name, parser in parsers.items())
     script = _SCRIPT.format(cases=cases, commands=" ".join([*parsers, *flags]))

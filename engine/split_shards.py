@@ -19,14 +19,16 @@ from mlukit.schemas.records import SPLITS, Split
 class SplitShards:
     """Writes rows to the files of their split, in every format.
 
-    Every range has files to train on, if only with the schema. A range has files of another split where it has rows of
-    that split: Hugging Face's `load_dataset` refuses a split whose files are all empty.
+    Every range has train files, even without rows. A range has validation files only if it has validation rows:
+    Hugging Face's `load_dataset` refuses a split whose files are all empty.
 
     Args:
+        storage: the output folder.
         table: `layout.ARTICLES` or `layout.EXAMPLES`.
-        schema: of the rows, with a column `split`.
-        number: of the range.
-        formats: names of `schemas.formats.FORMATS`.
+        schema: the schema of the rows, with a column `split`.
+        language: the language of the rows.
+        number: the number of the range.
+        formats: names in `schemas.formats.FORMATS`.
     """
 
     def __init__(
@@ -37,14 +39,18 @@ class SplitShards:
         self._formats = [FORMATS[name] for name in formats]
         self._open = ExitStack()
         self._files: dict[Split, list[_File]] = {}
-        self.shards: list[Shard] = []  # once all is written
+        self.shards: list[Shard] = []  # filled when the block ends without an error
 
     def __enter__(self) -> Self:
         self._files_of(SPLITS[0])
         return self
 
     def write(self, rows: pa.RecordBatch) -> None:
-        """Adds rows; ValueError where one is of no split."""
+        """Adds rows to the files of their splits.
+
+        Raises:
+            ValueError: a row has an unknown split.
+        """
         written = 0
         for split in SPLITS:
             chosen = pc.equal(rows.column("split"), split)
@@ -54,7 +60,7 @@ class SplitShards:
                 for file in self._files_of(split):
                     file.writer.write(part)
         if written != rows.num_rows:
-            raise ValueError(f"{rows.num_rows - written} rows are of no split; there are {', '.join(SPLITS)}")
+            raise ValueError(f"{rows.num_rows - written} rows have no valid split; accepted: {', '.join(SPLITS)}")
 
     def _files_of(self, split: Split) -> list["_File"]:
         if split not in self._files:
@@ -78,6 +84,8 @@ class SplitShards:
 
 
 class _File(NamedTuple):
+    """An open file of one split and format."""
+
     path: str
     stream: CountingStream
     writer: TableWriter

@@ -1,4 +1,4 @@
-"""The results of a step's tasks, added up by language: what flows between the steps of a pipeline."""
+"""The results of a step's tasks, added up by language: the data that steps of a pipeline exchange."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -17,19 +17,19 @@ N = TypeVar("N", bound=SummaryOfNumbers)
 
 @dataclass(slots=True)
 class StepResults:
-    """What tasks of one language left. Of a single task only its shards are told apart, and a summary of no numbers."""
+    """The sum of the results of tasks of one language. Only shards and non-numeric summaries are kept by task."""
 
-    shards_of: dict[str, tuple[Shard, ...]] = field(default_factory=dict)  # by the name of the task
+    shards_of: dict[str, tuple[Shard, ...]] = field(default_factory=dict)  # by task name
     flows: dict[str, Flow] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
-    numbers: dict[str, SummaryOfNumbers] = field(default_factory=dict)  # by the name of the summary
-    summaries: dict[str, Summary] = field(default_factory=dict)  # by the name of the task
-    files: dict[str, FileAccount] = field(default_factory=dict)  # that were read, by name
+    numbers: dict[str, SummaryOfNumbers] = field(default_factory=dict)  # summed, by summary name
+    summaries: dict[str, Summary] = field(default_factory=dict)  # non-numeric, by task name
+    files: dict[str, FileAccount] = field(default_factory=dict)  # files that the tasks read, by name
     measures: Measures = field(default_factory=Measures)
 
     @classmethod
     def of_task(cls, result: TaskResult, measures: Measures) -> Self:
-        """Those of one task."""
+        """Creates the results of one task."""
         found = cls(
             {result.task: result.shards},
             dict(result.flows),
@@ -45,14 +45,14 @@ class StepResults:
 
     @classmethod
     def sum(cls, parts: Iterable["StepResults"]) -> Self:
-        """Several added up; the parts stay as they are."""
+        """Adds up several results, without changing them."""
         total = cls()
         for part in parts:
             total.add(part)
         return total
 
     def add(self, other: "StepResults") -> None:
-        """Adds the results of other tasks of the language."""
+        """Adds the results of other tasks of the same language."""
         self.shards_of |= other.shards_of
         for name, flow in other.flows.items():
             self.flows.setdefault(name, Flow()).add(flow)
@@ -66,33 +66,37 @@ class StepResults:
 
     @property
     def tasks(self) -> list[str]:
-        """The names of the tasks, in the order of their numbers, then of their steps."""
+        """The names of the tasks, sorted by number, then by step."""
         return sorted(self.shards_of, key=_number_and_step)
 
     @property
     def shards(self) -> list[Shard]:
-        """All shards in the order of `tasks`, those of a task in its own order."""
+        """All shards, in the order of `tasks` and, within a task, in the order of its result."""
         return [shard for task in self.tasks for shard in self.shards_of[task]]
 
     def holding(self, content: str) -> list[Shard]:
-        """Those shards whose names say that they hold this, such as "titles"."""
+        """The shards with this content by their names, such as "titles"."""
         return [shard for shard in self.shards if layout.content_of(shard.path) == content]
 
     def total(self, kind: type[N]) -> N:
-        """The summaries of one kind added up; all 0 where there is none."""
+        """The sum of the summaries of one class; all zeros if no task has such a summary."""
         found = self.numbers.get(kind.name, kind())
         assert isinstance(found, kind)
         return found
 
     def summary(self, task: str, kind: type[S]) -> S:
-        """The summary of a task; TypeError where it is of another class, which is a defect of the task."""
+        """The summary of one task.
+
+        Raises:
+            TypeError: the task has no summary of this class, which is a defect of the task.
+        """
         found = self.summaries.get(task)
         if not isinstance(found, kind):
-            raise TypeError(f"{task} left {found!r} where {kind.__name__} was expected")
+            raise TypeError(f"{task} has the summary {found!r}, but {kind.__name__} was expected")
         return found
 
     def to_json(self) -> dict[str, Any]:
-        """What a record or a manifest says of them: where everything went."""
+        """The JSON value in records and manifests: what came out, and what was left out by reason."""
         return {
             "flows": {name: flow.to_json() for name, flow in self.flows.items()},
             "counts": dict(self.counts),
@@ -109,7 +113,7 @@ def _number_and_step(task: str) -> tuple[int, str]:
 
 
 def join(*some: Results) -> dict[str, StepResults]:
-    """The results of several steps, added up for each language."""
+    """Adds up the results of several steps, language by language."""
     languages = dict.fromkeys(language for results in some for language in results)
     return {
         language: StepResults.sum(results[language] for results in some if language in results)

@@ -1,7 +1,7 @@
 """The steps of a pipeline: each step plans tasks from the results of earlier steps, does them, and adds up results.
 
 The results of earlier steps are side inputs, which act as barriers between steps: a step begins when all its side
-inputs are complete. `AsDict` of the output of a `Step` is `Results`; `value_of` the output of `Once` is its value.
+inputs are complete. `AsDict` turns the output of a `Step` into `Results`; `value_of` gives the value of a `Once`.
 """
 
 import time
@@ -23,7 +23,7 @@ Tell: TypeAlias = Callable[[dict[str, StepResults]], Iterable[str]]
 
 
 def say_nothing(_: dict[str, StepResults]) -> Iterable[str]:
-    """For steps that have nothing to tell."""
+    """The `tell` of steps that show no lines to the user."""
     return ()
 
 
@@ -53,7 +53,7 @@ class Step(beam.PTransform):
         self._transforms, self._needs = transforms, needs
 
     def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection:
-        """Beam's."""
+        """Applies the transforms to the pipeline."""
         workplace = self._transforms[0].workplace
         first, *others = self._transforms
         kinds = reduce(or_, (transform.task for transform in self._transforms))
@@ -73,7 +73,14 @@ class Step(beam.PTransform):
 
 
 class Once(beam.PTransform):
-    """Calls a function once with the results of earlier steps, and gives its value; may raise RefusedError."""
+    """Calls a function once with the results of earlier steps, and emits its value.
+
+    Args:
+        workplace: where errors of the function are reported.
+        title: the label in the graph, and the name in error messages.
+        function: the function; may raise RefusedError; must be picklable.
+        needs: the results of earlier steps, the arguments of the function.
+    """
 
     def __init__(
         self, workplace: Workplace, title: str, function: Callable[..., Any], needs: Sequence[AsSideInput] = ()
@@ -82,17 +89,17 @@ class Once(beam.PTransform):
         self._call, self._needs = _Call(workplace, title, function), needs
 
     def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection:
-        """Beam's."""
+        """Applies the transforms to the pipeline."""
         return begin | "Start" >> beam.Impulse() | "Call" >> beam.ParDo(self._call, *self._needs)
 
 
 def value_of(once: beam.PCollection) -> AsSingleton:
-    """A side input; None where nobody waits for the pipeline any more."""
+    """Returns the value of a `Once` as a side input; None if the launcher of the pipeline is gone."""
     return AsSingleton(once, None)
 
 
 class _Single(beam.DoFn):
-    """Works once; what fails is told to the launcher, and nothing is done where nobody waits any more."""
+    """Calls `work` once. Reports errors to the launcher; does nothing if the launcher is gone."""
 
     def __init__(self, workplace: Workplace, title: str) -> None:
         self._workplace, self._title = workplace, title
@@ -107,11 +114,13 @@ class _Single(beam.DoFn):
         yield from found
 
     def work(self, *earlier: Any) -> Iterable[Any]:
-        """Gives the elements that come of it."""
+        """Does the work, and returns the output elements."""
         raise NotImplementedError
 
 
 class _Call(_Single):
+    """Calls a function with the results of earlier steps, and emits its value."""
+
     def __init__(self, workplace: Workplace, title: str, function: Callable[..., Any]) -> None:
         super().__init__(workplace, title)
         self._function = function
@@ -121,7 +130,7 @@ class _Call(_Single):
 
 
 class _Plan(_Single):
-    """The plan is on the board before its first task begins: the launcher shows progress by it."""
+    """Plans the tasks of a step, and writes the plan to the board, by which the launcher shows progress."""
 
     def __init__(self, workplace: Workplace, title: str, plan: Callable[..., Sequence[Task]]) -> None:
         super().__init__(workplace, title)
@@ -136,7 +145,7 @@ class _Plan(_Single):
 
 
 class _AddUp(beam.CombineFn):
-    """Adds the results of tasks up; a runner does so on the workers first."""
+    """Adds up the results of tasks; a runner first adds them up on each worker."""
 
     def create_accumulator(self) -> StepResults:
         return StepResults()
@@ -153,9 +162,9 @@ class _AddUp(beam.CombineFn):
 
 
 class _Report(_Single):
-    """Leaves on the board what a step took, and hands its results on.
+    """Writes the measures of a step to the board, and passes the results on.
 
-    So somebody consumes what the tasks give: a worker that dies hangs FnApiRunner (2.77) for ever where nobody does.
+    The results of tasks always need a consumer: without one, FnApiRunner (2.77) hangs for ever if a worker dies.
     """
 
     def __init__(self, workplace: Workplace, stage: str, title: str, tell: Tell) -> None:
@@ -176,10 +185,10 @@ PLANS, REPORTS = "plans", "reports"  # folders of the board
 
 
 def plan_note(title: str) -> str:
-    """Where a step's plan lies on the board."""
+    """The path of a step's plan on the board."""
     return f"{PLANS}/{title.replace(' ', '-')}.json"
 
 
 def report_note(title: str) -> str:
-    """Where its report lies."""
+    """The path of a step's report on the board."""
     return f"{REPORTS}/{title.replace(' ', '-')}.json"

@@ -1,8 +1,8 @@
-"""Transforms that do tasks, and how tasks are dealt out to workers.
+"""Transforms that do tasks, and the distribution of tasks to workers.
 
-Beam's in-process runner deals elements out beforehand, the same number to each worker process, however long each takes
-(idle time about 10% with tasks of unlike cost): so on one machine it deals out workers' places, and who has nothing to
-do draws the next task from one queue (1%). On a cluster the runner deals tasks out itself.
+Beam's in-process runner assigns the same number of elements to each worker process before the work begins. With tasks
+of different cost, workers are idle for about 10% of the time. So on one machine, each worker gets one element, its
+place, and then draws tasks from a shared queue (1% idle). On a cluster, the runner distributes the tasks itself.
 """
 
 import ctypes
@@ -31,13 +31,14 @@ from mlukit.engine.task import Task, costly_first, found_result
 from mlukit.engine.workplace import Workplace
 from mlukit.schemas.manifest import TaskResult
 
-Done: TypeAlias = tuple[str, StepResults]  # a language, and what a task of it left
-# Tasks make many small objects and hardly any cycles: to look for them each 700 objects took a tenth of the time.
+Done: TypeAlias = tuple[str, StepResults]  # a language, and the results of a task of this language
+# Thresholds of the garbage collector. Tasks make many small objects but hardly any reference cycles: looking for cycles
+# after every 700 objects, Python's default, took a tenth of the time.
 RARELY = (100_000, 20, 100)
-_MUCH = 4 << 20  # input bytes that leave something in memory worth a tenth of a second
+_MUCH = 4 << 20  # input bytes after which releasing memory is worth a tenth of a second
 
 if sys.platform == "linux":
-    _trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc; musl has none
+    _trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has the function, musl does not
 else:
     _trim = None
 
@@ -46,9 +47,9 @@ T = TypeVar("T", bound=Task)
 
 @dataclass(eq=False, repr=False)
 class TaskTransform(beam.PTransform, ABC, Generic[T]):
-    """Does tasks: PCollection of `task` -> PCollection of (language, StepResults), whose parts are to be added up.
+    """Does tasks: PCollection of `task` -> PCollection of (language, StepResults), to be added up by language.
 
-    Subclasses are dataclasses of what is the same for all of their tasks; they pickle by their fields.
+    Subclasses are dataclasses with the values that all of their tasks share, and pickle only these fields.
     """
 
     task: ClassVar[type[Task]]
@@ -59,35 +60,35 @@ class TaskTransform(beam.PTransform, ABC, Generic[T]):
         self.earlier: beam.PCollection | None = None
 
     def __reduce__(self) -> tuple[type[Self], tuple[Any, ...]]:
-        """Without what Beam notes on a transform while it builds a graph."""
+        """Pickles the fields only, without the attributes that Beam adds while it builds a graph."""
         return type(self), tuple(getattr(self, field.name) for field in fields(self))
 
     def default_type_hints(self) -> IOTypeHints:
-        """Beam refuses tasks of another kind while a graph is built."""
+        """Makes Beam refuse tasks of another class while a graph is built."""
         return IOTypeHints.empty().with_input_types(self.task)
 
     def after(self, earlier: beam.PCollection) -> Self:
-        """Gives `complete` the results of an earlier step, (language, StepResults) with each language once."""
+        """Passes the results of an earlier step to `complete`: (language, StepResults), once per language."""
         self.earlier = earlier
         return self
 
     def expand(self, tasks: beam.PCollection) -> beam.PCollection:
-        """Beam's."""
+        """Distributes the tasks to workers."""
         return tasks | Deal([self])
 
     def complete(self, task: T, earlier: Results) -> T:
-        """Adds to a task, on the worker, what is too long to be dealt out with each task of a step."""
+        """Adds values to a task on the worker; these values are too large to be sent with each task of a step."""
         return task
 
     @abstractmethod
     def run(self, task: T, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
-        """Does the work; may be repeated, at once or later, with the same result."""
+        """Does the work of a task. The call may be repeated, even concurrently, and must give the same result."""
 
 
 class Deal(beam.PTransform):
-    """Does tasks of several transforms side by side, the costly ones first.
+    """Does the tasks of several transforms at the same time, expensive tasks first.
 
-    PCollection of Task -> PCollection of (language, StepResults), a value for each task.
+    PCollection of Task -> PCollection of (language, StepResults), one element per task.
     """
 
     def __init__(self, transforms: Sequence[TaskTransform[Any]]) -> None:
@@ -95,7 +96,7 @@ class Deal(beam.PTransform):
         self._transforms = transforms
 
     def expand(self, tasks: beam.PCollection) -> beam.PCollection:
-        """Reshuffles, or a runner would fuse all tasks into one bundle."""
+        """Reshuffles the tasks, because a runner would otherwise fuse all of them into one bundle."""
         workplace = self._transforms[0].workplace
         earlier = [AsDict(transform.earlier) for transform in self._transforms if transform.earlier is not None]
         if not workplace.is_local:
@@ -115,15 +116,16 @@ class Deal(beam.PTransform):
 
 
 class _DoTasks(beam.DoFn):
-    """Does those tasks that have no result; at the end of a bundle, gives back what they took of memory."""
+    """Does the tasks that have no result yet, and releases memory at the end of a bundle."""
 
     def __init__(self, transforms: Sequence[TaskTransform[Any]]) -> None:
         self._transforms = {transform.task.step: transform for transform in transforms}
         self._later = [transform.task.step for transform in transforms if transform.earlier is not None]
         self._workplace = transforms[0].workplace
-        self._bytes = 0  # that this worker read in its bundle
+        self._bytes = 0  # bytes that this worker has read in the present bundle
 
     def do(self, task: Task, *earlier: Results) -> Done:
+        """Does a task, unless its result exists; reports an error to the launcher."""
         with self._workplace.reporting(task.name):
             done = found_result(task, self._workplace.storage)
             if done is None:
@@ -136,7 +138,7 @@ class _DoTasks(beam.DoFn):
             return task.language, done
 
     def finish_bundle(self) -> None:
-        """A worker lives through all steps; without this it held half as much again (review of 30 Nov 2026)."""
+        """Releases memory: a worker lives through all steps, and held 50% more memory without this."""
         if self._bytes < _MUCH:
             return
         self._bytes = 0
@@ -147,7 +149,7 @@ class _DoTasks(beam.DoFn):
 
 
 class _DoTask(_DoTasks):
-    """On a cluster; after a fault a runner repeats all that a lost worker was given."""
+    """Does tasks on a cluster. After a fault, a runner repeats all tasks of a lost worker."""
 
     def process(self, task: Task, *earlier: Any) -> Iterator[Done]:
         if not self._workplace.is_deserted:
@@ -155,7 +157,7 @@ class _DoTask(_DoTasks):
 
 
 class _DrawTasks(_DoTasks):
-    """On one machine; an element is a place at the queue."""
+    """Does tasks on one machine. Each element is a place of a worker, which draws tasks from the shared queue."""
 
     def __init__(self, transforms: Sequence[TaskTransform[Any]], queue: str) -> None:
         super().__init__(transforms)
@@ -176,7 +178,10 @@ def _places(_: bytes, workers: int) -> Iterable[int]:
 
 
 def take_number(file: Path) -> int:
-    """A number that no one else gets: bytes are appended one after the other, whoever writes them (POSIX, write)."""
+    """Returns the next number of a shared counter, which no other process gets.
+
+    The counter is the size of a file: each call appends one byte, which is atomic among processes (POSIX, write).
+    """
     descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         os.write(descriptor, b".")
@@ -186,7 +191,7 @@ def take_number(file: Path) -> int:
 
 
 def _count(step: str, done: StepResults) -> None:
-    """Adds a task to Beam's counters."""
+    """Adds the results of a task to Beam's counters."""
     for name, flow in done.flows.items():
         count_flow(name, flow)
     count("bytes read", done.measures.bytes_read)
@@ -196,17 +201,17 @@ def _count(step: str, done: StepResults) -> None:
 
 @cache
 def _settle() -> None:
-    """Once a process: what is imported by now stays, so nobody need look for garbage in it."""
+    """Excludes all objects that exist by now from garbage collection, once per process: modules are never freed."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*RARELY)
 
 
 def run_task(transform: TaskTransform[Any], task: Task) -> StepResults:
-    """Does one task and leaves its result.
+    """Does one task and writes its result.
 
     Raises:
-        ValueError: something entered the task and is not accounted for, which is a defect of the transform.
+        ValueError: the counts of the task do not add up, which is a defect of the transform.
     """
     _settle()
     workplace = transform.workplace
@@ -215,7 +220,9 @@ def run_task(transform: TaskTransform[Any], task: Task) -> StepResults:
         result = transform.run(task, storage, heartbeat)
     for name, flow in result.flows.items():
         if flow.unaccounted:
-            raise ValueError(f"{task.name}: {flow.unaccounted} {name} neither came out nor have a reason: {flow}")
+            raise ValueError(
+                f"{task.name}: {flow.unaccounted} {name} did not come out, and no reason counts them: {flow}"
+            )
     heartbeat.check()
     storage.write_json(task.result_path, result.to_json())
     heartbeat.finish()

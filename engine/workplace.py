@@ -19,11 +19,11 @@ from mlukit.engine.storage import Storage
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """The output folder and the board for a task; a small value, because it is sent to every worker with every step."""
+    """The output folder and the board of a run; a small value, because every step sends it to every worker."""
 
     root: str  # the output folder
     board: str
-    workers: int  # of this machine; 0 on a cluster
+    workers: int  # number of workers on this machine; 0 on a cluster
 
     @property
     def is_local(self) -> bool:
@@ -42,20 +42,24 @@ class Workplace:
 
     @property
     def is_deserted(self) -> bool:
-        """Whether nobody waits for this pipeline any more: what is not begun is left to the next run.
+        """Whether the launcher of this pipeline is gone, so that no further task should begin.
 
-        Workers of the launcher's own machine end with it. A cluster's go on: Beam's job server for Flink (2.62) says
-        that it cancelled a job, and does not.
+        Workers on the launcher's machine end with the launcher. Workers on a cluster may continue: Beam's job server
+        for Flink (2.62) confirms that it cancelled a job, but the job continues.
         """
         return not self.is_local and not self.notes.exists(LAUNCHER)
 
     def heartbeat(self, task: str) -> Heartbeat:
-        """The heartbeat of a task that begins."""
+        """Starts the heartbeat of a task."""
         return Heartbeat(self.board if self.is_local else None, task)
 
     @contextmanager
     def reporting(self, work: str) -> Iterator[None]:
-        """Leaves the reason on the board where the block fails, and has the other workers of this machine stop."""
+        """If the block fails, writes the reason to the board, and makes the other workers of this machine stop.
+
+        Args:
+            work: the name of the task or step, for the message.
+        """
         try:
             yield
         except AbortedError:
@@ -68,7 +72,7 @@ class Workplace:
                 "message": str(error),
             }
             fault |= {"trace": traceback.format_exc(), "refused": isinstance(error, RefusedError)}
-            with suppress(OSError):  # a disk or a store that fails: the error itself tells it
+            with suppress(OSError):  # a failing disk or store is the error that is raised anyway
                 self.notes.write_json(f"errors/{work}.json", fault)
             if self.is_local:
                 stop_workers(self.board)

@@ -1,4 +1,4 @@
-"""`python -m mlukit` is the command `mlukit`."""
+"""Runs the command `mlukit` by `python -m mlukit`."""
 
 from mlukit.command_line import run
 

@@ -1,4 +1,4 @@
-"""The command line of mlukit: a table of commands, each imported only when called."""
+"""The command line of mlukit: a table of commands, each of which is imported only when it is called."""
 
 import importlib
 import io
@@ -14,7 +14,7 @@ from mlukit.engine.logs import complain, set_up_logs
 from mlukit.engine.shell_completion import SHELLS, completion
 
 COMMANDS = {
-    "download": ("mlukit.pipelines.download", "Gets the dumps of a day, from Wikimedia or a mirror."),
+    "download": ("mlukit.pipelines.download", "Downloads the dumps of one date, from Wikimedia or a mirror."),
     "build": ("mlukit.pipelines.build", "Makes articles, vocabulary and training examples from dumps: all stages."),
     "link": ("mlukit.pipelines.link", "Makes articles from dumps: text, and links with their Wikidata items."),
     "vocabulary": (
@@ -22,27 +22,27 @@ COMMANDS = {
         "Makes one entity vocabulary from articles, and a mention dictionary for each language.",
     ),
     "examples": ("mlukit.pipelines.examples", "Makes training examples from articles and the vocabulary."),
-    "audit": ("mlukit.pipelines.audit", "Tells how much markup is left in articles, and which links are wrong."),
-    "inspect": ("mlukit.pipelines.inspect", "Shows what was written, a record at a time."),
-    "verify": ("mlukit.pipelines.verify", "Reads again what was written, and tells what is changed or missing."),
+    "audit": ("mlukit.pipelines.audit", "Reports remains of markup in articles, and missing or wrong links."),
+    "inspect": ("mlukit.pipelines.inspect", "Shows records that mlukit wrote, in a form for people."),
+    "verify": ("mlukit.pipelines.verify", "Reads the output again, and reports what has changed or is missing."),
     "train": ("mlukit.pretraining.train", "Trains a model on training examples, on GPUs or a laptop."),
     "import": (
         "mlukit.pretraining.hugging_face.import_checkpoint",
-        "Makes weights to train from, out of XLM-R or mLUKE of transformers.",
+        "Makes initial weights for training from XLM-R or mLUKE of transformers.",
     ),
     "export": ("mlukit.pretraining.hugging_face.export", "Writes a trained model for transformers."),
-    "fill": ("mlukit.pretraining.prediction.fill", "Asks a trained model which entity a text means."),
+    "fill": ("mlukit.pretraining.prediction.fill", "Asks a trained model which entities a text mentions."),
 }
 OPTIONS = {
     "--help": "Show this help and exit. mlukit COMMAND --help shows the flags of a command.",
     "--version": "Show the version of mlukit and exit.",
-    "--print-completion SHELL": f"Print what completes commands and flags in a shell ({', '.join(SHELLS)}) and exit.",
+    "--print-completion SHELL": f"Print the script that completes commands and flags ({', '.join(SHELLS)}) and exit.",
 }
 FLAGS = [option.partition(" ")[0] for option in OPTIONS]
 
 
 def usage() -> str:
-    """The text of `mlukit --help`."""
+    """Returns the text of `mlukit --help`."""
     width = max(map(len, [*COMMANDS, *OPTIONS]))
     commands = "\n".join(f"  {name:<{width}}  {text}" for name, (_, text) in COMMANDS.items())
     options = "\n".join(f"  {name:<{width}}  {text}" for name, text in OPTIONS.items())
@@ -54,8 +54,8 @@ def usage() -> str:
         "  mlukit build --dumps DIR --output OUT --languages en,de,ja --sentencepiece-model FILE\n"
         "  mlukit inspect OUT/examples/en\n"
         "  mlukit build --help\n\n"
-        "exit status: 0 done, 1 failed, 2 wrongly asked, 3 done, but of damaged dumps (--allow-damaged makes it 0), "
-        "130 stopped\n"
+        "exit status: 0 done, 1 failed, 2 wrong command or input, 3 done with damaged dumps (0 with "
+        "--allow-damaged), 130 stopped\n"
     )
 
 
@@ -63,8 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command.
 
     Returns:
-        The exit status: 0 for success, 1 for a run that failed, 2 for something wrongly asked, 3 for a run that did all
-        it could with damaged dumps, 130 after Ctrl-C.
+        The exit status: 0 for success, 1 for a failed run, 2 for a wrong command or input, 3 for a run that succeeded
+        with damaged dumps, 130 after Ctrl-C.
     """
     set_up_logs()
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -84,6 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _call(command: str, arguments: Sequence[str]) -> int:
+    """Imports and runs a command; names the missing packages if the import fails because of them."""
     try:
         module = importlib.import_module(COMMANDS[command][0])
         status: int = module.main(arguments)
@@ -93,7 +94,7 @@ def _call(command: str, arguments: Sequence[str]) -> int:
             raise
         complain(how_to_install(f"mlukit {command}", "train", missing))
         return 1
-    except BrokenPipeError:  # the reader of our output has gone, as in `mlukit inspect … | head`
+    except BrokenPipeError:  # the reader of the output has ended, as in `mlukit inspect … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return status
@@ -117,7 +118,7 @@ def _version() -> str:
 
 
 def _flush(status: int) -> int:
-    """The exit status, once all that was said is written."""
+    """Writes all buffered output, and returns the exit status, which is 1 if the output cannot be written."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -134,5 +135,5 @@ def run() -> None:
     catch_stop_signals()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # text of any script, where the locale knows but some
+            stream.reconfigure(errors="backslashreplace")  # for characters that the encoding of the locale lacks
     sys.exit(_flush(main()))

@@ -47,13 +47,13 @@ from mlukit.pipelines.stage import fingerprint
 from mlukit.schemas import layout
 
 _EXAMPLES = """  mlukit audit OUT                     remains of markup in OUT/articles
-  mlukit audit OUT --dumps DIR         also: which of them the authors wrote so; links held against the dumps, and
-                                       pagelinks and linktarget beside them
+  mlukit audit OUT --dumps DIR         also: which remains the authors wrote so; links compared with the dumps and
+                                       with their tables pagelinks and linktarget
   mlukit audit OUT --languages en,nl --examples 12"""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command."""
+    """Runs the command, and returns the exit status."""
     return exit_status("audit", lambda: _run(arguments))
 
 
@@ -69,8 +69,8 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def parser() -> CommandParser:
-    """Of the command's flags."""
-    description = "Tells how good OUT/articles is: remains of markup, and links that are missing or wrong."
+    """The parser of the command's flags."""
+    description = "Reports how good OUT/articles is: remains of markup, and links that are missing or wrong."
     made = CommandParser("audit", "OUT [FLAGS]", description, _EXAMPLES, [BEAM_FLAGS])
     add_output(made, "Output folder of mlukit build, whose link stage is finished.")
     add = made.group(INPUT).add_argument
@@ -79,27 +79,32 @@ def parser() -> CommandParser:
         default="",
         type=plain_path,
         metavar="DIR",
-        help="Folder of the dumps and tables that OUT is made of. Without the folder links are not compared.",
+        help="Folder of the dumps and tables from which OUT was made. Without this flag, links are not compared.",
     )
     text = with_default("Codes of the languages to audit, such as en,nl.", "all languages of OUT")
     add("--languages", type=some_words, default=(), metavar="CODES", help=text)
-    text = with_default("Date of the tables, such as 20260901.", "the date of OUT's dumps")
+    text = with_default("Date of the tables, such as 20260901.", "the date of the dumps of OUT")
     add("--date", default="", metavar="DATE", help=text)
-    text = "Configuration file of mlukit build, of which the [patterns] of file names are read."
+    text = "Configuration file of mlukit build. Only its [patterns] of file names are used."
     add("--config", default="", metavar="FILE", help=text)
-    text = "Examples to show of each class of remains and links."
+    text = "Number of examples to show for each class of remains and links."
     made.group(OUTPUT).add_argument("--examples", type=at_least(0), default=3, metavar="N", help=text)
-    text = "Accept a dump whose header names another wiki than the one asked for."
+    text = "Accept a dump whose header names another wiki than the requested one."
     add("--foreign-header", action="store_true", help=text)
     made.group(RUNNING).add_argument("--workers", type=at_least(1), default=0, metavar="N", help=WORKERS_HELP)
     return made
 
 
 def audit(asked: argparse.Namespace, beam_flags: Sequence[str], process: PipelineProcess) -> None:
-    """Does the audit, writes OUT/audit/residue.json and links.json, and prints both.
+    """Runs the audit, writes OUT/audit/residue.json and links.json, and prints both.
+
+    Args:
+        asked: the values of the command's flags.
+        beam_flags: the flags for Beam.
+        process: the process in which Beam runs.
 
     Raises:
-        SettingsError: OUT has no finished articles, or none in a language asked for.
+        SettingsError: OUT has no finished articles, or no articles in a requested language.
         DumpError: DIR has neither the dump nor the tables of a language.
     """
     settings = Settings(
@@ -139,7 +144,7 @@ def _languages(asked: Sequence[str], linked: Mapping[str, Any], output: str) -> 
     for code in asked:
         if code not in known:
             meant = suggest_code(code, frozenset(known))
-            hint = f"; did you mean {meant!r}?" if meant else f"; it has {', '.join(known)}"
+            hint = f"; did you mean {meant!r}?" if meant else f"; accepted: {', '.join(known)}"
             raise SettingsError(f"--languages: {output} has no articles in {code!r}{hint}")
     return sorted(set(asked)) or known
 
@@ -150,14 +155,14 @@ def _patterns(config: str) -> Mapping[str, object]:
 
 
 def _begin(storage: Storage, plan: Mapping[str, Any]) -> None:
-    """Goes on with a broken audit of the same kind; another one starts anew."""
+    """Continues an interrupted audit with the same plan; otherwise removes what an interrupted audit left."""
     if not storage.exists(layout.AUDIT_PLAN) or storage.read_json(layout.AUDIT_PLAN) != plan:
         clean(storage)
         storage.write_json(layout.AUDIT_PLAN, plan)
 
 
 def clean(storage: Storage) -> None:
-    """Removes what only the work on an audit needs."""
+    """Removes files that are needed only during an audit."""
     for step in STEPS:
         storage.delete(layout.step_results(step))
         storage.delete(layout.step_files(step))
@@ -165,7 +170,11 @@ def clean(storage: Storage) -> None:
 
 
 def _find(settings: Settings, language: str, linked: Mapping[str, Any], patterns: FilePatterns) -> Compared:
-    """What DIR has of a language: the very dump that OUT was made of, and tables of its date."""
+    """Finds in DIR the dump from which the articles of a language were made, and the tables of the same date.
+
+    Raises:
+        DumpError: DIR has neither of them.
+    """
     root, date = settings.dumps.rstrip("/") + "/", settings.date or None
     globs = listing_globs(root, [language], patterns, None, AUDIT_TABLES)
     listing = [FileInfo(file.path, file.size_in_bytes) for file in match_files(globs)]
@@ -181,7 +190,7 @@ def _find(settings: Settings, language: str, linked: Mapping[str, Any], patterns
     if not dump and "pagelinks" not in found.tables:
         raise DumpError(
             f"{settings.dumps} has neither {', '.join(file.path for file in used)} nor pagelinks.sql of {language}: "
-            "name the folder that OUT was made of, or leave --dumps out"
+            "name the folder of the dumps from which OUT was made, or omit --dumps"
         )
     _say_what_is_missing(language, found, bool(dump))
     if not dump:
@@ -192,16 +201,17 @@ def _find(settings: Settings, language: str, linked: Mapping[str, Any], patterns
 
 
 def _same_dump(used: Sequence[FileInfo], listing: Sequence[FileInfo]) -> list[FileInfo]:
-    """The files that OUT was made of, told by name and size; none where one is missing."""
+    """The files from which OUT was made, recognised by name and size; an empty list if a file is missing."""
     by_name = {(file.path.rpartition("/")[2], file.size): file for file in listing}
     found = [by_name.get((file.path, file.size)) for file in used]
     return [file for file in found if file is not None] if all(found) else []
 
 
 def _say_what_is_missing(language: str, found: DumpSet, dump: bool) -> None:
+    """Warns about files without which the comparison of links is less exact."""
     if not dump:
-        warn(f"{language}: the dump that OUT was made of is not there, so nobody knows which links the wikitext has")
+        warn(f"{language}: the dump from which OUT was made is missing, so links are not compared with the wikitext")
     if "pagelinks" not in found.tables:
-        warn(f"{language}: no pagelinks.sql, so links are held against the wikitext alone")
+        warn(f"{language}: pagelinks.sql is missing, so links are compared only with the wikitext")
     elif "linktarget" not in found.tables:
-        warn(f"{language}: no linktarget.sql, which names what pagelinks leads to: numbers alone are compared")
+        warn(f"{language}: linktarget.sql, which names the targets of links, is missing: only numbers are compared")

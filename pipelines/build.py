@@ -11,15 +11,15 @@ from mlukit.pipelines.sources import chosen_languages
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command."""
+    """Runs the command, and returns the exit status."""
     return run_command(parser(), STAGES, arguments, check)
 
 
 def parser() -> CommandParser:
-    """Of the command's flags."""
+    """The parser of the command's flags."""
     return command_parser(
         "build",
-        "Makes articles, the entity vocabulary and training examples from dumps of Wikipedia, all stages.",
+        "Makes articles, the entity vocabulary and training examples from dumps of Wikipedia: all stages.",
         "  mlukit build --dumps DIR --output OUT --languages en,de,ja --sentencepiece-model sentencepiece.bpe.model\n"
         "  mlukit build --dumps DIR --output OUT --config wikipedia24 --train-sentencepiece 250000\n"
         "  mlukit build --dumps DIR --output OUT --train-sentencepiece 32000 --dry-run",
@@ -27,6 +27,6 @@ def parser() -> CommandParser:
 
 
 def check(settings: Settings) -> None:
-    """Refuses before the work on dumps what later stages would refuse after it."""
+    """Refuses settings before any work if a later stage would refuse them."""
     examples.check(settings)
     vocabulary.check(settings, chosen_languages(settings))

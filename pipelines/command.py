@@ -1,4 +1,4 @@
-"""How a command runs: its flags are read, its stages done, and whatever goes wrong is one line and an exit status."""
+"""Runs a command: reads the flags, does the stages, and reports any error as one line and an exit status."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ def exit_status(
     failed: Errors = (RunError, OSError),
     after_stop: str = GOES_ON,
 ) -> int:
-    """As `engine.errors.report_errors`, with the errors and the advice that most commands have."""
+    """Calls `engine.errors.report_errors` with the errors and the advice of most commands."""
     return report_errors(command, work, refused=refused, failed=failed, after_stop=after_stop)
 
 
@@ -36,11 +36,13 @@ def run_command(
     arguments: Sequence[str],
     check: Callable[[Settings], None] = lambda _: None,
 ) -> int:
-    """Runs the stages of a command, which follow each other, in one pipeline.
+    """Runs consecutive stages in one pipeline.
 
     Args:
-        parser: of the command's flags.
-        check: looks at the settings before any work, and raises SettingsError.
+        parser: the parser of the command's flags.
+        stages: the stages of the command, in order.
+        arguments: the arguments of the command.
+        check: checks the settings before any work, and may raise SettingsError.
 
     Returns:
         The exit status.

@@ -1,4 +1,4 @@
-"""Which files of the dumps are damaged: found while they are read, kept in link.json, and told whenever it matters."""
+"""Damaged files of dumps: found while the files are read, recorded in link.json, and reported to the user."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,9 +15,9 @@ from mlukit.schemas.summaries import Checksum, IndexedPages
 from mlukit.transforms.checksum_files import SourceFile
 from mlukit.transforms.count_index_pages import IndexFile
 
-DAMAGED = 3  # the exit status of a command that did all it could with damaged dumps
+DAMAGED = 3  # exit status of a command that succeeded, but with damaged dumps
 _PROBLEMS = {
-    "corrupt_block": "does not decode",
+    "corrupt_block": "cannot be decoded",
     "truncated": "is cut off",
     "unclosed_page": "lacks the end of a page",
 }
@@ -25,7 +25,7 @@ _ALGORITHMS = {"md5": "MD5", "sha1": "SHA-1", "sha256": "SHA-256"}
 
 
 def files_to_check(sources: Sources) -> list[SourceFile | IndexFile]:
-    """The tasks that look at all files: their checksums are taken anew by each run, since a file may be replaced."""
+    """The tasks that compute the checksums of all files, in each run again, because a file may have been replaced."""
     tasks: list[SourceFile | IndexFile] = []
     for number, (language, _, file) in enumerate(sources.files()):
         algorithms = tuple(sorted({one.algorithm for one in sources.listed.get(file.path, ())}))
@@ -36,11 +36,12 @@ def files_to_check(sources: Sources) -> list[SourceFile | IndexFile]:
 
 
 def find_damage(sources: Sources, checked: Results, read: Results) -> list[DamagedFile]:
-    """The files that are not whole.
+    """The files that are damaged.
 
     Args:
-        checked: the results of `files_to_check`.
-        read: those of the tasks that read the files.
+        sources: the files of the link stage.
+        checked: the results of the tasks of `files_to_check`.
+        read: the results of the tasks that read the files.
     """
     found = []
     for file in _checked_files(sources, checked):
@@ -57,7 +58,7 @@ def find_damage(sources: Sources, checked: Results, read: Results) -> list[Damag
 
 
 def _checked_files(sources: Sources, checked: Results) -> Iterator[DamagedFile]:
-    """Every file, with what is known of it before its content is read."""
+    """Every file, with the findings from checksums and indexes."""
     for number, (language, kind, file) in enumerate(sources.files()):
         taken = checked[language].summary(SourceFile(language, number, 0, "").name, Checksum)
         wrong = (
@@ -77,23 +78,23 @@ def _counted(checked: Results, language: str, number: int) -> IndexedPages:
 
 @dataclass(frozen=True, slots=True)
 class EarlyWarnings:
-    """What the user is told before the dumps are read: wrong checksums, and indexes that cannot be used."""
+    """Warnings before the dumps are read: wrong checksums, and indexes that cannot be used."""
 
     sources: Sources
 
     def __call__(self, checked: Results) -> Iterator[str]:
-        """Lines, of the results of `files_to_check`."""
+        """Makes lines for the user from the results of the tasks of `files_to_check`."""
         for file in _checked_files(self.sources, checked):
             for wrong in file.checksums:
-                yield f"{file.language}: {file.name} {_wrong_checksum(wrong)}; it is read as far as it goes"
+                yield f"{file.language}: {file.name} {_wrong_checksum(wrong)}; the file is read as far as possible"
         for number, (language, _, dump) in enumerate(self.sources.files()):
             index = self.sources.indexes.get(dump.path)
             if index and (problem := _counted(checked, language, number).problem):
-                yield f"{language}: {index.name} cannot tell how many pages {dump.name} has: {problem}"
+                yield f"{language}: {index.name} cannot be used to count the pages of {dump.name}: {problem}"
 
 
 def describe(file: DamagedFile) -> str:
-    """What is wrong with a file, where, and how much is missing by the dump's own account."""
+    """Describes the damage of a file: what is wrong, where, and how many pages are missing according to its index."""
     wrong = []
     if file.damage:
         wrong.append(f"{' and '.join(starmap(_what, file.damage.items()))}, {_where(file)}")
@@ -101,7 +102,7 @@ def describe(file: DamagedFile) -> str:
         number = f"{file.missing_pages:,}" if file.missing_pages else "none"
         wrong.append(f"lacks {number} of the {file.index.pages:,} pages in {file.index.name}")
     elif file.damage and file.kind == "dump":
-        wrong.append(f"whole pages: {file.pages:,}; how many it lacks is not known without its index")
+        wrong.append(f"whole pages: {file.pages:,}; the number of missing pages is not known without an index")
     wrong += map(_wrong_checksum, file.checksums)
     return f"{file.language}: {file.name} {'; '.join(wrong)}"
 
@@ -117,31 +118,31 @@ def _where(file: DamagedFile) -> str:
 
 
 def _wrong_checksum(wrong: WrongChecksum) -> str:
-    return f"has {_ALGORITHMS[wrong.algorithm]} {wrong.found}, by {wrong.name} it is {wrong.listed}"
+    return f"has {_ALGORITHMS[wrong.algorithm]} {wrong.found}, but {wrong.name} says {wrong.listed}"
 
 
 def damage_lines(files: Sequence[DamagedFile], advice: str) -> Iterator[str]:
-    """What a command that has such files ends with; nothing where there are none."""
+    """The last lines of a command with damaged files; nothing if no file is damaged."""
     if files:
         number = "1 FILE IS" if len(files) == 1 else f"{len(files):,} FILES ARE"
-        yield f"DAMAGED DUMPS: {number} NOT WHOLE. The output has what could be read of them, and no more:"
+        yield f"DAMAGED DUMPS: {number} NOT WHOLE. The output has only what could be read:"
         yield from (f"  {describe(file)}" for file in files)
         yield advice
 
 
 def tell_of_damage(files: Sequence[DamagedFile], *, allowed: bool, reads_dumps: bool) -> int:
-    """Says, after all else, what the link stage of an output folder read that was damaged.
+    """Reports the damaged files of the link stage, after all other lines of a command.
 
     Args:
-        files: of its record.
-        allowed: whether the user asked for --allow-damaged.
-        reads_dumps: whether the command reads dumps; others go on from articles.
+        files: the damaged files in the record of the link stage.
+        allowed: whether the user has given --allow-damaged.
+        reads_dumps: whether the command reads dumps; other commands read articles.
 
     Returns:
-        The exit status that this gives a command which has done its work.
+        The exit status of a command without other errors.
     """
     sys.stdout.flush()
-    for line in damage_lines(files, _advice(allowed) if reads_dumps else "This stage took the articles as they are."):
+    for line in damage_lines(files, _advice(allowed) if reads_dumps else "This stage used the articles as they are."):
         warn(line)
     return DAMAGED if files and reads_dumps and not allowed else 0
 
@@ -150,12 +151,12 @@ def _advice(allowed: bool) -> str:
     if allowed:
         return "This is allowed by --allow-damaged."
     return (
-        "Get them again and name another --output, or take the output as it is by --allow-damaged "
-        f"(exit status 0 in place of {DAMAGED})."
+        "Download damaged files again and name another --output, or accept this output with --allow-damaged "
+        f"(exit status 0 instead of {DAMAGED})."
     )
 
 
 def recorded_damage(storage: Storage) -> list[DamagedFile]:
-    """The damaged files in the record of the link stage; none where it is not finished."""
+    """The damaged files in the record of the link stage; an empty list if the stage is not finished."""
     record = layout.stage_record("link")
     return damaged_files(storage.read_json(record)) if storage.exists(record) else []

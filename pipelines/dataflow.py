@@ -1,4 +1,4 @@
-"""What Dataflow wants of a run, checked before any work: flags it cannot do without, paths that its workers reach."""
+"""Checks before any work what Dataflow requires: the necessary flags, and paths that its workers can reach."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,10 +13,10 @@ _READ_BY_WORKERS = ("output", "dumps", "sentencepiece_model", "wikidata_cache")
 
 
 def check_dataflow(settings: Settings, beam_flags: Sequence[str]) -> None:
-    """Refuses what could not run on Dataflow; nothing where another runner is asked for.
+    """Refuses a run that Dataflow could not do; accepts everything for another runner.
 
     Raises:
-        SettingsError: with all that is wrong.
+        SettingsError: the message has all problems.
     """
     options = PipelineOptions(list(beam_flags))
     if is_dataflow(options):
@@ -26,8 +26,9 @@ def check_dataflow(settings: Settings, beam_flags: Sequence[str]) -> None:
 
 
 def _missing(options: PipelineOptions) -> Iterator[str]:
+    """Messages about missing packages and missing or wrong flags."""
     if packages := missing_packages("gcp"):
-        yield how_to_install("it", "gcp", packages)
+        yield how_to_install("Dataflow", "gcp", packages)
     cloud = options.view_as(GoogleCloudOptions)
     if not cloud.project:
         yield "--project is missing: name the Google Cloud project that pays"
@@ -38,22 +39,23 @@ def _missing(options: PipelineOptions) -> Iterator[str]:
         yield "--temp_location is missing: name a folder for Beam's own files, such as gs://BUCKET/tmp"
     for flag, place in places.items():
         if place and not place.startswith("gs://"):
-            yield f"{flag} {place} is no gs:// path"
+            yield f"{flag} {place} is not a gs:// path"
     if not (brings_package(options) or options.view_as(WorkerOptions).sdk_container_image or is_checkout()):
         yield (
             "mlukit was installed without its setup.py, so its package cannot be built for the workers: name an image "
-            "that has mlukit by --sdk_container_image, or run it from a checkout"
+            "that has mlukit with --sdk_container_image, or run mlukit from a checkout"
         )
 
 
 def _local_paths(settings: Settings) -> Iterator[str]:
+    """Messages about paths on this machine, which the workers of Dataflow cannot read."""
     paths = [(f"--{name.replace('_', '-')}", getattr(settings, name)) for name in _READ_BY_WORKERS]
     for flag, path in [*paths, *((f"--dump {language}=", path) for language, path in settings.dump)]:
         if path and is_local(path):
             space = "" if flag.endswith("=") else " "
-            yield f"{flag}{space}{path} lies on this machine, where no worker reaches it: name a gs:// path"
+            yield f"{flag}{space}{path} is on this machine, where workers cannot read it: name a gs:// path"
 
 
 def _no_job(options: PipelineOptions) -> Iterator[str]:
     if options.view_as(GoogleCloudOptions).template_location:
-        yield "--template_location makes a job that starts later, and a run waits for its job"
+        yield "--template_location creates a job that starts later, but mlukit waits for its job: omit the flag"

@@ -1,4 +1,4 @@
-"""`mlukit download`: the dumps of a day for some languages, from Wikimedia or a mirror."""
+"""`mlukit download`: downloads the dumps of one date for some languages, from Wikimedia or a mirror."""
 
 import argparse
 import fcntl
@@ -50,20 +50,20 @@ _EXAMPLES = """  mlukit download --dumps DIR --languages en,de,ja --dry-run
   mlukit download --dumps DIR --languages en,de,ja --date 20260901 --tables page_props,langlinks
   mlukit download --dumps DIR --languages en,de,ja --family content --mirror https://mirror.example.org/dumps"""
 PATIENCE = Patience()
-# for --dry-run: 9 seconds without an answer at most, and no long pause that a busy server asks for
+# For --dry-run: waits for at most 9 seconds without an answer, and refuses long pauses that a busy server requests.
 LITTLE_PATIENCE = Patience(tries=2, first_delay=1.0, max_delay=5.0, timeout=3.0, answer_within=4.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is got, and where to."""
+    """The files to download, and the folder for them."""
 
     folder: Path
     date: str
     files: Sequence[RemoteFile]
 
     def present(self, file: RemoteFile) -> int:
-        """How many bytes of a file are there."""
+        """The number of bytes of a file that are already in the folder."""
         final = self.folder / file.path
         part = final.with_name(final.name + ".part")
         if final.exists():
@@ -72,18 +72,18 @@ class Plan:
 
     @property
     def missing(self) -> int:
-        """Bytes that are still to be got."""
+        """The number of bytes that must still be downloaded."""
         return sum(file.size - self.present(file) for file in self.files)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command."""
+    """Runs the command, and returns the exit status."""
     return exit_status(
         "download",
         lambda: _run(arguments),
         refused=(RefusedError,),
         failed=(DownloadError, DumpError, OSError),
-        after_stop="What is there is kept: the same command goes on from there.",
+        after_stop="Downloaded files are kept: run the same command again to continue.",
     )
 
 
@@ -106,33 +106,34 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def parser() -> CommandParser:
-    """Of the command's flags."""
+    """The parser of the command's flags."""
     made = CommandParser(
         "download",
         "--dumps DIR --languages CODES [FLAGS]",
-        "Gets the dumps of a day into DIR/{wiki}/{date}/, where mlukit build finds them. A download that was broken "
-        "off goes on by the same command.",
+        "Downloads the dumps of one date into DIR/{wiki}/{date}/, where mlukit build finds them. To continue an "
+        "interrupted download, run the same command again.",
         _EXAMPLES,
     )
     add = made.group("input").add_argument
-    text = "Codes of the Wikipedias to get, such as en,de,ja. Required."
+    text = "Codes of the Wikipedias to download, such as en,de,ja. Required."
     add("--languages", required=True, type=some_words, metavar="CODES", help=text)
-    text = f"Date of the dumps, such as 20260901; {_LATEST} is the last date that is complete."
+    text = f"Date of the dumps, such as 20260901; {_LATEST} means the last date that is complete."
     add("--date", default=_LATEST, metavar="DATE", help=text)
-    add("--mirror", default=WIKIMEDIA, metavar="URL", help="Where the dumps lie.")
-    text = f"{CLASSIC} gets pages-articles, {CONTENT} gets mediawiki_content_current and the tables of {CLASSIC}."
+    add("--mirror", default=WIKIMEDIA, metavar="URL", help="Server from which to download the dumps.")
+    text = f"{CLASSIC} means pages-articles; {CONTENT} means mediawiki_content_current, with the tables of {CLASSIC}."
     add("--family", default=CLASSIC, choices=(CLASSIC, CONTENT), help=text)
-    text = f"Tables to get too, among {', '.join(DOWNLOADABLE)}."
+    text = f"Tables to download as well, among {', '.join(DOWNLOADABLE)}."
     add("--tables", default=DOWNLOADED, type=among(DOWNLOADABLE), metavar="TABLES", help=text)
-    add("--contact", default="", metavar="ADDRESS", help="Address that the people of the server may write to.")
+    add("--contact", default="", metavar="ADDRESS", help="Your address, for the operators of the server.")
     text = "Folder to write to. Required."
     made.group("output").add_argument("--dumps", required=True, type=plain_path, metavar="DIR", help=text)
-    text = "Show what the command would get, and stop. Nothing is written."
+    text = "Show what the command would download, and exit. Nothing is written."
     made.group("running").add_argument("--dry-run", action="store_true", help=text)
     return made
 
 
 def _wanted(asked: argparse.Namespace) -> Wanted:
+    """Checks the values of the flags before any request is sent."""
     languages = list(dict.fromkeys(asked.languages))
     for language in languages:
         try:
@@ -146,17 +147,18 @@ def _wanted(asked: argparse.Namespace) -> Wanted:
     except DownloadError as error:
         raise SettingsError(str(error)) from error
     if not asked.contact.isascii() or not asked.contact.isprintable():
-        raise SettingsError(f"--contact {asked.contact!r}; accepted: letters, digits and signs of ASCII")
+        raise SettingsError(f"--contact {asked.contact!r} is wrong; accepted: letters, digits and signs of ASCII")
     if "://" in asked.dumps:
-        raise SettingsError(f"--dumps {asked.dumps}; accepted: a folder of this machine")
+        raise SettingsError(f"--dumps {asked.dumps} is wrong; accepted: a folder on this machine")
     return Wanted(languages, asked.tables, asked.family, asked.mirror.rstrip("/"))
 
 
 def _plan(client: Client, wanted: Wanted, folder: Path, date: str) -> Plan:
-    say(f"download: asking {wanted.mirror} what it has")
+    """Asks the mirror for the files of a date, or of the latest complete date."""
+    say(f"download: asking {wanted.mirror} which files it has")
     if date == _LATEST:
         date, files = find_latest(client, wanted)
-        say(f"download: the latest day is {date}")
+        say(f"download: the latest date is {date}")
         return Plan(folder, date, files)
     date = plain_date(date, wanted.family)
     return Plan(folder, date, find_files(client, wanted, date))
@@ -170,26 +172,28 @@ def _print_plan(plan: Plan) -> None:
         print(f"{wiki} {plan.date}")
         for file in files:
             present = plan.present(file)
-            state = "  there" if present == file.size else f"  {byte_count(present)} there" if present else ""
-            unchecked = "" if file.checksum else "  no checksum is known"
+            part = f"  {byte_count(present)} already there" if present else ""
+            state = "  already there" if present == file.size else part
+            unchecked = "" if file.checksum else "  without a checksum"
             print(f"  {byte_count(file.size):>9}  {file.path.rpartition('/')[2]}{state}{unchecked}")
     total = sum(file.size for file in plan.files)
     number, missing = counted(len(plan.files), "file"), byte_count(plan.missing)
-    print(f"{number}, {byte_count(total)}; to get: {missing} into {plan.folder}")
+    print(f"{number}, {byte_count(total)}; to download: {missing} into {plan.folder}")
 
 
 def _check_folder(plan: Plan, wanted: Wanted) -> None:
-    """Refuses a download that would not fit, or that a build would not know what to do with.
+    """Refuses a download that would not fit on the disk, or that would leave files which a build cannot tell apart.
 
     Raises:
-        DownloadError: there is too little space, or a file of another size.
-        DumpError: what lies in the folder could be taken for the same dump.
+        DownloadError: there is too little space, or a file in the folder has another size.
+        DumpError: the folder has files that could be taken for the same dump.
     """
     for file in plan.files:
         path = plan.folder / file.path
         if path.exists() and path.stat().st_size != file.size:
             raise DownloadError(
-                f"{path} has {path.stat().st_size:,} bytes, {file.url} has {file.size:,}: take it away, and run again"
+                f"{path} has {path.stat().st_size:,} bytes, but {file.url} has {file.size:,}: delete {path.name}, then "
+                "run the same command again"
             )
     existing, free = free_space(plan.folder)
     print(f"free at {existing}: {byte_count(free)}")
@@ -209,25 +213,27 @@ def _check_folder(plan: Plan, wanted: Wanted) -> None:
 
 @contextmanager
 def _only_one(folder: Path) -> Iterator[None]:
-    """Holds the folder: two downloads would write into each other's files."""
+    """Locks the folder during the block, because two downloads would write to the same files."""
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # goes with the process, however that ends
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # released when the process ends, for any reason
         except BlockingIOError as error:
-            raise DownloadError(f"another mlukit download writes to {folder}: wait for its end, or stop it") from error
+            raise DownloadError(
+                f"another mlukit download writes to {folder}: wait until that download ends, or stop it"
+            ) from error
         yield
     finally:
         os.close(descriptor)
 
 
 def _get(client: Client, plan: Plan) -> None:
-    """Gets all files; one that cannot be got does not keep the others from being got.
+    """Downloads all files; a failed download does not stop the others.
 
     Raises:
-        DownloadError: says which could not be got, and why.
-        OSError: one could not be written.
+        DownloadError: names the files that could not be downloaded, with the reasons.
+        OSError: a file could not be written.
     """
     progress = _Progress(plan)
     pool = ThreadPoolExecutor(CONNECTIONS, "download")
@@ -247,13 +253,13 @@ def _get(client: Client, plan: Plan) -> None:
     if failed:
         reasons = "\n  ".join(map(str, failed))
         raise DownloadError(
-            f"{len(failed)} of {counted(len(plan.files), 'file')} could not be got:\n  {reasons}\n"
-            "The others are there. Run the same again later, or with another --mirror or --date."
+            f"{len(failed)} of {counted(len(plan.files), 'file')} could not be downloaded:\n  {reasons}\n"
+            "All other files are there. Run the command again later, or with another --mirror or --date."
         )
 
 
 def _failure(future: "Future[None]") -> Exception | None:
-    """Why a file could not be got; raises what concerns all of them, such as a full disk."""
+    """Why a file could not be downloaded; raises errors that concern all files, such as a full disk."""
     try:
         future.result()
     except StoppedError:
@@ -264,7 +270,7 @@ def _failure(future: "Future[None]") -> Exception | None:
 
 
 class _Progress:
-    """A line on a terminal, and a closing one anywhere."""
+    """Shows a progress line on a terminal, and a closing line always."""
 
     def __init__(self, plan: Plan, out: TextIO | None = None) -> None:
         self._out = out or sys.stderr
@@ -274,16 +280,16 @@ class _Progress:
         self._start = time.monotonic()
 
     def report(self, path: str, size: int) -> None:
-        """How many bytes of a file are there; may be called by any thread."""
+        """Records how many bytes of a file are there; any thread may call this method."""
         self._present[path] = size
 
     def show(self) -> None:
-        """Shows where the download stands, if somebody watches."""
+        """Shows the progress line, if the output is a terminal."""
         if self._out.isatty():
             print(f"\r{self._line():<78}", end="", file=self._out, flush=True)
 
     def close(self) -> None:
-        """Says what was got."""
+        """Prints the closing line, with the number of downloaded bytes."""
         seconds = time.monotonic() - self._start
         got = max(0, sum(self._present.values()) - self._before)
         end = "\r" + " " * 78 + "\r" if self._out.isatty() else ""
@@ -301,5 +307,6 @@ class _Progress:
 def _next_command(plan: Plan, wanted: Wanted) -> str:
     languages = ",".join(wanted.languages)
     return (
-        f"download: all is there. Next: mlukit build --dumps {plan.folder} --date {plan.date} --languages {languages} …"
+        "download: all files are there. Next: "
+        f"mlukit build --dumps {plan.folder} --date {plan.date} --languages {languages} …"
     )

@@ -1,4 +1,4 @@
-"""`mlukit examples`: training examples out of articles and the entity vocabulary."""
+"""`mlukit examples`: makes training examples from articles and the entity vocabulary."""
 
 from collections.abc import Sequence
 
@@ -9,12 +9,12 @@ from mlukit.pipelines.settings import command_parser
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command."""
+    """Runs the command, and returns the exit status."""
     return run_command(parser(), [examples.STAGE], arguments, examples.check)
 
 
 def parser() -> CommandParser:
-    """Of the command's flags."""
+    """The parser of the command's flags."""
     return command_parser(
         "examples",
         "Makes training examples from OUT/articles and OUT/vocabulary.",

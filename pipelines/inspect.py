@@ -1,4 +1,4 @@
-"""`mlukit inspect`: shows records of what was written, as a person reads them."""
+"""`mlukit inspect`: shows records of an output folder in a form for people."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -40,25 +40,25 @@ from mlukit.schemas.manifest import MANIFEST
 from mlukit.schemas.records import Example, LinkedArticle, qid_name
 from mlukit.schemas.wording import counted
 
-_EXAMPLES = """  mlukit inspect OUT                            where everything went, and what each step took
-  mlukit inspect OUT --title Berlin             the article, in each language that has one of this title
-  mlukit inspect OUT --qid Q64                  an item: its entity, its articles, the anchors that denote it
-  mlukit inspect OUT/articles/en --number 2     text with its links marked
-  mlukit inspect OUT/examples/en --page-id 12   pieces with their entities
+_EXAMPLES = """  mlukit inspect OUT                            counts of each stage, time and memory of each step
+  mlukit inspect OUT --title Berlin             the article with this title, in each language
+  mlukit inspect OUT --qid Q64                  an item: its entity, its articles, its anchor texts
+  mlukit inspect OUT/articles/en --number 2     texts with their links
+  mlukit inspect OUT/examples/en --page-id 12   tokens with their entities
   mlukit inspect OUT/vocabulary"""
 _CODECS: dict[str, RecordCodec[Any]] = {ARTICLES: ARTICLE_ROWS, EXAMPLES: EXAMPLE_ROWS}  # by the type of a folder
 
 
 class InspectError(ValueError):
-    """What is asked for cannot be shown."""
+    """The requested records cannot be shown."""
 
 
 class NotThereError(Exception):
-    """No record is what is asked for."""
+    """No record matches the request."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command."""
+    """Runs the command, and returns the exit status."""
     refused = (RefusedError, InspectError, SelectionError, OSError)
     return exit_status("inspect", lambda: _run(arguments), refused=refused, failed=(NotThereError,), after_stop="")
 
@@ -71,40 +71,46 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def parser() -> CommandParser:
-    """Of the command's flags."""
+    """The parser of the command's flags."""
     made = CommandParser(
-        "inspect", "OUT[/FOLDER] [FLAGS]", "Shows records of what mlukit wrote, for a person to read.", _EXAMPLES
+        "inspect", "OUT[/FOLDER] [FLAGS]", "Shows records that mlukit wrote, in a form for people.", _EXAMPLES
     )
     add_output(made, "Output folder of mlukit build, or one of the folders in it.")
     chosen, shown = made.group("which records"), made.group("output")
     chosen.add_argument(
         "--title",
         metavar="T",
-        help="Only what belongs to the article of this title. In the vocabulary: only entities with this title in some "
-        "language.",
+        help="Show only records of the article with this title. In the vocabulary: only entities with this title in "
+        "any language.",
     )
     chosen.add_argument(
         "--qid",
         type=qid,
         metavar="Q",
-        help="Only what belongs to this item of Wikidata. In examples: only examples that mention the item.",
+        help="Show only records of this Wikidata item. In examples: only examples that mention the item.",
     )
-    chosen.add_argument("--page-id", type=at_least(1), metavar="ID", help="Only what belongs to this page.")
-    text = "The most records to show of a folder."
+    chosen.add_argument("--page-id", type=at_least(1), metavar="ID", help="Show only records of this page.")
+    text = "Maximum number of records to show from each folder."
     shown.add_argument("--number", type=at_least(1), default=3, metavar="N", help=text)
-    text = "The most characters to show of a record; 0 shows all characters."
+    text = "Maximum number of characters to show of each record; 0 shows all characters."
     shown.add_argument("--characters", type=at_least(0), default=1500, metavar="N", help=text)
     return made
 
 
 def show(folder: str, number: int, characters: int = 0, wanted: Wanted = ANYTHING) -> None:
-    """Prints `number` records of a folder, at most `characters` of each, or the report of an output folder.
+    """Prints records of a folder, or the report of an output folder.
+
+    Args:
+        folder: an output folder, or a folder in it.
+        number: the maximum number of records per folder.
+        characters: the maximum number of characters per record; 0 for no maximum.
+        wanted: which records to print.
 
     Raises:
-        InspectError: the folder is none of ours.
-        NotThereError: no record is the one that is wanted.
+        InspectError: mlukit did not write the folder.
+        NotThereError: no record matches `wanted`.
     """
-    folder = str(Path(folder).resolve()) if is_local(folder) else folder  # what lies beside it is needed, too
+    folder = str(Path(folder).resolve()) if is_local(folder) else folder  # other folders of OUT are read, too
     storage = Storage(folder)
     if storage.exists(RUN_RECORD):
         for name in filter(storage.exists, map(stage_record, STAGES)):
@@ -125,11 +131,11 @@ def show(folder: str, number: int, characters: int = 0, wanted: Wanted = ANYTHIN
     if not _show_records(root, manifest, number, characters, wanted):
         if str(wanted):
             raise NotThereError(f"{folder} has no record with {wanted}")
-        say(f"{folder} has no record")
+        say(f"{folder} has no records")
 
 
 def _show_everywhere(root: Storage, number: int, characters: int, wanted: Wanted) -> None:
-    """Prints what all folders of an output have of an article or an item, each folder under its name."""
+    """Prints the records of an article or an item from all folders of an output, each folder under its name."""
     kinds = (VOCABULARY, ARTICLES, MENTIONS) if wanted.qid else (ARTICLES,)
     finished = [path for path in _folders(root) if path.partition("/")[0] in kinds]
     found = False
@@ -153,7 +159,7 @@ def _folders(root: Storage) -> list[str]:
 def _show_records(
     root: Storage, manifest: dict[str, Any], number: int, characters: int, wanted: Wanted, title: str = ""
 ) -> bool:
-    """Prints records of a folder, under a title if there are some; whether there are."""
+    """Prints records of a folder, under a title. Returns whether there are any records."""
     rows = _rows(root, manifest, selection(wanted, root, manifest["kind"], manifest["language"]))
     if wanted.qid and manifest["kind"] == MENTIONS:
         rows = iter(nlargest(number, rows, key=lambda row: row["linked"]))
@@ -184,6 +190,7 @@ def _in_one_format(paths: Sequence[str]) -> list[str]:
 
 
 def _renderer(root: Storage, manifest: dict[str, Any]) -> Callable[[Any], str]:
+    """Returns the function that shows a record of the folder's type; JSON for types without their own form."""
     if manifest["kind"] == ARTICLES:
         return render_article
     if manifest["kind"] == EXAMPLES:
@@ -195,7 +202,7 @@ def _renderer(root: Storage, manifest: dict[str, Any]) -> Callable[[Any], str]:
 
 
 def _entity_names(root: Storage, language: str) -> list[str]:
-    """For each entity id its QID, and its label in the language or any."""
+    """The QID of each entity, by entity id, with its label in the language, or else in English or any language."""
     with open_file(root.path(VOCABULARY_PARQUET)) as stream:
         table = pq.ParquetFile(stream).read(["name", "labels"], use_threads=False)
     names = []
@@ -207,7 +214,7 @@ def _entity_names(root: Storage, language: str) -> list[str]:
 
 
 def render_article(article: LinkedArticle) -> str:
-    """The article's text with each link as [anchor|QID], or [anchor|status]."""
+    """Shows the text of an article with each link as [anchor|QID], or as [anchor|status] if it has no item."""
     parts, offset = [], 0
     for link in article.links:
         target = link.status if link.qid is None else qid_name(link.qid)
@@ -219,7 +226,7 @@ def render_article(article: LinkedArticle) -> str:
 
 
 def render_example(example: Example, tokenizer: Tokenizer, names: Sequence[str]) -> str:
-    """The example's pieces, mentions in brackets with their entities."""
+    """Shows the pieces of an example, with mentions and their entities in brackets."""
     pieces = tokenizer.pieces(example.token_ids)
     opening, closing = {}, {}
     for entity, start, end in zip(example.entity_ids, example.entity_starts, example.entity_ends, strict=True):

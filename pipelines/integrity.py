@@ -1,4 +1,4 @@
-"""What the records, the manifests and a listing tell of the state of an output folder, before any shard is read."""
+"""Checks the state of an output folder by its records, its manifests and a listing, without reading shards."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,16 +15,15 @@ from mlukit.schemas.damage import damaged_files
 from mlukit.schemas.layout import ALL_LANGUAGES, STAGE_FOLDERS, STAGES, TOKENIZER
 from mlukit.schemas.manifest import Shard
 
-# The folders of a stage's data: a manifest names every file in them.
 CHANGED, MISSING, EXTRA, WRONG, UNFINISHED = "changed", "missing", "extra", "wrong", "not finished"
 _RECORD_PARTS = {"folders": list, "inputs": dict, "options": dict}
 
-Records = Mapping[str, Mapping[str, Any]]  # those of finished stages, by stage
+Records = Mapping[str, Mapping[str, Any]]  # records of finished stages, by stage
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that is not as it was written."""
+    """A difference between an output folder and what mlukit wrote."""
 
     stage: str
     what: str  # CHANGED, MISSING, …
@@ -37,7 +36,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder that a finished stage's record names, and what its manifest has to say."""
+    """A folder that the record of a finished stage names, and the expected values in its manifest."""
 
     stage: str
     path: str
@@ -45,12 +44,12 @@ class Folder:
 
     @property
     def language(self) -> str:
-        """Its language; `ALL_LANGUAGES` for the vocabulary."""
+        """The language of the folder; `ALL_LANGUAGES` for the vocabulary."""
         return self.path.partition("/")[2] or ALL_LANGUAGES
 
 
 def read_records(storage: Storage) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
-    """The records of finished stages, and what is wrong with them or not finished."""
+    """Reads the records of finished stages; also returns problems of records, and unfinished stages."""
     records: dict[str, dict[str, Any]] = {}
     problems = []
     for stage in STAGES:
@@ -63,24 +62,29 @@ def read_records(storage: Storage) -> tuple[dict[str, dict[str, Any]], list[Prob
         elif storage.exists(layout.stage_plan(stage)):
             problems.append(Problem(stage, UNFINISHED, name, f"the {stage} stage was begun"))
         elif any(storage.sizes(kind) for kind in STAGE_FOLDERS[stage]):
-            problems.append(Problem(stage, MISSING, name, "its folders are there"))
+            problems.append(Problem(stage, MISSING, name, f"folders of the {stage} stage are there"))
     if not records and not problems:
         problems.append(Problem("link", UNFINISHED, "link.json", "no stage was begun"))
     return records, problems + list(_stale_records(records))
 
 
 def _checked_record(record: Any) -> dict[str, Any]:
-    """A record, where it has what is read of it; ValueError where it has not."""
+    """Checks the parts of a record that are read.
+
+    Raises:
+        ValueError: the value is not the record of a stage.
+    """
     parts = record if isinstance(record, dict) else {}
     if not all(isinstance(parts.get(name), kind) for name, kind in _RECORD_PARTS.items()):
-        raise ValueError(f"it is no record of a stage, which has {', '.join(_RECORD_PARTS)}")
+        raise ValueError(f"the file is not the record of a stage, which has {', '.join(_RECORD_PARTS)}")
     if not all(isinstance(folder, str) and is_inside(folder, "") for folder in parts["folders"]):
-        raise ValueError(f"it names folders that are none of the output's: {parts['folders']!r:.200}")
+        raise ValueError(f"the record names folders outside the output folder: {parts['folders']!r:.200}")
     damaged_files(parts)
     return parts
 
 
 def _stale_records(records: Records) -> Iterator[Problem]:
+    """Finds records of stages that were made from other results of an earlier stage than the present ones."""
     for stage, record in records.items():
         for other in STAGES:
             made_from = record["inputs"].get(other)
@@ -89,12 +93,12 @@ def _stale_records(records: Records) -> Iterator[Problem]:
                     stage,
                     WRONG,
                     layout.stage_record(stage),
-                    f"it was made from another {other} stage than {other}.json",
+                    f"the {stage} stage was made from another {other} stage than {other}.json describes",
                 )
 
 
 def folders_of(records: Records) -> list[Folder]:
-    """The folders of finished stages."""
+    """The folders of finished stages, with the expected values in their manifests."""
     folders = []
     for stage, record in records.items():
         inputs = {"link": {}, "vocabulary": record["inputs"], "examples": record.get("fingerprints")}[stage]
@@ -106,12 +110,16 @@ def folders_of(records: Records) -> list[Folder]:
 
 
 def is_inside(path: str, folder: str) -> bool:
-    """Whether a path is a folder or lies in it, and nowhere else by way of ".."; "" is the output folder."""
+    """Whether a path is in a folder or is the folder itself, and has no ".."; "" stands for the output folder."""
     return (not folder or f"{path}/".startswith(f"{folder}/")) and path[:1] != "/" and ".." not in path.split("/")
 
 
 def check_folder(storage: Storage, folder: Folder) -> tuple[list[Problem], list[Shard]]:
-    """What a listing tells of a folder, and those shards that have to be read to know more."""
+    """Checks a folder by its listing.
+
+    Returns:
+        The problems, and the shards of the right size, whose content is still to be checked.
+    """
     manifest, sizes = layout.manifest(folder.path), storage.sizes(folder.path)
     if manifest not in sizes:
         return [Problem(folder.stage, MISSING, manifest)], []
@@ -134,24 +142,28 @@ def check_folder(storage: Storage, folder: Folder) -> tuple[list[Problem], list[
 
 
 def _checked_shards(manifest: Any, folder: Folder) -> list[Shard]:
-    """The shards of a manifest; ValueError where it is none, or does not agree with the stage's record."""
+    """The shards of a manifest.
+
+    Raises:
+        ValueError: the value is not a manifest, or contradicts the record of the stage.
+    """
     if not isinstance(manifest, dict):
-        raise ValueError("it is no manifest")
+        raise ValueError("the file is not a manifest")
     for key, value in folder.expected.items():
         if manifest.get(key) != value:
-            raise ValueError(f"{key} is {manifest.get(key)!r:.200}, by {folder.stage}.json it is {value!r:.200}")
+            raise ValueError(f"{key} is {manifest.get(key)!r:.200}, but {folder.stage}.json says {value!r:.200}")
     try:
         shards = [Shard(**shard) for shard in manifest["shards"]]
         inside = all(is_inside(shard.path, folder.path) and shard.bytes >= 0 <= shard.rows for shard in shards)
     except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError(f"its shards are wrong: {error}") from error
+        raise ValueError(f"the list of shards is wrong: {error}") from error
     if not inside or len({shard.path for shard in shards}) < len(shards):
-        raise ValueError("it names a shard twice, or one that cannot be in this folder")
+        raise ValueError("the manifest names a shard twice, or a shard that cannot be in this folder")
     return shards
 
 
 def check_unlisted(storage: Storage, records: Records) -> Iterator[Problem]:
-    """Files among a finished stage's folders that lie in none of them."""
+    """Finds files that are beside the folders of a finished stage, but in none of them."""
     for stage, record in records.items():
         for kind in STAGE_FOLDERS[stage]:
             for path in storage.sizes(kind):
@@ -160,7 +172,7 @@ def check_unlisted(storage: Storage, records: Records) -> Iterator[Problem]:
 
 
 def check_models(storage: Storage, records: Records) -> Iterator[Problem]:
-    """The tokenizer's model, and the title indexes, of which no more is known than what their headers say."""
+    """Checks the model of the tokenizer, and the headers of title indexes, which no manifest describes."""
     if "examples" in records:
         expected = (records["examples"].get("fingerprints") or {}).get("tokenizer")
         if not storage.exists(TOKENIZER):
@@ -181,25 +193,25 @@ def _sha256(storage: Storage, path: str) -> str:
 
 
 def repair_steps(storage: Storage, problems: Sequence[Problem]) -> list[str]:
-    """What to do about problems, in this order."""
+    """Instructions that repair the problems, in order."""
     root, lines = storage.root.rstrip("/"), []
     extra = sorted(f"{root}/{problem.path}" for problem in problems if problem.what == EXTRA)
     if extra:
-        lines.append(f"take away what no manifest names: {' '.join(extra[:3])}{' …' if len(extra) > 3 else ''}")
+        lines.append(f"delete what no manifest names: {' '.join(extra[:3])}{' …' if len(extra) > 3 else ''}")
     broken = {problem.stage for problem in problems if problem.what not in (EXTRA, UNFINISHED)}
     if "link" in broken and any("/examples-" in path for path in storage.sizes(layout.FAILURES)):
-        broken.add("examples")  # its failures lie in a folder that the link stage makes anew
+        broken.add("examples")  # its failures are in a folder that the link stage rewrites
     records = [
         f"{root}/{layout.stage_record(stage)}"
         for stage in STAGES
         if stage in broken and storage.exists(layout.stage_record(stage))
     ]
     if records:
-        lines.append(f"take away the records of what has to be done again: {' '.join(records)}")
+        lines.append(f"delete the records of the stages to repeat: {' '.join(records)}")
     unfinished = {problem.stage for problem in problems if problem.what == UNFINISHED}
     commands = [f"mlukit {stage}" for stage in STAGES if stage in broken | unfinished]
     if commands:
         lines.append(
-            f"run {', '.join(commands)}, or mlukit build for all, with --output {root} and the flags of before"
+            f"run {', '.join(commands)}, or mlukit build for all, with --output {root} and the same flags as before"
         )
     return lines

@@ -1,4 +1,4 @@
-"""`mlukit link`: dumps become articles, text with its links and the Wikidata items that they denote."""
+"""`mlukit link`: makes articles from dumps: text, links, and the Wikidata items of the links."""
 
 from collections.abc import Sequence
 
@@ -9,12 +9,12 @@ from mlukit.pipelines.settings import command_parser
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command."""
+    """Runs the command, and returns the exit status."""
     return run_command(parser(), [link.STAGE], arguments)
 
 
 def parser() -> CommandParser:
-    """Of the command's flags."""
+    """The parser of the command's flags."""
     return command_parser(
         "link",
         "Makes articles, with their links and the items of the links, from dumps of Wikipedia.",

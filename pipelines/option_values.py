@@ -1,4 +1,4 @@
-"""How the values of options are read, each with an error that shows the value and what would be accepted."""
+"""Parsers of option values; their errors show the wrong value and what would be accepted."""
 
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Sequence
@@ -7,28 +7,29 @@ from mlukit.engine.command_parser import nearest
 
 
 def words(text: str) -> tuple[str, ...]:
-    """ "en, de" -> ("en", "de")."""
+    """Splits words: "en, de" -> ("en", "de")."""
     return tuple(word for word in text.replace(",", " ").split() if word)
 
 
 def some_words(text: str) -> tuple[str, ...]:
-    """Words, at least one."""
+    """Splits words, of which there must be at least one."""
     found = words(text)
     if not found:
-        raise ArgumentTypeError(f"{text!r} names nothing")
+        raise ArgumentTypeError(f"{text!r} is empty; accepted: one or more words, such as en,de")
     return found
 
 
 def plain_path(text: str) -> str:
-    """A path of a local file, without "file://", or one on another filesystem that Beam knows."""
+    """Removes "file://" from a local path; keeps a path on another filesystem that Beam supports."""
     return text.removeprefix("file://")
 
 
 def among(accepted: Sequence[str], needed: str = "") -> Callable[[str], tuple[str, ...]]:
-    """A reader of some of the accepted words, in the accepted order.
+    """Returns a parser of accepted words, which are sorted in the order of `accepted`.
 
     Args:
-        needed: a word that has to be among them, since later stages read it.
+        accepted: the accepted words.
+        needed: a word that is required, because later stages read it.
     """
 
     def parse(text: str) -> tuple[str, ...]:
@@ -37,7 +38,7 @@ def among(accepted: Sequence[str], needed: str = "") -> Callable[[str], tuple[st
             if word not in accepted:
                 raise ArgumentTypeError(f"{word!r} is not one of {', '.join(accepted)}{nearest(word, accepted)}")
         if not found:
-            raise ArgumentTypeError(f"names none of {', '.join(accepted)}")
+            raise ArgumentTypeError(f"{text!r} is empty; accepted: {', '.join(accepted)}")
         if needed and needed not in found:
             raise ArgumentTypeError(f"{text!r} lacks {needed}, which later stages read; accepted: {needed},{text}")
         return tuple(word for word in accepted if word in found)
@@ -46,18 +47,18 @@ def among(accepted: Sequence[str], needed: str = "") -> Callable[[str], tuple[st
 
 
 def share(text: str) -> float:
-    """ "0.01" -> 0.01."""
+    """Parses a share, such as 0.01."""
     try:
         value = float(text)
     except ValueError:
         value = -1.0
     if not 0 <= value < 1:
-        raise ArgumentTypeError(f"{text!r} is not a number from 0 up to, not including, 1")
+        raise ArgumentTypeError(f"{text!r} is not a share; accepted: a number from 0 to less than 1, such as 0.01")
     return value
 
 
 def qid(text: str) -> str:
-    """ "q64" -> "Q64"."""
+    """Parses a QID: "q64" -> "Q64"."""
     number = text.upper().removeprefix("Q")
     if not (number.isascii() and number.isdecimal() and int(number)):
         raise ArgumentTypeError(f"{text!r} is not the QID of an item, such as Q64")
@@ -68,7 +69,7 @@ _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
 def size(text: str) -> int:
-    """ "32MiB" -> 33554432."""
+    """Parses a number of bytes: "32MiB" -> 33554432."""
     digits = text.lower().removesuffix("b").removesuffix("i")
     number, unit = (digits[:-1], digits[-1]) if digits[-1:] in ("k", "m", "g") else (digits, "")
     if not number.isdecimal() or int(number) == 0:
@@ -77,7 +78,7 @@ def size(text: str) -> int:
 
 
 def language_path(text: str) -> tuple[str, str]:
-    """ "en=PATH" -> ("en", "PATH")."""
+    """Parses a language with a path: "en=PATH" -> ("en", "PATH")."""
     language, equals, file = text.partition("=")
     if not (language and equals and file):
         raise ArgumentTypeError(f"{text!r} is not LANGUAGE=PATH, such as en=enwiki.xml.bz2")

@@ -1,4 +1,4 @@
-"""One run over an output folder: which of its stages are to be done, the pipeline that does them, and what it took."""
+"""One run over an output folder: finds the stages to do, runs them in a pipeline, and records what the run took."""
 
 import os
 import platform
@@ -31,34 +31,40 @@ _SECRET_FLAGS = re.compile(r"--(\w*(?:access_key|session_token|password|secret)\
 
 
 class Run:
-    """A run of a command.
+    """A run of a command over an output folder.
+
+    Args:
+        command: the name of the command.
+        settings: the settings of the run.
+        beam_flags: the flags for Beam.
+        process: the process in which Beam runs.
 
     Raises:
-        SettingsError: the output folder holds something that is not ours.
+        SettingsError: the output folder contains files that mlukit did not write.
     """
 
     def __init__(self, command: str, settings: Settings, beam_flags: Sequence[str], process: PipelineProcess) -> None:
         self.settings = settings
         self.storage = Storage(settings.output)
         self._command, self._beam_flags, self._process = command, tuple(beam_flags), process
-        self._reports: list[StepReport] = []  # of the steps that were done
+        self._reports: list[StepReport] = []  # of finished steps
         self._lock = FolderLock()
         check_folder(self.storage)
 
     def close(self) -> None:
-        """Lets other runs work on the output folder."""
+        """Unlocks the output folder for other runs."""
         self._lock.release()
 
     def do(self, stages: Sequence[Stage]) -> None:
-        """Does those stages that are not finished: all in one pipeline, up to one that is.
+        """Does the stages that are not finished. Consecutive unfinished stages run in one pipeline.
 
         Raises:
-            SettingsError: what is there was made with other options or of other inputs, or is damaged.
-            RunError: the pipeline could not go on.
+            SettingsError: the output was made with other options or from other inputs, or is damaged.
+            RunError: the pipeline failed.
         """
         build, left = Build(self.settings, self.storage, stages), list(stages)
         if self.settings.overwrite:
-            build.inputs(left[0])  # what is refused leaves the old output as it is
+            build.inputs(left[0])  # refuses wrong inputs before the old output is removed
             self._remove_old(left[0])
         while left:
             if not self._begin(left[0], build):
@@ -71,7 +77,7 @@ class Run:
             self._do_together(group, build)
 
     def _remove_old(self, first: Stage) -> None:
-        """Removes what earlier runs wrote for a stage and those after it, and says what stays."""
+        """Removes what earlier runs wrote for a stage and all later stages, and names the files that are kept."""
         self._claim_folder()
         self.take_folder()
         old = find_old_output(self.storage, first)
@@ -82,27 +88,29 @@ class Run:
         names = [stage.name for stage in again]
         runs = [run for run in self.storage.read_json(layout.RUN_RECORD)["runs"] if run["stage"] not in names]
         self.storage.write_json(layout.RUN_RECORD, {"runs": runs})
-        say(f"--overwrite: {len(old.removable):,} files of earlier runs are removed from {self.settings.output}")
+        say(f"--overwrite: removed {len(old.removable):,} files of earlier runs from {self.settings.output}")
         if old.foreign:
             say(f"--overwrite: {old.foreign_text(self.settings.output)}")
 
     def _begin(self, stage: Stage, build: Build) -> bool:
-        """Begins a stage before which all are finished, or goes on with it; False where it is finished already."""
+        """Begins or continues a stage, whose earlier stages are finished. Returns False if the stage is finished."""
         inputs = build.inputs(stage)
         self._claim_folder()
         if stage.record(self.storage) is None:
             self.take_folder()
         if stage.begin(self.storage, build.settings, inputs):
             return True
-        if self.storage.exists(layout.stage_plan(stage.name)):  # the run that finished it was killed before it tidied
+        if self.storage.exists(
+            layout.stage_plan(stage.name)
+        ):  # the run that finished the stage was killed before tidying
             self.take_folder()
             stage.tidy(self.storage)
             self.storage.delete(layout.ASIDE)
-        say(f"{stage.name}: finished before, nothing to do")
+        say(f"{stage.name}: already finished, nothing to do")
         return False
 
     def _claim_folder(self) -> None:
-        """Makes the folder ours, by its first file."""
+        """Marks the folder as an output folder of mlukit by writing the first file."""
         if not self.storage.exists(layout.RUN_RECORD):
             try:
                 self.storage.write_json(layout.RUN_RECORD, {"runs": []})
@@ -110,21 +118,22 @@ class Run:
                 raise SettingsError(f"--output {self.settings.output} cannot be written to: {error}") from error
 
     def take_folder(self) -> None:
-        """Keeps other runs off the output folder, and has those that were left behind on a cluster stop.
+        """Locks the output folder for this run, and stops jobs on a cluster whose launchers are dead.
 
         Raises:
-            SettingsError: another run has it.
+            SettingsError: another run has locked the folder.
         """
         try:
             taken = self._lock.take(self.storage)
         except InUseError as error:
             raise SettingsError(
-                f"another run works on {self.settings.output}{error}: wait for its end, or name another --output"
+                f"another run uses {self.settings.output}{error}: wait until that run ends, or name another --output"
             ) from error
         if taken:
             self.storage.delete(layout.BOARDS)
 
     def _do_together(self, stages: Sequence[Stage], build: Build) -> None:
+        """Does consecutive stages in one pipeline; records stages that are finished, even if a later stage fails."""
         graph, size = build.graph(stages), build.input_bytes(stages)
         warn_of_little_space(self.storage, self.settings, [stage.name for stage in stages], build.dumps())
         for step in (SourceFile.step, IndexFile.step):  # a file may have been replaced between two runs
@@ -132,7 +141,7 @@ class Run:
         try:
             self.run(graph, size)
         except BaseException:
-            with suppress(OSError):  # the store may be what failed
+            with suppress(OSError):  # the failing store may be the cause of the error
                 self._record_finished(stages)
             raise
         self._record_finished(stages)
@@ -141,7 +150,7 @@ class Run:
         self.storage.delete(layout.ASIDE)
 
     def run(self, graph: Graph, input_bytes: int) -> None:
-        """Runs a pipeline."""
+        """Runs a pipeline, and collects the reports of its steps."""
         workers = choose_workers(input_bytes, self._beam_flags)
         progress = Progress(str(workers), self._lock.check)
         try:
@@ -155,7 +164,7 @@ class Run:
                 self._record(stage.name, [report for report in self._reports if report.stage == stage.name])
 
     def _record(self, stage: str, reports: Sequence[StepReport]) -> None:
-        """Adds to the list of runs what no manifest may hold, since it differs each time."""
+        """Adds time, machine and flags of a stage to run.json; manifests must not have them, since they vary."""
         seconds = max((one.ended for one in reports), default=0.0) - min((one.began for one in reports), default=0.0)
         steps = [(report.title, report.measures) for report in reports if report.has_tasks]
         entry = {
@@ -172,26 +181,26 @@ class Run:
 
 
 def check_folder(storage: Storage) -> None:
-    """Refuses an output folder that holds something that is not ours.
+    """Refuses an output folder with files that mlukit did not write.
 
     Raises:
-        SettingsError: names some of it.
+        SettingsError: names some of the files.
     """
     if not is_local(storage.root) and re.search(r"[*?\[\]]", storage.root):
-        raise SettingsError(f"--output {storage.root}: on an object store, a name with * ? [ or ] would be a pattern")
+        raise SettingsError(f"--output {storage.root}: a name on an object store must not contain * ? [ or ]")
     if storage.exists(layout.RUN_RECORD):
         return
     names = list(islice((name for name in storage.files() if not name.startswith(f"{layout.WORK}/")), 4))
     if names:
         more = ", …" if len(names) > 3 else ""
         raise SettingsError(
-            f"--output {storage.root} holds something else ({', '.join(sorted(names)[:3])}{more}): "
-            "name a new or empty folder, or one that mlukit wrote"
+            f"--output {storage.root} has files that mlukit did not write ({', '.join(sorted(names)[:3])}{more}): "
+            "name a new or empty folder, or an output folder of mlukit"
         )
 
 
 def _without_secrets(flags: Sequence[str]) -> list[str]:
-    """Flags as they may be written down; a flag and its value may be two words."""
+    """The flags with secret values replaced by "…"; a flag and its value may be two words."""
     shown: list[str] = []
     secret = False
     for flag in flags:

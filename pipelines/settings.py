@@ -1,4 +1,4 @@
-"""What a user can choose: one table of options, from flags and a configuration file, checked before any work."""
+"""The options of the commands: one table, filled from flags and a configuration file, and checked before any work."""
 
 import argparse
 import tomllib
@@ -25,16 +25,16 @@ from mlukit.schemas.records import KINDS
 
 
 class SettingsError(RefusedError):
-    """An option is wrong; its text shows the value and what would be accepted."""
+    """An option is wrong; the message shows the value and what would be accepted."""
 
 
 _VOCABULARY, _EXAMPLES = VocabularyOptions(), ExampleOptions()
-# The groups of flags in a help text, in this order.
+# The groups of flags in the help, in this order.
 GROUPS = INPUT, ITEMS, IN_VOCABULARY, IN_EXAMPLES, OUTPUT, RUNNING = (
     *("input", "items", "vocabulary"),
     *("examples", "output", "running"),
 )
-WORKERS_HELP = "Worker processes on this machine. Default: one for each core, none for little work."
+WORKERS_HELP = "Number of worker processes on this machine. Default: one for each core, none for small inputs."
 _GROUP_OF_STAGE = {"link": INPUT, "vocabulary": IN_VOCABULARY, "examples": IN_EXAMPLES}
 
 
@@ -50,16 +50,18 @@ def _option(
     also: str = "",
     affects_output: bool = True,
 ) -> Any:
-    """A field with what the command line needs to know of it.
+    """Defines a field of `Settings` with the metadata for the command line.
 
     Args:
-        stages: those it concerns; "build" concerns all.
-        text: its help, in sentences; the default follows them.
-        parse: from a flag's text; None for a switch.
-        group: of the help, one of `GROUPS`; that of the stage if none is named, RUNNING where there are several.
-        default_text: says what happens by default, where the default itself does not say it.
-        also: other stages whose commands take the flag, though it is not recorded among their options.
-        affects_output: whether it decides what is written, so that other values over old output are an error.
+        default: the default value.
+        stages: the names of the stages that the option concerns; the command `build` accepts all options.
+        text: the help, in whole sentences; the default is appended.
+        parse: the parser of the value; None for a switch.
+        group: the group in the help, one of `GROUPS`; by default the group of the stage, or RUNNING for several stages.
+        metavar: the name of the value in the help.
+        default_text: describes the default, if the value itself does not.
+        also: other stages whose commands accept the flag, but do not record the option.
+        affects_output: whether the option changes the output, so that old output with another value is an error.
     """
     of_stage = _GROUP_OF_STAGE.get(stages, RUNNING)
     shown = default_text or ("" if parse is None or not default else default)
@@ -86,7 +88,7 @@ class Settings:
     config: str = _option(
         "",
         "link vocabulary examples",
-        "TOML file of these options, or the name of a configuration that comes with mlukit, such as wikipedia24. "
+        "TOML file with these options, or the name of a configuration that comes with mlukit, such as wikipedia24. "
         "Flags override the file.",
         plain_path,
         metavar="FILE",
@@ -121,7 +123,7 @@ class Settings:
     date: str = _option(
         "",
         "link",
-        "Date of the dumps, where DIR holds several, such as 20260901.",
+        "Date of the dumps, such as 20260901, if DIR has several dates.",
         str,
         metavar="DATE",
         affects_output=False,
@@ -129,7 +131,7 @@ class Settings:
     dump: tuple[tuple[str, str], ...] = _option(
         (),
         "link",
-        "A dump named by hand. The flag may be given again for another part or another language.",
+        "File of a dump. Repeat the flag for another part or another language.",
         language_path,
         metavar="LANGUAGE=PATH",
         affects_output=False,
@@ -137,13 +139,13 @@ class Settings:
     foreign_header: bool = _option(
         False,
         "link",
-        "Accept a dump whose header names another wiki than the one asked for.",
+        "Accept a dump whose header names another wiki than the requested one.",
         affects_output=False,
     )
     range_size: int | None = _option(
         None,
         "link",
-        "Bytes of a dump file that make one shard.",
+        "Bytes of a dump file from which one shard is made.",
         size,
         metavar="SIZE",
         default_text="a 16th of a language's dump, from 2MiB to 32MiB",
@@ -151,12 +153,12 @@ class Settings:
     allow_damaged: bool = _option(
         False,
         "link",
-        "End with exit status 0 where dumps are damaged. The command tells of the damage all the same.",
+        "Exit with status 0 even if dumps are damaged. The command still reports the damage.",
         affects_output=False,
     )
     # where items come from
     wikidata_api: bool = _option(
-        False, "link", "Ask Wikidata's query service for titles that no table has an item for.", group=ITEMS
+        False, "link", "Ask Wikidata's query service about titles that have no item in any table.", group=ITEMS
     )
     wikidata_endpoint: str = _option(
         "https://query.wikidata.org/sparql",
@@ -170,7 +172,7 @@ class Settings:
     wikidata_contact: str = _option(
         "",
         "link",
-        "Address that Wikimedia may write to, named in every request of --wikidata-api.",
+        "Your address, for the operators of Wikimedia. Every request of --wikidata-api has the address.",
         str,
         group=ITEMS,
         metavar="ADDRESS",
@@ -189,13 +191,13 @@ class Settings:
     allow_unresolved: bool = _option(
         False,
         "link",
-        "Go on with a language that has no source of items. The links of its articles have no items then.",
+        "Accept a language that has no source of items. The links in its articles then have no items.",
         group=ITEMS,
     )
     validation_share: float = _option(
         0.01,
         "link",
-        "Share of the items whose pages are held out for validation, in every language.",
+        "Share of the items whose pages go into the validation split, in every language.",
         share,
         group=OUTPUT,
         metavar="SHARE",
@@ -212,14 +214,14 @@ class Settings:
     vocabulary_size: int = _option(
         _VOCABULARY.size,
         "vocabulary",
-        "Rows of the vocabulary, its 4 special entities included. The most linked entities stay.",
+        "Maximum number of entities, including 4 special entities. The entities with the most links are kept.",
         at_least(1),
         metavar="N",
     )
     min_languages: int | None = _option(
         None,
         "vocabulary",
-        "Number of languages that must link to an entity.",
+        "Minimum number of languages that link to an entity.",
         at_least(1),
         metavar="N",
         default_text=MIN_LANGUAGES_RULE,
@@ -227,14 +229,14 @@ class Settings:
     min_count: int = _option(
         _VOCABULARY.min_count,
         "vocabulary",
-        "Number of links to an entity, over all languages.",
+        "Minimum number of links to an entity, in all languages together.",
         at_least(1),
         metavar="N",
     )
     kinds: tuple[str, ...] = _option(
         ("article", "list"),
         "vocabulary",
-        f"Kinds of pages whose links count and that examples are made of, among {', '.join(KINDS)}.",
+        f"Kinds of pages whose links are counted and from which examples are made, among {', '.join(KINDS)}.",
         among(KINDS),
         metavar="KINDS",
     )
@@ -265,59 +267,59 @@ class Settings:
     max_tokens: int = _option(
         _EXAMPLES.max_tokens,
         "examples",
-        "The most tokens of an example, <s> and </s> counted.",
+        "Maximum number of tokens in an example, including <s> and </s>.",
         at_least(8),
         metavar="N",
     )
     max_entities: int = _option(
-        _EXAMPLES.max_entities, "examples", "The most mentions of an example.", at_least(1), metavar="N"
+        _EXAMPLES.max_entities, "examples", "Maximum number of mentions in an example.", at_least(1), metavar="N"
     )
     max_mention_tokens: int = _option(
-        _EXAMPLES.max_mention_tokens, "examples", "The most pieces of a mention.", at_least(1), metavar="N"
+        _EXAMPLES.max_mention_tokens, "examples", "Maximum number of tokens in a mention.", at_least(1), metavar="N"
     )
     min_sentence_pieces: int = _option(
         _EXAMPLES.min_sentence_pieces,
         "examples",
-        "The fewest pieces of a sentence. Shorter sentences are left out; 0 keeps all sentences.",
+        "Minimum number of pieces in a sentence. Shorter sentences are left out; 0 keeps all sentences.",
         at_least(0),
         metavar="N",
     )
     keep_without_entities: bool = _option(
         False,
         "examples",
-        "Keep examples that have no entity. The vocabulary may be empty then.",
+        "Keep examples that have no entity. The vocabulary may then be empty.",
         also="vocabulary",
     )
     include_unknown_entities: bool = _option(
         False, "examples", "Keep mentions of entities that are not in the vocabulary, as [UNK]."
     )
-    include_headings: bool = _option(False, "examples", "Make sentences of headings too.")
+    include_headings: bool = _option(False, "examples", "Also make sentences from headings.")
     mluke_exact: bool = _option(
         False,
         "examples",
-        "Do everything as the script of mLUKE does, including what the script loses.",
+        "Do everything exactly as the script of mLUKE does, including what the script loses.",
         also="vocabulary",
     )
     # how the command runs
     overwrite: bool = _option(
         False,
         "link vocabulary examples",
-        "Remove what earlier runs wrote to OUT for these stages and the stages after them, then begin. Files that "
-        "mlukit did not write stay.",
+        "First remove what earlier runs wrote to OUT for these stages and all later stages. Files that mlukit did not "
+        "write are kept.",
         group=OUTPUT,
         affects_output=False,
     )
     dry_run: bool = _option(
         False,
         "link vocabulary examples",
-        "Show what the command would read and write, and the disk and time to expect. Nothing is written.",
+        "Show what the command would read and write, and the expected disk space and time. Nothing is written.",
         affects_output=False,
     )
-    # what the configuration file alone can say
+    # only in the configuration file
     patterns: Mapping[str, Any] = field(default_factory=dict)
 
     def output_options(self, stage: str) -> dict[str, Any]:
-        """The options that decide the bytes of a stage's output."""
+        """The options that affect the output of a stage."""
         chosen = (f for f in fields(self) if stage in f.metadata.get("stages", ()) and f.metadata["bytes"])
         return {f.name: _plain(getattr(self, f.name)) for f in chosen}
 
@@ -327,7 +329,7 @@ def _plain(value: Any) -> Any:
 
 
 def command_parser(command: str, description: str, examples: str) -> CommandParser:
-    """The parser of a stage's flags; "build" has those of all stages."""
+    """The parser of the flags of a stage's command; the command "build" has the flags of all stages."""
     usage, default = f"{_REQUIRED[command]} --output OUT [FLAGS]", argparse.SUPPRESS
     parser = CommandParser(command, usage.strip(), description, examples, [_NOTE, BEAM_FLAGS], default)
     options = [f for f in fields(Settings) if f.metadata and (command == "build" or command in f.metadata["commands"])]
@@ -344,15 +346,16 @@ _REQUIRED = {
     "vocabulary": "",
     "examples": "--sentencepiece-model FILE",
 }
-_NOTE = "What is required may also stand in the configuration file (--config)."
+_NOTE = "Required values may also be set in the configuration file (--config)."
 
 
 def add_output(parser: CommandParser, text: str, *, more: str = "") -> None:
-    """Has a command take OUT as its first word, or by --output, as the commands that write OUT have it.
+    """Makes a command accept OUT as its first word, or with --output like the commands that write OUT.
 
     Args:
-        text: what OUT is, a sentence.
-        more: the metavar of words that may follow OUT.
+        parser: the parser of the command.
+        text: the help about OUT, a sentence.
+        more: the metavar of words that may follow OUT; "" for none.
     """
     words = parser.group(INPUT)
     metavar = f"OUT [{more} …]" if more else "OUT"
@@ -361,10 +364,11 @@ def add_output(parser: CommandParser, text: str, *, more: str = "") -> None:
 
 
 def output_and_words(asked: argparse.Namespace, most: int | None) -> tuple[str, list[str]]:
-    """OUT, without a slash at its end, and the words that follow OUT.
+    """Returns OUT, without a slash at its end, and the words that follow OUT.
 
     Args:
-        most: how many words may follow; None for any number.
+        asked: the values of the flags.
+        most: the maximum number of words after OUT; None for any number.
 
     Raises:
         SettingsError: OUT is missing, or there are too many words.
@@ -373,7 +377,7 @@ def output_and_words(asked: argparse.Namespace, most: int | None) -> tuple[str, 
     if not output:
         raise SettingsError("OUT is missing: name an output folder that mlukit wrote")
     if most is not None and len(words) > most:
-        raise SettingsError(f"{words[most]!r} is one word too many after {output}")
+        raise SettingsError(f"{words[most]!r} after {output} is one word too many")
     return plain_path(output).rstrip("/") or "/", words
 
 
@@ -387,10 +391,10 @@ def _add_flag(group: argparse._ArgumentGroup, name: str, option: Mapping[str, An
 
 
 def read_settings(parser: CommandParser, arguments: Sequence[str]) -> tuple[Settings, list[str]]:
-    """The settings of a command, and the flags that are Beam's.
+    """Reads the settings of a command, and the flags for Beam.
 
     Raises:
-        SettingsError: a flag, a value or a key of the configuration file that is not known.
+        SettingsError: a flag, a value or a key of the configuration file is wrong.
     """
     given, beam_flags = parser.parse_known_args(list(arguments))
     check_beam_flags(beam_flags, parser)
@@ -406,29 +410,32 @@ def read_settings(parser: CommandParser, arguments: Sequence[str]) -> tuple[Sett
 
 
 def check_beam_flags(flags: Sequence[str], parser: CommandParser) -> None:
-    """Refuses what neither we nor Beam know, which Beam would pass over in silence, and values that Beam refuses.
+    """Refuses flags that neither mlukit nor Beam knows, because Beam would ignore them, and wrong values.
 
-    Files that are read before the first pipeline, and without one, are opened as these flags say.
+    Also applies the flags to Beam's filesystems, because files are read before the first pipeline begins.
+
+    Raises:
+        SettingsError: a flag or a value is wrong.
     """
     if any(flag.partition("=")[0] == "--dry_run" for flag in flags):
         ours = "; --dry-run shows what the command would do" if "--dry-run" in parser.flags else ""
-        raise SettingsError(f"--dry_run is a flag of Beam that runs no job, and a run waits for its job{ours}")
+        raise SettingsError(f"--dry_run is a flag of Beam that runs no job, but mlukit waits for its job{ours}")
     beam = _beam_parser()
     values, others = beam.parse_known_args(list(flags))
     if others:
         known = [*parser.flags, *(flag for flag in beam._option_string_actions if flag.startswith("--"))]
         raise SettingsError(parser.unknown(others[0], known))
     if values.direct_num_workers < 0:
-        raise SettingsError(f"--direct_num_workers is {values.direct_num_workers}: 0 (all cores) or more is possible")
+        raise SettingsError(f"--direct_num_workers is {values.direct_num_workers}; accepted: 0 (all cores) or more")
     runners = StandardOptions.KNOWN_RUNNER_NAMES
     if values.runner and "." not in values.runner and values.runner.lower() not in map(str.lower, runners):
         hint = nearest(values.runner, runners)
-        raise SettingsError(f"--runner {values.runner} is none of {', '.join(runners)}{hint}")
+        raise SettingsError(f"--runner {values.runner} is not one of {', '.join(runners)}{hint}")
     FileSystems.set_options(PipelineOptions(list(flags)))
 
 
 def _beam_parser() -> argparse.ArgumentParser:
-    """Of every flag that Beam's own options know, those of its runners included."""
+    """A parser of all flags of Beam, including the flags of its runners."""
     parser = Parser(add_help=False, allow_abbrev=False, conflict_handler="resolve")
     pending = [PipelineOptions]
     while pending:
@@ -440,25 +447,29 @@ def _beam_parser() -> argparse.ArgumentParser:
 
 
 def read_config(path: str, parser: argparse.ArgumentParser) -> dict[str, Any]:
-    """The options of a TOML file, whose keys are the flags' names with underscores, and its [patterns] of file names.
+    """Reads a TOML file of options, whose keys are names of flags with underscores, and its [patterns] of file names.
 
-    Options of other stages than the command's are passed over, so that one file serves all commands.
+    Options that the command does not accept are ignored, so that one file can serve all commands.
 
     Args:
-        path: the file, or the name of a configuration that comes with mlukit. A file of that name goes first.
+        path: the file, or the name of a configuration that comes with mlukit; a file with this name takes precedence.
+        parser: the parser of the command's flags.
+
+    Raises:
+        SettingsError: the file cannot be read, or a key or a value is wrong.
     """
     try:
         table = tomllib.loads(_config_file(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         names = list(bundled_configs())
         hint = nearest(Path(path).stem, names)
-        raise SettingsError(f"--config {path}: {error}; by name there is {', '.join(names)}{hint}") from error
-    except (OSError, ValueError) as error:  # no TOML, or no UTF-8
+        raise SettingsError(f"--config {path}: {error}; accepted names: {', '.join(names)}{hint}") from error
+    except (OSError, ValueError) as error:  # not TOML, or not UTF-8
         raise SettingsError(f"--config {path}: {error}") from error
     options = {f.name: f.metadata for f in fields(Settings) if f.metadata and f.name != "config"}
     patterns = table.pop("patterns", {})
     if not isinstance(patterns, dict):
-        raise SettingsError(f"{path}: patterns = {patterns!r} is no table of file patterns, [patterns]")
+        raise SettingsError(f"{path}: patterns = {patterns!r} is not a table; accepted: [patterns] with file patterns")
     for key in table:
         if key not in options:
             raise SettingsError(f"{path}: unknown option {key!r}{nearest(key, list(options))}")
@@ -476,15 +487,16 @@ def _config_file(path: str) -> Traversable:
 
 
 def bundled_configs() -> dict[str, Traversable]:
-    """The configuration files that come with mlukit, by name; installed or in a checkout."""
+    """The configuration files that come with mlukit, by name, in an installation or a checkout."""
     found = sorted((resources.files(mlukit) / "configs").iterdir(), key=lambda file: file.name)
     return {file.name.removesuffix(".toml"): file for file in found if file.name.endswith(".toml")}
 
 
 def _config_value(path: str, key: str, value: Any, option: Mapping[str, Any]) -> Any:
+    """Parses a value of a configuration file in the same way as the value of the flag."""
     if option["parse"] is None:
         if not isinstance(value, bool):
-            raise SettingsError(f"{path}: {key} = {value!r} is neither true nor false")
+            raise SettingsError(f"{path}: {key} = {value!r} is wrong; accepted: true or false")
         return value
     if key == "dump":
         return _config_dumps(path, value)
@@ -497,9 +509,9 @@ def _config_value(path: str, key: str, value: Any, option: Mapping[str, Any]) ->
 
 
 def _config_dumps(path: str, value: Any) -> tuple[tuple[str, str], ...]:
-    """[dump] with a file or a list of its parts for each language."""
+    """Reads [dump]: for each language, a file or a list of the parts of a dump."""
     by_language = value.items() if isinstance(value, dict) else ()
     files = [(code, file) for code, named in by_language for file in (named if isinstance(named, list) else [named])]
     if not files or not all(isinstance(file, str) for _, file in files):
-        raise SettingsError(f"{path}: dump = {value!r} is no table of files, such as en = 'enwiki.xml.bz2'")
+        raise SettingsError(f"{path}: dump = {value!r} is not a table of files, such as en = 'enwiki.xml.bz2'")
     return tuple(files)

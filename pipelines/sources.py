@@ -1,4 +1,4 @@
-"""What a run reads: dumps and tables found, looked at and described before any work starts."""
+"""The files that a run reads: finds, checks and describes dumps and tables before any work begins."""
 
 import glob
 import re
@@ -31,16 +31,16 @@ from mlukit.engine.storage import check_store, is_local, match_files, open_file
 from mlukit.pipelines.settings import Settings, SettingsError
 from mlukit.schemas.damage import FileAccount
 
-# The export format of the dumps in which interlanguage links still stood in the text: Wikidata took them over in 2013.
+# The last export format of dumps with interlanguage links in the text, before Wikidata replaced these links in 2013.
 _LAST_VERSION_WITH_LINKS = (0, 8)
-_LARGEST_LIST = 16 << 20  # bytes; a list of checksums has a few kB
+_LARGEST_LIST = 16 << 20  # bytes to read of a list of checksums, which usually has a few kB
 
 
 @dataclass(frozen=True, slots=True)
 class ListedChecksum:
-    """What a list of checksums says of a file."""
+    """The checksum of a file in a list of checksums."""
 
-    name: str  # of the list
+    name: str  # the name of the list
     algorithm: str
     checksum: str
 
@@ -51,17 +51,17 @@ class Sources:
 
     found: FoundDumps
     sites: Mapping[str, SiteInfo]  # by language
-    indexes: Mapping[str, FileInfo] = field(default_factory=dict)  # of dumps, by their paths
-    listed: Mapping[str, Sequence[ListedChecksum]] = field(default_factory=dict)  # by the paths of the files
-    without_items: tuple[str, ...] = ()  # languages whose pages no source of items knows
+    indexes: Mapping[str, FileInfo] = field(default_factory=dict)  # of dumps, by the path of the dump file
+    listed: Mapping[str, Sequence[ListedChecksum]] = field(default_factory=dict)  # by the path of the file
+    without_items: tuple[str, ...] = ()  # languages that have no source of items
 
     @property
     def languages(self) -> list[str]:
-        """Sorted."""
+        """The languages to build, sorted."""
         return sorted(self.found.sets)
 
     def files(self) -> list[tuple[str, str, FileInfo]]:
-        """Every file with the language it belongs to and what it is, in order."""
+        """(language, kind, file) of every file, in order; the language of shared tables is "all"."""
         files = []
         for language in self.languages:
             dump = self.found.sets[language]
@@ -71,11 +71,11 @@ class Sources:
 
 
 def chosen_languages(settings: Settings) -> list[str]:
-    """The languages to build: those that are named, else all that the dumps are of.
+    """The languages to build: the named languages, or else all languages of the dumps.
 
     Raises:
-        DumpError: there are no dumps where they should lie.
-        SettingsError: a language is unknown.
+        DumpError: there are no dumps in the named folder.
+        SettingsError: a language is unknown, or no dumps are named.
     """
     if not (settings.dumps or settings.dump):
         raise SettingsError("--dumps is missing: name the folder of dumps, or dumps by --dump LANGUAGE=PATH")
@@ -86,9 +86,7 @@ def chosen_languages(settings: Settings) -> list[str]:
     else:
         languages = sorted({*by_hand, *(_languages_in(settings.dumps, settings) if settings.dumps else ())})
     if not languages:
-        raise DumpError(
-            f"{settings.dumps} holds no dump of a Wikipedia, such as enwiki-20260901-pages-articles.xml.bz2"
-        )
+        raise DumpError(f"{settings.dumps} has no dump of a Wikipedia, such as enwiki-20260901-pages-articles.xml.bz2")
     for flag, codes in (("--languages", settings.languages), ("--dump", by_hand), ("--dumps", languages)):
         _check_codes(flag, codes)
     if others := [language for language in by_hand if language not in languages]:
@@ -97,7 +95,7 @@ def chosen_languages(settings: Settings) -> list[str]:
 
 
 def _check_codes(flag: str, languages: Iterable[str]) -> None:
-    """Refuses codes that no Wikipedia has; `flag` is what named them."""
+    """Refuses codes that no Wikipedia has; the message names the flag that gave them."""
     for language in languages:
         try:
             any_language(language)
@@ -106,10 +104,10 @@ def _check_codes(flag: str, languages: Iterable[str]) -> None:
 
 
 def find_sources(settings: Settings) -> Sources:
-    """Finds and checks the dumps and tables that the settings ask for.
+    """Finds and checks the dumps and tables that the settings name.
 
     Raises:
-        DumpError: a file is missing, empty, ambiguous or no dump.
+        DumpError: a file is missing, empty or ambiguous, or is not a dump or table.
         SettingsError: a language is unknown.
     """
     languages, date = chosen_languages(settings), settings.date or None
@@ -124,7 +122,7 @@ def find_sources(settings: Settings) -> Sources:
 
 
 def _indexes(found: FoundDumps) -> dict[str, FileInfo]:
-    """The indexes that lie beside dumps, by the dumps' paths."""
+    """The indexes in the folders of the dumps, by the path of the dump file."""
     indexes = {}
     for file in (file for dump in found.sets.values() for file in dump.files):
         found_here = (_find(f"{file.path.removesuffix(file.name)}{name}") for name in index_names(file.name))
@@ -134,7 +132,7 @@ def _indexes(found: FoundDumps) -> dict[str, FileInfo]:
 
 
 def _listed_checksums(sources: Sources) -> dict[str, list[ListedChecksum]]:
-    """What the lists of checksums in the files' folders say of the files, by path. A list is small, and read here."""
+    """The checksums of the files, by path, from lists in their folders. Lists are small, so they are read at once."""
     listed: dict[str, list[ListedChecksum]] = {}
     in_folders: dict[str, list[FileInfo]] = {}
     for _, _, file in sources.files():
@@ -150,21 +148,22 @@ def _listed_checksums(sources: Sources) -> dict[str, list[ListedChecksum]]:
 
 
 def _checksums_in(file: FileInfo, algorithm: str) -> dict[str, str]:
-    """The checksums in a list, by file name; says what of it cannot be read."""
+    """Reads the checksums in a list, by file name; warns about lines that cannot be read."""
     try:
         with open_file(file.path) as stream:
             found = read_checksums(stream.read(_LARGEST_LIST), algorithm)
     except OSError as error:
-        warn(f"{file.path} cannot be read, so no checksum in it is compared: {error}")
+        warn(f"{file.path} cannot be read, so its checksums are not compared: {error}")
         return {}
     if found.bad_lines:
         number, line = found.first_bad_line
-        more = f", and {found.bad_lines - 1:,} lines more" if found.bad_lines > 1 else ""
+        more = f" ({found.bad_lines:,} wrong lines in all)" if found.bad_lines > 1 else ""
         warn(f"{file.path}: line {number} is {line!r}{more}; accepted: {LINE_FORM}, of {DIGITS[algorithm]} digits")
     return found.checksums
 
 
 def _by_hand(settings: Settings) -> dict[str, list[FileInfo]]:
+    """The dump files that --dump names, by language."""
     files: dict[str, list[FileInfo]] = {}
     for language, path in settings.dump:
         found = _find(path)
@@ -183,7 +182,7 @@ def _check_folder(path: str) -> None:
 
 
 def _listing(folder: str, patterns: Iterable[str]) -> list[FileInfo]:
-    """The files below a folder that match a pattern; Beam would walk through all of a local one, for each pattern."""
+    """The files below a folder that match a pattern. Beam is not used for local folders: it would list all files."""
     if is_local(folder):
         found = (_local_file(path) for pattern in patterns for path in sorted(Path(folder).glob(pattern)))
         return [file for file in found if file]
@@ -192,13 +191,13 @@ def _listing(folder: str, patterns: Iterable[str]) -> list[FileInfo]:
 
 
 def _find(path: str) -> FileInfo | None:
-    """The file at a path; None where there is none."""
+    """The file at a path; None if there is no file."""
     return _local_file(Path(path)) if is_local(path) else next(iter(_remote_files(glob.escape(path))), None)
 
 
 def _local_file(path: Path) -> FileInfo | None:
     if path.exists() and not path.is_file():
-        raise DumpError(f"{path} is no file, though named as a dump or table")
+        raise DumpError(f"{path} is not a file, but has the name of a dump or table")
     return FileInfo(str(path), path.stat().st_size) if path.exists() else None
 
 
@@ -207,7 +206,7 @@ def _remote_files(pattern: str) -> list[FileInfo]:
 
 
 def _languages_in(folder: str, settings: Settings) -> set[str]:
-    """The languages whose dumps lie in a folder."""
+    """The languages whose dumps are in a folder."""
     names = FilePatterns.from_table(settings.patterns)
     patterns = [
         (below + name).replace("{wiki}", "*wiki").replace("{date}", settings.date or "*")
@@ -219,8 +218,9 @@ def _languages_in(folder: str, settings: Settings) -> set[str]:
 
 
 def _look_at(dump: DumpSet, foreign_header: bool) -> SiteInfo:
+    """Checks the headers of a dump and the beginning of its tables, and shows warnings."""
     if dump.language not in language_codes():
-        warn(f"{dump.language}: no language table, so links' trails and namespaces are guessed (docs/languages.md)")
+        warn(f"{dump.language}: no language table, so link trails and namespaces are guessed (docs/languages.md)")
     site = check_headers(dump.language, dump.files, foreign_header)
     for kind, file in dump.tables.items():
         check_table(kind, file)
@@ -230,47 +230,52 @@ def _look_at(dump: DumpSet, foreign_header: bool) -> SiteInfo:
 
 
 def check_headers(language: str, files: Sequence[FileInfo], foreign_header: bool) -> SiteInfo:
-    """What the headers of a dump's files say; DumpError if one names another wiki, unless `foreign_header`."""
+    """Reads the headers of a dump's files.
+
+    Raises:
+        DumpError: a header names another wiki, and `foreign_header` is false.
+    """
     return read_headers(open_file, language, files, foreign_header=foreign_header, option="--foreign-header", warn=warn)
 
 
 def check_table(kind: str, file: FileInfo, allow_damaged: bool = False) -> None:
-    """Looks at the beginning of a table, and at the end where that tells whether the table is cut off.
+    """Checks the beginning of a table, and its end if the format allows to see there whether the file is complete.
 
     Args:
         kind: one of `corpus.dumps.files.TABLE_KINDS`.
         file: the table.
-        allow_damaged: a text of items may be cut off; SQL may not.
+        allow_damaged: whether a text file of items may be cut off; a file of SQL never may.
 
     Raises:
-        DumpError: it is empty, does not decode as its name says, or is another table or none.
+        DumpError: the file is empty, cut off or damaged, or is not this table.
     """
     if not file.size:
-        raise DumpError(f"{file.path} is empty; take it away, or get it again")
+        raise DumpError(f"{file.path} is empty: delete the file, or download it again")
     table = TABLE_KINDS[kind]
     try:
         if isinstance(table, ItemLines):
             _check_lines(table, file)
             if not allow_damaged and has_no_end(open_file, file):
-                raise OSError(f"{file.path} is cut off; --allow-damaged uses what can be read of it")
+                raise OSError(f"{file.path} is cut off (--allow-damaged uses what can be read)")
         elif isinstance(table, SqlTable):
             with open_sql(open_file, file.path) as stream:
                 next(read_table(stream, kind, [table.key]), None)
     except (SqlDumpError, OSError) as error:
-        raise DumpError(f"{error}; take it away, or get it again") from error
+        raise DumpError(f"{error}: delete the file, or download it again") from error
 
 
 def _check_lines(table: ItemLines, file: FileInfo) -> None:
+    """Checks the beginning of a text file of items."""
     account = FileAccount()
     pieces = lines_within(open_file, DumpRange("all", file.path, file.size, 0, file.size, 0), account)
     head = next(pieces, b"")
     if account.damage or not table.begins(head):
         what = ", ".join(account.damage) or f"it begins with {head.lstrip()[:60]!r}"
-        raise OSError(f"{file.path} is no {table.description} ({what}); accepted: {table.accepted}")
+        raise OSError(f"{file.path} is not a {table.description} ({what}); accepted: {table.accepted}")
 
 
 def _without_items(found: FoundDumps) -> tuple[str, ...]:
-    """The languages for which nothing says which items their pages have."""
+    """The languages that have no source of items for their pages."""
     if found.shared:
         return ()
     telling = {table.name for table in item_tables() if tells_items(table)}
@@ -283,21 +288,21 @@ def _without_items(found: FoundDumps) -> tuple[str, ...]:
 
 
 def no_source_of_items(without: Iterable[str], more: str = "") -> SettingsError:
-    """The error for languages whose pages no source of items knows.
+    """The error for languages that have no source of items.
 
     Args:
         without: the languages.
-        more: flags that have to come with --allow-unresolved.
+        more: flags that are required together with --allow-unresolved, for the message.
     """
     *others, last = (table.advice for table in item_tables() if table.advice)
     return SettingsError(
-        f"no source of Wikidata items for {', '.join(without)}: give {', '.join(others)} or {last} beside the "
-        f"dumps, or ask for --wikidata-api, or go on with --allow-unresolved{more}"
+        f"no source of Wikidata items for {', '.join(without)}: put {', '.join(others)} or {last} beside the "
+        f"dumps, or use --wikidata-api, or continue without items by --allow-unresolved{more}"
     )
 
 
 def _names_other_languages(dump: DumpSet) -> bool:
-    """Whether a dump's pages say which pages they are in other languages: in langlinks, or in the text till 2013."""
+    """Whether a dump has interlanguage links of its pages: in langlinks, or in the text of dumps until 2013."""
     if any(source.name in dump.tables for source in sources_of_shape(LanguageLinks)):
         return True
     head = check_dump(open_file, dump.files[0].path, dump.files[0].size)
@@ -306,7 +311,7 @@ def _names_other_languages(dump: DumpSet) -> bool:
 
 
 def describe(files: Iterable[tuple[str, str, FileInfo]], checksums: Iterable[str]) -> list[dict[str, object]]:
-    """What manifests say of source files; names without folders, so that bytes do not depend on where they lie."""
+    """The descriptions of source files for manifests, with names without folders, which must not change the output."""
     return [
         {
             "language": language,

@@ -1,8 +1,8 @@
-"""What an output folder says of a stage: its plan while the stage goes on, its record when it is finished.
+"""The files of an output folder that describe a stage: a plan while the stage runs, a record when it is finished.
 
-A record lies beside the folders ("link.json"): the stage's options, its inputs and where everything went. A later run
-with the same options goes on or has nothing to do; with other options it is refused, since old and new shards would
-not belong together. All of this is done in the launcher for the first stage of a run, and in the pipeline for others.
+The record, such as "link.json", has the options and inputs of the stage, and counts of everything that was processed. A
+later run with the same options continues the stage, or has nothing to do. A run with other options is refused, because
+old and new shards would not fit together. The launcher checks the first stage of a run; the pipeline checks the others.
 """
 
 import hashlib
@@ -21,38 +21,42 @@ from mlukit.schemas.manifest import dump_json
 from mlukit.schemas.wording import other_version
 
 FORMATS: Mapping[str, int] = {"schema_version": SCHEMA_VERSION, "title_index_version": TITLE_INDEX_VERSION}
-_UNNAMED_FORMATS = {"schema_version": 1, "title_index_version": 2}  # of records from before they named their formats
+_UNNAMED_FORMATS = {"schema_version": 1, "title_index_version": 2}  # of old records, which do not name their formats
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A part of the work that has a record of its own."""
+    """A part of the work with its own record."""
 
     name: str  # "link", "vocabulary", "examples"
-    steps: tuple[str, ...]  # whose results and files only the work on the stage needs
-    leftovers: tuple[str, ...] = ()  # files and folders that are removed where the stage begins from nothing
+    steps: tuple[str, ...]  # steps whose results and files are removed when the stage is finished
+    leftovers: tuple[str, ...] = ()  # files and folders that are removed before the stage begins
 
     def record(self, storage: Storage) -> dict[str, Any] | None:
-        """That of the finished stage; None where it is not finished."""
+        """The record of the stage; None if the stage is not finished."""
         return _read_if_there(storage, layout.stage_record(self.name))
 
     def needed(self, storage: Storage, by: str) -> dict[str, Any]:
-        """The record, which another stage builds on.
+        """The record of the stage, for another stage that needs it.
+
+        Args:
+            storage: the output folder.
+            by: the stage or command that needs this stage, for the message.
 
         Raises:
-            SettingsError: the stage is not finished, or what it wrote is gone.
+            SettingsError: the stage is not finished, or its files are missing or have changed.
         """
         record = self.record(storage)
         if record is None:
             raise SettingsError(
-                f"{storage.root} has no finished {self.name} stage, which {by} builds on: run mlukit {self.name} first"
+                f"{storage.root} has no finished {self.name} stage, which {by} needs: run mlukit {self.name} first"
             )
         check_formats(storage, layout.stage_record(self.name), record)
         self._check_whole(storage, record)
         return record
 
     def check_options(self, storage: Storage, settings: Settings) -> None:
-        """Refuses other options than those of the work that was begun; its inputs are not known yet."""
+        """Refuses options that differ from those of an unfinished stage, whose inputs are not known yet."""
         old = _read_if_there(storage, layout.stage_plan(self.name))
         if old is not None:
             check_formats(storage, layout.stage_plan(self.name), old)
@@ -62,7 +66,7 @@ class Stage:
         """Whether the stage is finished; writes nothing.
 
         Raises:
-            SettingsError: what is there was made with other options or of other inputs, or is damaged.
+            SettingsError: the output was made with other options or from other inputs, or is damaged.
         """
         done = self.record(storage)
         old = done or _read_if_there(storage, layout.stage_plan(self.name))
@@ -75,12 +79,15 @@ class Stage:
         return done is not None
 
     def begin(self, storage: Storage, settings: Settings, inputs: Mapping[str, Any]) -> bool:
-        """Begins the stage, or goes on with it; False where it is finished, and nothing is changed.
+        """Begins the stage or continues it; changes nothing if the stage is finished.
 
-        Where it begins from nothing, results are removed: a worker that outlived an earlier run may have left some.
+        A new stage first removes old results, which a worker that outlived an earlier run may have written.
+
+        Returns:
+            False if the stage is finished.
 
         Raises:
-            SettingsError: what is there was made with other options or of other inputs, or is damaged.
+            SettingsError: the output was made with other options or from other inputs, or is damaged.
         """
         if self.is_finished(storage, settings, inputs):
             return False
@@ -101,13 +108,17 @@ class Stage:
         result: Mapping[str, Any],
         folders: Sequence[str],
     ) -> dict[str, Any]:
-        """Writes the record and gives it.
+        """Writes the record and returns it.
 
-        Removes what only the work on the stage needed, but on a cluster: after a fault its runner may begin the whole
-        job anew, and finds by the results what is done. There the launcher tidies up when the job has ended.
+        On one machine, also removes the files that only the work needed. On a cluster, the launcher removes them after
+        the end of the job, because a runner may restart the whole job after a fault, and then needs the results.
 
         Args:
-            folders: those that the stage wrote, each with a manifest.
+            workplace: where the tasks ran.
+            settings: the settings of the run.
+            inputs: the identity of the inputs.
+            result: further parts of the record.
+            folders: the folders that the stage wrote, each with a manifest.
         """
         record = {**self._plan(settings, inputs), "folders": list(folders), **result}
         workplace.storage.write_json(layout.stage_record(self.name), record)
@@ -116,7 +127,7 @@ class Stage:
         return record
 
     def tidy(self, storage: Storage) -> None:
-        """Removes what only the work on the stage needed; the plan last, which tells that there may be more."""
+        """Removes the files that only the work needed. The plan is removed last, since it marks unfinished tidying."""
         for step in self.steps:
             storage.delete(layout.step_results(step))
             storage.delete(layout.step_files(step))
@@ -126,6 +137,7 @@ class Stage:
         return {"formats": FORMATS, "options": settings.output_options(self.name), "inputs": dict(inputs)}
 
     def _check_same(self, storage: Storage, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+        """Refuses a plan whose options or inputs differ from those of old output."""
         for part in ("options", "inputs"):
             for key in dict.fromkeys([*new[part], *old[part]]):
                 before, now = old[part].get(key), new[part].get(key)
@@ -133,27 +145,27 @@ class Stage:
                     if key == "files":
                         before, now = _difference(before, now)
                     record = layout.stage_record(self.name)
-                    anew = f", or take {record} away to have the stage done anew" if storage.exists(record) else ""
+                    redo = f", or delete {record} to redo the stage" if storage.exists(record) else ""
                     raise SettingsError(
                         f"the {self.name} stage in {storage.root} was made with {key} = {before!r}, now it is {now!r}: "
-                        f"ask for the same again, or name another --output{anew}"
+                        f"use the same options and inputs, or name another --output{redo}"
                     )
 
     def _check_whole(self, storage: Storage, record: Mapping[str, Any]) -> None:
-        """Refuses to go on from a finished stage when files of it are gone or are others."""
+        """Refuses a finished stage whose files are missing or have changed."""
         for folder in record["folders"]:
             if damage := damage_of(storage, folder):
                 raise SettingsError(
-                    f"{storage.root}: the {self.name} stage was finished, but {damage} since: "
-                    f"take {layout.stage_record(self.name)} away to have the stage done again"
+                    f"{storage.root}: the {self.name} stage is finished, but {damage}: "
+                    f"delete {layout.stage_record(self.name)} to redo the stage"
                 )
 
 
 def check_formats(storage: Storage, name: str, record: Mapping[str, Any]) -> None:
-    """Refuses the plan or the record of a stage that another version of mlukit wrote, in formats that this one lacks.
+    """Refuses the plan or record of a stage that another version of mlukit wrote in another format.
 
     Raises:
-        SettingsError: names the file, both versions, and what to do.
+        SettingsError: the message names the file, both versions, and what to do.
     """
     found = record.get("formats", _UNNAMED_FORMATS)
     for part, version in FORMATS.items():
@@ -170,10 +182,10 @@ def _read_if_there(storage: Storage, name: str) -> dict[str, Any] | None:
 
 
 def _difference(before: Sequence[Any], now: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-    """Of two long lists only what the other has not."""
+    """The elements of each list that the other list does not have."""
     return [one for one in before if one not in now], [one for one in now if one not in before]
 
 
 def fingerprint(value: Any) -> str:
-    """A short name for a value, equal for equal values."""
+    """A short hash of a JSON value, equal for equal values."""
     return hashlib.sha256(dump_json(value)).hexdigest()[:16]

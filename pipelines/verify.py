@@ -1,4 +1,4 @@
-"""`mlukit verify`: whether an output folder is still what the runs wrote, and what to run where it is not."""
+"""`mlukit verify`: checks whether an output folder is unchanged, and shows how to repair the folder."""
 
 import tempfile
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ _EXAMPLES = """  mlukit verify OUT                               all that is fin
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command; its exit status is 0 only where all is whole, and was made of whole dumps."""
+    """Runs the command. The exit status is 0 only if the output is unchanged and was made from undamaged dumps."""
     return exit_status("verify", lambda: _run(arguments), after_stop="")
 
 
@@ -71,15 +71,15 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def parser() -> CommandParser:
-    """Of the command's flags."""
+    """The parser of the command's flags."""
     description = (
-        "Reads again what mlukit wrote and compares it with the manifests: sizes, SHA-256, rows. Names what has "
-        "changed, is missing, extra or not finished, and what to run to mend it. Changes nothing."
+        "Reads again what mlukit wrote, and compares sizes, SHA-256 and rows with the manifests. Names what has "
+        "changed, is missing, extra or not finished, and how to repair it. Changes nothing."
     )
     made = CommandParser("verify", "OUT [FOLDER …]", description, _EXAMPLES, [BEAM_FLAGS])
     text = "Output folder of mlukit build. Folders of OUT may follow, such as examples/en; by default all are read."
     add_output(made, text, more="FOLDER")
-    text = "End with exit status 0 where the dumps were damaged. The command tells of the damage all the same."
+    text = "Exit with status 0 even if the dumps were damaged. The command still reports the damage."
     made.group(RUNNING).add_argument("--allow-damaged", action="store_true", help=text)
     made.group(RUNNING).add_argument("--workers", type=at_least(1), default=0, metavar="N", help=WORKERS_HELP)
     return made
@@ -88,16 +88,19 @@ def parser() -> CommandParser:
 def verify(
     storage: Storage, chosen: Sequence[str], beam_flags: Sequence[str], process: PipelineProcess
 ) -> tuple[list[Problem], int]:
-    """Looks at an output folder.
+    """Verifies an output folder.
 
     Args:
-        chosen: folders in it, by their path or their name within it; all of it where none is named.
+        storage: the output folder.
+        chosen: the folders to verify, by full path or by path in the output folder; all folders if empty.
+        beam_flags: the flags for Beam.
+        process: the process in which Beam runs.
 
     Returns:
-        What is wrong, by stage and path, and how many shards were read again.
+        The problems, sorted by stage and path, and the number of shards that were read again.
 
     Raises:
-        SettingsError: it is no output folder, or has no such folder.
+        SettingsError: the folder is not an output folder, or has no such folder.
         RunError: a worker died.
     """
     if not storage.exists(RUN_RECORD):
@@ -124,6 +127,7 @@ def verify(
 
 
 def _choose(root: str, folders: Sequence[Folder], chosen: Sequence[str]) -> list[Folder]:
+    """The folders that the user has named; refuses names without a finished folder."""
     names = [folder.path for folder in folders]
     wanted = [name.removeprefix(f"{root}/").strip("/") for name in map(plain_path, chosen)]
     for name in wanted:
@@ -136,9 +140,10 @@ def _choose(root: str, folders: Sequence[Folder], chosen: Sequence[str]) -> list
 def _read_again(
     root: str, tasks: Sequence[FinishedShard], beam_flags: Sequence[str], process: PipelineProcess
 ) -> dict[str, str]:
-    """What reading the shards tells of those that are not whole, by path.
+    """Reads shards again, and returns the problems by path.
 
-    Results lie outside OUT, which may be read-only; but the workers of a cluster share nothing else with the launcher.
+    Results are written outside OUT, which may be read-only; but on a cluster into OUT, the only folder that workers and
+    launcher share.
     """
     if not tasks:
         return {}
@@ -163,7 +168,7 @@ def _print(
     for problem in problems:
         print(problem)
     if problems:
-        print(f"\n{storage.root}: problems: {len(problems):,}; shards read again: {read:,}. To mend it:")
+        print(f"\n{storage.root}: problems: {len(problems):,}; shards read again: {read:,}. To repair the output:")
         for number, line in enumerate(repair_steps(storage, problems), 1):
             print(f"  {number}. {line}")
         return

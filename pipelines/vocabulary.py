@@ -1,4 +1,4 @@
-"""`mlukit vocabulary`: one entity vocabulary over all languages, and a mention dictionary for each."""
+"""`mlukit vocabulary`: makes one entity vocabulary for all languages, and a mention dictionary for each language."""
 
 from collections.abc import Sequence
 
@@ -9,14 +9,14 @@ from mlukit.pipelines.settings import command_parser
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command."""
+    """Runs the command, and returns the exit status."""
     return run_command(parser(), [vocabulary.STAGE], arguments)
 
 
 def parser() -> CommandParser:
-    """Of the command's flags."""
+    """The parser of the command's flags."""
     return command_parser(
         "vocabulary",
-        "Makes one entity vocabulary over all languages, and a mention dictionary for each, from OUT/articles.",
+        "Makes one entity vocabulary for all languages, and a mention dictionary for each language, from OUT/articles.",
         "  mlukit vocabulary --output OUT\n  mlukit vocabulary --output OUT --vocabulary-size 500000 --min-count 5",
     )

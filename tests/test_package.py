@@ -141,7 +141,7 @@ def test_the_command_runs_beside_packages_called_like_our_rooms(
     ("config", "said"),
     [
         ("wikipedia24", "mlukit build: --dumps dumps: there is no such folder\n"),
-        ("wikipedia42", "; by name there is wikipedia24; did you mean 'wikipedia24'?\n"),
+        ("wikipedia42", "; accepted names: wikipedia24; did you mean 'wikipedia24'?\n"),
     ],
 )
 def test_a_bundled_configuration_is_found_by_its_name(installed: str, tmp_path: Path, config: str, said: str) -> None:

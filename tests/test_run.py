@@ -140,8 +140,8 @@ def test_another_python_than_that_of_the_environment_is_said_to_have_no_effect(c
     other.chmod(0o755)
     done = copy.run("setup", PYTHON=str(other))
     assert done.returncode == 0
-    assert done.stderr.splitlines()[0].startswith(f"PYTHON={other} is not used: .venv is there already, with ")
-    assert done.stderr.splitlines()[0].endswith("to make it with another Python: rm -r .venv, then run this again")
+    assert done.stderr.splitlines()[0].startswith(f"PYTHON={other} is not used: .venv already exists, with ")
+    assert done.stderr.splitlines()[0].endswith("To use another Python: rm -r .venv, then run this command again")
     assert "PYTHON" not in copy.run("setup").stderr
     assert "PYTHON" not in copy.run("setup", PYTHON=".venv/bin/python").stderr
 
@@ -227,7 +227,7 @@ def test_without_apt_get_what_is_missing_is_named(copy: Copy) -> None:
         (copy.programs / name).unlink()
     done = copy.run("flink")
     assert done.returncode == 1
-    assert "run: missing: openjdk-17-jre-headless. These are Debian's names; there is no apt-get here" in done.stderr
+    assert "run: missing: openjdk-17-jre-headless. These are names of Debian packages, but apt-get" in done.stderr
 
 
 def test_clean_removes_what_other_commands_made(copy: Copy) -> None:

@@ -1,4 +1,4 @@
-"""Asks Wikidata for the items of titles that have no item in any table; the answers are kept for the next run."""
+"""Asks Wikidata for the items of titles that have no item in any table, and keeps the answers for the next run."""
 
 import tempfile
 from collections import Counter
@@ -25,26 +25,26 @@ from mlukit.schemas.manifest import TaskResult
 from mlukit.schemas.parquet import read_parquet
 from mlukit.transforms.open_title_index import header_shard, open_indexes
 
-ASKED = QUERY_SERVICE.layer  # of an index
+ASKED = QUERY_SERVICE.layer  # the layer of a title index with the answers
 
 
 @dataclass(frozen=True)
 class TitlesToAskFor(Task):
-    """The titles of parsed articles and of their links; one task, since the service bears one asker."""
+    """The titles of parsed articles and of their links; a single task, because the service allows one client."""
 
     step: ClassVar[str] = "ask"
-    parsed: tuple[str, ...]  # shards of parsed articles, of all languages
+    parsed: tuple[str, ...]  # shards of parsed articles in all languages
 
 
 @dataclass(eq=False, repr=False)
 class AskWikidata(TaskTransform[TitlesToAskFor]):
-    """TitlesToAskFor -> a layer of the index of each language."""
+    """TitlesToAskFor -> a layer of the title index of each language."""
 
     task = TitlesToAskFor
     languages: tuple[str, ...]
     endpoint: str
     contact: str
-    cache: str  # a local file; "" for one in the output folder
+    cache: str  # a local file; "" for a file in the output folder
 
     def run(self, task: TitlesToAskFor, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """See `corpus.web.wikidata_query`."""
@@ -65,6 +65,7 @@ class AskWikidata(TaskTransform[TitlesToAskFor]):
         return TaskResult(task.name, layers, counts=counts)
 
     def _cache_file(self, storage: Storage, stack: ExitStack) -> Path:
+        """The file with the answers: of the user, in a local output folder, or a temporary one."""
         if self.cache:
             return Path(self.cache)
         if is_local(storage.root):
@@ -73,6 +74,7 @@ class AskWikidata(TaskTransform[TitlesToAskFor]):
 
 
 def _answers(api: WikidataApi, language: str, titles: Iterator[str], heartbeat: Heartbeat) -> Iterator[tuple[str, int]]:
+    """The titles for which Wikidata has an item, with the number of the item."""
     for title, qid in api.items(language, titles):
         heartbeat.advance()
         if qid is not None:
@@ -82,7 +84,7 @@ def _answers(api: WikidataApi, language: str, titles: Iterator[str], heartbeat: 
 def _lacking(
     parsed: Sequence[str], language: str, index: TitleIndex, storage: Storage, heartbeat: Heartbeat
 ) -> Iterator[str]:
-    """Titles of a language without an item: of articles, and of what links lead to."""
+    """Titles of a language without an item: titles of articles and targets of links."""
     for path in parsed:
         with storage.open(path) as stream:
             for batch in read_parquet(stream, columns=["language", "title", "links"]):
@@ -98,6 +100,7 @@ def _titles(batch: pa.RecordBatch, language: str) -> list[str]:
 
 
 def _without_item(titles: Sequence[str], index: TitleIndex) -> Iterator[str]:
+    """The titles that the index has no item for, with redirects resolved."""
     for title, found in zip(titles, index.find(titles), strict=True):
         if found.qid is None and found.status in ("red", "no_item"):
             yield found.page or title

@@ -1,4 +1,4 @@
-"""Compares the links of a language with its wikitext and pagelinks; pages and table rows are partitioned by page."""
+"""Compares the links of a language with the wikitext and the pagelinks table, in partitions by page."""
 
 import tempfile
 from collections import Counter
@@ -43,14 +43,14 @@ class ShardsToCompare(Task):
 
 @dataclass(eq=False, repr=False)
 class CollectLinks(TaskTransform[ShardsToCompare]):
-    """PCollection of ShardsToCompare -> results: the extracted links, and with a dump also the links in wikitext."""
+    """PCollection of ShardsToCompare -> results: the extracted links and, with a dump, the links in the wikitext."""
 
     task = ShardsToCompare
-    namespaces: Mapping[str, Mapping[int, str]]  # of the dumps' heads, by language
-    parts: Mapping[str, int]  # by language
+    namespaces: Mapping[str, Mapping[int, str]]  # names in the headers of the dumps, by language
+    parts: Mapping[str, int]  # number of partitions, by language
 
     def run(self, task: ShardsToCompare, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
-        """Writes a file for each shard, with a row group for each part."""
+        """Writes a file for each shard, with a row group for each partition."""
         counts: Counter[str] = Counter()
         some, written = task.shards, list[Shard]()
         pages = DumpPages(some.dump_range, self.namespaces[task.language], heartbeat) if some.dump_range else None
@@ -67,7 +67,7 @@ class CollectLinks(TaskTransform[ShardsToCompare]):
 
 
 def _articles(storage: Storage, path: str, language: str) -> Iterator[tuple[PageAndRevision, SeenPage]]:
-    """The articles of a file."""
+    """The articles of a file, by page and revision, with the links to their own language."""
     with storage.open(path) as stream:
         for batch in read_parquet(stream, columns=_COLUMNS):
             for row in range(batch.num_rows):
@@ -80,7 +80,7 @@ def _articles(storage: Storage, path: str, language: str) -> Iterator[tuple[Page
 def _merge(
     files: Sequence[Iterator[tuple[PageAndRevision, SeenPage]]], pages: DumpPages | None, shard: int
 ) -> Iterator[SeenPage]:
-    """Articles with the links of their pages, and redirects."""
+    """Adds to articles the links in the wikitext of their pages, and adds redirects; without a dump, adds nothing."""
     if pages is None:
         yield from (article for _, article in chain.from_iterable(files))
         return
@@ -93,6 +93,7 @@ def _merge(
 
 
 def _write_parts(pages: Sequence[SeenPage], parts: int, stream: BinaryIO) -> None:
+    """Writes pages as Parquet, with a row group for each partition, in order."""
     table = pa.Table.from_pylist([page.to_row() for page in pages], SEEN_PAGES)
     part_of = page_parts(table["page_id"].to_numpy(), parts)
     order = np.argsort(part_of, kind="stable")
@@ -105,7 +106,7 @@ def _write_parts(pages: Sequence[SeenPage], parts: int, stream: BinaryIO) -> Non
 
 @dataclass(frozen=True)
 class LinkTables(Task):
-    """pagelinks of one wiki, with linktarget where there is one."""
+    """The pagelinks table of one wiki, and its linktarget table if there is one."""
 
     step: ClassVar[str] = "pagelinks"
     pagelinks: FileInfo
@@ -114,10 +115,10 @@ class LinkTables(Task):
 
 @dataclass(eq=False, repr=False)
 class PartitionPageLinks(TaskTransform[LinkTables]):
-    """PCollection of LinkTables -> results: a file of a wiki's rows, partitioned by page."""
+    """PCollection of LinkTables -> results: a file with the rows of a wiki, partitioned by page."""
 
     task = LinkTables
-    parts: Mapping[str, int]  # by language
+    parts: Mapping[str, int]  # number of partitions, by language
 
     def run(self, task: LinkTables, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """See `corpus.audit.page_links.write_page_links`."""
@@ -141,6 +142,7 @@ def _targets(path: str, counts: Counter[str], heartbeat: Heartbeat) -> Iterator[
 
 
 def _watched(rows: Iterator[R], heartbeat: Heartbeat) -> Iterator[R]:
+    """Passes rows through, and calls the heartbeat now and then."""
     for count, row in enumerate(rows):
         if count % _REPORT_EVERY == 0:
             heartbeat.advance()
@@ -149,21 +151,21 @@ def _watched(rows: Iterator[R], heartbeat: Heartbeat) -> Iterator[R]:
 
 @dataclass(frozen=True)
 class PagePart(Task):
-    """One part of a language's pages."""
+    """One partition of a language's pages."""
 
     step: ClassVar[str] = "compare"
-    page_links: str  # the file of its rows; "" where the table is missing
-    seen: tuple[str, ...] = ()  # files of links
+    page_links: str  # the file with the rows of pagelinks; "" if the table is missing
+    seen: tuple[str, ...] = ()  # the files with links of `CollectLinks`
 
 
 @dataclass(eq=False, repr=False)
 class CompareLinks(TaskTransform[PagePart]):
-    """PCollection of PagePart -> results of the comparison with pagelinks; runs `after` `CollectLinks`."""
+    """PCollection of PagePart -> results: tallies of the comparison with pagelinks; runs `after` `CollectLinks`."""
 
     task = PagePart
 
     def complete(self, task: PagePart, earlier: Results) -> PagePart:
-        """The language's files, of which each part is read."""
+        """Adds the files with links of the language; the task reads its partition from each file."""
         return replace(task, seen=tuple(shard.path for shard in earlier[task.language].shards))
 
     def run(self, task: PagePart, storage: Storage, heartbeat: Heartbeat) -> TaskResult:

@@ -30,10 +30,10 @@ class ShardsToAudit(Task):
 
 @dataclass(eq=False, repr=False)
 class AuditResidue(TaskTransform[ShardsToAudit]):
-    """PCollection of ShardsToAudit -> results: what was found as JSON, a few hundred lines, whatever their size."""
+    """PCollection of ShardsToAudit -> results: tallies as JSON, of a few hundred lines for shards of any size."""
 
     task = ShardsToAudit
-    namespaces: Mapping[str, Mapping[int, str]]  # of the dumps' heads, by language
+    namespaces: Mapping[str, Mapping[int, str]]  # names in the headers of the dumps, by language
 
     def run(self, task: ShardsToAudit, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """See `corpus.audit.residue_tally`."""
@@ -56,7 +56,7 @@ class AuditResidue(TaskTransform[ShardsToAudit]):
     def _articles(
         storage: Storage, paths: tuple[str, ...], pages: DumpPages | None, shard: int, heartbeat: Heartbeat
     ) -> Iterator[tuple[dict[str, Any], str]]:
-        """The articles of a shard, each with the wikitext of its page; "" where the dump is not there."""
+        """The articles of a shard, each with the wikitext of its page; "" as wikitext if the dump is missing."""
         files = [_rows(storage, path, heartbeat) for path in paths]
         if pages is None:
             yield from ((row, "") for _, row in chain.from_iterable(files))
@@ -67,7 +67,7 @@ class AuditResidue(TaskTransform[ShardsToAudit]):
 
 
 def _rows(storage: Storage, path: str, heartbeat: Heartbeat) -> Iterator[tuple[PageAndRevision, dict[str, Any]]]:
-    """The articles of a file."""
+    """The articles of a file, by page and revision."""
     with storage.open(path) as stream:
         for batch in read_parquet(stream, columns=_COLUMNS):
             for row in range(batch.num_rows):

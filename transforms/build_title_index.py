@@ -1,4 +1,4 @@
-"""Builds the title index of one wiki from the titles of its dump, its tables and Wikidata's tables."""
+"""Builds the title index of one wiki from the titles in its dump, its tables and the tables of Wikidata."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -29,7 +29,7 @@ from mlukit.schemas.parquet import read_parquet
 from mlukit.schemas.records import PageTitle
 from mlukit.transforms.open_title_index import header_shard
 
-# What is read of a wiki's own tables where its index is built.
+# The tables of a wiki that its title index is built from.
 OWN_TABLES = (*(source.name for source in sources_of_shape(PageItems, LanguageLinks)), REDIRECT.name)
 _REPORT_EVERY = 1 << 12  # rows
 
@@ -41,13 +41,13 @@ class WikiTitles(Task):
     step: ClassVar[str] = "index"
     titles: tuple[str, ...]  # shards of PageTitle
     tables: tuple[tuple[str, FileInfo], ...]  # of `OWN_TABLES`
-    items: tuple[tuple[str, tuple[str, ...]], ...]  # source -> files of TITLE_ITEMS
+    items: tuple[tuple[str, tuple[str, ...]], ...]  # (source, files of TITLE_ITEMS)
     labels: tuple[str, ...]  # files of ITEM_LABELS
 
 
 @dataclass(eq=False, repr=False)
 class BuildTitleIndexes(TaskTransform[WikiTitles]):
-    """PCollection of WikiTitles -> the indexes, still without items from other languages."""
+    """PCollection of WikiTitles -> results: title indexes, which do not have items from other languages yet."""
 
     task = WikiTitles
 

@@ -1,4 +1,4 @@
-"""Gives pages without an item the items of the same pages in other languages."""
+"""Gives pages without an item the items of the corresponding pages in other languages."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -15,14 +15,14 @@ from mlukit.transforms.open_title_index import header_shard, local_folders, own_
 
 @dataclass(frozen=True)
 class IndexToCarryTo(Task):
-    """The index of a language, still without items from other languages."""
+    """The title index of a language, which does not have items from other languages yet."""
 
     step: ClassVar[str] = "carry"
 
 
 @dataclass(eq=False, repr=False)
 class CarryItems(TaskTransform[IndexToCarryTo]):
-    """PCollection of IndexToCarryTo -> results; adds a layer to an index, and needs the indexes of all languages."""
+    """PCollection of IndexToCarryTo -> results: a layer of a title index; needs the indexes of all languages."""
 
     task = IndexToCarryTo
     languages: tuple[str, ...]

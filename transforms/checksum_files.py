@@ -1,4 +1,4 @@
-"""Computes the checksums of source files: SHA-256 for the manifests, and the checksums in lists in the same folder."""
+"""Computes checksums of source files: SHA-256 for manifests, and the checksums of lists in the same folder."""
 
 import hashlib
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class SourceFile(Task):
 
     step: ClassVar[str] = "checksum"
     path: str
-    algorithms: tuple[str, ...] = ()  # beside SHA-256
+    algorithms: tuple[str, ...] = ()  # in addition to SHA-256
 
 
 @dataclass(eq=False, repr=False)

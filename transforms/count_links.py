@@ -1,4 +1,4 @@
-"""Counts the links of a shard of articles: a step of the vocabulary and of the mention dictionary."""
+"""Counts the links in a shard of articles, for the entity vocabulary and the mention dictionary."""
 
 from dataclasses import dataclass
 from typing import BinaryIO, ClassVar, cast
@@ -19,25 +19,25 @@ class LinkedShard(Task):
 
     step: ClassVar[str] = "count"
     articles: tuple[str, ...]  # the files
-    parts: int  # that counts are cut into
+    parts: int  # number of hash partitions of the counts
 
     @property
     def entities_path(self) -> str:
-        """Where the counts of items lie."""
+        """The path of the counts of items."""
         return layout.entity_counts(self.language, self.number)
 
     @property
     def mentions_path(self) -> str:
-        """Where the counts of anchors lie."""
+        """The path of the counts of anchors."""
         return layout.anchor_counts(self.language, self.number)
 
 
 @dataclass(eq=False, repr=False)
 class CountLinks(TaskTransform[LinkedShard]):
-    """PCollection of LinkedShard -> results: files of entities and of mentions, with a row group for each hash part."""
+    """PCollection of LinkedShard -> results: counts of entities and mentions, a row group per hash partition."""
 
     task = LinkedShard
-    kinds: frozenset[str]  # of pages that count
+    kinds: frozenset[str]  # kinds of pages whose links count
 
     def run(self, task: LinkedShard, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
         """See `corpus.entities.count_links.count_shard`."""

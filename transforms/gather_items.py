@@ -1,7 +1,7 @@
-"""Reads the sources of items by title, and writes what each language's index takes of them.
+"""Reads sources that give the items of titles, and writes the items of each language's titles.
 
-A class for each shape of a source (`corpus.dumps.table_shapes`); which sources there are is no matter here. A table of
-Wikidata is read once for all languages.
+There is a transform for each shape of source (`corpus.dumps.table_shapes`), and none for a particular source. A table
+of Wikidata is read once for all languages.
 """
 
 from collections import Counter
@@ -46,7 +46,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class ItemTable(Task):
-    """A table that is read whole: titles and their items."""
+    """A table of titles and their items, which is read as a whole."""
 
     step: ClassVar[str] = "items"
     source: str  # the name of a `TitleItems`
@@ -56,7 +56,7 @@ class ItemTable(Task):
 
 @dataclass(eq=False, repr=False)
 class GatherTables(TaskTransform[ItemTable]):
-    """PCollection of ItemTable -> results: files of items by title."""
+    """PCollection of ItemTable -> results: files of titles with their items."""
 
     task = ItemTable
 
@@ -87,7 +87,7 @@ class GatherTables(TaskTransform[ItemTable]):
 
 
 def _blocks(batches: Iterator[pa.RecordBatch], report: Callable[[], None]) -> Iterator[pa.Table]:
-    """Batches put together, so that many languages cost little more than few; reports at each batch."""
+    """Joins batches into larger tables, so that many languages cost little more than few; reports at each batch."""
     waiting: list[pa.RecordBatch] = []
     rows = 0
     for batch in batches:
@@ -102,7 +102,7 @@ def _blocks(batches: Iterator[pa.RecordBatch], report: Callable[[], None]) -> It
 
 
 def _of_articles(sitelinks: pa.Table, skipped: Counter[str]) -> pa.Table:
-    """Without those whose title has the prefix of another namespace."""
+    """Drops and counts sitelinks whose title has the prefix of another namespace than the article namespace."""
     article = pc.invert(pc.match_substring(sitelinks["title"], ":")).to_numpy()
     prefixed = np.flatnonzero(~article)
     pairs = zip(*(sitelinks[name].take(prefixed).to_pylist() for name in ("language", "title")), strict=True)
@@ -114,7 +114,7 @@ def _of_articles(sitelinks: pa.Table, skipped: Counter[str]) -> pa.Table:
 
 @dataclass(frozen=True)
 class ItemRange(Task):
-    """A range of a text of items: titles, their items, and the items' labels if the source has any."""
+    """A range of a text file with one item per line: titles, and labels if the source has labels."""
 
     step: ClassVar[str] = "item_lines"
     source: str  # the name of an `ItemLines`
@@ -124,16 +124,16 @@ class ItemRange(Task):
 
 @dataclass(eq=False, repr=False)
 class GatherLines(TaskTransform[ItemRange]):
-    """PCollection of ItemRange -> results: files of items by title, of labels, and of bad lines."""
+    """PCollection of ItemRange -> results: files of titles with their items, of labels, and of bad lines."""
 
     task = ItemRange
-    allow_damaged: bool  # what can be read of a damaged text is used, and the damage told
+    allow_damaged: bool  # whether to use the readable part of a damaged file, and report the damage
 
     def run(self, task: ItemRange, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
-        """Writes a file of `schemas.items.TITLE_ITEMS`, and maybe one of `ITEM_LABELS`, for each language.
+        """Writes a file of `schemas.items.TITLE_ITEMS` for each language, and one of `ITEM_LABELS` if there are labels.
 
         Raises:
-            DumpError: the text is cut off or damaged, which must be allowed.
+            DumpError: the file is cut off or damaged, and damage is not allowed.
         """
         skipped: Counter[str] = Counter()
         account = FileAccount()
@@ -164,12 +164,12 @@ class GatherLines(TaskTransform[ItemRange]):
 
 
 def _damage(task: ItemRange, account: FileAccount) -> str:
-    """What is wrong with a text of items, and what to do."""
+    """The message about a damaged file of items, with what to do."""
     place = account.places[0]
-    what = "is cut off" if place.reason == "truncated" else "does not decode"
+    what = "is cut off" if place.reason == "truncated" else "cannot be decoded"
     return (
-        f"{task.dump_range.path} {what} at byte {place.byte:,} of {task.dump_range.size:,}: get it again, "
-        "or use what can be read of it with --allow-damaged"
+        f"{task.dump_range.path} {what} at byte {place.byte:,} of {task.dump_range.size:,}: download the file again, "
+        "or use its readable part with --allow-damaged"
     )
 
 
@@ -187,14 +187,14 @@ def plan_gathering(
     first_numbers: Mapping[str, int],
     range_size: int | None,
 ) -> list[Gathering]:
-    """The tasks that read the sources of items by title, those of a source in the order of their files' parts.
+    """Plans the tasks that read sources of items, in the order of the sources and of their files.
 
     Args:
-        files: (language, kind, file) of all that is read, of which some are such sources.
-        languages: those to build.
-        first_numbers: language -> the number of its first task; failures are filed by number, and the tasks of the
-            language's dump have the numbers before.
-        range_size: in bytes; None for one that follows from a file's size.
+        files: (language, kind, file) of all source files; other kinds are ignored.
+        languages: the languages to build.
+        first_numbers: the number of the first task of each language. Shards of failures are numbered by task, and the
+            tasks that read the dump of the language have the numbers before.
+        range_size: the size of a range in bytes; None to choose it by the size of the file.
     """
     tasks: list[Gathering] = []
     numbers: Counter[tuple[str, str]] = Counter()
@@ -212,6 +212,7 @@ def plan_gathering(
 
 
 def _next(numbers: Counter[tuple[str, str]], step: str, language: str, first_numbers: Mapping[str, int]) -> int:
+    """The next task number of a step in a language, which is counted in `numbers`."""
     number = first_numbers.get(language, 0) + numbers[step, language]
     numbers[step, language] += 1
     return number
@@ -222,14 +223,14 @@ def _flow_name(source: TitleItems | ItemLines) -> str:
 
 
 class _ItemFiles:
-    """A file of titles and, where the source has labels, one of labels for each language, all open at once."""
+    """A file of titles and, if the source has labels, a file of labels for each language, all open at once."""
 
     def __init__(self, storage: Storage, source: ItemLines, languages: Sequence[str], number: int) -> None:
         self._storage, self._source, self._number = storage, source, number
         self._languages = {code: any_language(code) for code in languages}
         self._open = ExitStack()
         self._streams: dict[str, CountingStream] = {}
-        self.titles = self.foreign = 0  # sitelinks to articles, and to other pages
+        self.titles = self.foreign = 0  # numbers of sitelinks to articles, and to other pages
         self.shards: list[Shard] = []
 
     def __enter__(self) -> "_ItemFiles":
@@ -246,7 +247,7 @@ class _ItemFiles:
         return writers
 
     def write_item(self, item: WikidataItem) -> None:
-        """An item's sitelinks, those that lead to articles, and labels."""
+        """Writes the sitelinks of an item to articles, and its labels; counts the other sitelinks."""
         for code, written in item.sitelinks.items():
             language = self._languages[code]
             title = written if self._source.of_wikidata else capitalise(written, language)

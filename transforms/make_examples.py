@@ -32,8 +32,8 @@ class ArticleShard(Task):
 
     step: ClassVar[str] = "examples"
     articles: tuple[str, ...]  # the files
-    tokenizer: str  # fingerprint of the model that the run began with
-    entities: str  # fingerprint of its vocabulary
+    tokenizer: str  # fingerprint of the model that the run uses
+    entities: str  # fingerprint of the entity vocabulary that the run uses
 
 
 @dataclass(eq=False, repr=False)
@@ -41,7 +41,7 @@ class MakeExampleShards(TaskTransform[ArticleShard]):
     """PCollection of ArticleShard -> results: one shard of examples for each split and format."""
 
     task = ArticleShard
-    kinds: frozenset[str]  # of pages that examples are made of
+    kinds: frozenset[str]  # kinds of pages from which examples are made
     formats: tuple[str, ...]
     options: ExampleOptions
 
@@ -69,7 +69,7 @@ class MakeExampleShards(TaskTransform[ArticleShard]):
     def _articles(
         self, task: ArticleShard, storage: Storage, flow: Flow, heartbeat: Heartbeat
     ) -> Iterator[pa.RecordBatch]:
-        """The articles of the kinds that examples are made of, as many together as is good for memory."""
+        """Yields the articles of the accepted kinds in batches of limited size, and counts the others."""
         for group in read_shards(storage, task.articles, ARTICLE_TEXTS, heartbeat.advance):
             for batch in _by_size(group):
                 flow.entered += batch.num_rows
@@ -82,7 +82,7 @@ class MakeExampleShards(TaskTransform[ArticleShard]):
 
 
 def _by_size(articles: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """The articles in parts of about so many bytes of text."""
+    """Splits articles into parts of about `TEXT_BYTES` of text."""
     begins = pc.cumulative_sum(pc.binary_length(articles.column("text"))).to_numpy() // TEXT_BYTES
     borders = np.flatnonzero(np.diff(begins, append=-1)) + 1
     for start, end in pairwise((0, *borders.tolist())):
@@ -98,7 +98,7 @@ def _maker(storage: Storage, task: ArticleShard, options: ExampleOptions) -> Mak
 def _made(
     articles: pa.RecordBatch, make: Maker, failures: list[Failure], flow: Flow
 ) -> Iterator[tuple[int, ExampleBatch]]:
-    """The number of articles and their examples; the failures are noted."""
+    """Yields the number of articles of each batch with their examples; records and counts failures."""
     for made in make_each(articles, make, ArticleShard.step):
         if isinstance(made, Failure):
             failures.append(made)
@@ -108,7 +108,7 @@ def _made(
 
 
 def _count_articles(number: int, examples: pa.RecordBatch, articles: Flow) -> None:
-    """Counts how many of so many articles have examples."""
+    """Counts articles with and without examples, of `number` articles in all."""
     with_examples = pc.count_distinct(examples.column("page_id")).as_py()
     articles.out += with_examples
     if without := number - with_examples:

@@ -1,4 +1,4 @@
-"""Adds up the counts of all shards, one hash part at a time."""
+"""Adds up the counts of all shards, one hash partition at a time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -18,27 +18,27 @@ from mlukit.schemas.summaries import EntitySpread
 
 @dataclass(frozen=True)
 class EntityPart(Task):
-    """One hash part of the entities of all languages."""
+    """One hash partition of the entities of all languages."""
 
     step: ClassVar[str] = "merge"
-    counts: tuple[tuple[str, str], ...] = ()  # (language, counts of a shard)
+    counts: tuple[tuple[str, str], ...] = ()  # (language, file with the counts of a shard)
 
     @property
     def path(self) -> str:
-        """Where the part is written."""
+        """The path of the merged partition."""
         return layout.merged_entities(self.number)
 
 
 @dataclass(eq=False, repr=False)
 class MergeEntities(TaskTransform[EntityPart]):
-    """PCollection of EntityPart -> results; runs `after` `CountLinks`."""
+    """PCollection of EntityPart -> results: merged counts of entities; runs `after` `CountLinks`."""
 
     task = EntityPart
     min_languages: int
     min_count: int
 
     def complete(self, task: EntityPart, earlier: Results) -> EntityPart:
-        """All counts, of which each part is merged."""
+        """Adds the files with the counts of all languages."""
         return replace(
             task, counts=tuple(pair for code in sorted(earlier) for pair in _files(code, earlier, "entities"))
         )
@@ -58,25 +58,25 @@ class MergeEntities(TaskTransform[EntityPart]):
 
 @dataclass(frozen=True)
 class MentionPart(Task):
-    """One hash part of the mention dictionary of a language: a shard of it."""
+    """One hash partition of the mention dictionary of a language, which becomes one shard."""
 
     step: ClassVar[str] = "mentions"
     counts: tuple[tuple[str, str], ...] = ()
 
     @property
     def path(self) -> str:
-        """Where the shard is written."""
+        """The path of the shard."""
         return layout.mentions_shard(self.language, self.number)
 
 
 @dataclass(eq=False, repr=False)
 class MergeMentions(TaskTransform[MentionPart]):
-    """PCollection of MentionPart -> results; runs `after` `CountLinks`."""
+    """PCollection of MentionPart -> results: shards of mention dictionaries; runs `after` `CountLinks`."""
 
     task = MentionPart
 
     def complete(self, task: MentionPart, earlier: Results) -> MentionPart:
-        """The language's counts, of which each part is merged."""
+        """Adds the files with the counts of the language."""
         return replace(task, counts=tuple(_files(task.language, earlier, "mentions")))
 
     def run(self, task: MentionPart, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
@@ -88,14 +88,14 @@ class MergeMentions(TaskTransform[MentionPart]):
 
 
 def _files(language: str, counted: Results, content: str) -> Iterator[tuple[str, str]]:
-    """The counts of a language's shards, in the order of their numbers."""
+    """The files with the counts of a language's shards, in the order of the shards."""
     return ((language, shard.path) for shard in counted[language].holding(content))
 
 
 def _opened(
     storage: Storage, shards: tuple[tuple[str, str], ...], heartbeat: Heartbeat, cost: int
 ) -> Iterator[tuple[str, BinaryIO]]:
-    """One file after the other, each closed when the next is asked for."""
+    """Opens one file after the other; a file is closed before the next file is opened."""
     for done, (language, path) in enumerate(shards, 1):
         with storage.open(path) as stream:
             yield language, stream

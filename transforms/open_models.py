@@ -1,4 +1,4 @@
-"""Opens what the examples of an output folder are made with: its tokenizer and its entity vocabulary."""
+"""Opens the tokenizer and the entity vocabulary of an output folder."""
 
 from functools import lru_cache
 
@@ -10,10 +10,15 @@ from mlukit.schemas import layout
 
 @lru_cache(maxsize=1)
 def open_models(root: str, model_fingerprint: str, entities_fingerprint: str) -> tuple[Tokenizer, EntityVocabulary]:
-    """What all work of a process shares, kept for the next: it takes a second or two to read.
+    """Opens the tokenizer and the vocabulary, and caches them in the process: reading takes a second or two.
+
+    Args:
+        root: the output folder.
+        model_fingerprint: the expected fingerprint of the tokenizer.
+        entities_fingerprint: the expected fingerprint of the vocabulary.
 
     Raises:
-        ValueError: they are not those that the examples were planned with.
+        ValueError: a fingerprint differs, so the files have changed since the run began.
     """
     storage = Storage(root)
     with storage.open(layout.TOKENIZER) as model, storage.open(layout.VOCABULARY_PARQUET) as stream:
@@ -24,7 +29,5 @@ def open_models(root: str, model_fingerprint: str, entities_fingerprint: str) ->
     )
     for path, opened, fingerprint in found:
         if opened.fingerprint != fingerprint:
-            raise ValueError(
-                f"{path} has the fingerprint {opened.fingerprint}, the examples were planned with {fingerprint}"
-            )
+            raise ValueError(f"{path} has the fingerprint {opened.fingerprint}, but the run began with {fingerprint}")
     return tokenizer, vocabulary

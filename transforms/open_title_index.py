@@ -1,11 +1,12 @@
-"""Opens the title indexes of an output folder on the machine that a worker runs on.
+"""Opens the title indexes of an output folder on the machine of a worker.
 
-An index is memory-mapped, so it has to lie on a local disk: in the output folder where that is local, else in a copy
-that the first worker of a machine makes and the others wait for.
+An index is memory-mapped, so it must be on a local disk: in the output folder if that is local, otherwise in a copy,
+which the first worker on a machine makes while the others wait.
 
-Copies lie in the folder for temporary files, below `mlukit-index-{user id}`: in `files` each file of an object store,
-by what the store's listing says of it, and beside them the folders that are opened, of links to these files. So a layer
-that is added to an index later does not have it fetched again. What was not used for a week is removed.
+Copies are in the folder for temporary files, below `mlukit-index-{user id}`. The folder `files` has each downloaded
+file, named by path, size and time in the store. The folders beside it are opened as indexes, and have hard links to
+these files. So a layer that is added to an index later does not cause a second download of the index. Copies that were
+not used for a week are removed.
 """
 
 import fcntl
@@ -34,10 +35,12 @@ _KEPT = 7 * 24 * 3600.0  # seconds
 
 
 def header_shard(storage: Storage, language: str, layer: str = "") -> Shard:
-    """What a result says of an index or a layer of it: with its header gone it is no index, and has to be made again.
+    """The header of a title index or of a layer, for the result of a task: without the header, the task is repeated.
 
     Args:
-        layer: "" for the index itself, which goes with all its layers when it is made again.
+        storage: the output folder.
+        language: the language of the index.
+        layer: the layer; "" for the index itself, which loses all its layers when it is rebuilt.
     """
     path = "/".join(filter(None, (layout.title_index(language), layer, HEADER)))
     with storage.open(path) as stream:
@@ -46,10 +49,10 @@ def header_shard(storage: Storage, language: str, layer: str = "") -> Shard:
 
 
 def check_index_versions(storage: Storage, languages: Sequence[str]) -> None:
-    """Refuses title indexes of another version of mlukit, by their headers alone.
+    """Refuses title indexes in the format of another version of mlukit; reads only their headers.
 
     Raises:
-        RefusedError: names the header, both versions, and what to do.
+        RefusedError: the message names the header, both versions, and what to do.
     """
     for language in languages:
         name = f"{layout.title_index(language)}/{HEADER}"
@@ -58,18 +61,18 @@ def check_index_versions(storage: Storage, languages: Sequence[str]) -> None:
 
 
 def open_indexes(storage: Storage, languages: Sequence[str]) -> dict[str, TitleIndex]:
-    """The title indexes of languages, mapped into memory."""
+    """Opens the title indexes of languages, mapped into memory."""
     return {language: TitleIndex.open(folder) for language, folder in local_folders(storage, languages).items()}
 
 
 def titles_in(storage: Storage, languages: Sequence[str]) -> TextsOf:
-    """Looks the titles of items up."""
+    """Returns a function that looks up titles of items."""
     indexes = open_indexes(storage, languages)
     return lambda language, qids: indexes[language].titles_of(qids)
 
 
 def labels_in(storage: Storage, languages: Sequence[str]) -> TextsOf | None:
-    """Looks Wikidata's labels up; None where no source had them."""
+    """Returns a function that looks up the labels of items in Wikidata; None if no source had labels."""
     indexes = {language: LabelIndex.open(folder) for language, folder in local_folders(storage, languages).items()}
     if not any(indexes.values()):
         return None
@@ -82,7 +85,7 @@ def labels_in(storage: Storage, languages: Sequence[str]) -> TextsOf | None:
 
 
 def local_folders(storage: Storage, languages: Sequence[str]) -> dict[str, Path]:
-    """The indexes of languages on a local disk: not to be written to where they are copies."""
+    """The folders of title indexes on a local disk; copies of a store, which must not be changed."""
     if is_local(storage.root):
         return {language: Path(storage.path(layout.title_index(language))) for language in languages}
     found, folders = storage.objects(f"{layout.TITLE_INDEXES}/"), {}
@@ -95,28 +98,33 @@ def local_folders(storage: Storage, languages: Sequence[str]) -> dict[str, Path]
 
 @contextmanager
 def own_copy(folder: Path) -> Iterator[Path]:
-    """A copy, of links, of one of `local_folders`, to write to: another process may do the same."""
+    """Makes a private copy of one of `local_folders`, with hard links, in which new files may be created."""
     with tempfile.TemporaryDirectory(dir=_cache()) as scratch:
         yield Path(shutil.copytree(folder, Path(scratch) / folder.name, copy_function=os.link))
 
 
 def _cache() -> Path:
-    """Where copies lie; OSError where it is another user's."""
+    """The folder of the copies.
+
+    Raises:
+        OSError: the folder belongs to another user.
+    """
     cache = Path(tempfile.gettempdir()) / f"mlukit-index-{os.getuid()}"
     cache.mkdir(mode=0o700, exist_ok=True)
     if cache.stat().st_uid != os.getuid():
-        raise OSError(f"{cache} belongs to another user: take it away, or set TMPDIR to a folder of your own")
+        raise OSError(f"{cache} belongs to another user: delete the folder, or set TMPDIR to another folder")
     return cache
 
 
 def _name(*parts: object) -> str:
+    """A file name that depends only on the parts."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
 def _copy(storage: Storage, prefix: str, files: Mapping[str, FileMetadata]) -> Path:
-    """A folder of links to the files, each of them fetched by one process of the machine.
+    """A folder with links to copies of the files, each downloaded by one process of the machine.
 
-    A process that is killed meanwhile leaves no lock, and a half-fetched file under a name that nobody reads.
+    A process that is killed meanwhile leaves no lock; its partial file has a name that no process reads.
     """
     cache = _cache()
     fetched = {path: (file.path, file.size_in_bytes, file.last_updated_in_seconds) for path, file in files.items()}
@@ -138,18 +146,19 @@ def _copy(storage: Storage, prefix: str, files: Mapping[str, FileMetadata]) -> P
 
 
 def _fetch(storage: Storage, path: str, size: int, local: Path) -> Path:
+    """Downloads a file unless its copy exists, and returns the path of the copy."""
     if not local.exists():
         temporary = local.with_name(local.name + ".part")
         with storage.open(path) as stream, temporary.open("wb") as out:
             shutil.copyfileobj(stream, out, _COPY_BYTES)
         if (got := temporary.stat().st_size) != size:
-            raise OSError(f"{storage.path(path)} has {size} bytes, and {got} came")
+            raise OSError(f"{storage.path(path)} has {size} bytes, but {got} bytes were received")
         temporary.replace(local)
     return local
 
 
 def _forget(cache: Path) -> None:
-    """Removes what was not used for long: folders, and files that are in no folder."""
+    """Removes folders that were not used for a week, and files that no folder links to."""
     before = time.time() - _KEPT
     for path in (*cache.iterdir(), *(cache / "files").iterdir()):
         try:

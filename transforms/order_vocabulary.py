@@ -1,4 +1,4 @@
-"""Sorts the entities, and assigns ids, titles and labels."""
+"""Sorts the entities of the vocabulary, and assigns ids, titles and labels."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from mlukit.transforms.open_title_index import labels_in, titles_in
 
 @dataclass(frozen=True)
 class EntityParts(Task):
-    """All hash parts of the entities."""
+    """All hash partitions of the entities."""
 
     step: ClassVar[str] = "order"
     parts: tuple[str, ...]  # files
@@ -24,7 +24,7 @@ class EntityParts(Task):
 
 @dataclass(eq=False, repr=False)
 class OrderVocabulary(TaskTransform[EntityParts]):
-    """EntityParts -> the whole vocabulary, in one pass over all parts, with one batch of each part in memory."""
+    """EntityParts -> the vocabulary, in one pass over all partitions, with one batch of each in memory."""
 
     task = EntityParts
     languages: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Reads a range of a dump, and writes articles without markup, and titles for the index."""
+"""Reads a range of a dump, and writes articles without markup, and titles for the title index."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ STAGE = "link"
 
 @dataclass
 class _Tally:
-    """What became of the pages of a range."""
+    """Counts of the pages and links of a range."""
 
     pages: Flow = field(default_factory=Flow)
     links: Flow = field(default_factory=Flow)
@@ -36,7 +36,7 @@ class _Tally:
     wikitext_bytes: int = 0
 
     def result(self, task: "RangeToParse", shards: list[Shard], reader: PageReader) -> TaskResult:
-        """As the task leaves it."""
+        """The result of the task."""
         flows = {"pages": self.pages, "links": self.links}
         text = ParsedText(reader.xml_bytes, self.wikitext_bytes)
         read = {task.dump_range.file_name: reader.account}
@@ -45,7 +45,7 @@ class _Tally:
 
 @dataclass(frozen=True)
 class RangeToParse(Task):
-    """A range of a dump, which gives one shard; a file that is read only from the beginning gives several shards."""
+    """A range of a dump, which gives one shard, or several if the file can be read only from its beginning."""
 
     step: ClassVar[str] = "parse"
     dump_range: DumpRange
@@ -56,10 +56,10 @@ class ParseShards(TaskTransform[RangeToParse]):
     """PCollection of RangeToParse -> results: articles without markup, titles, and failures of pages."""
 
     task = RangeToParse
-    namespaces: Mapping[str, Mapping[int, str]]  # of the dumps' heads, by language
+    namespaces: Mapping[str, Mapping[int, str]]  # names in the headers of the dumps, by language
 
     def run(self, task: RangeToParse, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
-        """Writes articles, titles and failures, a file of each for every shard of the range."""
+        """Writes a file of articles, of titles and of failures for every shard of the range."""
         language = with_namespaces(any_language(task.language), self.namespaces[task.language])
         dump_range = task.dump_range
         reader = PageReader(
@@ -80,7 +80,7 @@ class ParseShards(TaskTransform[RangeToParse]):
 
 
 class _Outputs:
-    """The three files of a shard; a file of failures only where there are any."""
+    """The files of a shard: articles, titles, and failures if there are any."""
 
     def __init__(self, storage: Storage, language: str, shard: int) -> None:
         self._storage, self._shard = storage, shard
@@ -101,7 +101,7 @@ class _Outputs:
         return self
 
     def write(self, records: Iterator[Article | PageTitle | Failure]) -> None:
-        """Puts each record where it belongs; the title of an article goes to the titles, too."""
+        """Writes each record to the file of its class, and the title of an article to the titles."""
         for record in records:
             if isinstance(record, Article):
                 place = article_place(self._shard, self._articles.rows)
@@ -123,12 +123,15 @@ class _Outputs:
 def _read(
     record: Page | SkippedPage | Failure, head: Page | None, language: Language, tally: _Tally
 ) -> Iterator[Article | PageTitle | Failure]:
-    """What is written of a page, which is counted.
+    """Counts a record of a dump, and yields the records to write.
 
     Args:
-        head: what is known of a page that is left out or cannot be read, see `PageReader.head`: links may lead to it.
+        record: the record.
+        head: what is known of a page that is left out or unreadable (`PageReader.head`), because links may lead to it.
+        language: the language of the dump.
+        tally: the counts.
     """
-    if isinstance(record, Failure) and record.reason not in PAGE_FAILURES:  # damage of the dump is no page
+    if isinstance(record, Failure) and record.reason not in PAGE_FAILURES:  # damage of the dump, not of a page
         tally.counts[f"damage {record.reason}"] += 1
         yield record
         return
@@ -145,6 +148,7 @@ def _read(
 
 
 def _read_page(page: Page, language: Language, tally: _Tally) -> Iterator[Article | PageTitle | Failure]:
+    """Parses and counts a page; yields an article, or the title of a redirect or failed page, and failures."""
     tally.wikitext_bytes += len(page.text.encode())
     read = read_page(page, language, STAGE)
     if isinstance(read, PageTitle):

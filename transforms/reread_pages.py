@@ -1,4 +1,4 @@
-"""The pages of a dump once more, beside the articles that were made of them: for an audit."""
+"""Reads the pages of a dump again, together with the articles made from them, for an audit."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ from mlukit.engine.storage import open_file
 from mlukit.schemas.records import Page
 
 A = TypeVar("A")
-PageAndRevision: TypeAlias = tuple[int, int]  # their ids: a dump may have a page several times
+PageAndRevision: TypeAlias = tuple[int, int]  # ids of both, because a dump may have a page several times
 
 
 @dataclass(frozen=True, slots=True)
 class ArticleShards:
-    """Some shards of articles, and the range of a dump that they were made of."""
+    """Consecutive shards of articles, and the range of a dump from which they were made."""
 
-    first: int  # the number of the first
-    files: tuple[tuple[str, ...], ...]  # of each shard, its train and validation files
-    size: int  # bytes to read, about
-    dump_range: DumpRange | None  # None where the dump is not there
+    first: int  # the number of the first shard
+    files: tuple[tuple[str, ...], ...]  # for each shard, its train and validation files
+    size: int  # approximate number of bytes to read
+    dump_range: DumpRange | None  # None if the dump is missing
 
 
 class DumpPages:
-    """The pages of a range one after the other."""
+    """Reads the pages of a range in order, shard by shard."""
 
     def __init__(self, dump_range: DumpRange, namespaces: Mapping[int, str], heartbeat: Heartbeat) -> None:
         self.language: Language = with_namespaces(any_language(dump_range.language), namespaces)
@@ -41,7 +41,7 @@ class DumpPages:
         self._waiting = next(self._records, None)
 
     def of_shard(self, shard: int) -> Iterator[Page]:
-        """Those whose article is in the shard, or would be."""
+        """The pages whose article is in the shard, or would be in the shard if there were one."""
         while self._waiting is not None and self._reader.shard <= shard:
             self._heartbeat.advance(pages=1)
             record, self._waiting = self._waiting, next(self._records, None)
@@ -49,21 +49,21 @@ class DumpPages:
                 yield record
 
     def is_redirect(self, page: Page) -> bool:
-        """Whether no article was made of it for this reason."""
+        """Whether the page is a redirect, from which no article is made."""
         return redirect_title(page, self.language) is not None
 
 
 def beside_articles(
     pages: Iterable[Page], files: Sequence[Iterator[tuple[PageAndRevision, A]]]
 ) -> Iterator[tuple[Page, A | None]]:
-    """Each page of a shard with the article that was made of it, if one was.
+    """Yields each page of a shard with the article that was made from it, or with None.
 
     Args:
-        pages: in the dump's order.
-        files: of each file of the shard its articles, in the dump's order too.
+        pages: the pages, in the order of the dump.
+        files: the articles of each file of the shard, also in the order of the dump.
 
     Raises:
-        ValueError: an article is not among the pages, or not in its place.
+        ValueError: an article is not among the pages, or is in another order.
     """
     waiting = [next(file, None) for file in files]
     for page in pages:
@@ -74,4 +74,4 @@ def beside_articles(
         yield page, article
     if left := [first[0] for first in waiting if first is not None]:
         page_id, revision_id = left[0]
-        raise ValueError(f"revision {revision_id} of article {page_id} is not in the dump, or not in its place")
+        raise ValueError(f"revision {revision_id} of article {page_id} is not in the dump, or not at its position")

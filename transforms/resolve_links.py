@@ -76,6 +76,7 @@ def _count_articles(articles: pa.RecordBatch, counts: Counter[str]) -> ResolvedA
 
 
 def _count_links(articles: pa.RecordBatch, flow: Flow, counts: Counter[str]) -> None:
+    """Counts links with an item by status, and links without an item as skipped, also by status."""
     links = articles["links"].flatten()
     without = pc.is_null(links.field("qid"))
     flow.entered += len(links)

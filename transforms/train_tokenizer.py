@@ -1,4 +1,4 @@
-"""Puts the tokenizer's model into the output: trained on its articles, or copied."""
+"""Writes the model of the tokenizer to the output: trained on the articles, or copied."""
 
 import hashlib
 import math
@@ -19,15 +19,15 @@ from mlukit.schemas.manifest import TaskResult
 from mlukit.schemas.parquet import read_parquet
 from mlukit.schemas.summaries import TokenizerModel
 
-SAMPLE_CHARACTERS = 10_000_000  # over all languages: training takes some 25 bytes for each, and a worker has 600 MB
-CHARACTERS_A_PIECE = 200  # where so many pieces are asked for that the sample has too few: from 50,000 on
-SHARDS_SAMPLED = 16  # of a language, at least: a shard's pages are of one time
-LANGUAGE_EXPONENT = 0.7  # of a language's share, as mLUKE samples languages
+SAMPLE_CHARACTERS = 10_000_000  # in all languages: training takes about 25 bytes per character, a worker has 600 MB
+CHARACTERS_A_PIECE = 200  # gives a larger sample for models of more than 50,000 pieces
+SHARDS_SAMPLED = 16  # at least, per language: the pages of one shard were created at about the same time
+LANGUAGE_EXPONENT = 0.7  # of the size of a language, as mLUKE samples languages
 
 
 @dataclass(frozen=True)
 class ModelFile(Task):
-    """A model file of the user's, which was looked at before the run."""
+    """A model file of the user, which was checked before the run."""
 
     step: ClassVar[str] = "tokenizer"
     path: str
@@ -36,12 +36,16 @@ class ModelFile(Task):
 
 @dataclass(eq=False, repr=False)
 class CopyTokenizer(TaskTransform[ModelFile]):
-    """ModelFile -> the tokenizer of the output."""
+    """ModelFile -> the tokenizer of the output, a copy."""
 
     task = ModelFile
 
     def run(self, task: ModelFile, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
-        """Copies the file; ValueError where it is another one by now."""
+        """Copies the file.
+
+        Raises:
+            ValueError: the file has changed since it was checked.
+        """
         with open_file(task.path) as stream:
             model = stream.read()
         found = hashlib.sha256(model).hexdigest()
@@ -52,26 +56,27 @@ class CopyTokenizer(TaskTransform[ModelFile]):
 
 @dataclass(frozen=True)
 class TrainingText(Task):
-    """What a model is to be trained on."""
+    """The articles on which a model is trained."""
 
     step: ClassVar[str] = "tokenizer"
-    shards: tuple[tuple[str, tuple[str, ...]], ...]  # of articles, by language
-    characters: tuple[tuple[str, int], ...]  # of text, by language
+    shards: tuple[tuple[str, tuple[str, ...]], ...]  # (language, files of articles)
+    characters: tuple[tuple[str, int], ...]  # (language, number of characters of text)
 
 
 @dataclass(eq=False, repr=False)
 class TrainTokenizer(TaskTransform[TrainingText]):
-    """TrainingText -> a model of the articles' own, in one process: SentencePiece's trainer knows no other way."""
+    """TrainingText -> the tokenizer of the output, trained in one process, as SentencePiece's trainer requires."""
 
     task = TrainingText
     pieces: int
 
     def run(self, task: TrainingText, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
-        """Reads shards in an order of their own until each language has its share."""
+        """Trains on a sample of paragraphs from every language."""
         model = train_sentencepiece(self._paragraphs(task, storage, heartbeat), self.pieces)
         return _write(task.name, model, identify(model), storage)
 
     def _paragraphs(self, task: TrainingText, storage: Storage, heartbeat: Heartbeat) -> Iterator[str]:
+        """The sample: reads shards in a fixed random order until each language has its share."""
         budgets = sample_sizes(dict(task.characters), max(SAMPLE_CHARACTERS, CHARACTERS_A_PIECE * self.pieces))
         for language, paths in task.shards:
             left = budgets[language]
@@ -80,11 +85,11 @@ class TrainTokenizer(TaskTransform[TrainingText]):
                 for text in _texts(storage, path, min(share, left), heartbeat):
                     left -= len(text)
                     yield from text.split("\n")
-        pa.default_memory_pool().release_unused()  # what reading took, before training takes its own
+        pa.default_memory_pool().release_unused()  # memory of the reader, before the training needs memory
 
 
 def _texts(storage: Storage, path: str, characters: int, heartbeat: Heartbeat) -> Iterator[str]:
-    """The texts of the first pages of a shard, until they have so many characters."""
+    """The texts of the first pages of a shard, until they have the given number of characters."""
     if characters <= 0:
         return
     with storage.open(path) as stream:
@@ -98,7 +103,7 @@ def _texts(storage: Storage, path: str, characters: int, heartbeat: Heartbeat) -
 
 
 def sample_sizes(characters: dict[str, int], total: int) -> dict[str, int]:
-    """How many characters each language gives to a sample, in proportion to its own to the power of 0.7."""
+    """The number of characters per language in a sample, in proportion to the language's characters ** 0.7."""
     weights = {language: n**LANGUAGE_EXPONENT for language, n in characters.items()}
     scale = total / math.fsum(weights.values()) if any(weights.values()) else 0.0
     return {language: math.ceil(weight * scale) for language, weight in weights.items()}

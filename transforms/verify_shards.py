@@ -1,4 +1,4 @@
-"""Reads finished shards again and holds them against what their manifest says."""
+"""Reads finished shards again, and compares them with their manifest."""
 
 import hashlib
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _CHUNK = 4 << 20
 
 @dataclass(frozen=True)
 class FinishedShard(Task):
-    """A shard as its manifest has it."""
+    """A shard as its manifest describes it."""
 
     step: ClassVar[str] = "verify"
     shard: Shard
@@ -25,13 +25,13 @@ class FinishedShard(Task):
 
 @dataclass(eq=False, repr=False)
 class VerifyShards(TaskTransform[FinishedShard]):
-    """PCollection of FinishedShard -> results: what differs in size, SHA-256 or rows, which is no failure of a task."""
+    """PCollection of FinishedShard -> results: differences in size, SHA-256 or rows. A difference is not a failure."""
 
     task = FinishedShard
-    root: str  # the output folder that is looked at: results go elsewhere, since that one may be read-only
+    root: str  # the output folder to verify; results go to another folder, because this one may be read-only
 
     def run(self, task: FinishedShard, storage: Storage, heartbeat: Heartbeat) -> TaskResult:
-        """Says what is wrong, if anything is."""
+        """Reads the shard; the summary has the difference, or "" if there is none."""
         try:
             with Storage(self.root).open(task.shard.path) as stream:
                 problem = _difference(task.shard, stream, heartbeat)
@@ -41,6 +41,7 @@ class VerifyShards(TaskTransform[FinishedShard]):
 
 
 def _difference(shard: Shard, stream: BinaryIO, heartbeat: Heartbeat) -> str:
+    """Describes the first difference between a file and its manifest; "" if there is none."""
     digest, size = hashlib.sha256(), 0
     while chunk := stream.read(_CHUNK):
         digest.update(chunk)
@@ -56,7 +57,7 @@ def _difference(shard: Shard, stream: BinaryIO, heartbeat: Heartbeat) -> str:
 
 
 def count_rows(path: str, stream: BinaryIO) -> int:
-    """The rows of a shard of a known format, or the lines of another file; a part of it in memory at a time.
+    """Counts the rows of a shard of a known format, or the lines of another file, with a part in memory at a time.
 
     Raises:
         schemas.formats.READ_ERRORS: the file is damaged.

@@ -37,31 +37,31 @@ from mlukit.engine.launch.workers import Workers
 
 _CANCEL = b"c"
 _PATIENCE = 0.5  # seconds
-_SUBMISSION = 60.0  # seconds for a cluster to say which job it has begun
+_SUBMISSION = 60.0  # seconds to wait until a cluster has accepted a job
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A pipeline to be run; must pickle."""
+    """A pipeline to run; must be picklable."""
 
-    name: str  # shown on a cluster's pages
-    build: Callable[[beam.Pipeline], object]  # applies its transforms
+    name: str  # shown by a cluster
+    build: Callable[[beam.Pipeline], object]  # applies the transforms to the pipeline
     beam_flags: tuple[str, ...]
     workers: Workers
-    folder: str  # of this machine, for temporary files
-    log: str  # a file for all that Beam prints
+    folder: str  # a local folder for temporary files
+    log: str  # a file for everything that Beam prints
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What the child has to say."""
+    """A message from the child to the launcher."""
 
     what: str  # "begun", "ended", "failed", or "not cancelled"
     text: str = ""
 
 
 class PipelineProcess:
-    """The launcher's side. To be made while the launcher has one thread and nothing open: on Linux it is forked."""
+    """The launcher's side. Create it while the launcher has one thread and no open files: on Linux it forks."""
 
     def __init__(self) -> None:
         method: Literal["fork", "spawn"] = "fork" if sys.platform == "linux" else "spawn"
@@ -76,17 +76,23 @@ class PipelineProcess:
 
     @property
     def pid(self) -> int:
-        """The child's, and its process group's."""
+        """The id of the child, and of its process group."""
         pid: int = self._process.pid
         return pid
 
     def begin(self, job: Job) -> None:
-        """Has the child run a pipeline."""
-        with suppress(BrokenPipeError, ConnectionResetError):  # it is dead, which `message` tells
+        """Makes the child run a pipeline."""
+        with suppress(BrokenPipeError, ConnectionResetError):  # the child is dead, which `message` reports
             self._jobs.send(job)
 
     def message(self, seconds: float) -> Message | None:
-        """The next message of the child, if one comes in time.
+        """Waits for the next message of the child.
+
+        Args:
+            seconds: how long to wait.
+
+        Returns:
+            The message; None if no message came in time.
 
         Raises:
             EOFError: the child has ended.
@@ -98,7 +104,7 @@ class PipelineProcess:
         return message
 
     def cancel(self) -> None:
-        """Has the child end a job on a cluster, which would go on without it."""
+        """Makes the child cancel its job on a cluster, which would continue without the child."""
         self._lifeline.send_bytes(_CANCEL)
 
     def close(self) -> None:
@@ -106,27 +112,33 @@ class PipelineProcess:
         self.kill()
 
     def kill(self) -> int:
-        """Ends the child with its group, if it is still there, and gives its exit status.
+        """Kills the child and its process group, and returns the child's exit status.
 
-        Workers first, so that the child takes note of their ends: where it cannot, and the system has no init that
-        does, as in many containers, they would stay as zombies.
+        The workers are killed first, so that the child can collect their exit statuses. Otherwise they would remain
+        as zombies in containers without an init process.
         """
         with suppress(psutil.NoSuchProcess):
             workers = psutil.Process(self.pid).children()
             for worker in workers:
                 worker.kill()
             psutil.wait_procs(workers, timeout=_PATIENCE)
-        with suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
+        with suppress(ProcessLookupError, PermissionError):  # macOS raises the latter for a group of zombies
             os.killpg(self.pid, signal.SIGKILL)
         if self._process.is_alive():
-            self._process.kill()  # it may not yet have a group of its own
+            self._process.kill()  # the child may not have its process group yet
         self._process.join()
         status: int | None = self._process.exitcode
         return status or 0
 
 
 def _serve(jobs: Connection, heard: Connection, launchers: Sequence[Connection]) -> None:
-    """The child's side."""
+    """Runs in the child: runs each job that comes through `jobs`, until the launcher closes the pipe.
+
+    Args:
+        jobs: gives jobs, and takes messages.
+        heard: closes when the launcher ends.
+        launchers: the launcher's ends of the pipes, which a fork has copied, to be closed in the child.
+    """
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
@@ -143,20 +155,22 @@ def _serve(jobs: Connection, heard: Connection, launchers: Sequence[Connection])
 
 
 class _Child:
+    """Runs jobs in the main thread, and waits for the launcher in another thread."""
+
     def __init__(self, jobs: Connection) -> None:
         self._jobs = jobs
         self._result: PipelineResult | None = None
-        self._settled = threading.Event()  # there is a job on a cluster, or there will be none
+        self._settled = threading.Event()  # set when the job was submitted, or has failed
 
     def wait_for_launcher(self, lifeline: Connection) -> None:
-        """Waits for the launcher to cancel, or to be gone."""
+        """Waits until the launcher cancels the job or ends; then kills the process group of the child."""
         with suppress(EOFError, OSError):
             if lifeline.recv_bytes() == _CANCEL:
                 self._settled.wait(_SUBMISSION)
                 try:
                     if self._result is not None:
                         self._result.cancel()
-                except Exception as error:  # the launcher tells of it
+                except Exception as error:  # the launcher reports the error
                     self._jobs.send(Message("not cancelled", _last_line(error)))
                 else:
                     self._jobs.send(Message("ended"))
@@ -184,7 +198,7 @@ class _Child:
 
 
 def _print_to(log: str) -> None:
-    """Has this process, and those that it starts, print to a file."""
+    """Redirects standard output and standard error of this process and its children to a file."""
     with Path(log).open("ab") as stream:
         for descriptor in (1, 2):
             os.dup2(stream.fileno(), descriptor)
@@ -193,32 +207,35 @@ def _print_to(log: str) -> None:
 
 
 def _last_line(error: BaseException) -> str:
+    """The last line of an error's message, which has the cause; the class of the error if the message is empty."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__
 
 
 def _pipeline(job: Job) -> beam.Pipeline:
+    """Creates the empty pipeline of a job, with its runner; for Dataflow, also builds the package for the workers."""
     options = PipelineOptions(list(job.beam_flags))
     FileSystems.set_options(options)
     if is_dataflow(options):
         prepare(options, job.name, Path(job.folder))
     runner = _local_runner(options, job.workers) if job.workers.are_local else job.workers.runner
     pipeline = beam.Pipeline(runner=runner, options=options)
-    pipeline.local_tempdir = shutil.move(pipeline.local_tempdir, job.folder)  # to go with it, however this ends
+    pipeline.local_tempdir = shutil.move(pipeline.local_tempdir, job.folder)  # removed together with the folder
     return pipeline
 
 
 def _local_runner(options: PipelineOptions, workers: Workers) -> FnApiRunner:
-    """FnApiRunner itself: Beam's "DirectRunner" would first try to download another one.
+    """Creates an FnApiRunner directly: Beam's "DirectRunner" would first try to download another runner.
 
-    The options go along in the provision info, or worker processes would not see them. The command is Beam's own
-    (fn_runner.py, run_pipeline, 2.77), but for `exec`, which leaves no shell between, and a path that may have blanks.
+    The provision info carries the options, because worker processes would not see them otherwise. The command is the
+    command of Beam (fn_runner.py, run_pipeline, 2.77) with two changes: `exec` avoids a shell process, and the path may
+    contain blanks.
     """
     packages = str(Path(mlukit.__file__).parents[1])
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     os.environ["PYTHONPATH"] = os.pathsep.join([packages, *(p for p in paths if p and p != packages)])
     direct = options.view_as(DirectOptions)
-    direct.direct_running_mode = "in_memory"  # the environment below says where workers run
+    direct.direct_running_mode = "in_memory"  # the environment below decides where workers run
     direct.direct_num_workers = max(workers.processes, 1)
     info = beam_provision_api_pb2.ProvisionInfo(
         pipeline_options=JobServiceHandle.encode_pipeline_options(options.get_all_options())

@@ -22,13 +22,13 @@ from mlukit.schemas.layout import ALL_LANGUAGES
 from mlukit.schemas.wording import counted
 
 _INTERVAL = 0.5  # seconds between two lines on a terminal
-_INTERVAL_ELSEWHERE = 30.0
-_LISTING_INTERVAL = 2.0  # seconds between two looks at what is finished, and at a board that is not of this machine
+_INTERVAL_ELSEWHERE = 30.0  # seconds between two lines in a file
+_LISTING_INTERVAL = 2.0  # seconds between two listings of finished tasks, and of a board on another machine
 
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """What a step took."""
+    """The measures of a finished step."""
 
     stage: str
     title: str
@@ -37,23 +37,23 @@ class StepReport:
 
     @property
     def has_tasks(self) -> bool:
-        """Whether there was anything to do, or had been."""
+        """Whether the step had tasks, done now or in an earlier run."""
         return bool(self.measures.tasks_done + self.measures.tasks_found_done)
 
     @property
     def ended(self) -> float:
-        """In seconds since the epoch."""
+        """The end of the step, in seconds since the epoch."""
         return self.began + self.measures.wall_seconds
 
 
 @dataclass(slots=True)
 class _Plan:
-    """A step that goes on."""
+    """A step that is running."""
 
     title: str
-    costs: dict[str, int]  # by the name of the task
+    costs: dict[str, int]  # by task name
     began: float
-    before: frozenset[str] = frozenset()  # tasks that were done before
+    before: frozenset[str] = frozenset()  # tasks that an earlier run has done
     done: list[str] = field(default_factory=list)
 
 
@@ -61,22 +61,23 @@ class Progress:
     """Shows the steps of a pipeline.
 
     Args:
-        where: its tasks are done, in words.
-        check: called at each look; what it raises ends the run.
+        where: where the tasks run, as words for the user.
+        check: called by each `look`; an exception ends the run.
+        out: the stream for the lines; standard error by default.
     """
 
     def __init__(self, where: str, check: Callable[[], None] = lambda: None, out: TextIO | None = None) -> None:
         self._where, self._check, self._out = where, check, out or sys.stderr
-        self._noted: set[str] = set()  # notes of the board that were read
+        self._noted: set[str] = set()  # paths of notes on the board that were read
         self._running: dict[str, _Plan] = {}  # by title
-        self.reports: list[StepReport] = []  # of steps that are done, in their order
+        self.reports: list[StepReport] = []  # of finished steps, in order
         self._on_terminal = self._out.isatty() and (self._out is not sys.stderr or is_shown(logging.INFO))
         self._next_listing = 0.0
         self._next_line = 0.0 if self._on_terminal else time.monotonic() + _INTERVAL_ELSEWHERE
         self._width = 0
 
     def look(self, workplace: Workplace, at_end: bool = False) -> None:
-        """Shows what is new on the board; the last look is to be `at_end`."""
+        """Shows what is new on the board. The last call must have `at_end`."""
         self._check()
         now = time.monotonic()
         listing = now >= self._next_listing or at_end
@@ -85,14 +86,14 @@ class Progress:
         if workplace.is_local or at_end:
             self._read_board(workplace)
         elif listing:
-            with suppress(OSError):  # a store that fails for a while: the job may go on all the same
+            with suppress(OSError):  # the store may fail for a while without stopping the job
                 self._read_board(workplace)
         if self._running and not at_end and now >= self._next_line:
             self._next_line = now + (_INTERVAL if self._on_terminal else _INTERVAL_ELSEWHERE)
             self._show_newest(workplace, listing or not self._on_terminal)
 
     def _show_newest(self, workplace: Workplace, listing: bool) -> None:
-        """Shows how far the step has come that began last; `listing`: after a look at what is finished."""
+        """Shows the progress of the step that began last; `listing` updates its finished tasks first."""
         plan = max(self._running.values(), key=lambda one: one.began)
         if listing:
             with suppress(OSError):
@@ -105,6 +106,7 @@ class Progress:
             self._print(line)
 
     def _read_board(self, workplace: Workplace) -> None:
+        """Reads new plans and reports of steps; a report ends its step."""
         notes = workplace.notes
         for path in notes.sizes(PLANS):
             if path not in self._noted:
@@ -120,7 +122,7 @@ class Progress:
             self._close(report)
 
     def _close(self, report: dict[str, Any]) -> None:
-        """Says what was done, how fast and where, and what the step has to tell."""
+        """Prints the closing line of a step, and the lines of the step itself."""
         self._running.pop(report["title"], None)
         measures = Measures(**report["measures"])
         self.reports.append(StepReport(report["stage"], report["title"], measures, report["began"]))
@@ -137,13 +139,14 @@ class Progress:
             print(line, file=self._out, flush=True)
 
     def _show(self, line: str) -> None:
+        """Replaces the progress line on a terminal; an empty line removes it."""
         if self._on_terminal:
             print("\r" + line.ljust(self._width), end="" if line else "\r", file=self._out, flush=True)
             self._width = len(line)
 
 
 def _done(workplace: Workplace, plan: _Plan) -> list[str]:
-    """The tasks of a plan that have left their results."""
+    """The tasks of a plan that have written their results."""
     names = {layout.task_result(name): name for name in plan.costs}
     steps = {name.partition("/")[0] for name in plan.costs}
     written = (workplace.storage.sizes(layout.step_results(step)) for step in steps)
@@ -151,9 +154,9 @@ def _done(workplace: Workplace, plan: _Plan) -> list[str]:
 
 
 def closing_line(title: str, measures: Measures, where: str) -> str:
-    """What a step that did something says at its end."""
+    """The line that a step with finished tasks shows at its end."""
     tasks, seconds, megabytes = measures.tasks_done, measures.wall_seconds, measures.bytes_read / 1e6
-    skipped = f", {measures.tasks_found_done} were done before" if measures.tasks_found_done else ""
+    skipped = f", {measures.tasks_found_done} were done earlier" if measures.tasks_found_done else ""
     return (
         f"{title}: {tasks} of {tasks + measures.tasks_found_done} shards in {seconds:.1f} s"
         f" ({megabytes:.1f} MB read, {megabytes / max(seconds, 1e-9):.1f} MB/s) {where}{skipped}"
@@ -161,6 +164,7 @@ def closing_line(title: str, measures: Measures, where: str) -> str:
 
 
 def _line(plan: _Plan, reports: Sequence[Report], seconds: float) -> str:
+    """The progress line of a step that has run for some seconds; the speed excludes tasks done before the run."""
     costs, done = plan.costs, set(plan.done)
     running = [(report.task, report) for report in reports if report.task in costs and report.task not in done]
     now = sum(costs[task] for task in done) + sum(min(report.bytes, costs[task]) for task, report in running)
@@ -168,7 +172,7 @@ def _line(plan: _Plan, reports: Sequence[Report], seconds: float) -> str:
     total = sum(costs.values())
     left = f", {duration((total - now) / speed)} left" if speed > 0 and now < total else ""
     number = sum(report.pages for _, report in running)
-    pages = f", {counted(number, 'page')} in work" if number else ""
+    pages = f", {counted(number, 'page')} in progress" if number else ""
     where = _languages(task for task, _ in running)
     return f"{plan.title}{where}: {len(done)}/{len(costs)} shards{pages}, {speed / 1e6:.1f} MB/s{left}"
 
@@ -179,7 +183,7 @@ def _languages(tasks: Iterable[str]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """3723 -> "1:02:03"."""
+    """Formats seconds: 3723 -> "1:02:03"."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,7 +1,7 @@
-"""Runs a pipeline and watches over it: shows progress, and ends the run with one error where something goes wrong.
+"""Runs a pipeline and watches it: shows progress, and ends the run with one error if something goes wrong.
 
-A worker process that dies is told by looking at the processes: Beam's in-process runner (2.77) ends late then, with
-hundreds of lines, or never where a worker died before it had begun.
+The launcher itself checks whether worker processes are alive. After the death of a worker, Beam's in-process runner
+(2.77) ends late and prints hundreds of lines; if the worker died before its first task, the runner never ends.
 """
 
 import signal
@@ -29,15 +29,15 @@ from mlukit.engine.workplace import Workplace
 from mlukit.schemas import layout
 
 _LOG = "beam.log"
-GOES_ON = "What was finished is kept: the same command goes on from there."
-FINISHED = "finished"  # a file of the board: all steps are done, and workers may end
-_POLL = 0.25  # seconds
-_START = 12.0  # seconds for all worker processes to have been seen
-_GRACE = 1.5  # seconds for a reason to be told why a worker that had nothing to do is gone
-_LOST_WORKER = "Channel closed prematurely"  # what Beam says of a worker that is gone (data_plane.py, 2.77)
-_CLOSING = 5.0  # seconds for Beam to end when all steps are done
-_LISTING_INTERVAL = 2.0  # seconds between two looks at a board that is not of this machine
-_CANCELLING = 90.0  # seconds for a cluster to end a job
+GOES_ON = "Finished work is kept: run the same command again to continue."
+FINISHED = "finished"  # a file on the board: all steps are done, so workers may end
+_POLL = 0.25  # seconds between two looks at the processes
+_START = 12.0  # seconds until every worker process must have been seen
+_GRACE = 1.5  # seconds to wait for an error message after the death of an idle worker
+_LOST_WORKER = "Channel closed prematurely"  # Beam's message for a worker that is gone (data_plane.py, 2.77)
+_CLOSING = 5.0  # seconds to wait for Beam's end after all steps are done
+_LISTING_INTERVAL = 2.0  # seconds between two looks at a board on another machine
+_CANCELLING = 90.0  # seconds for a cluster to cancel a job
 Graph: TypeAlias = Callable[[beam.Pipeline, Workplace], Sequence[beam.PCollection]]
 
 
@@ -53,16 +53,19 @@ def run_pipeline(
     """Runs a pipeline to its end.
 
     Args:
-        process: that Beam runs in; it is gone after an error.
-        name: of the command.
-        build: applies the pipeline's transforms, and gives what the last ones of them give; must pickle.
+        process: the process in which Beam runs; an error ends this process.
+        name: the name of the command.
+        build: applies the transforms to the pipeline, and returns the outputs of the last transforms; must be
+            picklable.
         root: the output folder.
-        progress: shows what the board tells.
+        workers: where the tasks run.
+        beam_flags: the flags for Beam.
+        progress: shows the progress to the user.
 
     Raises:
-        RunError: a task failed or a worker died; tasks that are done keep their results.
-        RefusedError: a step found that what was asked for cannot be done.
-        KeyboardInterrupt: after the pipeline was stopped.
+        RunError: a task failed or a worker died; finished tasks keep their results.
+        RefusedError: a step found that the request cannot be fulfilled.
+        KeyboardInterrupt: the user stopped the run; the pipeline has ended.
     """
     with scratch_folder() as folder:
         board = str(folder) if workers.are_local else f"{root.rstrip('/')}/{layout.BOARDS}/{uuid.uuid4().hex}"
@@ -84,7 +87,7 @@ def run_pipeline(
 
 @dataclass(frozen=True, slots=True)
 class _Build:
-    """Applies the transforms of a command, and one that tells when all of them are done."""
+    """Applies the transforms of a command, and a last transform that marks all of them as done."""
 
     graph: Graph
     workplace: Workplace
@@ -100,19 +103,19 @@ class _Build:
 
 @dataclass(slots=True)
 class _Watch:
-    """Looks at the pipeline's process, its words, and its worker processes."""
+    """Watches the pipeline's process, the messages of this process, and the worker processes."""
 
     process: PipelineProcess
     workplace: Workplace
     workers: Workers
-    name: str  # of the command
-    log: Path
+    name: str  # the name of the command
+    log: Path  # what Beam has printed
     _running: bool = True
     _begun: float = 0.0  # when the pipeline began
     _finished: float = 0.0  # when all steps were done
-    _seen: dict[int, psutil.Process] = field(default_factory=dict)  # worker processes
-    _dead_since: float = 0.0
-    _next_look: float = 0.0  # at a board that is not of this machine
+    _seen: dict[int, psutil.Process] = field(default_factory=dict)  # worker processes, by pid
+    _dead_since: float = 0.0  # when a worker was first found dead
+    _next_look: float = 0.0  # time of the next look at a board on another machine
 
     def is_over(self) -> bool:
         """Waits a moment; whether the pipeline has ended well.
@@ -139,12 +142,16 @@ class _Watch:
         return False
 
     def check_finished(self) -> None:
-        """Raises RunError where the pipeline ended well, but was left by its workers."""
+        """Checks that all steps are done after the pipeline has ended without an error.
+
+        Raises:
+            RunError: the workers of a cluster left tasks undone, because the board was deleted.
+        """
         if not self.workplace.is_local and not self.workplace.notes.exists(FINISHED):
-            raise RunError(f"the job ended before its work was done: another run has taken its board away. {GOES_ON}")
+            raise RunError(f"the job ended before all steps were done: another run deleted its board. {GOES_ON}")
 
     def _look_for_refusal(self) -> None:
-        """A cluster would try again and again what cannot be done."""
+        """Raises the RefusedError of a step: a cluster would repeat the step again and again."""
         if time.monotonic() > self._next_look:
             self._next_look = time.monotonic() + _LISTING_INTERVAL
             for fault in self._faults():
@@ -152,7 +159,7 @@ class _Watch:
                     raise RefusedError(fault["message"])
 
     def _look(self) -> bool:
-        """Whether all is done but for Beam to end."""
+        """Whether all steps are done, and Beam has had time to end."""
         self._look_for_errors()
         if Path(self.workplace.board, FINISHED).exists():
             self._finished = self._finished or time.monotonic()
@@ -162,7 +169,7 @@ class _Watch:
         return False
 
     def _look_for_errors(self) -> None:
-        """Beam tells of an error after another worker's whole share."""
+        """Raises the error of a task at once: Beam reports it only after the other workers have ended their bundles."""
         if Path(self.workplace.board, ABORT).exists():
             raise self._failure(Message("failed"))
 
@@ -198,6 +205,7 @@ class _Watch:
                 )
 
     def _process_died(self) -> RunError:
+        """The error for a pipeline process that ended without a message."""
         status = self.process.kill()
         how = f"was ended by signal {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
         return RunError(
@@ -219,23 +227,23 @@ class _Watch:
         return RunError(f"{what.rstrip('.')}{self._where_to_look()}. {GOES_ON}")
 
     def _faults(self) -> list[dict[str, Any]]:
-        """What failed, in the order of time, but for tasks that were done when a cluster tried again."""
+        """The failures on the board in the order of time, without tasks that succeeded when a cluster repeated them."""
         notes, storage = self.workplace.notes, self.workplace.storage
-        with suppress(OSError):  # where the board cannot be read, Beam's message is all there is
+        with suppress(OSError):  # without the board, only Beam's message remains
             found = sorted(map(notes.read_json, notes.sizes("errors")), key=lambda fault: float(fault["at"]))
             return [fault for fault in found if not storage.exists(layout.task_result(fault["task"]))]
         return []
 
     def _where_to_look(self) -> str:
-        """The log, where anything is in it."""
+        """Words that name the log, if Beam has printed anything."""
         kept = keep_log(self.log, self.name)
         return f" (log: {kept})" if kept else ""
 
     def leave(self) -> None:
-        """Leaves no process of this machine behind, and no job on a cluster.
+        """Ends all processes on this machine, and the job on a cluster.
 
         Raises:
-            RunError: the job goes on.
+            RunError: the job on the cluster may continue.
         """
         with ExitStack() as last:
             if self._running:
@@ -244,19 +252,20 @@ class _Watch:
                 if self._running:
                     last.callback(self._cancel)
                 root, board = self.workplace.storage, self.workplace.board
-                root.delete(board.removeprefix(root.root).strip("/"))  # tasks that are not begun are left then
+                root.delete(board.removeprefix(root.root).strip("/"))  # without the board, no further task begins
 
     def _cancel(self) -> None:
+        """Cancels the job on a cluster, and waits for its end."""
         with suppress(EOFError, BrokenPipeError):
             self.process.cancel()
             deadline = time.monotonic() + _CANCELLING
             while time.monotonic() < deadline:
                 message = self.process.message(_POLL)
                 if message is not None and message.what == "not cancelled":
-                    raise RunError(f"the job goes on: it could not be cancelled: {message.text}")
+                    raise RunError(f"the job could not be cancelled and may still run: {message.text}")
                 if message is not None and message.what != "begun":
                     return
-            raise RunError(f"the job may go on: it was not cancelled within {_CANCELLING:.0f} seconds")
+            raise RunError(f"the job may still run: the cluster did not cancel it within {_CANCELLING:.0f} seconds")
 
 
 def _is_dead(process: psutil.Process) -> bool:

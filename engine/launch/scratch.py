@@ -27,7 +27,7 @@ def scratch_folder() -> Iterator[Path]:
     _remove_dead(Path(tempfile.gettempdir()))
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     with (folder / LAUNCHER).open("w") as lock:
-        with suppress(OSError):  # a filesystem that cannot lock: the folder stays where this process is killed
+        with suppress(OSError):  # the filesystem cannot lock: a killed process leaves its folder behind
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             lock.write(f"{os.getpid()}\n")
             lock.flush()
@@ -38,9 +38,9 @@ def scratch_folder() -> Iterator[Path]:
 
 
 def keep_log(log: Path, name: str) -> Path | None:
-    """Puts a log where it stays for a week, for the user to look at; None where nothing was printed."""
+    """Copies a log to a file that is kept for a week, and returns its path; None if the log is empty."""
     for old in Path(tempfile.gettempdir()).glob(f"{_LOG_PREFIX}*"):
-        with suppress(OSError):  # it is another user's, or another launcher was faster
+        with suppress(OSError):  # the file belongs to another user, or another launcher has removed it
             if old.stat().st_uid == os.getuid() and old.stat().st_mtime < time.time() - _LOGS_KEPT:
                 old.unlink()
     if not log.exists() or not log.stat().st_size:
@@ -51,7 +51,7 @@ def keep_log(log: Path, name: str) -> Path | None:
 
 
 def _remove_dead(temporary: Path) -> None:
-    """Removes folders whose lock was held once and is held no more; a lock is taken, then the file written to."""
+    """Removes folders whose launcher has ended: its lock is free, and the file shows that the lock was once held."""
     for folder in temporary.glob(f"{_PREFIX}*"):
         try:
             if folder.is_symlink() or folder.stat().st_uid != os.getuid():
@@ -61,4 +61,4 @@ def _remove_dead(temporary: Path) -> None:
                 if lock.read():
                     shutil.rmtree(folder, ignore_errors=True)
         except OSError:
-            continue  # it is held, or has just been made or removed
+            continue  # the lock is held, or the folder was just made or removed

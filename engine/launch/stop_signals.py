@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, which both end a command as KeyboardInterrupt.
+"""Handles Ctrl-C and SIGTERM: both end a command by KeyboardInterrupt.
 
 Python drops an exception that is raised while a finalizer runs (weakref, "Exceptions raised by the callback"), and a
 signal may arrive at such a moment. So signals are also recorded, and code that waits for a long time checks the record.
@@ -11,7 +11,7 @@ _came: list[int] = []
 
 
 def catch_stop_signals() -> None:
-    """Makes SIGTERM, by which schedulers stop a job, as good as Ctrl-C, and has both remembered."""
+    """Makes SIGTERM, by which schedulers stop a job, act like Ctrl-C, and records both signals."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
 
@@ -22,7 +22,7 @@ def _stop(number: int, _: FrameType | None) -> None:
 
 
 def check_stop() -> None:
-    """Raises KeyboardInterrupt where a signal came whose own exception was dropped."""
+    """Raises KeyboardInterrupt if a signal came and Python dropped its exception."""
     if _came:
         _came.clear()
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""Which workers a run has: processes of this machine, none of their own where little is to be done, or a cluster's."""
+"""Chooses the workers of a run: processes on this machine, one single process for small inputs, or a cluster."""
 
 import os
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions,
 from mlukit.engine.errors import RefusedError
 from mlukit.schemas.wording import counted
 
-FLINK_VERSION = "1.19"  # of Flink, in docs/flink.md and tools/flink; Beam's FlinkRunner would take a later one
-SMALL = 4 << 20  # input bytes below which worker processes cost more than they bring
+FLINK_VERSION = "1.19"  # of Flink, in docs/flink.md and tools/flink; Beam's FlinkRunner would choose a later version
+SMALL = 4 << 20  # input bytes below which worker processes cost more time than they save
 _FLINK = ("flinkrunner", "portablerunner")
 _OF_DATAFLOW = ("--num_workers", "--max_num_workers")
 _LOCAL = ("directrunner", "fnapirunner", "bundlebaseddirectrunner", "switchingdirectrunner")
@@ -18,14 +18,14 @@ _LOCAL = ("directrunner", "fnapirunner", "bundlebaseddirectrunner", "switchingdi
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """Where tasks run."""
+    """Where the tasks of a run are done."""
 
-    runner: str  # "DirectRunner" or one that Beam knows
-    processes: int  # 0: one, that of the pipeline; or on a cluster
+    runner: str  # "DirectRunner" or another runner of Beam
+    processes: int  # worker processes on this machine; 0 if the pipeline's own process or a cluster does the tasks
 
     @property
     def are_local(self) -> bool:
-        """Whether on this machine, by Beam's in-process runner."""
+        """Whether the tasks run on this machine, by Beam's in-process runner."""
         return self.runner == "DirectRunner"
 
     def __str__(self) -> str:
@@ -39,14 +39,14 @@ class Workers:
 
 
 def complete_flags(beam_flags: Sequence[str], workers: int) -> list[str]:
-    """Beam's flags with those that follow from `--workers`, and with the version of Flink.
+    """Adds the flags for Beam that follow from `--workers`, and the version of Flink.
 
     Args:
-        beam_flags: the user's.
-        workers: the number of `--workers`; 0 where it is not given.
+        beam_flags: the flags of the user for Beam.
+        workers: the number of `--workers`; 0 if the flag is not given.
 
     Raises:
-        RefusedError: a number of workers would be ignored.
+        RefusedError: the runner would ignore a given number of workers.
     """
     runner, named = _runner(beam_flags), _names(beam_flags)
     _check_cluster_flags(runner, named)
@@ -59,27 +59,28 @@ def complete_flags(beam_flags: Sequence[str], workers: int) -> list[str]:
 
 
 def _check_cluster_flags(runner: str, named: set[str]) -> None:
-    """Refuses numbers of Dataflow's workers where another runner would ignore them."""
+    """Refuses flags for the number of Dataflow's workers if the runner would ignore them."""
     flag = next((flag for flag in _OF_DATAFLOW if flag in named), "")
     if flag and runner.lower() in _LOCAL:
-        raise RefusedError(f"{flag} is for Dataflow; on this machine --workers N sets the number of worker processes")
+        raise RefusedError(f"{flag} is for Dataflow; on this machine, --workers N sets the number of worker processes")
     if flag and runner.lower() in _FLINK:
         raise RefusedError(
-            f"{flag} is for Dataflow; with --runner {runner} --parallelism N sets the number of task slots"
+            f"{flag} is for Dataflow; with --runner {runner}, --parallelism N sets the number of task slots"
         )
 
 
 def _check_local(runner: str, beam_flags: Sequence[str], workers: int) -> None:
-    """Refuses `--workers` beside flags that would have it ignored."""
+    """Refuses `--workers` together with flags that would override it."""
     named, mode = _names(beam_flags), PipelineOptions(list(beam_flags)).view_as(DirectOptions).direct_running_mode
     if runner.lower() not in _LOCAL:
         flag = "--parallelism" if runner.lower() in _FLINK else "--num_workers"
-        raise RefusedError(f"--workers {workers} is for a run on this machine; with --runner {runner} use {flag}")
+        raise RefusedError(f"--workers {workers} is for a run on this machine; with --runner {runner}, use {flag}")
     if "--direct_num_workers" in named:
-        raise RefusedError(f"--workers {workers} and --direct_num_workers mean the same: give one of them")
+        raise RefusedError(f"--workers {workers} and --direct_num_workers mean the same: give only one of them")
     if "--direct_running_mode" in named and mode != "multi_processing":
         raise RefusedError(
-            f"--workers {workers} sets worker processes, and --direct_running_mode={mode} has none: give one of them"
+            f"--workers {workers} starts worker processes, but --direct_running_mode={mode} has none: give only one "
+            "of them"
         )
 
 
@@ -92,7 +93,12 @@ def _names(beam_flags: Sequence[str]) -> set[str]:
 
 
 def choose_workers(input_bytes: int, beam_flags: Sequence[str]) -> Workers:
-    """All cores for work that is worth it, and just what the user's flags say where they say."""
+    """Chooses the workers that the user's flags name; otherwise one process per core, or a single one for small inputs.
+
+    Args:
+        input_bytes: the bytes that the run reads.
+        beam_flags: the flags for Beam.
+    """
     options = PipelineOptions(list(beam_flags))
     runner = _runner(beam_flags)
     if runner.lower() not in _LOCAL:

@@ -1,4 +1,4 @@
-"""The audit: remains of markup in articles, and their links compared with the wikitext and pagelinks."""
+"""The graph of the audit: finds remains of markup in articles, and compares links with wikitext and pagelinks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,11 +35,11 @@ STEPS = ("residue", "seen", "pagelinks", "compare")
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What a language's links are held against."""
+    """The files with which the links of a language are compared."""
 
-    ranges: tuple[DumpRange, ...]  # of the dump; none where it is not there
-    namespaces: Mapping[int, str]  # of its head
-    tables: Mapping[str, FileInfo]  # pagelinks, linktarget
+    ranges: tuple[DumpRange, ...]  # ranges of the dump; empty if the dump is missing
+    namespaces: Mapping[int, str]  # names in the header of the dump
+    tables: Mapping[str, FileInfo]  # pagelinks and linktarget, if they are there
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class AuditGraph:
     compared: Mapping[str, Compared]
 
     def __call__(self, pipeline: beam.Pipeline, workplace: Workplace) -> list[beam.PCollection]:
-        """Applies its transforms, and gives what the last ones give."""
+        """Applies the transforms, and returns the outputs of the last ones."""
         articles = {code: _ranges(workplace.storage, code) for code in self.languages}
         shards = {code: _shards(articles[code], self.compared.get(code)) for code in self.languages}
         namespaces = {code: one.namespaces for code, one in self.compared.items()}
@@ -65,7 +65,7 @@ def _ranges(storage: Storage, language: str) -> list[tuple[Shard, ...]]:
 
 
 def _shards(articles: Sequence[Sequence[Shard]], compared: Compared | None) -> list[ArticleShards]:
-    """The shards of a language: those of one range of its dump together."""
+    """Groups the shards of a language by range of its dump; without a dump, each shard is a group."""
     paths = [layout.paths(files) for files in articles]
     if compared is None or not compared.ranges:
         sizes = map(layout.total_bytes, articles)
@@ -77,7 +77,7 @@ def _shards(articles: Sequence[Sequence[Shard]], compared: Compared | None) -> l
 
 
 class LookForMarkup(beam.PTransform):
-    """Writes OUT/audit/residue.json."""
+    """Looks for remains of markup, and writes OUT/audit/residue.json."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class LookForMarkup(beam.PTransform):
         self._workplace, self._shards, self._namespaces = workplace, shards, namespaces
 
     def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection:
-        """Beam's."""
+        """Applies the transforms to the pipeline."""
         work, title = self._workplace, "look for markup"
         plan, transforms = MarkupPlan(self._shards), [AuditResidue(work, self._namespaces)]
         found = begin | Step("audit", title, plan, transforms)
@@ -99,12 +99,12 @@ class LookForMarkup(beam.PTransform):
 
 @dataclass(frozen=True, slots=True)
 class MarkupPlan:
-    """A task for some shards of a language."""
+    """Plans a task for each group of shards of a language."""
 
     shards: Mapping[str, Sequence[ArticleShards]]
 
     def __call__(self) -> list[ShardsToAudit]:
-        """Beam calls it."""
+        """Returns the tasks."""
         pairs = ((language, some) for language, parts in self.shards.items() for some in parts)
         return [ShardsToAudit(language, some.first, some.size, some) for language, some in pairs]
 
@@ -119,7 +119,7 @@ class CheckLinks(beam.PTransform):
         self._workplace, self._shards, self._compared = workplace, shards, compared
 
     def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection:
-        """Beam's."""
+        """Applies the transforms to the pipeline."""
         work, plan = self._workplace, LinksPlan(self._shards, self._compared)
         namespaces = {code: one.namespaces for code, one in self._compared.items()}
 
@@ -136,24 +136,24 @@ class CheckLinks(beam.PTransform):
 
 @dataclass(frozen=True, slots=True)
 class LinksPlan:
-    """The tasks of each step, and into how many parts of pages a language is cut."""
+    """Plans the tasks of each step, and the number of partitions by page of each language."""
 
     shards: Mapping[str, Sequence[ArticleShards]]
     compared: Mapping[str, Compared]
 
     @property
     def parts(self) -> dict[str, int]:
-        """By language."""
+        """The number of partitions, by language."""
         numbers = {code: sum(len(some.files) for some in self.shards[code]) for code in self.compared}
         return {code: min(PARTS, max(1, number // 4)) for code, number in numbers.items()}
 
     def collect(self) -> list[ShardsToCompare]:
-        """A task for some shards of a language."""
+        """Plans a task for each group of shards of a language."""
         pairs = ((code, some) for code in self.compared for some in self.shards[code])
         return [ShardsToCompare(language, some.first, some.size, some) for language, some in pairs]
 
     def partition(self) -> list[LinkTables]:
-        """A task for each language that has pagelinks."""
+        """Plans a task for each language that has pagelinks."""
         return [
             LinkTables(code, 0, file.size, file, found.tables.get("linktarget"))
             for code, found in self.compared.items()
@@ -161,7 +161,7 @@ class LinksPlan:
         ]
 
     def compare(self, seen: Results, rows: Results) -> list[PagePart]:
-        """A task for each part of each language."""
+        """Plans a task for each partition of each language."""
         tables = {code: results.shards[0].path for code, results in rows.items()}
         return [
             PagePart(code, part, len(seen[code].shards), tables.get(code, ""))
@@ -172,7 +172,7 @@ class LinksPlan:
 
 @dataclass(frozen=True, slots=True)
 class WriteTallies:
-    """Adds the tallies of tasks up by language, and writes them to one file."""
+    """Adds up the tallies of the tasks by language, and writes the sums to one file."""
 
     storage: Storage
     languages: tuple[str, ...]
@@ -180,7 +180,7 @@ class WriteTallies:
     kind: type[ResidueTally] | type[LinkTally]
 
     def __call__(self, found: Results) -> None:
-        """Beam calls it."""
+        """Writes the file."""
         tallies: dict[str, Any] = {language: self.kind() for language in self.languages}
         for language, results in found.items():
             for shard in results.shards:

@@ -1,4 +1,4 @@
-"""The examples stage: training examples out of articles and the entity vocabulary."""
+"""The graph of the examples stage: makes training examples from articles and the entity vocabulary."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -31,16 +31,16 @@ STAGE = Stage("examples", ("tokenizer", "examples"))
 
 
 def check_tokenizer(settings: Settings) -> TokenizerIdentity | None:
-    """What tells the model that is asked for from others; None where one is to be trained.
+    """The identity of the requested tokenizer model; None if a model is to be trained.
 
     Raises:
-        SettingsError: no tokenizer is asked for, two are, or the file is no model.
+        SettingsError: no tokenizer or two tokenizers are requested, or the file is not a model.
     """
     model, pieces = settings.sentencepiece_model, settings.train_sentencepiece
     if bool(model) == bool(pieces):
         raise SettingsError(
-            "name the tokenizer: --sentencepiece-model FILE (a model in XLM-R's layout, such as XLM-R's own "
-            "sentencepiece.bpe.model), or --train-sentencepiece N to train one of N pieces on the articles, not both"
+            "one tokenizer is required: give either --sentencepiece-model FILE (a model in XLM-R's layout, such as "
+            "XLM-R's own sentencepiece.bpe.model) or --train-sentencepiece N (trains N pieces on the articles)"
         )
     if pieces:
         return None
@@ -54,7 +54,11 @@ def check_tokenizer(settings: Settings) -> TokenizerIdentity | None:
 
 
 def example_options(settings: Settings) -> ExampleOptions:
-    """The options of examples; SettingsError where they do not go together."""
+    """The options of the examples.
+
+    Raises:
+        SettingsError: options contradict each other.
+    """
     try:
         return ExampleOptions(**{f.name: getattr(settings, f.name) for f in fields(ExampleOptions)})
     except ValueError as error:
@@ -62,7 +66,7 @@ def example_options(settings: Settings) -> ExampleOptions:
 
 
 def check(settings: Settings) -> None:
-    """What can be known to be wrong before any work."""
+    """Refuses wrong settings of the stage before any work."""
     check_tokenizer(settings)
     example_options(settings)
 
@@ -70,15 +74,22 @@ def check(settings: Settings) -> None:
 def inputs_of(
     root: str, settings: Settings, identity: TokenizerIdentity | None, linked: Mapping[str, Any], vocabulary: Any
 ) -> dict[str, Any]:
-    """What identifies the inputs of the stage: the records of the two stages before it, and the tokenizer.
+    """Identifies the inputs of the stage: the records of the two earlier stages, and the tokenizer.
+
+    Args:
+        root: the output folder, for the message.
+        settings: the settings of the run.
+        identity: the identity of the tokenizer; None if it is to be trained.
+        linked: the record of the link stage.
+        vocabulary: the record of the vocabulary stage.
 
     Raises:
-        SettingsError: the vocabulary was made of other articles.
+        SettingsError: the vocabulary was made from other articles.
     """
     if vocabulary["inputs"]["link"] != fingerprint(linked):
         raise SettingsError(
-            f"{root}: the vocabulary was made of other articles than those there are now: "
-            "take vocabulary/, mentions/ and vocabulary.json away and run mlukit vocabulary again"
+            f"{root}: the articles have changed since the vocabulary was made: "
+            "delete vocabulary/, mentions/ and vocabulary.json, then run mlukit vocabulary again"
         )
     return {
         "link": fingerprint(linked),
@@ -88,11 +99,14 @@ def inputs_of(
 
 
 class MakeExamples(beam.PTransform):
-    """The stage, from articles and the vocabulary; gives its record.
+    """The examples stage: makes examples from articles and the vocabulary, and emits the record of the stage.
 
     Args:
-        kinds: of pages that examples are made of, as the vocabulary was made.
-        vocabulary: the record of that stage.
+        workplace: where the tasks run.
+        settings: the settings of the run.
+        kinds: the kinds of pages from which examples are made, the same as for the vocabulary.
+        linked: the finished link stage.
+        vocabulary: the record of the vocabulary stage.
     """
 
     def __init__(
@@ -108,7 +122,7 @@ class MakeExamples(beam.PTransform):
         self._linked, self._vocabulary = linked, vocabulary
 
     def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection:
-        """Beam's."""
+        """Applies the transforms to the pipeline."""
         work, settings, storage = self._workplace, self._settings, self._workplace.storage
         plan = ExamplesPlan(settings, check_tokenizer(settings))
         records = [value_of(self._linked.record), value_of(self._vocabulary)]
@@ -132,14 +146,18 @@ class MakeExamples(beam.PTransform):
 
 @dataclass(frozen=True, slots=True)
 class BeginExamples:
-    """Begins the stage, which needs the records of both stages before it."""
+    """Begins the stage, when the records of both earlier stages are there."""
 
     storage: Storage
     settings: Settings
     identity: TokenizerIdentity | None
 
     def __call__(self, linked: Mapping[str, Any], vocabulary: Mapping[str, Any]) -> dict[str, Any]:
-        """Gives what identifies the stage's inputs; SettingsError where the stage was begun with others."""
+        """Returns the identity of the stage's inputs.
+
+        Raises:
+            SettingsError: the stage was begun with other inputs or options.
+        """
         inputs = inputs_of(self.storage.root, self.settings, self.identity, linked, vocabulary)
         STAGE.begin(self.storage, self.settings, inputs)
         return inputs
@@ -147,19 +165,19 @@ class BeginExamples:
 
 @dataclass(frozen=True, slots=True)
 class ExamplesPlan:
-    """The tasks of each step, of the settings and of what earlier steps left."""
+    """Plans the tasks of each step from the settings and the results of earlier steps."""
 
     settings: Settings
     identity: TokenizerIdentity | None
 
     def tokenizer_transform(self, workplace: Workplace) -> TaskTransform[Any]:
-        """What puts the tokenizer into the output."""
+        """The transform that writes the tokenizer to the output."""
         if self.identity:
             return CopyTokenizer(workplace)
         return TrainTokenizer(workplace, self.settings.train_sentencepiece)
 
     def tokenizer(self, _: object, linked: Mapping[str, Any], articles: Results) -> list[Task]:
-        """One task."""
+        """Plans one task."""
         if self.identity:
             return [ModelFile(ALL_LANGUAGES, 0, 1, self.settings.sentencepiece_model, self.identity)]
         totals, languages = linked["languages"], linked["inputs"]["languages"]
@@ -168,7 +186,7 @@ class ExamplesPlan:
         return [TrainingText(ALL_LANGUAGES, 0, 1, shards, characters)]
 
     def examples(self, vocabulary: Mapping[str, Any], model: Results, articles: Results) -> list[ArticleShard]:
-        """A task for each range of the dumps."""
+        """Plans a task for each range of the dumps."""
         tokenizer, entities = _model_of(model).fingerprint, vocabulary["fingerprints"]["entities"]
         return [
             ArticleShard(language, number, layout.total_bytes(files), layout.paths(files), tokenizer, entities)
@@ -183,7 +201,7 @@ def _files_to_train_on(articles: Sequence[Any]) -> Iterator[str]:
 
 
 def _model_of(results: Results) -> TokenizerModel:
-    """The tokenizer of the output."""
+    """The identity of the output's tokenizer, from the result of its task."""
     of_all = results[ALL_LANGUAGES]
     return of_all.summary(of_all.tasks[0], TokenizerModel)
 
@@ -195,7 +213,7 @@ def _tell_tokenizer(results: Results) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class FinishExamples:
-    """Publishes the stage's folders and its record, and gives the record."""
+    """Publishes the folders and the record of the stage, and returns the record."""
 
     workplace: Workplace
     settings: Settings
@@ -208,7 +226,7 @@ class FinishExamples:
         model: Results,
         made: Results,
     ) -> dict[str, Any]:
-        """Beam calls it with the records of both stages before, and with what the stage's steps left."""
+        """Writes the manifests and the record, from the records of both earlier stages and the results of the steps."""
         options, folders = self.settings.output_options(STAGE.name), []
         storage = self.workplace.storage
         entities = vocabulary["fingerprints"]["entities"]

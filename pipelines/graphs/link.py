@@ -1,4 +1,4 @@
-"""The link stage: dumps become articles, text with its links and the Wikidata items that they denote."""
+"""The graph of the link stage: makes articles from dumps, with links and the Wikidata items of the links."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,28 +44,28 @@ STAGE = Stage(
 
 
 class Linked(NamedTuple):
-    """The finished stage, as it flows through a graph."""
+    """The outputs of the finished stage in a graph."""
 
-    record: beam.PCollection  # one value
+    record: beam.PCollection  # one element, the record of the stage
     articles: beam.PCollection  # (language, StepResults) with the shards of articles
 
 
 def inputs_of(sources: Sources) -> dict[str, Any]:
-    """What identifies the inputs of the stage."""
+    """Identifies the inputs of the stage: languages, and names and sizes of files."""
     files = [[code, kind, file.name, file.size] for code, kind, file in sources.files()]
     return {"languages": sources.languages, "files": files}
 
 
 class LinkArticles(beam.PTransform):
-    """The stage, from the dumps that the settings name."""
+    """The link stage: makes articles from the dumps that the settings name."""
 
     def __init__(self, workplace: Workplace, settings: Settings, sources: Sources) -> None:
         super().__init__()
         self._workplace, self._settings, self._sources = workplace, settings, sources
 
-    @beam.typehints.no_annotations  # type: ignore[untyped-decorator]  # Beam warns of a result that is no PCollection
+    @beam.typehints.no_annotations  # type: ignore[untyped-decorator]  # Beam warns if a result is not a PCollection
     def expand(self, begin: beam.pvalue.PBegin) -> Linked:
-        """Beam's."""
+        """Applies the transforms to the pipeline."""
         work, settings, plan = self._workplace, self._settings, LinkPlan(self._settings, self._sources)
         languages = tuple(self._sources.languages)
 
@@ -98,17 +98,17 @@ class LinkArticles(beam.PTransform):
 
 @dataclass(frozen=True, slots=True)
 class LinkPlan:
-    """The tasks of each step, of the settings and of what earlier steps left."""
+    """Plans the tasks of each step from the settings and the results of earlier steps."""
 
     settings: Settings
     sources: Sources
 
     def check(self) -> list[SourceFile | IndexFile]:
-        """Whatever can be known of the files before their content is read."""
+        """Plans the tasks that compute checksums and count pages in indexes, before the dumps are read."""
         return files_to_check(self.sources)
 
     def read(self, _: object) -> list[Task]:
-        """Dumps and tables of items side by side: a table is one long task, which nothing else should wait for."""
+        """Plans the tasks that read dumps and tables of items, in one step: a table is one long task."""
         ranges = {
             language: plan_ranges(language, self.sources.found.sets[language].files, self.settings.range_size)
             for language in self.sources.languages
@@ -123,11 +123,12 @@ class LinkPlan:
         return [*parsing, *plan_gathering(self.sources.files(), self.sources.languages, shards, size)]
 
     def index(self, read: Results) -> list[WikiTitles]:
-        """An index for each language."""
+        """Plans a title index for each language."""
         known = {shard.path for results in read.values() for shard in results.shards}
         return [self._titles(language, read[language], known) for language in self.sources.languages]
 
     def _titles(self, language: str, read: StepResults, known: set[str]) -> WikiTitles:
+        """The task that builds the title index of a language; `known` has the paths of all written shards."""
         titles = read.holding("titles")
         wiki_tables = self.sources.found.sets[language].tables
         tables = tuple((name, wiki_tables[name]) for name in OWN_TABLES if name in wiki_tables)
@@ -141,16 +142,16 @@ class LinkPlan:
         return WikiTitles(language, 0, cost, layout.paths(titles), tables, tuple(by_title), tuple(labels))
 
     def carry(self, read: Results, _: object) -> list[IndexToCarryTo]:
-        """All indexes, when all are there."""
+        """Plans a task for each title index, after all indexes are built."""
         return [IndexToCarryTo(task.language, 0, task.cost) for task in self.index(read)]
 
     def ask(self, read: Results, *_: object) -> list[TitlesToAskFor]:
-        """One task."""
+        """Plans one task."""
         parsed = [layout.paths(read[language].holding("articles")) for language in self.sources.languages]
         return [TitlesToAskFor(ALL_LANGUAGES, 0, 1, tuple(path for paths in parsed for path in paths))]
 
     def resolve(self, read: Results, *_: object) -> list[ParsedShard]:
-        """Parsed articles, when the indexes have all that they are to have."""
+        """Plans a task for each shard of parsed articles, after the title indexes are complete."""
         return [
             ParsedShard(language, number, shard.bytes, shard.path)
             for language in self.sources.languages
@@ -159,22 +160,22 @@ class LinkPlan:
 
 
 def _numbered(path_of: Callable[[str, str, int], str], source: str, language: str, known: set[str]) -> Iterator[str]:
-    """The files of a source of items, as far as its tasks wrote some."""
+    """The files that the tasks of a source of items have written for a language, in order."""
     return takewhile(known.__contains__, (path_of(source, language, number) for number in count()))
 
 
 @dataclass(frozen=True, slots=True)
 class CheckSources:
-    """Describes the sources for manifests, and compares them with those of the run before."""
+    """Describes the source files for manifests, and compares them with the files of an earlier run."""
 
     storage: Storage
     sources: Sources
 
     def __call__(self, checked: Results) -> list[dict[str, object]]:
-        """Gives what manifests say of the sources.
+        """Returns the descriptions of the source files.
 
         Raises:
-            SettingsError: a file is not the one that shards were made of by the run before.
+            SettingsError: a file has changed since an earlier run made shards from it.
         """
         files = self.sources.files()
         names = (SourceFile(code, number, 0, "").name for number, (code, _, _) in enumerate(files))
@@ -185,8 +186,8 @@ class CheckSources:
         for before, now in zip(self.storage.read_json(record), described, strict=True):
             if before != now:
                 raise SettingsError(
-                    f"{now['name']} has changed: its SHA-256 was {before['sha256']} when work on it began in "
-                    f"{self.storage.root}, now it is {now['sha256']}: bring the same file back, or name another "
+                    f"{now['name']} has changed: its SHA-256 was {before['sha256']} when the work in "
+                    f"{self.storage.root} began, now it is {now['sha256']}: restore the old file, or name another "
                     "--output"
                 )
         return described
@@ -198,23 +199,23 @@ def _tell_answers(results: Results) -> Iterator[str]:
 
 
 def _tell_of_no_items(resolved: Results) -> Iterator[str]:
-    """Says which languages' sources of items fit no article, as those of another wiki or date would."""
+    """Names languages in which no article got an item, probably because the sources belong to another wiki or date."""
     for language, results in sorted(resolved.items()):
         articles = results.total(ResolvedArticles)
         if articles.without_item and not articles.with_item:
             number = counted(articles.without_item, "article")
-            yield f"{language}: no source of items knows an article of this language; it has {number}"
+            yield f"{language}: {number}, but no source of items has an item for any of them"
 
 
 @dataclass(frozen=True, slots=True)
 class FinishLink:
-    """Publishes the stage's folders and its record, and gives the record."""
+    """Publishes the folders and the record of the stage, and returns the record."""
 
     workplace: Workplace
     plan: LinkPlan
 
     def __call__(self, described: Sequence[Mapping[str, Any]], checked: Results, *steps: Results) -> dict[str, Any]:
-        """Beam calls it with the sources, and with what all steps left."""
+        """Writes the manifests and the record, from the descriptions of the sources and the results of all steps."""
         settings, results, storage = self.plan.settings, join(*steps), self.workplace.storage
         options, folders = settings.output_options(STAGE.name), []
         languages = [*self.plan.sources.languages, *([ALL_LANGUAGES] if ALL_LANGUAGES in results else [])]
@@ -232,7 +233,7 @@ class FinishLink:
 
 
 class ReadLinked(beam.PTransform):
-    """The stage, where it is finished: from its record and its manifests."""
+    """The finished link stage, read from its record and its manifests."""
 
     def __init__(self, workplace: Workplace) -> None:
         super().__init__()
@@ -240,7 +241,7 @@ class ReadLinked(beam.PTransform):
 
     @beam.typehints.no_annotations  # type: ignore[untyped-decorator]
     def expand(self, begin: beam.pvalue.PBegin) -> Linked:
-        """Beam's."""
+        """Applies the transforms to the pipeline."""
         storage = self._workplace.storage
         read = ReadRecord(storage, STAGE)
         record = begin | Once(self._workplace, "read link.json", read)
@@ -256,11 +257,12 @@ class ReadRecord:
     stage: Stage
 
     def __call__(self) -> dict[str, Any] | None:
-        """Beam calls it."""
+        """Returns the record; None if the stage is not finished."""
         return self.stage.record(self.storage)
 
 
 def _finished_articles(record: Mapping[str, Any], storage: Storage) -> Iterator[tuple[str, StepResults]]:
+    """The shards of articles of each language, as if the step that wrote them had just ended."""
     for language in record["inputs"]["languages"]:
         shards = shards_of(storage, layout.folder(layout.ARTICLES, language))
         numbered = {f"resolve/{language}/{number:05}": files for number, files in enumerate(layout.by_number(shards))}

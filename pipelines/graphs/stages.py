@@ -1,4 +1,4 @@
-"""Stages that follow each other, in one graph: all of them, from dumps to training examples, or some."""
+"""The graph of consecutive stages: all stages from dumps to training examples, or some of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,15 +21,15 @@ STAGES = (link.STAGE, vocabulary.STAGE, examples.STAGE)
 
 @dataclass(frozen=True, slots=True)
 class StagesGraph:
-    """The graph of some stages that follow each other; those before them are finished."""
+    """The graph of consecutive stages; earlier stages are finished."""
 
     settings: Settings
     stages: tuple[str, ...]
     languages: tuple[str, ...]
-    sources: Sources | None  # of the link stage, where it is among the stages
+    sources: Sources | None  # what the link stage reads; None if the link stage is not among the stages
 
     def __call__(self, pipeline: beam.Pipeline, workplace: Workplace) -> list[beam.PCollection]:
-        """Applies the stages' transforms, and gives what the last one gives."""
+        """Applies the transforms of the stages, and returns the output of the last stage."""
         settings, storage = self.settings, workplace.storage
         if self.sources is not None:
             linked = pipeline | "link" >> link.LinkArticles(workplace, settings, self.sources)
@@ -50,7 +50,7 @@ class StagesGraph:
 
 
 class Build:
-    """The stages of a command, as the launcher sees them."""
+    """Prepares the stages of a command in the launcher: settings, sources, inputs and graph."""
 
     def __init__(self, settings: Settings, storage: Storage, stages: Sequence[Stage]) -> None:
         self._given, self._storage, self._stages = settings, storage, tuple(stages)
@@ -58,7 +58,7 @@ class Build:
 
     @property
     def settings(self) -> Settings:
-        """The settings, with the defaults that depend on the languages filled in."""
+        """The settings, with the defaults that depend on the languages."""
         if vocabulary.STAGE not in self._stages:
             return self._given
         return vocabulary.resolved(self._given, self._languages)
@@ -72,7 +72,7 @@ class Build:
 
     @property
     def sources(self) -> Sources:
-        """What the link stage reads; looked for once.
+        """The files that the link stage reads; searched for only once.
 
         Raises:
             SettingsError: too few languages have a source of items.
@@ -84,6 +84,7 @@ class Build:
         return self._sources
 
     def _check_items(self, languages: Sequence[str], without: Sequence[str]) -> None:
+        """Refuses languages without a source of items, unless the flags allow them and the vocabulary gets entities."""
         if vocabulary.STAGE not in self._stages or vocabulary.has_enough(self._given, languages, without):
             if without and not self._given.allow_unresolved:
                 raise no_source_of_items(without)
@@ -93,10 +94,10 @@ class Build:
             raise no_source_of_items(without, " and --keep-without-entities")
 
     def inputs(self, stage: Stage) -> dict[str, Any]:
-        """What identifies the inputs of a stage before which all are finished.
+        """Identifies the inputs of a stage; all earlier stages must be finished.
 
         Raises:
-            SettingsError: one is not, or what it wrote is gone; or the vocabulary would be empty.
+            SettingsError: an earlier stage is not finished, its files have changed, or the vocabulary would be empty.
         """
         if stage is link.STAGE:
             return link.inputs_of(self.sources)
@@ -111,20 +112,20 @@ class Build:
         return examples.inputs_of(self._storage.root, self._given, identity, linked, made)
 
     def graph(self, stages: Sequence[Stage]) -> StagesGraph:
-        """What does some stages that follow each other, before which all are finished."""
+        """The graph of consecutive stages; all earlier stages must be finished."""
         names = tuple(stage.name for stage in stages)
         first = stages[0] is link.STAGE
         return StagesGraph(self.settings, names, tuple(self._languages), self.sources if first else None)
 
     def dumps(self) -> list[tuple[str, int]]:
-        """Path or name, and size, of each file of the dumps that the output is made of."""
+        """Path or name, and size, of each file of the dumps from which the output is made."""
         linked = link.STAGE.record(self._storage)
         if linked is None:
             return [(file.path, file.size) for _, kind, file in self.sources.files() if kind == "dump"]
         return [(source["name"], source["bytes"]) for source in linked["sources"] if source["kind"] == "dump"]
 
     def input_bytes(self, stages: Sequence[Stage]) -> int:
-        """What the first of the stages reads."""
+        """The number of bytes that the first of the stages reads."""
         if stages[0] is link.STAGE:
             return sum(file.size for _, _, file in self.sources.files())
         return sum(self._storage.sizes(layout.ARTICLES).values())

@@ -1,4 +1,4 @@
-"""The verification: finished shards are read again, and what is wrong with them is written down."""
+"""The graph of the verification: reads finished shards again, and writes the problems to a file."""
 
 from dataclasses import dataclass
 
@@ -19,32 +19,33 @@ class VerifyGraph:
     """The graph of `mlukit verify`.
 
     Args:
-        root: the output folder that is looked at; results go to that of the pipeline.
+        root: the output folder to verify; results go to the output folder of the pipeline.
+        tasks: a task for each shard.
     """
 
     root: str
     tasks: tuple[FinishedShard, ...]
 
     def __call__(self, pipeline: beam.Pipeline, workplace: Workplace) -> list[beam.PCollection]:
-        """Applies its transforms, and gives what the last one gives."""
+        """Applies the transforms, and returns the output of the last one."""
         verified = pipeline | Step("verify", "verify", self.plan, [VerifyShards(workplace, self.root)])
         write = WriteProblems(workplace.storage, self.tasks)
         return [pipeline | Once(workplace, "write problems", write, [AsDict(verified)])]
 
     def plan(self) -> list[FinishedShard]:
-        """A task for each shard."""
+        """Returns the tasks."""
         return list(self.tasks)
 
 
 @dataclass(frozen=True, slots=True)
 class WriteProblems:
-    """Leaves for the launcher what is wrong with shards, by path."""
+    """Writes the problems of shards, by path, for the launcher."""
 
     storage: Storage
     tasks: tuple[FinishedShard, ...]
 
     def __call__(self, verified: Results) -> None:
-        """Beam calls it."""
+        """Writes the file."""
         texts = {task.shard.path: verified[task.language].summary(task.name, VerifiedShard) for task in self.tasks}
         problems = {path: one.problem for path, one in texts.items() if one.problem}
         self.storage.write_json(layout.VERIFY_REPORT, problems)

@@ -1,4 +1,4 @@
-"""The vocabulary stage: one entity vocabulary over all languages, and a mention dictionary for each."""
+"""The graph of the vocabulary stage: one entity vocabulary for all languages, and a mention dictionary for each."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -37,12 +37,19 @@ STAGE = Stage("vocabulary", ("count", "merge", "mentions", "order"))
 
 
 def inputs_of(linked: Mapping[str, Any]) -> dict[str, Any]:
-    """What identifies the inputs of the stage: the record of the link stage."""
+    """Identifies the inputs of the stage: the record of the link stage."""
     return {"link": fingerprint(linked)}
 
 
 def check(settings: Settings, languages: Sequence[str]) -> int:
-    """In how many languages an entity must be linked to; SettingsError where none could come into the vocabulary."""
+    """Checks the options of the vocabulary.
+
+    Returns:
+        The number of languages that must link to an entity.
+
+    Raises:
+        SettingsError: no entity could get into the vocabulary.
+    """
     options = VocabularyOptions(
         settings.vocabulary_size, settings.min_languages, settings.min_count, settings.mluke_exact
     )
@@ -53,39 +60,40 @@ def check(settings: Settings, languages: Sequence[str]) -> int:
 
 
 def resolved(settings: Settings, languages: Sequence[str]) -> Settings:
-    """The settings, with the --min-languages that the number of languages gives where no flag gives it."""
+    """The settings with a value for --min-languages, which by default depends on the number of languages."""
     return replace(settings, min_languages=check(settings, languages))
 
 
 def has_enough(settings: Settings, languages: Sequence[str], without_items: Sequence[str]) -> bool:
-    """Whether the vocabulary can have entities, by the languages with a source of items, or may be empty.
+    """Whether enough languages have a source of items for the vocabulary to have entities, or it may be empty.
 
     Args:
-        languages: to build.
-        without_items: the languages among them whose pages no source of items knows.
+        settings: the settings of the run.
+        languages: the languages to build.
+        without_items: those of the languages that have no source of items.
     """
     return settings.keep_without_entities or len(languages) - len(without_items) >= check(settings, languages)
 
 
 def too_few_languages(settings: Settings, languages: Sequence[str], without_items: Sequence[str]) -> SettingsError:
-    """The error where `has_enough` is false."""
+    """The error for the case that `has_enough` is false."""
     needed, known = check(settings, languages), [code for code in languages if code not in without_items]
-    reason = f"the entity vocabulary would be empty: no source of items knows the pages of {', '.join(without_items)}"
+    reason = f"the entity vocabulary would be empty: no source of items has the pages of {', '.join(without_items)}"
     lower = ""
     if known:
-        reason += f", and only {', '.join(known)} can have items where --min-languages is {needed}"
-        lower = f"ask for --min-languages {len(known)}, "
+        reason += f", and only {', '.join(known)} can have items, but --min-languages is {needed}"
+        lower = f"use --min-languages {len(known)}, "
     return SettingsError(
         f"{reason}. Give a source of items, or {lower}"
-        "ask for examples without entities by --keep-without-entities, or make articles alone by mlukit link"
+        "make examples without entities (--keep-without-entities), or make only articles (mlukit link)"
     )
 
 
 def check_links(settings: Settings, root: str, linked: Mapping[str, Any]) -> None:
-    """Refuses a vocabulary of articles whose links have no items.
+    """Refuses to make a vocabulary from articles whose links have no items.
 
     Raises:
-        SettingsError: no link has an item, by the record of the link stage.
+        SettingsError: no link has an item, according to the record of the link stage.
     """
     with_item = (
         Flow.from_json(linked["languages"][code]["flows"].get("links with item", Flow().to_json())).out
@@ -94,15 +102,18 @@ def check_links(settings: Settings, root: str, linked: Mapping[str, Any]) -> Non
     if not settings.keep_without_entities and not any(with_item):
         raise SettingsError(
             f"the entity vocabulary would be empty: no link in {root}/articles has an item. Make the articles with a "
-            "source of items, or ask for examples without entities by --keep-without-entities"
+            "source of items, or make examples without entities (--keep-without-entities)"
         )
 
 
 class MakeVocabulary(beam.PTransform):
-    """The stage, from the articles of the link stage; gives its record.
+    """The vocabulary stage: makes a vocabulary from articles, and emits the record of the stage.
 
     Args:
-        languages: of the articles.
+        workplace: where the tasks run.
+        settings: the settings of the run.
+        languages: the languages of the articles.
+        linked: the finished link stage.
     """
 
     def __init__(self, workplace: Workplace, settings: Settings, languages: Sequence[str], linked: Linked) -> None:
@@ -110,7 +121,7 @@ class MakeVocabulary(beam.PTransform):
         self._workplace, self._settings, self._languages, self._linked = workplace, settings, languages, linked
 
     def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection:
-        """Beam's."""
+        """Applies the transforms to the pipeline."""
         work, settings, linked = self._workplace, self._settings, self._linked
         plan = VocabularyPlan(settings, tuple(self._languages))
 
@@ -140,13 +151,17 @@ class MakeVocabulary(beam.PTransform):
 
 @dataclass(frozen=True, slots=True)
 class BeginVocabulary:
-    """Begins the stage, which needs the record of the link stage."""
+    """Begins the stage, when the record of the link stage is there."""
 
     storage: Storage
     settings: Settings
 
     def __call__(self, linked: Mapping[str, Any]) -> dict[str, Any]:
-        """Gives what identifies the stage's inputs; SettingsError where the stage was begun with others."""
+        """Returns the identity of the stage's inputs.
+
+        Raises:
+            SettingsError: the stage was begun with other inputs or options.
+        """
         inputs = inputs_of(linked)
         STAGE.begin(self.storage, self.settings, inputs)
         return inputs
@@ -154,18 +169,18 @@ class BeginVocabulary:
 
 @dataclass(frozen=True, slots=True)
 class VocabularyPlan:
-    """The tasks of each step, of the settings and of what earlier steps left."""
+    """Plans the tasks of each step from the settings and the results of earlier steps."""
 
     settings: Settings
     languages: tuple[str, ...]
 
     @property
     def languages_needed(self) -> int:
-        """In how many languages an entity must be linked to."""
+        """The number of languages that must link to an entity."""
         return check(self.settings, self.languages)
 
     def count(self, _: object, articles: Results) -> list[LinkedShard]:
-        """A task for each range of the dumps."""
+        """Plans a task for each range of the dumps."""
         parts = _parts(articles)
         return [
             LinkedShard(language, number, layout.total_bytes(files), layout.paths(files), parts)
@@ -174,13 +189,13 @@ class VocabularyPlan:
         ]
 
     def merge(self, articles: Results, counted: Results) -> list[EntityPart]:
-        """A task for each hash part, over all languages."""
+        """Plans a task for each hash partition, with all languages."""
         parts = _parts(articles)
         cost = sum(layout.total_bytes(results.holding("entities")) for results in counted.values()) // parts
         return [EntityPart(ALL_LANGUAGES, part, cost) for part in range(parts)]
 
     def tell_entities(self, merged: Results) -> Iterator[str]:
-        """Says how many entities the vocabulary keeps, and why it drops the others."""
+        """Tells the user how many entities the vocabulary keeps, and why it drops the others."""
         flow, spread = merged[ALL_LANGUAGES].flows["entities"], merged[ALL_LANGUAGES].total(EntitySpread).entities
         needed, languages, settings = self.languages_needed, len(self.languages), self.settings
         kept = min(flow.out, settings.vocabulary_size - len(SPECIAL_ENTITIES))
@@ -195,10 +210,10 @@ class VocabularyPlan:
         yield f"vocabulary: {kept:,} entities kept, {_reasons(dropped, needed)}"
 
     def order(self, articles: Results, counted: Results, merged: Results) -> list[Task]:
-        """The vocabulary out of its parts, and side by side a task for each part of each mention dictionary.
+        """Plans a task for the vocabulary, and a task for each hash partition of each mention dictionary.
 
         Raises:
-            SettingsError: no entity stays, and examples are to have entities.
+            SettingsError: no entity is kept, but examples must have entities.
         """
         of_all, parts = merged[ALL_LANGUAGES], _parts(articles)
         if not self.settings.keep_without_entities:
@@ -222,7 +237,7 @@ class VocabularyPlan:
 
 
 def _reasons(dropped: Mapping[str, int], needed: int) -> str:
-    """The numbers that are not 0, with their reasons; the number of a single reason stands before it once."""
+    """Describes how many entities were dropped, by reason; leaves out reasons with the number 0."""
     reasons = {reason: number for reason, number in dropped.items() if number}
     if not reasons:
         return f"none dropped (--min-languages {needed})"
@@ -234,18 +249,18 @@ def _reasons(dropped: Mapping[str, int], needed: int) -> str:
 
 
 def _parts(articles: Results) -> int:
-    """Into how many hash parts counts are cut: one to begin with, `PARTS` for a corpus of any size."""
+    """The number of hash partitions of the counts, see `parts_of`."""
     return parts_of(sum(len(ranges_of(results.shards)) for results in articles.values()))
 
 
 def parts_of(shards: int) -> int:
-    """As many as `shards` ranges of articles give."""
+    """The number of hash partitions for a number of shards: 1 for a small corpus, at most `PARTS`."""
     return min(PARTS, max(1, shards // 4))
 
 
 @dataclass(frozen=True, slots=True)
 class FinishVocabulary:
-    """Publishes the stage's folders and its record, and gives the record."""
+    """Publishes the folders and the record of the stage, and returns the record."""
 
     workplace: Workplace
     plan: VocabularyPlan
@@ -253,7 +268,7 @@ class FinishVocabulary:
     def __call__(
         self, linked: Mapping[str, Any], counted: Results, merged: Results, ordered: Results
     ) -> dict[str, Any]:
-        """Beam calls it with the record of the link stage, and with what all steps left."""
+        """Writes the manifests and the record, from the record of the link stage and the results of all steps."""
         settings, results = self.plan.settings, join(counted, merged, ordered)
         options, inputs, folders = settings.output_options(STAGE.name), inputs_of(linked), []
         storage = self.workplace.storage

@@ -1,1 +1,1 @@
-"""What comes before the work of a run: a view of what it would do, and the removal of old output."""
+"""Preparations of a run: a preview of the work (`--dry-run`), and the removal of old output (`--overwrite`)."""

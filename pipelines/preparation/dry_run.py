@@ -1,4 +1,4 @@
-"""`--dry-run`: what a command would read and write, and what that costs; nothing is written."""
+"""`--dry-run`: shows what a command would read and write, and the expected cost; writes nothing."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ _ITEM_TABLES = tuple(table.name for table in item_tables())
 
 
 def show_plan(settings: Settings, beam_flags: Sequence[str], stages: Sequence[Stage]) -> None:
-    """Prints the plan of a command; whatever the command would refuse, this refuses too.
+    """Prints the plan of a command; refuses everything that the command would refuse.
 
     Raises:
         SettingsError: see `Run.do`.
@@ -41,7 +41,7 @@ def show_plan(settings: Settings, beam_flags: Sequence[str], stages: Sequence[St
 
 
 def _left_to_do(build: Build, storage: Storage, stages: Sequence[Stage]) -> list[Stage]:
-    """The stages that are not finished; compares options and inputs with old output as a run would."""
+    """The stages that are not finished; compares options and inputs with old output, as a run would do."""
     left = list(stages)
     if build.settings.overwrite:
         build.inputs(left[0])
@@ -54,7 +54,7 @@ def _left_to_do(build: Build, storage: Storage, stages: Sequence[Stage]) -> list
 
 
 def _sources(sources: Sources, settings: Settings) -> Iterator[str]:
-    """Files with their sizes, by language, and how many shards a dump makes."""
+    """Lines about the source files: the number of shards of each language, and the files with their sizes."""
     for language in sources.languages:
         found = sources.found.sets[language]
         shards = sum(part.shards for part in plan_ranges(language, found.files, settings.range_size))
@@ -78,9 +78,9 @@ def _files(files: Sequence[tuple[str, str, int]]) -> Iterator[str]:
 
 
 def _output(settings: Settings, storage: Storage, stages: Sequence[Stage], left: Sequence[Stage]) -> Iterator[str]:
-    """Stages with their state, and what `--overwrite` would remove."""
+    """Lines about the output: unfinished and finished stages, and what `--overwrite` would remove."""
     done = ", ".join(stage.name for stage in stages if stage not in left)
-    yield f"stages to do: {', '.join(stage.name for stage in left) or 'none'}{done and f'; finished before: {done}'}"
+    yield f"stages to do: {', '.join(stage.name for stage in left) or 'none'}{done and f'; already finished: {done}'}"
     if settings.overwrite:
         old, sizes = find_old_output(storage, stages[0]), storage.sizes()
         size = byte_count(sum(sizes[path] for path in old.removable))

@@ -1,6 +1,6 @@
-"""What earlier runs wrote to an output folder, by its manifests and receipts, and its removal for `--overwrite`.
+"""Finds what earlier runs wrote to an output folder, by manifests and receipts, and removes it for `--overwrite`.
 
-Manifests and receipts are files that anyone may have changed: a path that leads out of the output folder is refused.
+Manifests and receipts may have been changed by anyone, so a path that leads out of the output folder is refused.
 """
 
 import json
@@ -23,33 +23,33 @@ from mlukit.schemas.manifest import MANIFEST
 
 _INDEX_FILES = "|".join(map(re.escape, (HEADER, INTERLANGUAGE, *DTYPES)))
 _INDEX_FILE = re.compile(rf"{layout.TITLE_INDEXES}/[\w-]+/(?:(?:{'|'.join(LAYERS)})/)?(?:{_INDEX_FILES})")
-_BESIDE_FOLDERS = {  # files that no manifest names, by the stage that writes them or makes them worthless
+_BESIDE_FOLDERS = {  # files that no manifest names, by the stage that writes or invalidates them
     "link": (layout.AUDIT_RESIDUE, layout.AUDIT_LINKS),
     "examples": (layout.TOKENIZER,),
 }
-_SHOWN = 5  # of the files that stay
+_SHOWN = 5  # maximum number of kept files in a message
 
 
 @dataclass(frozen=True, slots=True)
 class OldOutput:
-    """What lies in an output folder."""
+    """The files in an output folder that `--overwrite` removes, and foreign files."""
 
-    removable: tuple[str, ...]  # paths, in the order in which they are to be removed: records last
+    removable: tuple[str, ...]  # paths in the order of removal: records last
     foreign: tuple[str, ...]  # paths of files that mlukit did not write
 
     def foreign_text(self, output: str) -> str:
-        """Names the files that stay."""
+        """A message that names foreign files, which are kept."""
         more = ", …" if len(self.foreign) > _SHOWN else ""
-        return f"files in {output} that mlukit did not write stay: {', '.join(self.foreign[:_SHOWN])}{more}"
+        return f"files in {output} that mlukit did not write are kept: {', '.join(self.foreign[:_SHOWN])}{more}"
 
 
 def stages_from(first: Stage) -> tuple[Stage, ...]:
-    """A stage and those that build on it."""
+    """A stage and all later stages, which need it."""
     return STAGES[STAGES.index(first) :]
 
 
 def find_old_output(storage: Storage, first: Stage) -> OldOutput:
-    """Finds what a stage, and those that build on it, wrote; writes and removes nothing.
+    """Finds what a stage and all later stages wrote; writes and removes nothing.
 
     Raises:
         SettingsError: a manifest or a receipt names a file outside its folder, or a foreign file would be lost.
@@ -62,7 +62,7 @@ def find_old_output(storage: Storage, first: Stage) -> OldOutput:
     lost = [path for path in foreign if path.startswith(f"{layout.TITLE_INDEXES}/")]
     if lost and first is STAGES[0]:
         raise SettingsError(
-            f"{storage.path(lost[0])} is no file of mlukit and lies in a folder that is made again: move the file away"
+            f"{storage.path(lost[0])} is not a file of mlukit, but is in a folder to be replaced: move the file away"
         )
     if is_local(storage.root):
         _check_links(storage, removable)
@@ -70,7 +70,7 @@ def find_old_output(storage: Storage, first: Stage) -> OldOutput:
 
 
 def remove(storage: Storage, old: OldOutput) -> None:
-    """Removes the files one by one, then the folders that are empty."""
+    """Removes the files one by one, then the empty folders."""
     for path in old.removable:
         storage.discard(path)
     if is_local(storage.root):
@@ -82,7 +82,7 @@ def remove(storage: Storage, old: OldOutput) -> None:
 
 
 def _written(storage: Storage, present: Collection[str], stage: str) -> Iterator[str]:
-    """Paths that the manifests of a stage's folders name, the manifests, and what else the stage writes."""
+    """The paths in the manifests of a stage's folders, the manifests, and the other files of the stage."""
     for folder in sorted({path.rpartition("/")[0] for path in present if path.endswith(f"/{MANIFEST}")}):
         if folder.partition("/")[0] in STAGE_FOLDERS[stage]:
             yield from _checked(storage, layout.manifest(folder), folder)
@@ -94,7 +94,7 @@ def _written(storage: Storage, present: Collection[str], stage: str) -> Iterator
 
 
 def _named_by_receipts(storage: Storage, present: Collection[str], stages: Sequence[Stage]) -> Iterator[str]:
-    """Paths that the results of tasks of unfinished stages name."""
+    """The paths in the results of tasks of unfinished stages."""
     folders = {folder for stage in stages for folder in STAGE_FOLDERS[stage.name]}
     for stage in stages:
         for step in stage.steps:
@@ -113,33 +113,34 @@ def _checked(storage: Storage, name: str, folder: str) -> list[str]:
         value: Any = storage.read_json(name)
         paths = [shard["path"] for shard in value["shards"]]
     except (OSError, LookupError, TypeError, json.JSONDecodeError):
-        return []  # it names nothing
+        return []  # the file is not a manifest, so it names no files
     for path in paths:
         if not (isinstance(path, str) and path and is_inside(path, folder)):
             where = storage.path(folder) if folder else storage.root
             raise SettingsError(
-                f"{storage.path(name)} names {path!r:.200}, which does not lie in {where}: "
-                "nothing is removed; look at the folder yourself, or name another --output"
+                f"{storage.path(name)} names {path!r:.200}, which is not in {where}, so nothing is removed: "
+                "check the folder, or name another --output"
             )
     return paths
 
 
 def _check_links(storage: Storage, paths: Collection[str]) -> None:
-    """Refuses files that a symbolic link leads to, out of the output folder."""
+    """Refuses files that are outside the output folder because of a symbolic link."""
     root = Path(storage.root).resolve()
     for folder in sorted({Path(path).parent for path in paths}):
         if not (root / folder).resolve().is_relative_to(root):
             raise SettingsError(
-                f"{root / folder} leads out of {storage.root} by a symbolic link: nothing is removed; look at the "
-                "folder yourself, or name another --output"
+                f"{root / folder} leads out of {storage.root} by a symbolic link, so nothing is removed: check the "
+                "folder, or name another --output"
             )
 
 
 def _is_ours(path: str, written: Collection[Collection[str]]) -> bool:
+    """Whether mlukit wrote a file, for any stage or for the run itself."""
     kept = path in (layout.RUN_RECORD, layout.ACCOUNT) or path.startswith((f"{layout.WORK}/", layout.WIKIDATA_ANSWERS))
     return kept or any(path in paths for paths in written)
 
 
 def _last(path: str) -> tuple[int, str]:
-    """Shards before the manifests that name them, records at the end: so a removal that was broken off can go on."""
+    """Sort key: shards before manifests, and records last, so that an interrupted removal can be continued."""
     return ("/" not in path) * 2 + path.endswith(f"/{MANIFEST}"), path

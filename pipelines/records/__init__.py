@@ -1,1 +1,1 @@
-"""Which records of an output folder a user asks for, found without reading all of them."""
+"""Finds the records of an output folder that a user requests, without reading all records."""

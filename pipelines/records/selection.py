@@ -1,4 +1,4 @@
-"""Rows of one folder that have a page id, a title or an item, found by the columns that tell it."""
+"""Selects the rows of one folder with a page id, a title or an item, by reading only the columns for it first."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from mlukit.schemas.manifest import MANIFEST
 
 
 class SelectionError(ValueError):
-    """Records of this type cannot be asked for like this."""
+    """Records of this type cannot be selected in this way."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a user asks for; None for what does not matter."""
+    """The records that a user requests; None for a property that does not matter."""
 
     page_id: int | None = None
     title: str | None = None
@@ -39,7 +39,7 @@ class Wanted:
 
     @property
     def titles(self) -> list[str]:
-        """The forms that a title may have in the output: spaces for underscores, a capital first letter or not."""
+        """The possible forms of the title in the output: with spaces, with or without a capital first letter."""
         title = (self.title or "").replace("_", " ").strip()
         return list(dict.fromkeys([title, title[:1].upper() + title[1:]]))
 
@@ -49,15 +49,15 @@ ANYTHING = Wanted()
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Some rows of a folder: those for which every test is true."""
+    """The rows of a folder for which every test is true."""
 
-    tests: tuple[tuple[str, Callable[[Any], npt.NDArray[np.bool]]], ...] = ()  # (column, values -> whether each is one)
+    tests: tuple[tuple[str, Callable[[Any], npt.NDArray[np.bool]]], ...] = ()  # (column, values -> mask)
 
     def read(self, stream: BinaryIO, shard_format: Format, schema: pa.Schema | None) -> Iterator[pa.RecordBatch]:
-        """The rows of a file in order; of a file that has parts, only parts with such rows are read as a whole.
+        """Yields the selected rows of a file in order. If the file has row groups, reads all columns only of some.
 
-        Parts are read by this thread: a thread of Arrow that outlives the command, as in `mlukit inspect … | head`,
-        would abort the process.
+        Row groups are read in this thread: a thread of Arrow that outlives the command, as in
+        `mlukit inspect … | head`, would abort the process.
         """
         if shard_format.group_reader is None:
             for batch in shard_format.read(stream, schema, None):
@@ -84,11 +84,13 @@ def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def selection(wanted: Wanted, root: Storage, kind: str, language: str | None) -> Selection:
-    """How to find what is wanted in a folder.
+    """Makes the selection of the wanted rows in a folder.
 
     Args:
+        wanted: the request of the user.
+        root: the output folder.
         kind: the type of the folder, such as "articles".
-        language: of the folder; None where it holds all languages.
+        language: the language of the folder; None if the folder has all languages.
 
     Raises:
         SelectionError: records of the type have no title, item or page id.
@@ -120,7 +122,7 @@ def _title_test(titles: list[str], root: Storage, kind: str, language: str | Non
 
 
 def _pages_with(titles: list[str], root: Storage, language: str) -> list[int]:
-    """The ids of a language's articles with a title."""
+    """The page ids of the articles in a language that have one of the titles."""
     folder, found = layout.folder(ARTICLES, language), Selection((("title", _among(titles)),))
     pages = []
     for shard in root.read_json(f"{folder}/{MANIFEST}")["shards"]:
@@ -140,7 +142,7 @@ def _item_test(name: str, root: Storage, kind: str) -> tuple[str, Any]:
 
 
 def _among(values: Sequence[Any]) -> Callable[[Any], npt.NDArray[np.bool]]:
-    """A test whether each value of a column is one of some values."""
+    """Returns a test that is true for each value of a column that is in `values`."""
 
     def test(column: pa.Array) -> npt.NDArray[np.bool]:
         found = pc.is_in(column, pa.array(values, column.type))
@@ -151,7 +153,7 @@ def _among(values: Sequence[Any]) -> Callable[[Any], npt.NDArray[np.bool]]:
 
 
 def _in_lists(lists: pa.ListArray, test: Callable[[Any], npt.NDArray[np.bool]]) -> npt.NDArray[np.bool]:
-    """Whether each list has a value for which a test is true."""
+    """Whether each list has a value for which the test is true."""
     mask = np.zeros(len(lists), bool)
     mask[pc.list_parent_indices(lists).to_numpy()[test(lists.flatten())]] = True
     return mask

@@ -1,1 +1,1 @@
-"""What people read of an output folder: the table that a run ends with, its whole account, the findings of an audit."""
+"""Reports about an output folder for people: the summary of a run, the full account, and the findings of an audit."""

@@ -15,7 +15,7 @@ _MEASURES = ("stage", "step", "tasks", "done before", "wall s", "CPU s", "MB rea
 
 
 def account_lines(storage: Storage, stages: Sequence[str]) -> list[str]:
-    """The table of the stages that are finished, a line each row."""
+    """The account of finished stages as lines of a table."""
     rows: list[tuple[str, ...]] = [("stage", "language", "what", "in", "out", "failed", "skipped", "reasons")]
     for stage in stages:
         if storage.exists(layout.stage_record(stage)):
@@ -24,7 +24,7 @@ def account_lines(storage: Storage, stages: Sequence[str]) -> list[str]:
 
 
 def measures_lines(storage: Storage) -> list[str]:
-    """What the steps of all runs took; nothing where there were none."""
+    """The time, memory and bytes of the steps of all runs as lines of a table; an empty list without runs."""
     rows: list[tuple[str, ...]] = [_MEASURES]
     for entry in storage.read_json(layout.RUN_RECORD)["runs"]:
         rows += [_measures_row(entry["stage"], step["step"], step) for step in entry["steps"]]
@@ -33,12 +33,12 @@ def measures_lines(storage: Storage) -> list[str]:
 
 
 def aligned(rows: Sequence[Sequence[str]], words: int, behind: Sequence[str] = ()) -> list[str]:
-    """The lines of a table.
+    """Formats a table as lines.
 
     Args:
-        rows: of the same length; the first has the headings.
-        words: how many of the first columns are words, which begin in one place; numbers end in one place.
-        behind: a last cell of each row, of any length.
+        rows: the cells, with the same number in each row; the first row has the headings.
+        words: the number of left-aligned columns at the beginning; the other columns are right-aligned.
+        behind: a last cell for each row, which is not aligned.
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
@@ -57,6 +57,7 @@ def _measures_row(stage: str, step: str, measures: Mapping[str, Any]) -> tuple[s
 
 
 def _stage_rows(stage: str, record: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The rows of a stage: one for each language and flow, and one for the files of a language with damaged files."""
     rows, damaged = [], damaged_files(record)
     for language, totals in record["languages"].items():
         for what, value in totals["flows"].items():
@@ -72,6 +73,7 @@ def _stage_rows(stage: str, record: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def _reasons(reasons: Counter[str]) -> str:
+    """The most frequent reasons with their numbers; several namespaces are added up."""
     spaces = [reason for reason in reasons if reason.startswith("namespace ")]
     told = Counter[str]()
     for reason, n in reasons.items():

@@ -1,4 +1,4 @@
-"""What an audit found, as tables to read."""
+"""Prints the findings of an audit as tables."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -9,8 +9,8 @@ from mlukit.schemas.wording import counted
 
 
 def print_residue(tallies: Mapping[str, ResidueTally], examples: int) -> None:
-    """Paragraphs with remains of markup in a thousand, by language, side and class; then examples and worst pages."""
-    print("Paragraphs with remains of markup, of 1,000:\n")
+    """Prints the rates of paragraphs with remains of markup by language, side and class; then examples."""
+    print("Paragraphs with remains of markup, per 1,000 paragraphs:\n")
     found_sides = {side for tally in tallies.values() for side in tally.sides}
     sides = [side for side in SIDES if side in found_sides or (side != UNTOLD and found_sides - {UNTOLD})]
     _print_table([["language", "pages", "paragraphs", "any", *sides], *_side_rows(tallies, sides)])
@@ -18,7 +18,7 @@ def print_residue(tallies: Mapping[str, ResidueTally], examples: int) -> None:
     for side in sides:
         print(f"{side}: {SIDES[side]}")
     if UNTOLD in found_sides:
-        print("So the rates say how much at most is left. --dumps DIR, with the dumps that OUT was made of, tells it.")
+        print("These rates are upper limits. For exact rates, give --dumps DIR with the dumps from which OUT was made.")
     found = {name for tally in tallies.values() for name in tally.all.places}
     names = [one.name for one in residue_classes(next(iter(tallies), "en")) if one.name in found]
     for side in [side for side in (UNTOLD, LEFT) if side in found_sides]:
@@ -52,8 +52,8 @@ def _print_residue_examples(language: str, tally: ResidueTally, number: int) -> 
 
 
 def print_links(tallies: Mapping[str, LinkTally], examples: int) -> None:
-    """Precision and recall of link targets by language; then every class of difference with examples."""
-    print("\nLink targets; each counts once a page:\n")
+    """Prints precision and recall of link targets by language; then every class of difference with examples."""
+    print("\nLink targets; each target counts once per page:\n")
     rows = [["language", "pages", "against", "right", "wrong", "missed", "precision", "recall"]]
     for language, tally in tallies.items():
         counts = tally.counts

@@ -1,4 +1,4 @@
-"""What a run ends with, for people: a row for each language, where the output lies, and what can be done next."""
+"""The summary at the end of a run: a row for each language, the place of the output, and the next command."""
 
 import logging
 from collections import Counter
@@ -20,7 +20,7 @@ from mlukit.schemas.wording import counted
 
 @dataclass(slots=True)
 class _Row:
-    """The numbers of a language, or of all."""
+    """The numbers of one language, or their sum."""
 
     pages: int = 0
     articles: int = 0
@@ -36,10 +36,10 @@ class _Row:
 
 
 def write_account(storage: Storage) -> str:
-    """Writes the whole account of an output folder into it, for people who want to know more than the summary.
+    """Writes the full account of an output folder to a file in the folder.
 
     Returns:
-        The account, a line each row.
+        The text of the account.
     """
     account = "".join(f"{line}\n" for line in account_lines(storage, STAGES))
     if storage.exists(layout.ACCOUNT):
@@ -52,7 +52,7 @@ def write_account(storage: Storage) -> str:
 
 
 def tell_summary(storage: Storage, account: str, seconds: float) -> None:
-    """Prints what a run ends with: nothing with `--quiet`, and the whole account before it with `--verbose`."""
+    """Prints the summary of a run: nothing with `--quiet`, and first the full account with `--verbose`."""
     if is_shown(logging.DEBUG):
         print(account)
     if is_shown(logging.INFO):
@@ -60,11 +60,11 @@ def tell_summary(storage: Storage, account: str, seconds: float) -> None:
 
 
 def summary_lines(storage: Storage, seconds: float) -> Iterator[str]:
-    """A row for each language and one for all; the entities; what the run took, where the output lies, what is next.
+    """The lines of the summary: a table by language, number of entities, time, output folder, next command.
 
     Args:
-        storage: the output folder, of which one stage at least is finished.
-        seconds: the time that the run took.
+        storage: the output folder, with at least one finished stage.
+        seconds: the duration of the run.
     """
     records = {
         stage: storage.read_json(layout.stage_record(stage))
@@ -100,11 +100,12 @@ def _table(records: Mapping[str, Any]) -> list[str]:
 
 
 def _note(damaged: int) -> str:
-    """What stands behind the numbers of a language."""
+    """The note after the numbers of a language."""
     return counted(damaged, "damaged file") if damaged else ""
 
 
 def _row_of(records: Mapping[str, Any], code: str) -> _Row:
+    """The numbers of a language from the records of finished stages."""
     row = _Row()
     for stage, record in records.items():
         if not (totals := record["languages"].get(code)):
@@ -127,7 +128,7 @@ def _cells(name: str, row: _Row) -> tuple[str, ...]:
 
 
 def _next(records: Mapping[str, Any], root: str) -> str:
-    """The command that is most useful after the stages that are finished."""
+    """The most useful next command after the finished stages."""
     if "vocabulary" not in records:
         return f"mlukit vocabulary --output {root}, with the options that you want"
     if "examples" not in records:

@@ -81,8 +81,9 @@ def test_the_refusal_names_the_holder_and_when_its_lease_ends(lease: Make) -> No
         lease().take()
     ends = time.strftime("%Y-%m-%dT%H:%M", time.gmtime(time.time() + 40))
     said = str(refused.value)
-    assert said.startswith(" (ada on engine, process 1843, since 2026-11-24T13:00:00Z; if it has died, its lease ends ")
-    assert ends in said and said.endswith("Z, 40 seconds from now)")
+    who = "ada on engine, process 1843, since 2026-11-24T13:00:00Z"
+    assert said.startswith(f" ({who}; if that run has died, its lease ends at ")
+    assert ends in said and said.endswith("Z, in 40 seconds)")
 
 
 def test_one_that_has_expired_is_taken_away(lease: Make) -> None:
@@ -100,7 +101,7 @@ def test_that_of_a_dead_process_of_this_machine_is_not_waited_for(lease: Make, p
 
 def test_one_that_cannot_be_read_holds_until_it_expires(lease: Make) -> None:
     MemoryFiles.files[f"{PLACE}x.json"], MemoryFiles.times[f"{PLACE}x.json"] = b"{}", time.time()
-    with pytest.raises(InUseError, match=r"^ \(if it has died, its lease ends "):
+    with pytest.raises(InUseError, match=r"^ \(if that run has died, its lease ends at "):
         lease().take()
     MemoryFiles.times[f"{PLACE}x.json"] -= 61
     lease().take()
@@ -134,8 +135,8 @@ def test_a_run_whose_lease_was_taken_over_stops(lease: Make) -> None:
     MemoryFiles.files.clear()  # what the other does that takes it for expired
     put(ELSEWHERE, age=0)
     assert wait_for_loss(mine) == (
-        "the lease on memory://out was taken over by another run. This run stops, since another may have begun. "
-        "What was finished is kept: the same command goes on from there."
+        "the lease on memory://out was taken over by another run. This run stops, because another run may have begun. "
+        "Finished work is kept: run the same command again to continue."
     )
     mine.release()
     assert len(MemoryFiles.files) == 1  # the other's

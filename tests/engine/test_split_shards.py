@@ -76,7 +76,7 @@ def test_a_range_without_rows_has_files_of_the_schema(tmp_path: Path) -> None:
 
 
 def test_a_row_of_no_split_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="1 rows are of no split; there are train, validation"):
+    with pytest.raises(ValueError, match="1 rows have no valid split; accepted: train, validation"):
         write(Storage(str(tmp_path)), [example(1, "train"), example(2, "test")])
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
     assert SPLITS == ("train", "validation")

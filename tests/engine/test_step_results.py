@@ -52,9 +52,9 @@ def test_summaries_of_numbers_add_up_by_class_and_others_are_kept_by_task() -> N
 
 def test_a_summary_of_another_kind_is_an_error() -> None:
     results = of(TaskResult("b/en/00000", summary=Checksum("ab")))
-    with pytest.raises(TypeError, match="a/en/00000 left None where Checksum was expected"):
+    with pytest.raises(TypeError, match="a/en/00000 has the summary None, but Checksum was expected"):
         results.summary("a/en/00000", Checksum)
-    with pytest.raises(TypeError, match=r"b/en/00000 left Checksum.* where EntitySpread was expected"):
+    with pytest.raises(TypeError, match=r"b/en/00000 has the summary Checksum.*, but EntitySpread was expected"):
         results.summary("b/en/00000", EntitySpread)
 
 

@@ -69,7 +69,7 @@ def test_names_are_no_patterns(tmp_path: Path) -> None:
 def test_json_that_is_missing_or_damaged_is_named(tmp_path: Path) -> None:
     storage = Storage(str(tmp_path))
     (tmp_path / "half.json").write_text('{"a": ')
-    with pytest.raises(OSError, match=rf"there is no {tmp_path}/none.json"):
+    with pytest.raises(OSError, match=rf"{tmp_path}/none.json does not exist"):
         storage.read_json("none.json")
     with pytest.raises(OSError, match=rf"{tmp_path}/half.json is damaged: Expecting value"):
         storage.read_json("half.json")

@@ -92,7 +92,7 @@ def test_a_task_leaves_its_result(tmp_path: Path) -> None:
 
 def test_a_task_that_loses_something_is_an_error(tmp_path: Path) -> None:
     place, task = on_cluster(tmp_path), Number("en", 3, 5)
-    with pytest.raises(ValueError, match="count/en/00003: 1 things neither came out nor have a reason"):
+    with pytest.raises(ValueError, match="count/en/00003: 1 things did not come out, and no reason counts them"):
         run_task(Count(place, "lose"), task)
     assert not place.storage.exists(task.result_path)
 
@@ -106,7 +106,10 @@ def test_a_task_that_fails_tells_the_launcher_and_stops_the_others(tmp_path: Pat
     assert fault.pop("trace").startswith("Traceback (most recent call last):") and fault.pop("at") > 1e9
     assert fault == {"task": "count/en/00003", "kind": "KeyError", "message": "'no such thing'", "refused": False}
     assert (tmp_path / "board" / ABORT).exists()
-    with pytest.raises(AbortedError, match="count/en/00004: stopped, the run is ending"), place.reporting("another"):
+    with (
+        pytest.raises(AbortedError, match="count/en/00004 stopped because the run is ending"),
+        place.reporting("another"),
+    ):
         run_task(Count(place), Number("en", 4, 5))
     assert list(place.notes.sizes("errors")) == [path]  # to be stopped is no failure
     assert place.storage.sizes() == {}

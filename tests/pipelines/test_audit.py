@@ -84,7 +84,7 @@ def test_residue(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert [page[2] for page in residue["worst"]] == ["Rhine", "Town"]
     shown = capsys.readouterr().out
     assert "A river⟦ ,⟧ in Germany" in shown
-    assert "--dumps DIR, with the dumps that OUT was made of, tells it." in shown
+    assert "give --dumps DIR with the dumps from which OUT was made." in shown
     assert "Link targets" not in shown
     assert not (folder / "out/audit/links.json").exists()
 
@@ -140,7 +140,7 @@ def test_pagelinks_without_linktarget(folder: Path, capsys: pytest.CaptureFixtur
     assert audit.main([str(folder / "out"), "--dumps", str(folder / "dumps")]) == 0
     counts = read(folder, "links.json")["counts"]
     assert (counts["links by number"], counts["extracted by number"]) == (11, 7)
-    assert "no linktarget.sql" in capsys.readouterr().err
+    assert "linktarget.sql, which names the targets of links, is missing" in capsys.readouterr().err
 
 
 def test_tables_without_the_dump(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -149,7 +149,7 @@ def test_tables_without_the_dump(folder: Path, capsys: pytest.CaptureFixture[str
     assert audit.main([str(folder / "out"), "--dumps", str(folder / "tables")]) == 0
     counts = read(folder, "links.json")["counts"]
     assert (counts["right"], counts["not extracted"]) == (7, 3)
-    assert "the dump that OUT was made of is not there" in capsys.readouterr().err
+    assert "the dump from which OUT was made is missing" in capsys.readouterr().err
 
 
 def test_again_gives_the_same(folder: Path) -> None:

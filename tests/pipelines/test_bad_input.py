@@ -67,19 +67,19 @@ def output(tmp_path: Path) -> Iterator[Path]:
             ["--direct_num_worker", "2"],
             "unknown flag --direct_num_worker; did you mean '--direct_num_workers'? (see mlukit build --help)",
         ),
-        (["en", "de"], "'en' is no flag (see mlukit build --help)"),
-        (["--direct_num_workers", "2", "stray"], "'stray' is no flag (see mlukit build --help)"),
+        (["en", "de"], "'en' is not a flag (see mlukit build --help)"),
+        (["--direct_num_workers", "2", "stray"], "'stray' is not a flag (see mlukit build --help)"),
         (["--direct_num_workers", "two"], "argument --direct_num_workers: invalid int value: 'two'"),
-        (["--direct_num_workers", "-1"], "--direct_num_workers is -1: 0 (all cores) or more is possible"),
+        (["--direct_num_workers", "-1"], "--direct_num_workers is -1; accepted: 0 (all cores) or more"),
         (["--worker", "2"], "unknown flag --worker; did you mean '--workers'? (see mlukit build --help)"),
         (["--workers", "0"], "argument --workers: '0' is not a whole number of at least 1"),
         (
             ["--workers", "2"],  # beside --direct_running_mode=in_memory
-            "--workers 2 sets worker processes, and --direct_running_mode=in_memory has none: give one of them",
+            "--workers 2 starts worker processes, but --direct_running_mode=in_memory has none: give only one of them",
         ),
         (
             ["--num_workers=2"],
-            "--num_workers is for Dataflow; on this machine --workers N sets the number of worker processes",
+            "--num_workers is for Dataflow; on this machine, --workers N sets the number of worker processes",
         ),
         (["--min-count", "0"], "argument --min-count: '0' is not a whole number of at least 1"),
         (["--min-count", "²"], "argument --min-count: '²' is not a whole number of at least 1"),
@@ -93,7 +93,7 @@ def output(tmp_path: Path) -> Iterator[Path]:
             ["--format", "tfrecords"],
             f"argument --format: 'tfrecords' is not one of {FORMATS}; did you mean 'tfrecord'?",
         ),
-        (["--languages", ""], "argument --languages: '' names nothing"),
+        (["--languages", ""], "argument --languages: '' is empty; accepted: one or more words, such as en,de"),
         (["--languages", "en,eng"], "--languages: no Wikipedia has the code 'eng'; did you mean 'en'?"),
         (["--languages", "elwiki"], "--languages: no Wikipedia has the code 'elwiki'; did you mean 'el'?"),
         (["--languages", "EL"], "--languages: no Wikipedia has the code 'EL'; did you mean 'el'?"),
@@ -116,7 +116,7 @@ def output(tmp_path: Path) -> Iterator[Path]:
         (["--output", ""], "--output is missing: name the folder to write to"),
         (
             ["--dry_run=True"],
-            "--dry_run is a flag of Beam that runs no job, and a run waits for its job; --dry-run shows what the "
+            "--dry_run is a flag of Beam that runs no job, but mlukit waits for its job; --dry-run shows what the "
             "command would do",
         ),
     ],
@@ -127,7 +127,7 @@ def test_flags(dumps: Path, output: Path, flags: list[str], said: str) -> None:
 
 def test_a_runner_that_beam_does_not_know(dumps: Path, output: Path) -> None:
     said = complaint(build(dumps, output, "--runner", "FlinkRuner"))
-    assert said.startswith("mlukit build: --runner FlinkRuner is none of DataflowRunner, ")
+    assert said.startswith("mlukit build: --runner FlinkRuner is not one of DataflowRunner, ")
     assert said.endswith("; did you mean 'FlinkRunner'?")
 
 
@@ -147,7 +147,7 @@ def test_a_runner_that_lacks_something(dumps: Path, tmp_path: Path) -> None:
         (["link", "--vocabulary-size", "9"], "mlukit link: unknown flag --vocabulary-size"),
         (["audit", "x", "--exmples", "3"], "mlukit audit: unknown flag --exmples; did you mean '--examples'?"),
         (["audit", "x", "--examples", "-1"], "mlukit audit: argument --examples: '-1' is not a whole number of at"),
-        (["audit", "--dry_run=1"], "mlukit audit: --dry_run is a flag of Beam that runs no job, and a run waits for "),
+        (["audit", "--dry_run=1"], "mlukit audit: --dry_run is a flag of Beam that runs no job, but mlukit waits for "),
         (["verify"], "mlukit verify: OUT is missing: name an output folder that mlukit wrote"),
         (
             ["import", "x", "--otput", "y"],
@@ -160,7 +160,7 @@ def test_a_runner_that_lacks_something(dumps: Path, tmp_path: Path) -> None:
         ),
         (["inspect", "x", "--nubmer", "3"], "mlukit inspect: unknown flag --nubmer; did you mean '--number'?"),
         (["inspect", "x", "--qid", "berlin"], "mlukit inspect: argument --qid: 'berlin' is not the QID of an item, s"),
-        (["inspect", "x", "y"], "mlukit inspect: 'y' is one word too many after x"),
+        (["inspect", "x", "y"], "mlukit inspect: 'y' after x is one word too many"),
         (["inspect", "x", "--number", "-3"], "mlukit inspect: argument --number: '-3' is not a whole number of at"),
         (["inspect"], "mlukit inspect: OUT is missing: name an output folder that mlukit wrote"),
     ],
@@ -175,16 +175,16 @@ def test_commands(words: list[str], said: str) -> None:
         (b"langauges = ['en']", "{}: unknown option 'langauges'; did you mean 'languages'?"),
         (b"config = 'other.toml'", "{}: unknown option 'config'"),
         (b"min_count = 'many'", "{}: min_count: 'many' is not a whole number of at least 1"),
-        (b"allow_unresolved = 'yes'", "{}: allow_unresolved = 'yes' is neither true nor false"),
-        (b"languages = []", "{}: languages: '' names nothing"),
+        (b"allow_unresolved = 'yes'", "{}: allow_unresolved = 'yes' is wrong; accepted: true or false"),
+        (b"languages = []", "{}: languages: '' is empty; accepted: one or more words, such as en,de"),
         (b"[languages]\nen = 1", "{}: languages is a table; accepted: one value, or a list"),
-        (b"patterns = 3", "{}: patterns = 3 is no table of file patterns, [patterns]"),
+        (b"patterns = 3", "{}: patterns = 3 is not a table; accepted: [patterns] with file patterns"),
         (
             b"[patterns]\npags = 'x'",
             "the file pattern pags = 'x' is not valid; accepted: a list of strings, in which only {{wiki}} ",
         ),
-        (b"dump = ['en=x']", "{}: dump = ['en=x'] is no table of files, such as en = 'enwiki.xml.bz2'"),
-        (b"[dump]\nen = 3", "{}: dump = {{'en': 3}} is no table of files, such as en = 'enwiki.xml.bz2'"),
+        (b"dump = ['en=x']", "{}: dump = ['en=x'] is not a table of files, such as en = 'enwiki.xml.bz2'"),
+        (b"[dump]\nen = 3", "{}: dump = {{'en': 3}} is not a table of files, such as en = 'enwiki.xml.bz2'"),
         (b"languages", "--config {}: Expected '=' after a key"),
         (b"# \xff\n", "--config {}: 'utf-8' codec can't decode byte 0xff"),
     ],
@@ -215,8 +215,8 @@ def test_an_output_with_something_else_in_it(dumps: Path, tmp_path: Path) -> Non
         (tmp_path / "OUT" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "OUT" / name).touch()
     assert complaint(build(dumps, tmp_path / "OUT")) == (
-        f"mlukit build: --output {tmp_path / 'OUT'} holds something else (a/b.txt, thesis.tex): "
-        "name a new or empty folder, or one that mlukit wrote"
+        f"mlukit build: --output {tmp_path / 'OUT'} has files that mlukit did not write (a/b.txt, thesis.tex): "
+        "name a new or empty folder, or an output folder of mlukit"
     )
     assert sorted(path.name for path in (tmp_path / "OUT").rglob("*")) == ["a", "b.txt", "thesis.tex"]
 
@@ -267,7 +267,7 @@ def test_a_full_disk(built: Path, dumps: Path, small_disk: Callable[[str], Path]
 
 
 def test_a_tokenizer_is_named_once(dumps: Path, output: Path) -> None:
-    name_it = "mlukit build: name the tokenizer: --sentencepiece-model FILE (a model in XLM-R's layout, such as "
+    name_it = "mlukit build: one tokenizer is required: give either --sentencepiece-model FILE ("
     assert complaint(run("build", "--dumps", dumps, "--output", output)).startswith(name_it)
     assert complaint(build(dumps, output, "--train-sentencepiece", 200)).startswith(name_it)
 
@@ -303,7 +303,7 @@ def test_folders_of_dumps(dumps: Path, output: Path, tmp_path: Path) -> None:
     assert complaint(build(dumps, output, "--dumps", tmp_path / "none")) == none
     a_file = f"mlukit build: --dumps {dumps / EN_DUMP}: there is no such folder"
     assert complaint(build(dumps, output, "--dumps", dumps / EN_DUMP)) == a_file
-    empty = f"mlukit build: {tmp_path / 'empty'} holds no dump of a Wikipedia, such as enwiki-20260901-pages-articles"
+    empty = f"mlukit build: {tmp_path / 'empty'} has no dump of a Wikipedia, such as enwiki-20260901-pages-articles"
     assert complaint(build(dumps, output, "--dumps", tmp_path / "empty")).startswith(empty)
     assert "--dumps is missing" in complaint(build(dumps, output, "--dumps", ""))
 
@@ -394,17 +394,17 @@ def zipped(content: bytes) -> bytes:
         (EN_DUMP, b"<mediawiki>", "has no content in the format that its name says"),
         (EN_DUMP, bz2.compress(b"<html>404</html>"), "is not a dump: it begins with b'<html>404</html>', "),
         (EN_DUMP, bz2.compress(b"<!DOCTYPE x><mediawiki>"), "declares a document type or entities"),
-        (EN_ITEMS, b"", "is empty; take it away, or get it again"),
+        (EN_ITEMS, b"", "is empty: delete the file, or download it again"),
         (EN_ITEMS, b"<html>404</html>", ": the dump cannot be read after byte 0: Not a gzipped file (b'<h')"),
         (EN_ITEMS, zipped(b"<html>404</html>"), ": the dump is cut off: it ends within a statement"),
         (EN_ITEMS, zipped(b""), ": the dump has no table `page_props`; tables in the dump: none"),
         (JA_LINKS, zipped(sql("redirect", []).encode()), "no table `langlinks`; tables in the dump: redirect"),
         (SITELINKS, zipped(b"not SQL"), ": the dump is cut off: it ends within a statement"),
-        ("dewiki-title_items.tsv", b"<html>404</html>", "is no table of titles and items (it begins with b'<html>404"),
-        ("dewiki-title_items.tsv.gz", b"Berlin\tQ64\n", "is no table of titles and items (corrupt_block)"),
-        ("dewiki-title_items.tsv.xz", b"", "is empty; take it away, or get it again"),
-        ("wikidata-20260901-all.json.gz", zipped(b"no json"), "is no JSON dump of Wikidata (it begins with b"),
-        ("wikidata-20260901-all.json.gz", b"[\n{}\n]\n", "is no JSON dump of Wikidata (corrupt_block)"),
+        ("dewiki-title_items.tsv", b"<html>404</html>", "is not a table of titles and items (it begins with b'<html>"),
+        ("dewiki-title_items.tsv.gz", b"Berlin\tQ64\n", "is not a table of titles and items (corrupt_block)"),
+        ("dewiki-title_items.tsv.xz", b"", "is empty: delete the file, or download it again"),
+        ("wikidata-20260901-all.json.gz", zipped(b"no json"), "is not a JSON dump of Wikidata (it begins with b"),
+        ("wikidata-20260901-all.json.gz", b"[\n{}\n]\n", "is not a JSON dump of Wikidata (corrupt_block)"),
     ],
 )  # fmt: skip
 def test_files_that_are_something_else(own_dumps: Path, output: Path, name: str, content: bytes, said: str) -> None:
@@ -417,7 +417,7 @@ def test_files_that_are_something_else(own_dumps: Path, output: Path, name: str,
 def test_a_folder_where_a_file_should_be(own_dumps: Path, output: Path, name: str) -> None:
     (own_dumps / name).unlink()
     (own_dumps / name).mkdir()
-    said = f"mlukit build: {own_dumps / name} is no file, though named as a dump or table"
+    said = f"mlukit build: {own_dumps / name} is not a file, but has the name of a dump or table"
     assert complaint(build(own_dumps, output)) == said
 
 
@@ -436,9 +436,9 @@ def test_a_table_that_is_cut_off(own_dumps: Path, tmp_path: Path, built: Path) -
 def test_no_source_of_items(own_dumps: Path, output: Path) -> None:
     (own_dumps / EN_ITEMS).unlink()
     assert complaint(build(own_dumps, output)) == (
-        "mlukit build: no source of Wikidata items for en: give {wiki}-{date}-page_props.sql.gz, "
-        "wikidatawiki-{date}-wb_items_per_site.sql.gz or the Wikidata JSON dump beside the dumps, or ask for "
-        "--wikidata-api, or go on with --allow-unresolved"
+        "mlukit build: no source of Wikidata items for en: put {wiki}-{date}-page_props.sql.gz, "
+        "wikidatawiki-{date}-wb_items_per_site.sql.gz or the Wikidata JSON dump beside the dumps, or use "
+        "--wikidata-api, or continue without items by --allow-unresolved"
     )
 
 
@@ -459,7 +459,7 @@ def test_items_that_belong_to_no_article_are_said(own_dumps: Path, tmp_path: Pat
     (own_dumps / EN_ITEMS).write_bytes(gzip.compress(sql("page_props", [(9999, "wikibase_item", "Q1", None)]).encode()))
     ran = build(own_dumps, tmp_path / "OUT")
     assert ran.status == 0, ran.err
-    assert "en: no source of items knows an article of this language; it has 7 articles" in ran.err.splitlines()
+    assert "en: 7 articles, but no source of items has an item for any of them" in ran.err.splitlines()
 
 
 def test_an_empty_vocabulary(dumps: Path, tmp_path: Path) -> None:
@@ -484,18 +484,17 @@ def test_an_empty_vocabulary(dumps: Path, tmp_path: Path) -> None:
 def test_a_vocabulary_that_cannot_have_entities_is_refused_before_any_work(own_dumps: Path, output: Path) -> None:
     unresolved = complaint(build(own_dumps, output, "--languages", "ja", "--allow-unresolved"))
     assert unresolved == (
-        "mlukit build: the entity vocabulary would be empty: no source of items knows the pages of ja. Give a source "
-        "of items, or ask for examples without entities by --keep-without-entities, or make articles alone by mlukit "
-        "link"
+        "mlukit build: the entity vocabulary would be empty: no source of items has the pages of ja. Give a source "
+        "of items, or make examples without entities (--keep-without-entities), or make only articles (mlukit link)"
     )
     proposed = complaint(build(own_dumps, output, "--languages", "ja"))
-    assert proposed.endswith(", or go on with --allow-unresolved and --keep-without-entities")
+    assert proposed.endswith(", or continue without items by --allow-unresolved and --keep-without-entities")
     (own_dumps / EN_ITEMS).unlink()
     flags = ("--languages", "de,en", "--allow-unresolved", "--min-languages", 2)
     assert complaint(build(own_dumps, output, *flags)) == (
-        "mlukit build: the entity vocabulary would be empty: no source of items knows the pages of en, and only de can "
-        "have items where --min-languages is 2. Give a source of items, or ask for --min-languages 1, ask for examples "
-        "without entities by --keep-without-entities, or make articles alone by mlukit link"
+        "mlukit build: the entity vocabulary would be empty: no source of items has the pages of en, and only de can "
+        "have items, but --min-languages is 2. Give a source of items, or use --min-languages 1, make examples without "
+        "entities (--keep-without-entities), or make only articles (mlukit link)"
     )
 
 

@@ -42,7 +42,7 @@ def test_a_command_may_say_otherwise(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_stopped_by_the_user(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_status("link", raising(KeyboardInterrupt())) == 130
-    goes_on = "What was finished is kept: the same command goes on from there."
+    goes_on = "Finished work is kept: run the same command again to continue."
     assert capsys.readouterr() == ("", f"\nmlukit link: stopped. {goes_on}\n")
 
 

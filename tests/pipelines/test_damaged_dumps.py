@@ -30,8 +30,8 @@ PAGES = [
     SmallPage(3, "Germany", "The capital of Germany is [[Berlin]]."),
 ]
 GET_AGAIN = (
-    "Get them again and name another --output, or take the output as it is by --allow-damaged (exit status 0 in place "
-    "of 3)."
+    "Download damaged files again and name another --output, or accept this output with --allow-damaged (exit status 0 "
+    "instead of 3)."
 )
 
 
@@ -83,7 +83,7 @@ def test_a_dump_that_is_cut_off_says_so_each_time(tmp_path: Path) -> None:
     write(tmp_path, cut)
     size = f"{len(cut):,}"
     told = [
-        "DAMAGED DUMPS: 1 FILE IS NOT WHOLE. The output has what could be read of them, and no more:",
+        "DAMAGED DUMPS: 1 FILE IS NOT WHOLE. The output has only what could be read:",
         f"  en: {NAME} is cut off, at byte {size} of {size}; lacks 1 of the 3 pages in {INDEX}.bz2",
         GET_AGAIN,
     ]
@@ -121,7 +121,7 @@ def test_a_dump_that_is_cut_off_says_so_each_time(tmp_path: Path) -> None:
 def test_later_stages_say_it_and_go_on(tmp_path: Path) -> None:
     write(tmp_path, b"".join(streams()[:-1]))
     assert link(tmp_path).status == 3
-    output, advice = ("--output", tmp_path / "OUT", IN_MEMORY), "This stage took the articles as they are."
+    output, advice = ("--output", tmp_path / "OUT", IN_MEMORY), "This stage used the articles as they are."
     vocabulary = run("vocabulary", "--min-languages", 1, *output)
     assert (vocabulary.status, vocabulary.err.splitlines()[-1]) == (0, advice)
     examples = run("examples", "--sentencepiece-model", tmp_path / "m.model", *output)
@@ -141,7 +141,9 @@ def test_a_dump_without_index_cannot_tell_what_is_missing(tmp_path: Path) -> Non
     write(tmp_path, b"".join(streams()[:3]), index=False)
     ran = link(tmp_path)
     assert ran.status == 3
-    assert ran.err.splitlines()[-2].endswith("; whole pages: 2; how many it lacks is not known without its index")
+    assert ran.err.splitlines()[-2].endswith(
+        "; whole pages: 2; the number of missing pages is not known without an index"
+    )
 
 
 def test_bad_bytes(tmp_path: Path) -> None:
@@ -151,7 +153,7 @@ def test_bad_bytes(tmp_path: Path) -> None:
     ran = link(tmp_path)
     place = len(parts[0] + parts[1]) + 4
     assert (ran.status, row_of_files(tmp_path)[-1]) == (3, "corrupt_block 1, missing pages 1")
-    assert f"does not decode, at byte {place:,} of {len(b''.join(parts)):,}; lacks 1 of the 3 pages" in ran.err
+    assert f"cannot be decoded, at byte {place:,} of {len(b''.join(parts)):,}; lacks 1 of the 3 pages" in ran.err
     assert [row["title"] for row in rows_in_order(tmp_path / "OUT/articles/en")] == ["Berlin", "Germany"]
 
 
@@ -178,7 +180,7 @@ def test_an_index_that_cannot_be_read_is_a_warning(tmp_path: Path, name: str, co
     (tmp_path / name).write_bytes(content)
     ran = link(tmp_path)
     assert ran.status == 0, ran.err
-    assert f"en: {name} cannot tell how many pages {NAME} has: {problem}" in ran.err.splitlines()
+    assert f"en: {name} cannot be used to count the pages of {NAME}: {problem}" in ran.err.splitlines()
 
 
 # Lists of checksums
@@ -214,10 +216,10 @@ def test_a_checksum_that_is_another(tmp_path: Path, algorithm: str, shown: str, 
     listed = write_list(tmp_path, algorithm, NAME, ITEMS, changed=name)
     found = hashlib.new(algorithm, (tmp_path / name).read_bytes()).hexdigest()
     ran = link(tmp_path)
-    said = f"has {shown} {found}, by {LISTS[algorithm]} it is {listed}"
+    said = f"has {shown} {found}, but {LISTS[algorithm]} says {listed}"
     lines = ran.err.splitlines()
     assert (ran.status, row_of_files(tmp_path)[-1]) == (3, "wrong checksum 1")
-    assert f"en: {name} {said}; it is read as far as it goes" in lines[:3]  # before the dump is read
+    assert f"en: {name} {said}; the file is read as far as possible" in lines[:3]  # before the dump is read
     lacks = f" lacks none of the 3 pages in {INDEX}.bz2;" if name == NAME else ""
     assert lines[-2] == f"  en: {name}{lacks} {said}"
     assert damaged(tmp_path)[0]["checksums"] == [
@@ -232,7 +234,7 @@ def test_lines_that_are_no_checksums_are_a_warning(tmp_path: Path) -> None:
     ran = link(tmp_path)
     assert ran.status == 0, ran.err
     assert ran.err.splitlines()[0] == (
-        f"{path}: line 2 is '<html>404</html>', and 1 lines more; accepted: CHECKSUM  FILENAME, of 32 digits"
+        f"{path}: line 2 is '<html>404</html>' (2 wrong lines in all); accepted: CHECKSUM  FILENAME, of 32 digits"
     )
 
 

@@ -229,7 +229,7 @@ def test_a_job_that_fails_ends_the_run_with_its_reason(dataflow: Dataflow) -> No
     assert launcher.returncode == 1
     assert re.sub(r" \(log: \S+\)", "", said) == (
         "mlukit link: the pipeline failed: ValueError: the value was 7. "
-        "What was finished is kept: the same command goes on from there.\n"
+        "Finished work is kept: run the same command again to continue.\n"
     )
 
 
@@ -266,10 +266,11 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     )
     assert ran.status == 2
     assert ran.err.split(": ", 2)[2].split("; ") == [
-        "--staging_location /tmp/staging is no gs:// path",
-        f"--output {tmp_path}/out lies on this machine, where no worker reaches it: name a gs:// path",
-        f"--dump en={tmp_path}/en.xml.bz2 lies on this machine, where no worker reaches it: name a gs:// path",
-        "--template_location makes a job that starts later, and a run waits for its job (see docs/cluster.md)\n",
+        "--staging_location /tmp/staging is not a gs:// path",
+        f"--output {tmp_path}/out is on this machine, where workers cannot read it: name a gs:// path",
+        f"--dump en={tmp_path}/en.xml.bz2 is on this machine, where workers cannot read it: name a gs:// path",
+        "--template_location creates a job that starts later, but mlukit waits for its job: omit the flag "
+        "(see docs/cluster.md)\n",
     ]
     assert list(tmp_path.iterdir()) == []
 

@@ -100,7 +100,7 @@ def test_what_was_got_can_be_built(server: Server, tmp_path: Path, family: str) 
     ran = get(server, tmp_path / "dumps", "--family", family)
     assert ran.status == 0, ran
     date = "20260901" if family == "classic" else "2026-09-01"
-    assert f"the latest day is {date}" in ran.err
+    assert f"the latest date is {date}" in ran.err
     assert ran.err.endswith(f"Next: mlukit build --dumps {tmp_path}/dumps --date {date} --languages en,de …\n")
     if family == "classic":
         assert files(tmp_path / "dumps") == wanted(server)
@@ -142,7 +142,7 @@ def test_a_dry_run_without_an_answer_fails_soon(tmp_path: Path, monkeypatch: pyt
         lines, seconds = dry_run(f"http://{address}", tmp_path)
     assert seconds < 12
     assert lines == [
-        f"download: asking http://{address} what it has",
+        f"download: asking http://{address} which files it has",
         f"mlukit download: http://{address}/enwiki/: {address} accepted the connection, but sent nothing for 3 seconds "
         "(tries: 2)",
     ]
@@ -178,7 +178,7 @@ def test_goes_on(server: Server, tmp_path: Path) -> None:
     server.forever, server.faults[f"/dumps/enwiki/20260901/{EN}"] = True, [status(503)]
     ran = get(server, tmp_path)
     assert ran.status == 1
-    assert "mlukit download: 1 of 4 files could not be got:\n" in ran.err
+    assert "mlukit download: 1 of 4 files could not be downloaded:\n" in ran.err
     assert f"{EN}: the server answers 503" in ran.err
     assert f"enwiki/20260901/{EN}" not in files(tmp_path)
     assert len(files(tmp_path)) == 3 + (tmp_path / f"enwiki/20260901/{EN}.part").exists()
@@ -188,7 +188,7 @@ def test_goes_on(server: Server, tmp_path: Path) -> None:
     server.requests.clear()
     ran = get(server, tmp_path)
     assert ran.status == 0, ran.err
-    assert "100 B there" in ran.out and f"{EN_PROPS}  there" in ran.out
+    assert "100 B already there" in ran.out and f"{EN_PROPS}  already there" in ran.out
     assert files(tmp_path) == wanted(server)
     assert [(path.rpartition("/")[2], span) for _, path, span in server.requests if span] == [(EN, "bytes=100-")]
     assert got(server) == [EN]
@@ -219,7 +219,7 @@ def test_every_error_is_named_and_the_rest_is_got(server: Server, tmp_path: Path
     ] * 2
     ran = get(server, tmp_path)
     assert ran.status == 1
-    assert "2 of 4 files could not be got" in ran.err
+    assert "2 of 4 files could not be downloaded" in ran.err
     assert f"{EN}: there is no such file (404)" in ran.err
     assert f"{DE} is not the file in the mirror's list, also at the second try" in ran.err
     assert sorted(files(tmp_path)) == [f"dewiki/20260901/{DE_PROPS}", f"enwiki/20260901/{EN_PROPS}"]
@@ -254,7 +254,7 @@ def test_files_of_the_user(server: Server, tmp_path: Path) -> None:
     (tmp_path / "enwiki/20260901").mkdir(parents=True)
     (tmp_path / f"enwiki/20260901/{EN}").write_bytes(b"mine")
     ran = get(server, tmp_path)
-    assert (ran.status, "has 4 bytes" in ran.err, "take it away" in ran.err) == (1, True, True)
+    assert (ran.status, "has 4 bytes" in ran.err, f"delete {EN}, then" in ran.err) == (1, True, True)
     (tmp_path / f"enwiki/20260901/{EN}").rename(tmp_path / "enwiki-20260901-pages-articles-multistream.xml.bz2")
     ran = get(server, tmp_path)
     assert (ran.status, "2 dumps match language 'en'" in ran.err) == (1, True)
@@ -277,7 +277,7 @@ def test_ctrl_c(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(download._Progress, "show", interrupt)
     ran = get(server, tmp_path)
     assert ran.status == 130
-    assert ran.err.endswith("What is there is kept: the same command goes on from there.\n")
+    assert ran.err.endswith("Downloaded files are kept: run the same command again to continue.\n")
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ def test_ctrl_c(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     [
         (["--languages", "xx"], "--languages: no Wikipedia has the code 'xx'"),
         (["--languages", "../x"], "--languages: no Wikipedia has the code '../x'"),
-        (["--languages", ","], "argument --languages: ',' names nothing"),
+        (["--languages", ","], "argument --languages: ',' is empty; accepted: one or more words, such as en,de"),
         (
             ["--date", "yesterday"],
             "date 'yesterday' is not valid; accepted: a date such as 20260901 or 2026-09-01, or latest",
@@ -297,8 +297,8 @@ def test_ctrl_c(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         (["--mirror", "https://me:secret@example.org"], "accepted: an http:// or https:// address without credentials"),
         (["--family", "new"], "argument --family: invalid choice: 'new'"),
         (["--tables", "revision"], "argument --tables: 'revision' is not one of page_props, langlinks"),
-        (["--contact", "a\nb"], "--contact 'a\\nb'; accepted: letters, digits and signs of ASCII"),
-        (["--dumps", "s3://bucket"], "--dumps s3://bucket; accepted: a folder of this machine"),
+        (["--contact", "a\nb"], "--contact 'a\\nb' is wrong; accepted: letters, digits and signs of ASCII"),
+        (["--dumps", "s3://bucket"], "--dumps s3://bucket is wrong; accepted: a folder on this machine"),
     ],
 )
 def test_wrongly_asked(tmp_path: Path, flags: list[str], message: str) -> None:

@@ -172,7 +172,7 @@ def test_ctrl_c_ends_the_job(cluster: Cluster, start: Start, long_dump: Path, li
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=LIMIT)
     assert process.returncode == 130
-    assert said.endswith("\nmlukit link: stopped. What was finished is kept: the same command goes on from there.\n")
+    assert said.endswith("\nmlukit link: stopped. Finished work is kept: run the same command again to continue.\n")
     deadline = time.monotonic() + 90
     while "RUNNING" in cluster.jobs().values() or workers_of(cluster) - idle:
         assert time.monotonic() < deadline, (cluster.jobs(), cluster.workers())

@@ -164,7 +164,7 @@ def test_wikidata_json_with_labels_and_bad_lines(tmp_path: Path, range_size: str
 
 
 CUT_DUMPS = {
-    "bz2": (lambda text: bz2.compress(text, 1), "wikidata-20260901-all.json.bz2 is cut off; --allow-damaged uses what"),
+    "bz2": (lambda text: bz2.compress(text, 1), "wikidata-20260901-all.json.bz2 is cut off (--allow-damaged uses what"),
     "gz": (gzip.compress, "wikidata-20260901-all.json.gz is cut off at byte"),
 }
 

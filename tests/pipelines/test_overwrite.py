@@ -35,7 +35,7 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(dumps: Path, tmp_path: Path
 def test_a_dry_run_tells_what_is_finished_and_refuses_what_a_run_would(dumps: Path, output: Path) -> None:
     before = checksums(output)
     ran = build(dumps, output, "--dry-run")
-    assert "stages to do: none; finished before: link, vocabulary, examples" in ran.out.splitlines()
+    assert "stages to do: none; already finished: link, vocabulary, examples" in ran.out.splitlines()
     assert "was made with min_count = 1, now it is 2" in complaint(build(dumps, output, "--dry-run", "--min-count", 2))
     assert checksums(output) == before
 
@@ -47,11 +47,11 @@ def test_overwrite_removes_what_manifests_name_and_nothing_else(dumps: Path, out
         (output / name).write_text("mine")
     named = ", ".join(sorted(foreign))
     planned = build(dumps, output, "--overwrite", "--dry-run", "--languages", "de,en")
-    assert planned.status == 0 and f"files in {output} that mlukit did not write stay: {named}" in planned.out
+    assert planned.status == 0 and f"files in {output} that mlukit did not write are kept: {named}" in planned.out
     assert (output / "link.json").exists()
     ran = build(dumps, output, "--overwrite", "--languages", "de,en")
     assert ran.status == 0, ran.err
-    assert f"--overwrite: files in {output} that mlukit did not write stay: {named}" in ran.err.splitlines()
+    assert f"--overwrite: files in {output} that mlukit did not write are kept: {named}" in ran.err.splitlines()
     assert load(output / "link.json")["inputs"]["languages"] == ["de", "en"]
     assert not (output / "articles/ja").exists() and not (output / "index/ja").exists()
     assert [(output / name).read_text() for name in foreign] == ["mine"] * 3
@@ -95,7 +95,7 @@ def test_a_manifest_that_names_other_files_is_refused(dumps: Path, output: Path,
     manifest.write_text(json.dumps(value))
     before = checksums(output)
     said = complaint(build(dumps, output, "--overwrite"))
-    assert said.startswith(f"mlukit build: {manifest} names {path!r}, which does not lie in {output}/articles/en: ")
+    assert said.startswith(f"mlukit build: {manifest} names {path!r}, which is not in {output}/articles/en, ")
     assert victim.read_text() == "mine" and checksums(output) == before
 
 
@@ -117,9 +117,13 @@ def test_what_is_refused_leaves_the_old_output(dumps: Path, output: Path, tmp_pa
     assert build(dumps, output, "--overwrite", "--languages", "fr").status == 2
     assert build(dumps, output, "--overwrite", "--min-languages", 9).status == 2
     (output / "index/de/mine").write_text("mine")
-    assert complaint(build(dumps, output, "--overwrite")).startswith(f"mlukit build: {output}/index/de/mine is no file")
+    assert complaint(build(dumps, output, "--overwrite")).startswith(
+        f"mlukit build: {output}/index/de/mine is not a file"
+    )
     (output / "index/de/mine").unlink()
     assert checksums(output) == before
     (tmp_path / "other").mkdir()
     (tmp_path / "other/thesis.tex").touch()
-    assert "holds something else (thesis.tex)" in complaint(build(dumps, tmp_path / "other", "--overwrite"))
+    assert "has files that mlukit did not write (thesis.tex)" in complaint(
+        build(dumps, tmp_path / "other", "--overwrite")
+    )

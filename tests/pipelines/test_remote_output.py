@@ -39,7 +39,7 @@ def test_the_same_bytes_as_on_a_local_disk(store: MutableMapping[str, bytes], bu
     assert sorted(files) == sorted(checksums(built))
     assert {path for path, content in files.items() if (built / path).read_bytes() != content} == set()
     again = build()
-    assert (again.status, again.err.count("finished before, nothing to do")) == (0, 3)
+    assert (again.status, again.err.count("already finished, nothing to do")) == (0, 3)
 
 
 def test_what_a_broken_run_left_is_removed(store: MutableMapping[str, bytes], built: Path) -> None:
@@ -62,7 +62,7 @@ def test_an_output_with_something_else_in_it(store: MutableMapping[str, bytes]) 
     store["memory://out/of/2026/thesis.tex"] = b""
     ran = build()
     assert ran.status == 2
-    assert "--output memory://out/of/2026 holds something else (thesis.tex)" in ran.err
+    assert "--output memory://out/of/2026 has files that mlukit did not write (thesis.tex)" in ran.err
 
 
 def test_dumps_in_folders_and_by_hand(store: MutableMapping[str, bytes], built: Path) -> None:

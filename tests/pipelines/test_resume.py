@@ -32,7 +32,7 @@ from tests.small_dumps import (
 from tests.small_wikis import build
 
 ROOT = Path(__file__).resolve().parents[2]
-GOES_ON = "What was finished is kept: the same command goes on from there."
+GOES_ON = "Finished work is kept: run the same command again to continue."
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_a_second_run_does_nothing_and_says_so(copied: Path, dumps: Path, built:
     ran = build(dumps, copied)
     assert (ran.status, ran.err.splitlines()) == (
         0,
-        [f"{stage}: finished before, nothing to do" for stage in ("link", "vocabulary", "examples")],
+        [f"{stage}: already finished, nothing to do" for stage in ("link", "vocabulary", "examples")],
     )
     assert ran.out.startswith("language  pages  articles")
     assert {path: path.stat().st_mtime_ns for path in times} == times
@@ -101,7 +101,7 @@ def test_what_a_run_does_again_is_said(dumps: Path, tmp_path: Path, stop_after: 
     said = [line.partition(" in ")[0] + line[line.rfind(")") :] for line in ran.err.splitlines()[:3]]
     assert said == [
         "check sources: 6 of 6 shards) in one process",
-        "read dumps: 1 of 3 shards) in one process, 2 were done before",
+        "read dumps: 1 of 3 shards) in one process, 2 were done earlier",
         "build title indexes: 3 of 3 shards) in one process",
     ]
     (linked, *_), steps = load(tmp_path / "OUT/run.json")["runs"], ("check sources", "read dumps")
@@ -210,8 +210,8 @@ def test_other_options_over_old_output_are_an_error(
     ran = build(dumps, copied, *flags)
     assert ran.status == 2
     assert ran.err.splitlines()[-1] == (
-        f"mlukit build: the {stage} stage in {copied} was made with {what}: ask for the same again, or name another "
-        "--output" + f", or take {stage}.json away to have the stage done anew" * finished
+        f"mlukit build: the {stage} stage in {copied} was made with {what}: use the same options and inputs, or name "
+        "another --output" + f", or delete {stage}.json to redo the stage" * finished
     )
     assert checksums(copied) == before
 
@@ -221,7 +221,7 @@ def test_what_a_run_left_that_was_killed_when_it_had_finished_goes(copied: Path,
         (copied / "_work" / name).parent.mkdir(parents=True, exist_ok=True)
         (copied / "_work" / name).touch()
     ran = build(dumps, copied)
-    assert ran.err.count("finished before, nothing to do") == 3
+    assert ran.err.count("already finished, nothing to do") == 3
     assert checksums(copied) == checksums(built)
 
 
@@ -247,8 +247,8 @@ def test_a_dump_of_another_size_is_an_error_that_names_it_alone(copied: Path, ow
     dump.write_bytes(dump.read_bytes() + b"\0")
     assert complaint(build(own_dumps, copied)) == (
         f"mlukit build: the link stage in {copied} was made with files = [['de', 'dump', '{dump.name}', {size}]], "
-        f"now it is [['de', 'dump', '{dump.name}', {size + 1}]]: ask for the same again, or name another --output, "
-        "or take link.json away to have the stage done anew"
+        f"now it is [['de', 'dump', '{dump.name}', {size + 1}]]: use the same options and inputs, or name another "
+        "--output, or delete link.json to redo the stage"
     )
 
 
@@ -262,7 +262,7 @@ def test_a_table_that_nothing_reads_is_no_source(
     (own_dumps / "enwiki-20260901-page.sql.gz").write_bytes(b"not even a table")
     ran = build(own_dumps, tmp_path / "OUT")
     assert ran.status == 0, ran.err
-    assert ran.err.count("finished before, nothing to do") == 3 * finished
+    assert ran.err.count("already finished, nothing to do") == 3 * finished
     assert checksums(tmp_path / "OUT") == checksums(built)
 
 
@@ -286,8 +286,8 @@ def test_a_dump_of_the_same_size_but_other_content_is_an_error_while_the_stage_i
 @pytest.mark.parametrize(
     ("stage", "path", "content", "what"),
     [
-        ("link", "articles/en/train-00000.parquet", None, "articles/en/train-00000.parquet has gone"),
-        ("link", "articles/ja/_manifest.json", None, "articles/ja/_manifest.json has gone"),
+        ("link", "articles/en/train-00000.parquet", None, "articles/en/train-00000.parquet is missing"),
+        ("link", "articles/ja/_manifest.json", None, "articles/ja/_manifest.json is missing"),
         ("vocabulary", "vocabulary/vocabulary.jsonl", b"{}", "vocabulary/vocabulary.jsonl has changed from "),
         ("examples", "examples/de/train-00000.tfrecord.gz", b"", "tfrecord.gz has changed from "),
     ],
@@ -302,8 +302,8 @@ def test_a_finished_stage_whose_files_are_gone_or_changed_is_an_error(
     ran = build(dumps, copied)
     last = ran.err.splitlines()[-1]
     assert ran.status == 2
-    assert last.startswith(f"mlukit build: {copied}: the {stage} stage was finished, but ") and what in last
-    assert last.endswith(f"since: take {stage}.json away to have the stage done again")
+    assert last.startswith(f"mlukit build: {copied}: the {stage} stage is finished, but ") and what in last
+    assert last.endswith(f": delete {stage}.json to redo the stage")
     (copied / f"{stage}.json").unlink()
     assert build(dumps, copied).status == 0
     assert checksums(copied) == checksums(built)
@@ -316,8 +316,8 @@ def test_a_vocabulary_of_other_articles_is_an_error(copied: Path, dumps: Path) -
     (copied / "examples.json").unlink()
     ran = run("examples", "--output", copied, "--sentencepiece-model", dumps / "tokenizer.model", IN_MEMORY)
     assert complaint(ran) == (
-        f"mlukit examples: {copied}: the vocabulary was made of other articles than those there are now: "
-        "take vocabulary/, mentions/ and vocabulary.json away and run mlukit vocabulary again"
+        f"mlukit examples: {copied}: the articles have changed since the vocabulary was made: "
+        "delete vocabulary/, mentions/ and vocabulary.json, then run mlukit vocabulary again"
     )
 
 
@@ -326,7 +326,7 @@ def test_a_stage_without_the_one_before_it_is_an_error(dumps: Path, tmp_path: Pa
     flags = ("--sentencepiece-model", dumps / "tokenizer.model") if stage == "examples" else ()
     output = tmp_path / "OUT"
     assert complaint(run(stage, "--output", output, *flags)) == (
-        f"mlukit {stage}: {output} has no finished link stage, which {stage} builds on: run mlukit link first"
+        f"mlukit {stage}: {output} has no finished link stage, which {stage} needs: run mlukit link first"
     )
     assert not output.exists()
 
@@ -383,7 +383,7 @@ def test_a_launcher_that_is_killed_again_and_again(built: Path, dumps: Path, tmp
         process.communicate()
     ran = build(dumps, output)
     assert ran.status == 0, ran.err
-    assert ran.err.startswith("link: finished before, nothing to do\n")
+    assert ran.err.startswith("link: already finished, nothing to do\n")
     assert checksums(output) == checksums(built)
 
 
@@ -420,7 +420,7 @@ def test_two_runs_at_once_do_not_get_in_each_others_way(built: Path, dumps: Path
     output = tmp_path / "OUT"
     process = start_build(dumps, output)
     wait_for(lambda: (output / "_work/results/checksum").exists(), process)
-    said = f"mlukit build: another run works on {output}: wait for its end, or name another --output"
+    said = f"mlukit build: another run uses {output}: wait until that run ends, or name another --output"
     assert complaint(build(dumps, output)) == said
     process.communicate(timeout=120)
     assert process.returncode == 0
@@ -443,7 +443,7 @@ def test_quiet_verbose_and_a_log_file(copied: Path, dumps: Path, tmp_path: Path)
     quiet = build(dumps, copied, "--quiet", "--log-file", log)
     assert (quiet.status, quiet.out, quiet.err) == (0, "", "")
     assert [line.split(" ", 2)[2] for line in log.read_text().splitlines()] == [
-        f"INFO {stage}: finished before, nothing to do" for stage in ("link", "vocabulary", "examples")
+        f"INFO {stage}: already finished, nothing to do" for stage in ("link", "vocabulary", "examples")
     ]
     account, blank, rest = build(dumps, copied, "-v").out.partition("\n\n")
     assert account == (copied / "account.txt").read_text().rstrip("\n")

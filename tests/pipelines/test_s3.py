@@ -71,7 +71,7 @@ def test_the_same_bytes_as_on_a_local_disk(server: S3Server, built: Path) -> Non
     assert [flag for flag in flags if "key" in flag] == ["--s3_access_key_id=…", "--s3_secret_access_key=…"]
     server.calls.clear()
     again = build(server)
-    assert (again.status, again.err.count("finished before, nothing to do")) == (0, 3)
+    assert (again.status, again.err.count("already finished, nothing to do")) == (0, 3)
     looked_at = {call.key for call in server.calls if call.key.startswith("out/") and call.what in ("GET", "HEAD")}
     assert {key for key in looked_at if not key.endswith((".json", "/account.txt"))} == set()  # shards are in listings
     assert {call.what for call in server.calls} == {"LIST", "HEAD", "GET"}
@@ -244,8 +244,8 @@ def test_a_run_that_was_killed_gives_its_lease_up(server: S3Server, tmp_path: Pa
         server.fails = never
         said = complaint(build(server))
         who = f"{psutil.Process().username()} on {platform.node()}, process {process.pid}, since "
-        assert said.startswith(f"mlukit build: another run works on {OUT} ({who}")
-        assert said.endswith("seconds from now): wait for its end, or name another --output")
+        assert said.startswith(f"mlukit build: another run uses {OUT} ({who}")
+        assert said.endswith("seconds): wait until that run ends, or name another --output")
         process.kill()
         process.communicate()
         hang.let_go.set()

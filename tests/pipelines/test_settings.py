@@ -60,9 +60,9 @@ def test_the_number_of_workers_becomes_beam_s() -> None:
         (["--articles-format", "tfrecord"], f"'tfrecord' is not one of {', '.join(format_names('articles'))}"),
         (["--vocabulary-size", "-3"], "--vocabulary-size"),
         (["--range-size", "many"], "'many' is not a size such as 32MiB"),
-        (["--validation-share", "1"], "'1' is not a number from 0 up to, not including, 1"),
+        (["--validation-share", "1"], "'1' is not a share; accepted: a number from 0 to less than 1, such as 0.01"),
         (["--dump", "enwiki.xml"], "'enwiki.xml' is not LANGUAGE=PATH"),
-        (["stray"], "'stray' is no flag"),
+        (["stray"], "'stray' is not a flag"),
     ],
 )
 def test_what_is_wrong_is_shown_with_what_would_be_right(arguments: list[str], said: str) -> None:
@@ -104,7 +104,7 @@ def test_a_configuration_is_read_and_flags_override_it(tmp_path: Path) -> None:
     [
         ("langauges = []", "unknown option 'langauges'; did you mean 'languages'?"),
         ("min_count = 'x'", "min_count: 'x' is not a whole number of at least 1"),
-        ("wikidata_api = 1", "wikidata_api = 1 is neither true nor false"),
+        ("wikidata_api = 1", "wikidata_api = 1 is wrong; accepted: true or false"),
         ("= 3", "Invalid statement"),
     ],
 )
@@ -146,7 +146,7 @@ def test_what_is_neither_a_file_nor_a_name_is_shown_with_the_names(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SettingsError) as error:
         read("build", "--output", "O", "--config", config)
-    reason = f"[Errno 2] No such file or directory: '{config}'; by name there is wikipedia24"
+    reason = f"[Errno 2] No such file or directory: '{config}'; accepted names: wikipedia24"
     assert str(error.value) == f"--config {config}: {reason}{hint}"
 
 

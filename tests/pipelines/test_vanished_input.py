@@ -13,7 +13,7 @@ from mlukit.engine.task_transform import TaskTransform
 from tests.small_dumps import checksums
 from tests.small_wikis import build
 
-GOES_ON = "What was finished is kept: the same command goes on from there."
+GOES_ON = "Finished work is kept: run the same command again to continue."
 
 
 @pytest.mark.parametrize("step", ["parse", "checksum"])

@@ -51,7 +51,7 @@ def edit(path: Path, change: Callable[[Any], object]) -> None:
 
 def mend(output: Path, dumps: Path, ran: Ran) -> None:
     """Does what the command says."""
-    steps = ran.out.partition("To mend it:\n")[2]
+    steps = ran.out.partition("To repair the output:\n")[2]
     for path in re.findall(re.escape(str(output)) + r"/\S+", steps):
         Path(path).unlink()
     if "mlukit build" in steps:
@@ -171,10 +171,10 @@ def test_all_that_is_wrong_is_named_in_the_order_of_the_stages(copied: Path) -> 
         f"changed {EXAMPLES}.parquet",
     ]
     records = " ".join(f"{copied}/{stage}.json" for stage in ("link", "vocabulary", "examples"))
-    assert ran.out.partition("To mend it:\n")[2] == (
-        f"  1. take away the records of what has to be done again: {records}\n"
+    assert ran.out.partition("To repair the output:\n")[2] == (
+        f"  1. delete the records of the stages to repeat: {records}\n"
         f"  2. run mlukit link, mlukit vocabulary, mlukit examples, or mlukit build for all, with --output {copied} "
-        "and the flags of before\n"
+        "and the same flags as before\n"
     )
 
 
@@ -207,7 +207,7 @@ def test_some_folders(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (["OUT", "articles/fr"], "OUT has no finished folder 'articles/fr'; did you mean 'articles/ja'? (articles, "),
         (["OUT", "."], "OUT has no finished folder '.' ("),
         (["empty"], "empty has no run.json: name a folder that mlukit wrote"),
-        (["OUT", "--num_workers=2"], "--num_workers is for Dataflow; on this machine --workers N sets "),
+        (["OUT", "--num_workers=2"], "--num_workers is for Dataflow; on this machine, --workers N sets "),
         (["OUT", "--direct_num_worker=2"], "unknown flag --direct_num_worker; did you mean '--direct_num_workers'?"),
     ],
 )

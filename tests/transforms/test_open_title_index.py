@@ -63,7 +63,7 @@ def test_a_file_made_anew_is_fetched_anew_though_it_has_the_same_size(storage: S
 
 def test_a_file_that_did_not_come_whole_is_an_error(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MemoryFiles, "_content", lambda self, path: b"a")
-    with pytest.raises(OSError, match=r"memory://out/index/en/.* has \d bytes, and 1 came"):
+    with pytest.raises(OSError, match=r"memory://out/index/en/.* has \d bytes, but 1 bytes were received"):
         copied(storage)
     monkeypatch.undo()
 
@@ -93,7 +93,9 @@ def test_what_was_not_used_for_long_goes(storage: Storage, tmp_path: Path) -> No
 def test_another_users_folder_is_not_used(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     other = os.getuid() + 1
     monkeypatch.setattr("os.getuid", lambda: other)
-    with pytest.raises(OSError, match=rf"mlukit-index-{other} belongs to another user: take it away, or set TMPDIR"):
+    with pytest.raises(
+        OSError, match=rf"mlukit-index-{other} belongs to another user: delete the folder, or set TMPDIR"
+    ):
         copied(storage)
 
 

@@ -1,4 +1,4 @@
-"""A DoFn that takes many articles at a time: looked up or encoded together they cost much less than one by one."""
+"""A DoFn that processes articles in batches: a batch costs much less than its articles one by one."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -11,35 +11,40 @@ from apache_beam.utils.windowed_value import WindowedValue
 from mlukit.schemas.records import Article, Failure, LinkedArticle
 from mlukit.transforms.elements.joins import FAILURES
 
-_LEAST_BYTES = 256  # an article without text takes memory, too
+_LEAST_BYTES = 256  # counted for each article, because an article without text also takes memory
 
 
 class _Held(NamedTuple):
+    """An article that waits for its batch, with its timestamp and window."""
+
     article: Any
     timestamp: Any
     window: Any
 
 
 class ArticleBatches(beam.DoFn, ABC):
-    """Holds articles of a bundle back until their texts are enough for a batch, or the bundle ends.
+    """Collects articles of a bundle until their texts fill a batch or the bundle ends.
 
-    What comes of an article has its timestamp and window.
+    The outputs of an article have the timestamp and window of the article.
 
     Args:
-        text_bytes: of a batch, about.
+        text_bytes: approximate bytes of text in a batch.
+
+    Raises:
+        ValueError: `text_bytes` is less than 1.
     """
 
     def __init__(self, text_bytes: int) -> None:
         if text_bytes < 1:
-            raise ValueError(f"a batch of {text_bytes} bytes of text; accepted: 1 or more")
+            raise ValueError(f"text_bytes is {text_bytes}; accepted: 1 or more")
         self._text_bytes = text_bytes
 
     @abstractmethod
     def make(self, articles: Sequence[Any]) -> Iterator[tuple[int, Any]]:
-        """What comes of a batch of one article or more: the number of an article, and a record or a Failure."""
+        """Processes a batch of at least one article; yields (number of an article, record or Failure)."""
 
     def start_bundle(self) -> None:
-        """Forgets what a bundle that failed may have left."""
+        """Discards articles that a failed bundle may have left."""
         self._held: list[_Held] = []
         self._held_bytes = 0
 
@@ -49,18 +54,19 @@ class ArticleBatches(beam.DoFn, ABC):
         timestamp: Any = beam.DoFn.TimestampParam,
         window: Any = beam.DoFn.WindowParam,
     ) -> Iterator[Any]:
-        """Takes an article, and gives what comes of a batch where it is full."""
+        """Adds an article to the batch; yields the outputs of the batch if it is full."""
         self._held.append(_Held(article, timestamp, window))
         self._held_bytes += len(article.text.encode()) + _LEAST_BYTES
         if self._held_bytes >= self._text_bytes:
             yield from self._release()
 
     def finish_bundle(self) -> Iterator[Any]:
-        """Gives what comes of the last batch."""
+        """Yields the outputs of the last batch."""
         if self._held:
             yield from self._release()
 
     def _release(self) -> Iterator[Any]:
+        """Yields the outputs of the batch; failures go to the tagged output."""
         held = self._held
         self.start_bundle()
         for number, record in self.make([one.article for one in held]):

@@ -1,4 +1,4 @@
-"""What the transforms of this room are joined to: each other, and the output folder of a finished build."""
+"""Checks of the inputs of this room's transforms: the PCollection, and the output folder of a finished build."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,13 +13,15 @@ FAILURES = "failures"  # the tag of the output for `Failure` records
 
 
 def check_input(transform: beam.PTransform, value: Any, *, begins: bool = False) -> None:
-    """What Beam's types do not tell: whether a transform is applied to the pipeline itself or to a PCollection.
+    """Checks whether a transform is applied to a pipeline or to a PCollection, which Beam's types do not check.
 
     Args:
-        begins: whether the transform is one that a pipeline begins with.
+        transform: the transform.
+        value: the value to which the transform is applied.
+        begins: whether the transform must be applied to the pipeline itself.
 
     Raises:
-        TypeError: it is applied to the other one.
+        TypeError: the transform is applied to the wrong one.
     """
     if isinstance(value, PBegin) != begins:
         accepted = "the pipeline itself" if begins else "a PCollection of another transform"
@@ -27,16 +29,21 @@ def check_input(transform: beam.PTransform, value: Any, *, begins: bool = False)
 
 
 def stage_record(output: str, stage: str, needed_by: str) -> Mapping[str, Any]:
-    """The record of a finished stage.
+    """Reads the record of a finished stage.
+
+    Args:
+        output: an output folder.
+        stage: the name of the stage.
+        needed_by: the transform that needs the stage, for the message.
 
     Raises:
-        ValueError: `output` is no output folder, or the stage is not finished.
+        ValueError: `output` is not an output folder, or the stage is not finished.
     """
     try:
         record: Mapping[str, Any] = Storage(output).read_json(layout.stage_record(stage))
     except FileNotFoundError:
         raise ValueError(
-            f"{output} has no finished {stage} stage, which {needed_by} builds on: name a folder that mlukit wrote to, "
-            f"or run mlukit {stage} first"
+            f"{output} has no finished {stage} stage, which {needed_by} needs: name an output folder of mlukit, or run "
+            f"mlukit {stage} first"
         ) from None
     return record

@@ -19,7 +19,7 @@ from mlukit.transforms.elements.batches import ArticleBatches
 from mlukit.transforms.elements.joins import FAILURES, check_input, stage_record
 from mlukit.transforms.open_models import open_models
 
-STAGE = "examples"  # of failures, as the command of this name has them
+STAGE = "examples"  # the stage in failures, the same as in the command
 
 
 @beam.typehints.with_input_types(LinkedArticle)
@@ -45,13 +45,15 @@ class MakeExamples(beam.PTransform):
         self._make = _EncodeArticles(output, made, frozenset(vocabulary["options"]["kinds"]), text_bytes)
 
     def expand(self, articles: Any) -> Any:
-        """Makes examples where the articles are, of many at a time."""
+        """Makes examples without a shuffle, from many articles at a time."""
         check_input(self, articles)
         make = beam.ParDo(self._make).with_output_types(Example, failures=Failure)
         return articles | "Make" >> make.with_outputs(FAILURES, main="examples")
 
 
 class _EncodeArticles(ArticleBatches):
+    """Makes the examples of batches of articles, and counts articles, sentences, mentions and examples."""
+
     def __init__(self, output: str, made: Mapping[str, Any], kinds: frozenset[str], text_bytes: int) -> None:
         super().__init__(text_bytes)
         self._output, self._kinds = output, kinds
@@ -77,7 +79,7 @@ class _EncodeArticles(ArticleBatches):
         count_flow(ARTICLES, flow)
 
     def _records(self, language: str, articles: list[LinkedArticle], flow: Flow) -> Iterator[Example | Failure]:
-        """The examples of one language's articles, which are counted."""
+        """Makes and counts the examples of articles in one language."""
         for made in make_each(ARTICLE_ROWS.to_batch(articles), self._maker(language), STAGE):
             if isinstance(made, Failure):
                 flow.failed[made.reason] += 1
@@ -95,6 +97,7 @@ class _EncodeArticles(ArticleBatches):
             yield from examples
 
     def _maker(self, language: str) -> Maker:
+        """The function that makes examples in a language; the sentence splitter is made once per language."""
         if language not in self._splitters:
             self._splitters[language] = sentence_splitter(language, self._options)
         tokenizer, vocabulary = self._models

@@ -39,13 +39,15 @@ class ParsePages(beam.PTransform):
         self._parse = _ParsePage(language, namespaces)
 
     def expand(self, pages: Any) -> Any:
-        """Parses each page where it is."""
+        """Parses each page, without a shuffle."""
         check_input(self, pages)
         parse = beam.ParDo(self._parse).with_output_types(Article, failures=Failure)
         return pages | "Parse" >> parse.with_outputs(FAILURES, main="articles")
 
 
 class _ParsePage(beam.DoFn):
+    """Parses a page, and counts pages and links; failures go to the tagged output."""
+
     def __init__(self, language: str, namespaces: Mapping[int, str]) -> None:
         self._code, self._namespaces = language, dict(namespaces)
 

@@ -1,4 +1,4 @@
-"""Reads dumps: each page is an element."""
+"""Reads dumps: each page becomes an element."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,30 +20,31 @@ from mlukit.schemas.records import Failure, Page
 from mlukit.transforms.elements.joins import FAILURES, check_input
 
 _LOG = logging.getLogger(__name__)
-STAGE = "link"  # of failures, as the command of this name has them
+STAGE = "link"  # the stage in failures, the same as in the command
 
 
 @beam.typehints.with_output_types(Page)
 class ReadPages(beam.PTransform):
-    """Reads the pages of a Wikipedia's dump, in namespace 0.
+    """Reads the pages of the article namespace from the dump of one Wikipedia.
 
-    In: the pipeline. Out: `pages`, a PCollection of `Page`, and `failures`, one of `Failure`, for pages that cannot be
-    read and for damage of the dump. Pages that are left out are counted, see `corpus.dumps.pages.SKIP_REASONS`.
+    Input: the pipeline. Output: `pages`, a PCollection of `Page`; and `failures`, a PCollection of `Failure` for pages
+    that cannot be read and for damage of the dump. Pages that are left out are counted by reason, see
+    `corpus.dumps.pages.SKIP_REASONS`.
 
-    The dump is cut into ranges, of bzip2 and of plain XML several a file, which are dealt out to the workers. It may
-    be compressed (.bz2, .gz, .xz, .zst, .7z).
+    The dump may be compressed (.bz2, .gz, .xz, .zst, .7z). Workers read ranges of the dump; a file of bzip2 or plain
+    XML has several ranges.
 
     Args:
-        patterns: of the dump or all its parts, on any filesystem that Beam knows: a file, or a pattern with *.
+        patterns: the files of the dump, on any filesystem that Beam supports: paths, or patterns with *.
         language: the code of the Wikipedia, such as "en".
-        range_size: in bytes of the file on disk; if None it follows from the dump's size.
-        foreign_header: whether the dump's header may name another wiki, as `--foreign-header` of the commands.
+        range_size: bytes of a file on disk that make one range; None to choose it by the size of the dump.
+        foreign_header: whether the header of the dump may name another wiki, like the flag `--foreign-header`.
 
     Attributes:
-        namespaces: the names in the dump's header, for `ParsePages`.
+        namespaces: the names in the header of the dump, for `ParsePages`.
 
     Raises:
-        DumpError: nothing matches a pattern, a file is no dump, or its header names another wiki.
+        DumpError: no file matches a pattern, a file is not a dump, or its header names another wiki.
         ValueError: no Wikipedia has this code.
     """
 
@@ -61,7 +62,7 @@ class ReadPages(beam.PTransform):
             chain.from_iterable(map(_matching, [patterns] if isinstance(patterns, str) else patterns))
         )
         if not files:
-            raise DumpError("ReadPages is given no pattern; accepted: one or more, such as enwiki-*.xml.bz2")
+            raise DumpError("ReadPages got no pattern; accepted: one or more, such as enwiki-*.xml.bz2")
         dump = find_dumps([], [language], chosen={language: list(files)}, tables=()).sets[language]
         site = read_headers(
             open_file,
@@ -75,7 +76,7 @@ class ReadPages(beam.PTransform):
         self._ranges = plan_ranges(language, dump.files, range_size)
 
     def expand(self, pipeline: Any) -> Any:
-        """Reshuffles, or a runner would fuse all ranges into one bundle."""
+        """Reshuffles the ranges, because a runner would otherwise fuse all of them into one bundle."""
         check_input(self, pipeline, begins=True)
         read = beam.ParDo(_ReadRange(self.namespaces)).with_output_types(Page, failures=Failure)
         return (
@@ -94,7 +95,7 @@ def _matching(pattern: str) -> list[FileInfo]:
 
 
 class _ReadRange(beam.DoFn):
-    """The pages of a range."""
+    """Reads the pages of a range, and counts the pages."""
 
     def __init__(self, namespaces: Mapping[int, str]) -> None:
         self._namespaces = dict(namespaces)
@@ -112,7 +113,7 @@ class _ReadRange(beam.DoFn):
 
 
 def _count(record: Page | SkippedPage | Failure) -> None:
-    if isinstance(record, Failure) and record.reason not in PAGE_FAILURES:  # damage of the dump is no page
+    if isinstance(record, Failure) and record.reason not in PAGE_FAILURES:  # damage of the dump, not of a page
         count(f"{DAMAGE} {record.reason}")
         return
     count(f"{PAGES} in")

@@ -1,4 +1,4 @@
-"""Resolves links: articles and what they link to get the items that a finished build knows."""
+"""Resolves links: articles and their links get Wikidata items from the title indexes of a finished build."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -32,18 +32,18 @@ from mlukit.transforms.open_title_index import open_indexes
 @beam.typehints.with_input_types(Article)
 @beam.typehints.with_output_types(LinkedArticle)
 class ResolveLinks(beam.PTransform):
-    """Looks the links of articles up in the title indexes of a finished build.
+    """Looks up the links of articles in the title indexes of a finished build.
 
-    In: a PCollection of `Article`, of any languages of the build. Out: a PCollection of `LinkedArticle`. Each worker
-    opens the indexes once; they are mapped from OUT where it is local, else copied to the worker's disk. Earlier
-    revisions of pages that the dump has several times are counted and left out; a copy of the same revision stays.
+    Input: a PCollection of `Article`, in any languages of the build. Output: a PCollection of `LinkedArticle`. Each
+    worker opens the indexes once, in OUT if OUT is local, otherwise in a copy on the disk of the worker. If the dump
+    has several revisions of a page, earlier revisions are counted and left out; copies of the same revision are kept.
 
     Args:
-        output: OUT, whose link stage is finished. Its share of held-out pages counts here, too.
-        text_bytes: of the articles that are looked up together, about.
+        output: OUT, an output folder with a finished link stage. Its share of validation pages is used.
+        text_bytes: approximate bytes of text of the articles that are looked up together.
 
     Raises:
-        ValueError: OUT has no finished link stage.
+        ValueError: the link stage of OUT is not finished.
     """
 
     def __init__(self, output: str, *, text_bytes: int = TEXT_BYTES) -> None:
@@ -51,12 +51,14 @@ class ResolveLinks(beam.PTransform):
         self._resolve = _ResolveArticles(output, stage_record(output, "link", "ResolveLinks"), text_bytes)
 
     def expand(self, articles: Any) -> beam.PCollection:
-        """Resolves articles where they are, many at a time."""
+        """Resolves articles without a shuffle, many at a time."""
         check_input(self, articles)
         return articles | "Resolve" >> beam.ParDo(self._resolve).with_output_types(LinkedArticle)
 
 
 class _ResolveArticles(ArticleBatches):
+    """Resolves the links of batches of articles, and counts them."""
+
     def __init__(self, output: str, linked: Mapping[str, Any], text_bytes: int) -> None:
         super().__init__(text_bytes)
         self._output = output
@@ -68,9 +70,14 @@ class _ResolveArticles(ArticleBatches):
         self._variants = variants_of(self._languages)
 
     def make(self, articles: Sequence[Article]) -> Iterator[tuple[int, LinkedArticle]]:
-        """Raises ValueError where an article's own language was not built: all its links would be lost."""
+        """Resolves a batch.
+
+        Raises:
+            ValueError: the build does not have the language of an article, so all its links would be lost.
+        """
         if others := {article.language for article in articles}.difference(self._languages):
-            raise ValueError(f"articles in {min(others)!r}: {self._output} was built of {', '.join(self._languages)}")
+            built = ", ".join(self._languages)
+            raise ValueError(f"an article is in {min(others)!r}, but {self._output} only has {built}")
         parsed = PARSED_ARTICLE_ROWS.to_batch(articles)
         stays = copies_that_stay(parsed, self._indexes)
         pages, links = Flow(), Flow()

@@ -63,7 +63,7 @@ def test_a_terminal_shows_language_shards_pages_speed_and_time_left(place: Workp
     worker = {"task": "parse/en/00000", "bytes": 2_000_000, "pages": 150}
     Path(place.board, f"worker-{os.getpid()}.json").write_text(json.dumps(worker))
     progress.look(place)
-    assert terminal.take() == "\rparse articles en: 1/3 shards, 150 pages in work, 1.0 MB/s, 0:10 left"
+    assert terminal.take() == "\rparse articles en: 1/3 shards, 150 pages in progress, 1.0 MB/s, 0:10 left"
     progress.look(place)  # too soon
     assert terminal.take() == ""
     for task in COSTS:
@@ -76,7 +76,7 @@ def test_a_terminal_shows_language_shards_pages_speed_and_time_left(place: Workp
     cleared, last = terminal.take().split("\r")[1:]
     assert cleared.strip() == ""
     assert last == (
-        "parse articles: 2 of 3 shards in 3.0 s (12.0 MB read, 4.0 MB/s) in one process, 1 were done before\n"
+        "parse articles: 2 of 3 shards in 3.0 s (12.0 MB read, 4.0 MB/s) in one process, 1 were done earlier\n"
     )
 
 
@@ -93,7 +93,7 @@ def test_elsewhere_there_is_one_line_at_the_end_and_what_the_step_has_to_tell(
     progress.look(place, at_end=True)
     progress.look(place, at_end=True)
     assert out.getvalue().splitlines() == [
-        "parse articles: 2 of 3 shards in 3.0 s (12.0 MB read, 4.0 MB/s) on FlinkRunner, 1 were done before",
+        "parse articles: 2 of 3 shards in 3.0 s (12.0 MB read, 4.0 MB/s) on FlinkRunner, 1 were done earlier",
         "tokenizer: 6,002 pieces",
         "en: no items",
     ]

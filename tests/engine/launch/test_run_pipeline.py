@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.timeout(180)
-GOES_ON = "What was finished is kept: the same command goes on from there.\n"
+GOES_ON = "Finished work is kept: run the same command again to continue.\n"
 
 NAPS = '''
 """Tasks that nap, fail, or kill a process."""

@@ -74,5 +74,5 @@ def test_a_worker_does_not_outlive_its_launcher(temporary: Path) -> None:
         Heartbeat(str(folder), "parse/en/00000").check()
     dead = of_dead_launcher(temporary)
     for gone in (folder, dead):
-        with pytest.raises(AbortedError, match="parse/en/00000: stopped, the run is ending"):
+        with pytest.raises(AbortedError, match="parse/en/00000 stopped because the run is ending"):
             Heartbeat(str(gone), "parse/en/00000").check()

@@ -45,7 +45,7 @@ def fault(place: Workplace, task: str, at: float, **more: Any) -> None:
 def test_a_job_that_was_left_by_its_workers_is_no_success(place: Workplace) -> None:
     one = watch(place, Message("begun"), Message("ended"))
     assert (one.is_over(), one.is_over()) == (False, True)
-    with pytest.raises(RunError, match="the job ended before its work was done"):
+    with pytest.raises(RunError, match="the job ended before all steps were done"):
         one.check_finished()
     place.notes.write_json(FINISHED, {})
     one.check_finished()
@@ -56,12 +56,12 @@ def test_of_what_failed_the_last_is_told_that_was_not_done_after_all(place: Work
     fault(place, "parse/en/00002", 1.0)
     fault(place, "parse/de/00000", 5.0)
     place.storage.write_json("_work/results/parse/de/00000.json", {})  # a runner tried again, and it went well
-    with pytest.raises(RunError, match=r"^parse/en/00001 failed: OSError: at 3\.0\. What was finished is kept"):
+    with pytest.raises(RunError, match=r"^parse/en/00001 failed: OSError: at 3\.0\. Finished work is kept"):
         watch(place, Message("failed", "the job failed")).is_over()
 
 
 def test_without_a_fault_beam_s_own_line_is_told(place: Workplace) -> None:
-    with pytest.raises(RunError, match=r"^the pipeline failed: no quota\. What was finished is kept"):
+    with pytest.raises(RunError, match=r"^the pipeline failed: no quota\. Finished work is kept"):
         watch(place, Message("failed", "no quota")).is_over()
 
 

@@ -65,22 +65,22 @@ def test_flink_has_the_version_of_the_documents_unless_the_user_names_one() -> N
         (
             "--num_workers=2",
             0,
-            "--num_workers is for Dataflow; on this machine --workers N sets the number of worker processes",
+            "--num_workers is for Dataflow; on this machine, --workers N sets the number of worker processes",
         ),
-        ("--max_num_workers 2", 3, "--max_num_workers is for Dataflow; on this machine "),
+        ("--max_num_workers 2", 3, "--max_num_workers is for Dataflow; on this machine, "),
         (
             "--runner=FlinkRunner --num_workers=2",
             0,
-            "with --runner FlinkRunner --parallelism N sets the number of task slots",
+            "with --runner FlinkRunner, --parallelism N sets the number of task slots",
         ),
         (
             "--runner=FlinkRunner",
             2,
-            "--workers 2 is for a run on this machine; with --runner FlinkRunner use --parallelism",
+            "--workers 2 is for a run on this machine; with --runner FlinkRunner, use --parallelism",
         ),
-        ("--runner=DataflowRunner", 2, "with --runner DataflowRunner use --num_workers"),
-        ("--direct_num_workers=4", 2, "--workers 2 and --direct_num_workers mean the same: give one of them"),
-        ("--direct_running_mode=in_memory", 2, "--direct_running_mode=in_memory has none: give one of them"),
+        ("--runner=DataflowRunner", 2, "with --runner DataflowRunner, use --num_workers"),
+        ("--direct_num_workers=4", 2, "--workers 2 and --direct_num_workers mean the same: give only one of them"),
+        ("--direct_running_mode=in_memory", 2, "--direct_running_mode=in_memory has none: give only one of them"),
     ],
 )
 def test_a_number_that_would_be_ignored_is_refused(flags: str, workers: int, said: str) -> None:

@@ -69,9 +69,7 @@ def test_options_are_those_of_the_output(dumps: Path, ran: Ran, tmp_path: Path) 
 
 def test_an_output_without_a_finished_stage(built: Path, tmp_path: Path) -> None:
     shutil.copy(built / "link.json", tmp_path)
-    with pytest.raises(
-        ValueError, match=r"has no finished examples stage, which MakeExamples builds on: .* mlukit exam"
-    ):
+    with pytest.raises(ValueError, match=r"has no finished examples stage, which MakeExamples needs: .* mlukit exam"):
         MakeExamples(str(tmp_path))
 
 
@@ -80,5 +78,5 @@ def test_another_tokenizer_than_the_stage_had(built: Path, ran: Ran, tmp_path: P
     record = load(tmp_path / "OUT/examples.json")
     path = tmp_path / "OUT/tokenizer/sentencepiece.bpe.model"
     path.write_bytes(path.read_bytes() + b"\x1a\x00")
-    with pytest.raises(ValueError, match=f"the examples were planned with {record['fingerprints']['tokenizer']}"):
+    with pytest.raises(ValueError, match=f"but the run began with {record['fingerprints']['tokenizer']}"):
         make(tmp_path / "ran", tmp_path / "OUT", ran.elements["articles"])

@@ -99,7 +99,7 @@ def test_old_dumps_have_their_namespaces_by_the_header(tmp_path: Path) -> None:
             "a dump of dewiki; if the pages are from dewiki in spite of the header, add foreign_header=True",
         ),
         ("enwiki-*.gz", "en", " is not a dump: it begins with "),
-        ([], "en", "ReadPages is given no pattern"),
+        ([], "en", "ReadPages got no pattern"),
     ],
 )
 def test_wrong_arguments(dumps: Path, names: str | list[str], language: str, said: str) -> None:

@@ -76,15 +76,15 @@ def test_articles_keep_their_time_and_window(built: Path, tmp_path: Path) -> Non
 
 
 def test_an_article_in_a_language_that_was_not_built(built: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"articles in 'fr': .* was built of de, en, ja"):
+    with pytest.raises(ValueError, match=r"an article is in 'fr', but .* only has de, en, ja"):
         resolve(tmp_path, built, [article(1), article(2, "fr")])
 
 
 def test_an_output_without_a_finished_stage(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"has no finished link stage, which ResolveLinks builds on: .* mlukit link"):
+    with pytest.raises(ValueError, match=r"has no finished link stage, which ResolveLinks needs: .* mlukit link"):
         ResolveLinks(str(tmp_path))
 
 
 def test_a_batch_of_no_bytes(built: Path) -> None:
-    with pytest.raises(ValueError, match="a batch of 0 bytes"):
+    with pytest.raises(ValueError, match="text_bytes is 0"):
         ResolveLinks(str(built), text_bytes=0)
