@@ -176,7 +176,7 @@ def test_what_is_wrongly_asked_is_one_error(server: S3Server, monkeypatch: pytes
     for flag, said in (
         ("--s3_endpoint_url=http://127.0.0.1:1", 'Could not connect to the endpoint URL: "http://127.0.0.1:1/'),
         ("--output=s3://elsewhere/out", "The specified bucket does not exist"),
-        ("--output=s3://bucket/o[u]t", "--output s3://bucket/o[u]t: on an object store, a name with"),
+        ("--output=s3://bucket/o[u]t", "--output s3://bucket/o[u]t: a name on an object store"),
     ):
         assert said in complaint(build(server, IN_MEMORY, flag))
 
