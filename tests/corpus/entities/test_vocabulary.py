@@ -228,7 +228,7 @@ def test_an_empty_vocabulary_is_an_error_that_says_what_to_lower() -> None:
         "the entity vocabulary is empty: links lead to 4 entities (2 entities in 1 language, 2 entities in 3 "
         "languages), but no entity meets the conditions; lower --min-languages (now 3) or --min-count (now 6)"
     )
-    with pytest.raises(VocabularyError, match="no link on the pages that count has an item"):
+    with pytest.raises(VocabularyError, match="no link on the counted pages has an item"):
         check_candidates(*merged([{"de": {}}], 2, 1, 1)[1:], 1, 1)
     check_candidates(*merged(COUNTS, 2, 3, 1)[1:], 3, 1)
 
