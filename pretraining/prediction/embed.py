@@ -142,14 +142,16 @@ def schema(states: Sequence[str]) -> pa.Schema:
 
 def _table(model: "LoadedModel", lines: Sequence[Line], states: Sequence[str], counts: Counter[str]) -> pa.Table:
     embedded = _embedded(model, lines)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for line, found in zip(lines, embedded, strict=True):
-        failed = isinstance(found, str)
-        rows.append({"id": line.id, "failure": found} if failed else {"id": line.id, **_row(found)})
         counts["texts"] += 1
-        counts["failed"] += failed
-        counts["cut"] += not failed and found.cut
-        counts["unknown"] += not failed and bool(found.unknown)
+        if isinstance(found, str):
+            counts["failed"] += 1
+            rows.append({"id": line.id, "failure": found})
+        else:
+            counts["cut"] += found.cut
+            counts["unknown"] += bool(found.unknown)
+            rows.append({"id": line.id, **_row(found)})
     return pa.Table.from_pylist(rows, schema(states))
 
 

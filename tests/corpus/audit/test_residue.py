@@ -48,7 +48,7 @@ def test_places_are_within_the_text(text: str) -> None:
 @pytest.mark.parametrize("piece", ["{{", "[[", "<", "<a ", "( ", "  ", " ,", "&a", "__A", "''", "(, ", "a ."])
 def test_time_is_bounded(piece: str) -> None:
     text = piece * (200_000 // len(piece))
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in find_residue(text, residue_classes("en")):
         pass
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2

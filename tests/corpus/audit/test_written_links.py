@@ -41,6 +41,6 @@ def test_any_markup_is_read(text: str) -> None:
     "piece", ["{{", "[[", "]]", "<ref>", "<!--", "<nowiki>", "{|\n", "[[a|", "[[File:a|", "{{a}}", "<ref"]
 )
 def test_time_is_bounded(piece: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     written_links(piece * (200_000 // len(piece)), load_language("en"))
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
