@@ -5,7 +5,7 @@ The folder is not trusted: a pickle with more than tensors is refused, and an in
 
 import json
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from mlukit.pretraining.errors import PretrainingError
+from mlukit.schemas.wording import counted
 
 _SAFETENSORS, _PYTORCH = "model.safetensors", "pytorch_model.bin"
+_SHOWN = 3
 _INDEX = ".index.json"  # the ending of the index of weights in several files
 
 
@@ -47,6 +49,26 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     for file in _weight_files(folder):
         tensors |= _tensors(file)
     return Checkpoint(folder, config, tensors)
+
+
+def check_finite(place: str, tensors: Mapping[str, Tensor]) -> None:
+    """Refuses tensors with values that are NaN or infinite.
+
+    Args:
+        place: what the tensors belong to, for the message.
+        tensors: by name.
+
+    Raises:
+        CheckpointError: a tensor has such a value; the text names up to three tensors.
+    """
+    if wrong := sorted(name for name, tensor in tensors.items() if not tensor.isfinite().all()):
+        raise CheckpointError(f"{place}: NaN or infinite values in {some(wrong)}; finite numbers are needed")
+
+
+def some(names: Sequence[str]) -> str:
+    """The number of tensors, and the names of the first three."""
+    more = ", …" if len(names) > _SHOWN else ""
+    return f"{counted(len(names), 'tensor')} ({', '.join(names[:_SHOWN])}{more})"
 
 
 def read_json_object(file: Path) -> dict[str, Any]:

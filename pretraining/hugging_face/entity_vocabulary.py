@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mlukit.corpus.entities.vocabulary import ROW_GROUP_ROWS, SPECIAL_ENTITIES
+from mlukit.pretraining.hugging_face.checkpoint_files import CheckpointError
 
 ENTITY_VOCABULARY_FILE = "entity_vocab.json"
 _MASK, _MASK2 = "[MASK]", "[MASK2]"
@@ -84,10 +85,17 @@ def match_entities(vocabulary: Path, other_rows: Mapping[str, int]) -> EntityMat
 
 
 def _entities(vocabulary: Path) -> Iterator[tuple[str, Sequence[str], int]]:
-    """Name, `lang:title` of each title, and id of each entity, in the order of their ids."""
-    with pq.ParquetFile(vocabulary) as file:
-        for batch in file.iter_batches(ROW_GROUP_ROWS, columns=["entity_id", "name", "titles"], use_threads=False):
-            yield from _batch_entities(batch)
+    """Name, `lang:title` of each title, and id of each entity, in the order of their ids.
+
+    Raises:
+        CheckpointError: the file cannot be read as an entity vocabulary.
+    """
+    try:
+        with pq.ParquetFile(vocabulary) as file:
+            for batch in file.iter_batches(ROW_GROUP_ROWS, columns=["entity_id", "name", "titles"], use_threads=False):
+                yield from _batch_entities(batch)
+    except (pa.ArrowException, KeyError, OSError) as error:
+        raise CheckpointError(f"{vocabulary} is not an entity vocabulary of mlukit build: {error}") from error
 
 
 def _batch_entities(batch: pa.RecordBatch) -> Iterator[tuple[str, Sequence[str], int]]:

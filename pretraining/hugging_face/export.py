@@ -40,17 +40,20 @@ def _export(run: Path, output: Path, examples: Path | None) -> None:
 
     from mlukit.pretraining.hugging_face.exported_model import export_model
     from mlukit.pretraining.hugging_face.model_card import Training
+    from mlukit.pretraining.training.initial_weights import attention_dropout_of
 
     config = read_model_config(run)
     weights = weights_file(run, say=partial(say, "export"))
     examples = examples_of(run, examples)
     training = None
+    attention_dropout = config.attention_dropout or attention_dropout_of(run)  # 0 is a choice of pretraining alone
     if (run / CHECKPOINTS).is_dir():
         _check_belongs(run, examples, read_json(run / RUN)["data"])
         steps = next(done for done, folder in checkpoints(run) if folder == weights.parent)
         training = Training(read_run_config(run), steps, _origin(run))
     data = training.config.data if training else None
-    export_model(config, load_file(weights), examples, output, data=data, training=training)
+    tensors = load_file(weights)
+    export_model(config, tensors, examples, output, data=data, training=training, attention_dropout=attention_dropout)
 
 
 def _origin(run: Path) -> str:

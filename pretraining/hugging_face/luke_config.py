@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from mlukit.pretraining.config import ConfigError, ModelConfig
-from mlukit.pretraining.hugging_face.tokenizer_files import TOKENIZER_CLASS
+from mlukit.pretraining.hugging_face.tokenizer_files import TASK_TOKENS, TOKENIZER_CLASS
 
 JsonObject: TypeAlias = Mapping[str, Any]
 
@@ -27,23 +27,30 @@ _OPTIONAL_FIELDS = {  # our defaults stand in for missing keys
     "eos_id": "eos_token_id",
 }
 _FIXED = {"hidden_act": "gelu", "position_embedding_type": "absolute"}
+ATTENTION_DROPOUT = 0.1  # [XLM-R], [mLUKE]
+_DROPOUT_KEY = "attention_probs_dropout_prob"
 _LAYOUT = "4.57.6"  # the version of the layout; without it early versions 5 warn of a fault in Mistral's tokenizers
 _SPECIAL_IDS = ("bos_id", "pad_id", "eos_id")
 
 
-def luke_config(config: ModelConfig) -> dict[str, Any]:
-    """The content of config.json, from which transformers makes a `LukeConfig`."""
+def luke_config(config: ModelConfig, attention_dropout: float) -> dict[str, Any]:
+    """The content of config.json, from which transformers makes a `LukeConfig`.
+
+    Args:
+        config: of the model.
+        attention_dropout: for fine-tuning; pretraining has its own.
+    """
     return {
         "architectures": ["LukeForMaskedLM"],
         "model_type": LUKE,
         "tokenizer_class": TOKENIZER_CLASS,
-        "vocab_size": config.vocabulary_size,
+        "vocab_size": config.vocabulary_size + len(TASK_TOKENS),
         "entity_vocab_size": config.entity_vocabulary_size,
         "entity_emb_size": config.entity_embedding_size,
         **{key: getattr(config, name) for name, key in (_FIELDS | _OPTIONAL_FIELDS).items()},
-        "attention_probs_dropout_prob": config.attention_dropout,
+        _DROPOUT_KEY: attention_dropout,
         "hidden_act": _FIXED["hidden_act"],
-        "use_entity_aware_attention": config.entity_aware_attention,
+        "use_entity_aware_attention": True,  # as the published mLUKE; the file always has these queries
         "classifier_dropout": None,
         "tie_word_embeddings": True,
         "torch_dtype": "float32",
@@ -64,6 +71,7 @@ def model_config(value: JsonObject, *, words: int, entities: int, entity_width: 
     Raises:
         ConfigError: `value` lacks a size, or describes a model that ours cannot represent.
     """
+    attention_dropout(value)
     for key, wanted in _FIXED.items():
         if (found := value.get(key, wanted)) != wanted:
             raise ConfigError(f"its {key} is {found!r}, ours is {wanted!r}")
@@ -81,6 +89,18 @@ def model_config(value: JsonObject, *, words: int, entities: int, entity_width: 
         entity_embedding_size=entity_width,
         entity_aware_attention=entity_aware,
     )
+
+
+def attention_dropout(value: JsonObject) -> float:
+    """The dropout of attention in the config.json of XLM-R or LUKE.
+
+    Raises:
+        ConfigError: the value is not a number between 0 and 1.
+    """
+    found = float(_number(value, _DROPOUT_KEY)) if _DROPOUT_KEY in value else ATTENTION_DROPOUT
+    if not 0 <= found <= 1:
+        raise ConfigError(f"its {_DROPOUT_KEY} is {found}, and not between 0 and 1")
+    return found
 
 
 def _number(value: JsonObject, name: str) -> Any:

@@ -45,12 +45,10 @@ _LAYER_PARTS = {
     "feed_forward_norm": ("output.LayerNorm",),
 }
 
+QUERY = ".attention.self.query."  # in the names of the plain query, of words to words
+ENTITY_AWARE_QUERIES = ("w2e_query", "e2w_query", "e2e_query")  # in place of "query"
 _ENTITY_AWARE = {  # the queries of [LUKE] section 3.2; `query` is the one of words to words
-    "attention.entity_aware_queries": (
-        "attention.self.w2e_query",
-        "attention.self.e2w_query",
-        "attention.self.e2e_query",
-    )
+    "attention.entity_aware_queries": tuple(f"attention.self.{query}" for query in ENTITY_AWARE_QUERIES)
 }
 
 TIED = {  # further tensors that a file of LukeForMaskedLM may hold, and the tensors that they copy
@@ -59,6 +57,7 @@ TIED = {  # further tensors that a file of LukeForMaskedLM may hold, and the ten
     "entity_predictions.decoder.weight": "luke.entity_embeddings.entity_embeddings.weight",
 }
 
+WORD_ROWS = ("luke.embeddings.word_embeddings.weight", "lm_head.bias")  # tensors with a row for each word
 _WORD_ROWS = ("word_embeddings.words.weight", "word_head.bias")
 _ENTITY_ROWS = ("entity_embeddings.entities.weight", "entity_head.bias")
 

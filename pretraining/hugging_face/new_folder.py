@@ -13,6 +13,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
     Raises:
         FileExistsError: the folder exists and is not empty.
     """
+    folder = folder.resolve()  # "." has no name
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(f"{folder} exists: name a folder that does not")
     temporary = folder.with_name(f".{folder.name}.writing")

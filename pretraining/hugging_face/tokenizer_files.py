@@ -27,6 +27,8 @@ SENTENCEPIECE_FILE, TOKENIZER_FILE, TOKENIZER_CONFIG_FILE = (
     "tokenizer_config.json",
 )
 TOKENIZER_CLASS = "MLukeTokenizer"
+ENT, ENT2 = TASK_TOKENS = ("<ent>", "<ent2>")  # the tokenizer's tasks put them around mentions; ids after <mask>
+_TYPE = {"__type": "AddedToken"}
 _FIRST_PIECES = 3  # <unk>, <s>, </s> of SentencePiece's ids, which the SPECIAL_PIECES replace
 
 
@@ -53,7 +55,8 @@ def fast_tokenizer(model: bytes) -> Tokenizer:
         pair=f"{bos} $A {eos} {eos} $B {eos}",
         special_tokens=[(bos, BOS_ID), (eos, EOS_ID)],
     )
-    tokenizer.add_special_tokens([AddedToken(piece, normalized=False) for piece in (*SPECIAL_PIECES, MASK_PIECE)])
+    special = (*SPECIAL_PIECES, MASK_PIECE, *TASK_TOKENS)
+    tokenizer.add_special_tokens([AddedToken(piece, normalized=False) for piece in special])
     return tokenizer
 
 
@@ -65,7 +68,7 @@ def tokenizer_config(mask_id: int, limits: DataConfig) -> dict[str, Any]:
         limits: the limits of an example in training.
     """
     bos, pad, eos, unknown = SPECIAL_PIECES
-    special = {**dict(enumerate(SPECIAL_PIECES)), mask_id: MASK_PIECE}
+    special = {**dict(enumerate(SPECIAL_PIECES)), **dict(enumerate((MASK_PIECE, *TASK_TOKENS), start=mask_id))}
     return {
         "tokenizer_class": TOKENIZER_CLASS,
         "trust_remote_code": True,  # the whole of tokenizer.json, see above
@@ -80,7 +83,9 @@ def tokenizer_config(mask_id: int, limits: DataConfig) -> dict[str, Any]:
         "eos_token": eos,
         "sep_token": eos,
         "unk_token": unknown,
-        "mask_token": _added_token(MASK_PIECE) | {"__type": "AddedToken"},
+        "mask_token": _added_token(MASK_PIECE) | _TYPE,
+        "entity_token_1": _added_token(ENT) | _TYPE,  # as a string, transformers 5 would name it `▁<ent>`
+        "entity_token_2": _added_token(ENT2) | _TYPE,
         "added_tokens_decoder": {str(number): _added_token(piece) for number, piece in special.items()},
     }
 
@@ -106,7 +111,7 @@ def write_tokenizer(model: bytes, folder: Path, limits: DataConfig) -> int:
     """
     tokenizer = fast_tokenizer(model)
     size: int = tokenizer.get_vocab_size()
-    config = tokenizer_config(size - 1, limits)
+    config = tokenizer_config(size - 1 - len(TASK_TOKENS), limits)
     (folder / SENTENCEPIECE_FILE).write_bytes(model)
     tokenizer.save(str(folder / TOKENIZER_FILE), pretty=False)
     (folder / TOKENIZER_CONFIG_FILE).write_text(json.dumps(config, ensure_ascii=False, indent=1) + "\n")

@@ -26,7 +26,7 @@ from mlukit.pretraining.settings import (
 )
 from mlukit.pretraining.training import checkpoint
 from mlukit.pretraining.training.flops import peak_flops
-from mlukit.pretraining.training.initial_weights import freeze, initial_model
+from mlukit.pretraining.training.initial_weights import attention_dropout_of, freeze, initial_model
 from mlukit.pretraining.training.loop import Loop, NotFiniteError
 from mlukit.pretraining.training.optimizer import make_optimizer
 from mlukit.pretraining.training.parallel import parallel
@@ -138,6 +138,7 @@ def _prepare_new(settings: TrainSettings) -> Prepared:
         "data": dict(dataset.fingerprints),
         "init": str(settings.init.resolve()) if settings.init else None,
         "new_parameters": sorted(new) if settings.init else None,  # None: all
+        "attention_dropout": attention_dropout_of(settings.init),  # for export: training has its own
         "starts": [],
     }
     return Prepared(settings.output, config, dataset, initial, False, new, facts)
