@@ -1,10 +1,11 @@
-"""What was exported, loaded by transformers: the installed version, and an old one, MLUKIT_OLD_TRANSFORMERS."""
+"""What was exported, loaded by transformers: version 5 of .venv, and version 4, which `./run test` puts beside it."""
 
 import io
 import json
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,20 +15,21 @@ import sentencepiece
 import torch
 from safetensors.torch import load_file
 
-from mlukit.corpus.examples.tokenizer import Tokenizer
+from mlukit.corpus.examples.tokenizer import UNK_ID, Tokenizer
 from mlukit.pretraining.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
 from mlukit.pretraining.hugging_face.checkpoint_files import CheckpointError, read_checkpoint
 from mlukit.pretraining.hugging_face.exported_model import export_model
 from mlukit.pretraining.hugging_face.imported_model import import_model
 from mlukit.pretraining.hugging_face.model_card import Training
 from mlukit.pretraining.model.model import PretrainingModel
-from tests.pretraining.hugging_face.load_with_transformers import load
+from mlukit.pretraining.training.trained_weights import with_special_entities
+from tests.pretraining.hugging_face.load_with_transformers import TASKS, load
 from tests.pretraining.hugging_face.our_logits import our_logits, our_model
-from tests.pretraining.hugging_face.small_output import SENTENCES
+from tests.pretraining.hugging_face.small_output import SENTENCES, write_small_output
 from tests.pretraining.packed_examples import SMALL
 
 EXACT = {"rtol": 1e-9, "atol": 1e-11}
-OLD = os.environ.get("MLUKIT_OLD_TRANSFORMERS", "")
+TRANSFORMERS4 = Path(sys.prefix) / "transformers4"
 
 
 def with_entities(language: str, mentions: list[str], entities: list[str] | None = None) -> dict[str, Any]:
@@ -78,40 +80,110 @@ def exported(
     return folder, model
 
 
-def with_version(folder: Path, version: str, place: Path) -> dict[str, Any]:
-    if version == "installed":
+def with_version(folder: Path, version: int, place: Path) -> dict[str, Any]:
+    if version == 5:
         return load(str(folder), TEXTS)
-    if not OLD:
-        pytest.skip("MLUKIT_OLD_TRANSFORMERS names no environment with another version (docs/checkpoints.md)")
+    if not TRANSFORMERS4.is_dir():
+        pytest.skip(f"{TRANSFORMERS4} is not there: ./run test installs it")
     (place / "texts.json").write_text(json.dumps(TEXTS))
-    script = Path(__file__).with_name("load_with_transformers.py")
-    arguments = [script, folder, place / "texts.json", place / "result.pt"]
-    subprocess.run([Path(OLD) / "bin/python", *arguments], check=True, env={**os.environ, "HF_HUB_OFFLINE": "1"})
-    result: dict[str, Any] = torch.load(place / "result.pt")
+    arguments = [Path(__file__).with_name("load_with_transformers.py"), folder, place / "texts.json", place / "result"]
+    environment = {**os.environ, "PYTHONPATH": str(TRANSFORMERS4), "HF_HUB_OFFLINE": "1", "USE_TF": "0"}
+    subprocess.run([sys.executable, *arguments], check=True, env=environment, timeout=200)
+    result: dict[str, Any] = torch.load(place / "result")
     return result
 
 
-@pytest.mark.parametrize("version", ["installed", "old"])
+@pytest.fixture(scope="module", params=[4, 5], ids=["transformers 4", "transformers 5"])
+def loaded(
+    request: pytest.FixtureRequest, exported: tuple[Path, PretrainingModel], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    """What a version makes of the folder."""
+    result = with_version(exported[0], request.param, tmp_path_factory.mktemp("loaded"))
+    assert result["version"].startswith(f"{request.param}.")
+    return result
+
+
 def test_transformers_makes_the_same_of_it(
-    exported: tuple[Path, PretrainingModel], version: str, tokenizer: Tokenizer, tmp_path: Path
+    exported: tuple[Path, PretrainingModel], loaded: dict[str, Any], output: Path, tokenizer: Tokenizer
 ) -> None:
-    folder, model = exported
-    result = with_version(folder, version, tmp_path)
-    assert result["version"].split(".")[0] == ("5" if version == "installed" else "4")
-    assert result["tokenizer"] == "MLukeTokenizer"
-    assert {name: keys for name, keys in result["info"].items() if keys} == {}
-    ours = our_model(model.config, model.state_dict())
+    _, model = exported
+    assert loaded["tokenizer"] == "MLukeTokenizer"
+    assert {name: keys for name, keys in loaded["info"].items() if keys} == {}
+    ours = our_model(model.config, with_special_entities(model.state_dict(), model.config, output))
     for text, inputs, logits, entity_logits in zip(
-        TEXTS, result["inputs"], result["logits"], result["entity_logits"], strict=True
+        TEXTS, loaded["inputs"], loaded["logits"], loaded["entity_logits"], strict=True
     ):
         if "<mask>" not in text["text"]:
             assert inputs["input_ids"] == [0, *tokenizer.encode([text["text"]])[0], 2]
         words, entities = our_logits(ours, inputs)
-        torch.testing.assert_close(words, logits, **EXACT)
+        torch.testing.assert_close(words, logits[:, : tokenizer.size], **EXACT)
+        torch.testing.assert_close(words[:, [UNK_ID] * 2], logits[:, tokenizer.size :], **EXACT)
         if "entity_spans" in text:
             torch.testing.assert_close(entities, entity_logits, **EXACT)
-    assert [inputs.get("entity_ids") for inputs in result["inputs"][-3:]] == [[2, 2], [4, 5], [2]]
-    assert result["inputs"][-1]["input_ids"][:2] == [0, tokenizer.mask_id]
+    assert [inputs.get("entity_ids") for inputs in loaded["inputs"][-3:]] == [[2, 2], [4, 5], [2]]
+    assert loaded["inputs"][-1]["input_ids"][:2] == [0, tokenizer.mask_id]
+
+
+@pytest.mark.parametrize(("task", "entities"), [*zip(TASKS, ([2], [2, 3], [2, 2], None), strict=True)])
+def test_tasks_of_mluke(task: str, entities: list[int] | None, loaded: dict[str, Any], tokenizer: Tokenizer) -> None:
+    assert loaded["task_words"] == [tokenizer.size, tokenizer.size + 1]
+    assert loaded["attention_dropout"] == 0.1
+    done = loaded["tasks"][task]
+    head = "qa_outputs" if entities is None else "classifier"
+    assert [name.split(".")[0] for name in done["missing"]] in ([head], [head] * 2)  # with a bias or without
+    assert done["logits"].isfinite().all()
+    assert done["queries_learn"] == (entities is not None)
+    assert done["difference"] < 1e-12
+    ids, between = done["inputs"]["input_ids"][0].tolist(), [tokenizer.size, tokenizer.size + 1]
+    if entities is not None:
+        assert done["inputs"]["entity_ids"].tolist() == [entities]
+    marks = {"entity_classification": [0, 0], "entity_pair_classification": [0, 0, 1, 1]}.get(task, [])
+    assert [word for word in ids if word in between] == [between[mark] for mark in marks]
+
+
+def test_words_of_tasks_copy_two_pieces(config: ModelConfig, tmp_path: Path) -> None:
+    output = write_small_output(tmp_path / "OUT", 230, "me@example # 1", "@ #")
+    tokenizer = Tokenizer.load((output / "tokenizer/sentencepiece.bpe.model").read_bytes())
+    model = trained(replace(config, vocabulary_size=tokenizer.size))
+    export_model(model.config, model.state_dict(), output, tmp_path / "DIR")
+    pieces = tokenizer.pieces(range(tokenizer.size))
+    copied = [pieces.index("@"), pieces.index("#")]
+    for name, tensor in load_file(tmp_path / "DIR/model.safetensors").items():
+        if name.startswith("lm_head.decoder") or name in ("lm_head.bias", "luke.embeddings.word_embeddings.weight"):
+            assert len(tensor) == tokenizer.size + 2
+            assert torch.equal(tensor[-2:], tensor[copied]), name
+
+
+@pytest.mark.parametrize("unknown_entities", [False, True])
+def test_special_entities(unknown_entities: bool, config: ModelConfig, output: Path, tmp_path: Path) -> None:
+    """Training gives no meaning to [PAD] and [MASK2], and to [UNK] only where examples have unknown entities."""
+    examples = shutil.copytree(output, tmp_path / "OUT")
+    for file in (examples / "examples").glob("*/_manifest.json"):
+        manifest = json.loads(file.read_bytes())
+        manifest["options"]["include_unknown_entities"] = unknown_entities
+        file.write_text(json.dumps(manifest))
+    model = trained(config)
+    export_model(config, model.state_dict(), examples, tmp_path / "DIR")
+    tensors, weights = load_file(tmp_path / "DIR/model.safetensors"), model.state_dict()
+    for theirs, ours, padding in (
+        ("luke.entity_embeddings.entity_embeddings.weight", "entity_embeddings.entities.weight", 0),
+        ("entity_predictions.bias", "entity_head.bias", -10_000),
+    ):
+        expected = weights[ours][:8].clone()
+        expected[0], expected[3] = padding, expected[2]
+        if not unknown_entities:
+            expected[1] = expected[2]
+        assert torch.equal(tensors[theirs], expected)
+
+
+def test_queries_that_training_did_not_have_are_copies(exported: tuple[Path, PretrainingModel]) -> None:
+    folder, model = exported
+    tensors = load_file(folder / "model.safetensors")
+    assert json.loads((folder / "config.json").read_bytes())["use_entity_aware_attention"]
+    for name in [name for name in tensors if ".attention.self.query." in name]:
+        for query in ("w2e_query", "e2w_query", "e2e_query"):
+            same = torch.equal(tensors[name], tensors[name.replace("query", query)])
+            assert same == (not model.config.entity_aware_attention)
 
 
 def test_import_of_an_export_is_what_was_exported(exported: tuple[Path, PretrainingModel], output: Path) -> None:
@@ -120,8 +192,11 @@ def test_import_of_an_export_is_what_was_exported(exported: tuple[Path, Pretrain
         again = import_model(read_checkpoint(folder), examples, seed=5, entity_width=9)
         assert again.config == model.config
         assert again.report["not_found"] == []
-        assert again.report["unused"] == ["luke.pooler.dense.bias", "luke.pooler.dense.weight"]
-        weights = model.state_dict()
+        queries = [name for name in again.report["unused"] if "pooler" not in name]
+        assert bool(queries) == (not model.config.entity_aware_attention)
+        assert again.report["words"]["dropped"] == 2
+        assert again.report["attention_dropout"] == 0.1
+        weights = with_special_entities(model.state_dict(), model.config, output)
         assert again.weights.keys() == weights.keys()
         assert [name for name in weights if not torch.equal(again.weights[name], weights[name])] == []
     assert again.report["entities"] == {
