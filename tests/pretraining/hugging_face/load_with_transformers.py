@@ -1,6 +1,6 @@
 """What one version of transformers makes of an exported folder; runs under another version by itself too.
 
-python load_with_transformers.py FOLDER TEXTS.json RESULT.pt
+python load_with_transformers.py TEXTS.json RESULT.pt FOLDER ...
 """
 
 import json
@@ -113,5 +113,6 @@ def named(info: dict[str, Any]) -> dict[str, list[str]]:
 
 
 if __name__ == "__main__":
-    folder, texts, place = sys.argv[1:]
-    torch.save(load(folder, json.loads(Path(texts).read_bytes())), place)
+    texts, place, *folders = sys.argv[1:]
+    asked = json.loads(Path(texts).read_bytes())
+    torch.save({folder: load(folder, asked) for folder in folders}, place)

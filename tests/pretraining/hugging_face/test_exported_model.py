@@ -8,7 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 import sentencepiece
@@ -66,45 +66,63 @@ def config(tokenizer: Tokenizer) -> ModelConfig:
     return replace(SMALL, vocabulary_size=tokenizer.size, entity_vocabulary_size=8, max_positions=130)
 
 
-@pytest.fixture(scope="module", params=["plain", "entity-aware", "wide entities"])
-def exported(
-    request: pytest.FixtureRequest, config: ModelConfig, output: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, PretrainingModel]:
-    changes: dict[str, dict[str, Any]] = {
-        "entity-aware": {"entity_aware_attention": True},
-        "wide entities": {"entity_embedding_size": config.hidden_size, "token_types": 2},
-    }
-    model = trained(replace(config, **changes.get(request.param, {})))
-    folder = tmp_path_factory.mktemp("exported") / "DIR"
-    export_model(model.config, model.state_dict(), output, folder)
-    return folder, model
+Exported: TypeAlias = tuple[Path, PretrainingModel]
+CHANGES: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "entity-aware": {"entity_aware_attention": True},
+    "wide entities": {"entity_embedding_size": SMALL.hidden_size, "token_types": 2},
+}
 
 
-def with_version(folder: Path, version: int, place: Path) -> dict[str, Any]:
-    if version == 5:
-        return load(str(folder), TEXTS)
+@pytest.fixture(scope="module")
+def all_exported(config: ModelConfig, output: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Exported]:
+    made = {}
+    for name, changes in CHANGES.items():
+        model = trained(replace(config, **changes))
+        folder = tmp_path_factory.mktemp("exported") / "DIR"
+        export_model(model.config, model.state_dict(), output, folder)
+        made[name] = folder, model
+    return made
+
+
+@pytest.fixture(scope="module", params=CHANGES)
+def exported(request: pytest.FixtureRequest, all_exported: dict[str, Exported]) -> Exported:
+    return all_exported[request.param]
+
+
+@pytest.fixture(scope="module")
+def with_transformers4(
+    all_exported: dict[str, Exported], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, dict[str, Any]]:
+    """What transformers 4 makes of each folder, in one process: it takes long to start."""
     if not TRANSFORMERS4.is_dir():
         pytest.skip(f"{TRANSFORMERS4} is not there: ./run test installs it")
+    place = tmp_path_factory.mktemp("loaded")
     (place / "texts.json").write_text(json.dumps(TEXTS))
-    arguments = [Path(__file__).with_name("load_with_transformers.py"), folder, place / "texts.json", place / "result"]
+    folders = [folder for folder, _ in all_exported.values()]
+    arguments = [
+        Path(__file__).with_name("load_with_transformers.py"),
+        place / "texts.json",
+        place / "result",
+        *folders,
+    ]
     environment = {**os.environ, "PYTHONPATH": str(TRANSFORMERS4), "HF_HUB_OFFLINE": "1", "USE_TF": "0"}
-    subprocess.run([sys.executable, *arguments], check=True, env=environment, timeout=200)
-    result: dict[str, Any] = torch.load(place / "result")
+    subprocess.run([sys.executable, *arguments], check=True, env=environment, timeout=250)
+    result: dict[str, dict[str, Any]] = torch.load(place / "result")
     return result
 
 
-@pytest.fixture(scope="module", params=[4, 5], ids=["transformers 4", "transformers 5"])
-def loaded(
-    request: pytest.FixtureRequest, exported: tuple[Path, PretrainingModel], tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Any]:
+@pytest.fixture(params=[4, 5], ids=["transformers 4", "transformers 5"])
+def loaded(request: pytest.FixtureRequest, exported: Exported) -> dict[str, Any]:
     """What a version makes of the folder."""
-    result = with_version(exported[0], request.param, tmp_path_factory.mktemp("loaded"))
+    folder = str(exported[0])
+    result = request.getfixturevalue("with_transformers4")[folder] if request.param == 4 else load(folder, TEXTS)
     assert result["version"].startswith(f"{request.param}.")
     return result
 
 
 def test_transformers_makes_the_same_of_it(
-    exported: tuple[Path, PretrainingModel], loaded: dict[str, Any], output: Path, tokenizer: Tokenizer
+    exported: Exported, loaded: dict[str, Any], output: Path, tokenizer: Tokenizer
 ) -> None:
     _, model = exported
     assert loaded["tokenizer"] == "MLukeTokenizer"
@@ -176,7 +194,7 @@ def test_special_entities(unknown_entities: bool, config: ModelConfig, output: P
         assert torch.equal(tensors[theirs], expected)
 
 
-def test_queries_that_training_did_not_have_are_copies(exported: tuple[Path, PretrainingModel]) -> None:
+def test_queries_that_training_did_not_have_are_copies(exported: Exported) -> None:
     folder, model = exported
     tensors = load_file(folder / "model.safetensors")
     assert json.loads((folder / "config.json").read_bytes())["use_entity_aware_attention"]
@@ -186,7 +204,7 @@ def test_queries_that_training_did_not_have_are_copies(exported: tuple[Path, Pre
             assert same == (not model.config.entity_aware_attention)
 
 
-def test_import_of_an_export_is_what_was_exported(exported: tuple[Path, PretrainingModel], output: Path) -> None:
+def test_import_of_an_export_is_what_was_exported(exported: Exported, output: Path) -> None:
     folder, model = exported
     for examples in (None, output):
         again = import_model(read_checkpoint(folder), examples, seed=5, entity_width=9)
@@ -208,7 +226,7 @@ def test_import_of_an_export_is_what_was_exported(exported: tuple[Path, Pretrain
 
 
 def test_the_word_decoder_is_spelt_out_and_the_entity_decoder_is_not(
-    exported: tuple[Path, PretrainingModel],
+    exported: Exported,
 ) -> None:
     tensors = load_file(exported[0] / "model.safetensors")
     assert torch.equal(tensors["lm_head.decoder.weight"], tensors["luke.embeddings.word_embeddings.weight"])

@@ -82,7 +82,8 @@ def test_ids_of_every_character(model: bytes, both: tuple[Tokenizer, FastTokeniz
 
 def test_ids_of_special_pieces(both: tuple[Tokenizer, FastTokenizer]) -> None:
     ours, theirs = both
-    assert theirs.get_vocab_size() == ours.size
+    assert theirs.get_vocab_size() == ours.size + 2
+    assert [theirs.token_to_id(word) for word in ("<ent>", "<ent2>")] == [ours.size, ours.size + 1]
     assert theirs.encode("<mask>").ids == [0, ours.mask_id, 2]
     assert theirs.encode("", "").ids == [0, 2, 2, 2]
     assert [theirs.token_to_id(piece) for piece in ("<s>", "<pad>", "</s>", "<unk>")] == [0, 1, 2, 3]
