@@ -359,7 +359,7 @@ class EntityVocabulary:
             with pq.ParquetFile(parquet) as file:
                 return cls._read(file)
         except (pa.ArrowException, KeyError, OSError) as error:
-            raise VocabularyError(f"not an entity vocabulary: {error}") from error
+            raise VocabularyError(f"not an entity vocabulary: {' '.join(str(error).split())}") from error
 
     @classmethod
     def _read(cls, file: pq.ParquetFile) -> Self:

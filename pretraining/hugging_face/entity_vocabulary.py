@@ -95,7 +95,8 @@ def _entities(vocabulary: Path) -> Iterator[tuple[str, Sequence[str], int]]:
             for batch in file.iter_batches(ROW_GROUP_ROWS, columns=["entity_id", "name", "titles"], use_threads=False):
                 yield from _batch_entities(batch)
     except (pa.ArrowException, KeyError, OSError) as error:
-        raise CheckpointError(f"{vocabulary} is not an entity vocabulary of mlukit build: {error}") from error
+        text = " ".join(str(error).split())  # Arrow's has line ends
+        raise CheckpointError(f"{vocabulary} is not an entity vocabulary of mlukit build: {text}") from error
 
 
 def _batch_entities(batch: pa.RecordBatch) -> Iterator[tuple[str, Sequence[str], int]]:

@@ -33,7 +33,7 @@ from mlukit.pretraining.hugging_face.names import (
     hugging_face_names,
     to_hugging_face,
 )
-from mlukit.pretraining.hugging_face.word_vocabulary import WordVocabulary, word_vocabulary
+from mlukit.pretraining.hugging_face.word_vocabulary import WordVocabulary, refuse_byte_level_bpe, word_vocabulary
 from mlukit.pretraining.model.model import PretrainingModel
 from mlukit.schemas.layout import TOKENIZER, VOCABULARY_PARQUET
 from mlukit.schemas.wording import counted
@@ -70,6 +70,7 @@ def import_model(source: Checkpoint, examples: Path | None, *, seed: int, entity
         CheckpointError: the source is another kind of model or incomplete, has values that are not finite, or does not
             fit the examples; the text names what was found and what is needed.
     """
+    refuse_byte_level_bpe(source.folder)
     tensors = _named_as_luke(source)
     table = _words(source, tensors)
     words = word_vocabulary(source, len(table), examples and examples / TOKENIZER)

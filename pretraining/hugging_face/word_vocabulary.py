@@ -24,6 +24,24 @@ class WordVocabulary:
     compared: str  # how the tokenizers were compared, for import.json
 
 
+def refuse_byte_level_bpe(folder: Path) -> None:
+    """Refuses a folder with the tokenizer of RoBERTa, whose words LUKE for English has.
+
+    Raises:
+        CheckpointError: the folder has no SentencePiece model, but a tokenizer of byte-level BPE.
+    """
+    if (folder / SENTENCEPIECE_FILE).is_file():
+        return
+    files = [name for name in _BPE_FILES if (folder / name).is_file()]
+    if not files and (file := folder / TOKENIZER_FILE).is_file() and _json_model(file).get("type") == "BPE":
+        files = [TOKENIZER_FILE]
+    if files:
+        raise CheckpointError(
+            f"{folder} has {files[0]}: its words are pieces of byte-level BPE, as LUKE for English has; examples have "
+            "the pieces of a SentencePiece unigram model, so XLM-R, mLUKE and models with their words can be imported"
+        )
+
+
 def word_vocabulary(source: Checkpoint, rows: int, sentencepiece: Path | None) -> WordVocabulary:
     """Compares a model folder's tokenizer with that of the examples.
 
@@ -36,11 +54,6 @@ def word_vocabulary(source: Checkpoint, rows: int, sentencepiece: Path | None) -
         CheckpointError: the tokenizers differ, or the sizes show that they must; the text names both.
     """
     folder_file = source.folder / SENTENCEPIECE_FILE
-    if not folder_file.is_file() and (bpe := [name for name in _BPE_FILES if (source.folder / name).is_file()]):
-        raise CheckpointError(
-            f"{source.folder} has {bpe[0]}: its vocabulary is of byte-level BPE, as that of LUKE for English; "
-            "examples have the pieces of a SentencePiece model, so only XLM-R, mLUKE and their like can be imported"
-        )
     if sentencepiece is None:
         if not folder_file.is_file():
             raise CheckpointError(f"{source.folder} has no {SENTENCEPIECE_FILE}: name the examples by --examples")
@@ -92,14 +105,21 @@ def _check_pieces(name: str, found: Sequence[str], sentencepiece: Path, tokenize
 
 def _read_json_pieces(file: Path) -> list[str]:
     """The pieces of a tokenizer.json, in the order of their ids."""
-    model: Any = read_json_object(file).get("model")
-    if not isinstance(model, dict) or model.get("type", "Unigram") != "Unigram":
-        kind = model.get("type") if isinstance(model, dict) else json.dumps(model)
-        raise CheckpointError(f"{file} has a model of type {kind}, that of XLM-R is Unigram")
+    model = _json_model(file)
+    if (kind := model.get("type", "Unigram")) != "Unigram":
+        raise CheckpointError(f"{file} has a model of type {kind}, XLM-R has one of type Unigram")
     try:
         return [piece for piece, _ in model["vocab"]]
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{file} has no pieces with their scores: {error!r}") from error
+
+
+def _json_model(file: Path) -> dict[str, Any]:
+    """The model in a tokenizer.json."""
+    model = read_json_object(file).get("model")
+    if not isinstance(model, dict):
+        raise CheckpointError(f"{file} has the model {json.dumps(model)}, XLM-R has one of type Unigram")
+    return model
 
 
 def _load(file: Path) -> Tokenizer:
