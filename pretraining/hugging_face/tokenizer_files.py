@@ -17,9 +17,9 @@ from typing import Any
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, normalizers, pre_tokenizers, processors
 from tokenizers.models import Unigram
 
+from mlukit.corpus.examples.sentencepiece_model import read_unigram_model
 from mlukit.corpus.examples.tokenizer import BOS_ID, EOS_ID, MASK_PIECE, SPECIAL_PIECES, UNK_ID, WORD_START
 from mlukit.pretraining.config import DataConfig
-from mlukit.pretraining.hugging_face.sentencepiece_model import read_unigram_model
 
 SENTENCEPIECE_FILE, TOKENIZER_FILE, TOKENIZER_CONFIG_FILE = (
     "sentencepiece.bpe.model",

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from mlukit.corpus.examples.sentencepiece_model import export_problem
 from mlukit.pretraining.config import DataConfig, RunConfig, TrainingConfig, changed
 from mlukit.pretraining.data.batches import BatchSource, prefetch
 from mlukit.pretraining.data.dataset import ExampleDataset, open_dataset
@@ -126,6 +127,11 @@ def _prepare_new(settings: TrainSettings) -> Prepared:
     data = data_config(settings)
     assert settings.examples is not None
     dataset = open_dataset(settings.examples, data)
+    if problem := export_problem(dataset.tokenizer.read_bytes()):
+        raise SettingsError(
+            f"--examples {settings.examples}: {problem}; mlukit export could not write the trained model. Build the "
+            "examples with a SentencePiece unigram model"
+        )
     model = model_config(settings, found, dataset.vocabulary_size, dataset.entity_vocabulary_size)
     if (room := model.max_positions - model.pad_id - 1) < data.max_tokens:
         raise SettingsError(f"--max-tokens {data.max_tokens} is more than the {room} that the model has positions for")

@@ -1,4 +1,7 @@
-"""Reads the pieces and the normaliser of a SentencePiece model file, to build another tokenizer with them.
+"""Reads the pieces and the normaliser of a SentencePiece model file, from which export builds transformers' tokenizer.
+
+The examples take any model in XLM-R's layout, transformers' `MLukeTokenizer` only a unigram model that treats blanks as
+XLM-R's does. So a model is looked at before examples are made and before training, and not only at the export.
 
 The sentencepiece package does not give access to the table of its normaliser. Its protocol buffer classes need a newer
 protobuf than Beam allows, so the few fields that are needed are declared here, with the numbers and defaults of
@@ -32,6 +35,19 @@ class UnigramModel:
 
     pieces: tuple[tuple[str, float], ...]  # piece and its log probability, in the order of SentencePiece's ids
     charsmap: bytes  # the normaliser's table of characters, as SentencePiece compiled it; empty for none
+
+
+def export_problem(model: bytes) -> str:
+    """Says why `mlukit export` cannot write a tokenizer with this model; "" if it can.
+
+    Args:
+        model: a model file that `corpus.examples.tokenizer.Tokenizer.load` accepts.
+    """
+    try:
+        read_unigram_model(model)
+    except TokenizerError as error:
+        return str(error)
+    return ""
 
 
 def read_unigram_model(model: bytes) -> UnigramModel:
