@@ -1,7 +1,7 @@
 """Installs mlukit: `pip install .` gives the `mlukit` command.
 
-The dependencies are listed here and nowhere else; requirements.lock and requirements-test.lock, which `./run` installs
-from, are made of them by `./run lock`.
+The dependencies are listed here and nowhere else; `./run lock` makes of them the lock files that `./run` installs from.
+Only transformers 4, with which some tests load exported models, is named in `run`.
 """
 
 from setuptools import find_packages, setup

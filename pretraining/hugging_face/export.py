@@ -1,4 +1,4 @@
-"""`mlukit export`: a run's model for transformers."""
+"""`mlukit export`: writes the model of a run for transformers."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -30,12 +30,12 @@ def main(arguments: Sequence[str]) -> int:
     """Runs the command, and returns its exit status."""
     options = parser().parse_args(arguments)
     _export(options.run, options.output, options.examples)
-    print(f"{options.output} is a model for transformers; its README.md tells how to load it")
+    print(f"{options.output} is a model for transformers; README.md in it shows how to load it")
     return 0
 
 
 def _export(run: Path, output: Path, examples: Path | None) -> None:
-    """Exports the last whole checkpoint of a run, or the weights of INIT."""
+    """Exports the last complete checkpoint of a run, or the weights of INIT."""
     from safetensors.torch import load_file  # imports torch, which takes seconds
 
     from mlukit.pretraining.hugging_face.exported_model import export_model
@@ -57,7 +57,7 @@ def _export(run: Path, output: Path, examples: Path | None) -> None:
 
 
 def _origin(run: Path) -> str:
-    """The folders that a run's weights came from, by name, as far back as the folders still exist."""
+    """Names the folders that the weights of a run come from, as far back as the folders exist."""
     names: list[str] = []
     while (run / RUN).is_file() and (init := read_json(run / RUN)["init"]):
         run = Path(init)
@@ -80,7 +80,7 @@ def _check_belongs(run: Path, examples: Path, fingerprints: dict[str, str]) -> N
 
 
 def parser() -> CommandParser:
-    """Of the command's flags."""
+    """Returns the parser of the command's flags."""
     description = "Writes a trained model in the layout of transformers, with its tokenizer and a model card."
     made = CommandParser("export", "RUN --output DIR [FLAGS]", description, _EXAMPLES, [_NOTE])
     add = made.group("input").add_argument

@@ -89,7 +89,7 @@ def export_model(
 
 
 def _tensors(config: ModelConfig, weights: Mapping[str, Tensor], tokenizer: Tokenizer) -> dict[str, Tensor]:
-    """The tensors to write, with a word decoder, which transformers 5 does not tie, and a pooler, which it expects."""
+    """Returns the tensors to write, with a word decoder, which transformers 5 does not tie, and a pooler for it."""
     tensors = {name: tensor.float().contiguous() for name, tensor in to_hugging_face(config, weights)}
     _add_task_rows(tensors, tokenizer)
     _add_entity_aware_queries(tensors)
@@ -104,7 +104,7 @@ def _tensors(config: ModelConfig, weights: Mapping[str, Tensor], tokenizer: Toke
 
 
 def _add_task_rows(tensors: dict[str, Tensor], tokenizer: Tokenizer) -> None:
-    """Adds the rows of <ent> and <ent2>; without a piece `@` or `#`, which the text then has as <unk>, copies of it."""
+    """Adds the rows of <ent> and <ent2>: copies of `@` and `#`, or of <unk> if the tokenizer has no such piece."""
     pieces = tokenizer.pieces(range(tokenizer.size))
     copied = [pieces.index(piece) if piece in pieces else UNK_ID for piece in _COPIED_PIECES.values()]
     for name in WORD_ROWS:
@@ -112,17 +112,17 @@ def _add_task_rows(tensors: dict[str, Tensor], tokenizer: Tokenizer) -> None:
 
 
 def _add_entity_aware_queries(tensors: dict[str, Tensor]) -> None:
-    """Adds the queries that the model was trained without, as copies of the plain query."""
+    """Adds the entity-aware queries that the model does not have, as copies of the plain query."""
     for name in [name for name in tensors if QUERY in name]:
         for query in ENTITY_AWARE_QUERIES:
             tensors.setdefault(name.replace("query", query), tensors[name].clone())
 
 
 def _tokenizer(config: ModelConfig, file: Path) -> Tokenizer:
-    """The tokenizer; refuses one of another size than the word table."""
+    """Loads the tokenizer; refuses a tokenizer of another size than the word table."""
     tokenizer = open_tokenizer(file)
     if (size := tokenizer.size) != config.vocabulary_size:
-        raise CheckpointError(f"{file} makes a vocabulary of {size:,}, the model has one of {config.vocabulary_size:,}")
+        raise CheckpointError(f"{file} makes a vocabulary of {size:,}, the model has {config.vocabulary_size:,} words")
     return tokenizer
 
 

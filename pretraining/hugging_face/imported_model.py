@@ -1,4 +1,4 @@
-"""Makes one of our models from a model of transformers: XLM-R, or mLUKE, which has entities already.
+"""Converts a model of transformers to ours: XLM-R, or mLUKE, which has entities already.
 
 Parameters that XLM-R does not have are random, the position table of entities too: LUKE loads the parameters that
 RoBERTa has by name (`LukeBaseModel.load_bert_weights`), and leaves `entity_embeddings` as `init_weights` made it.
@@ -91,7 +91,7 @@ def import_model(source: Checkpoint, examples: Path | None, *, seed: int, entity
 
 
 def _named_as_luke(source: Checkpoint) -> dict[str, Tensor]:
-    """The tensors under the names of `LukeForMaskedLM`, with or without a prefix in the file, less checked copies."""
+    """Returns the tensors by their names in `LukeForMaskedLM`, without the copies, which must equal their originals."""
     kind = str(source.config.get("model_type"))
     if kind not in _PREFIX:
         raise CheckpointError(f"{source.folder} is a model of type {kind!r}; {' and '.join(_PREFIX)} can be imported")
@@ -103,17 +103,17 @@ def _named_as_luke(source: Checkpoint) -> dict[str, Tensor]:
         tensors.setdefault("lm_head.bias", tensors["lm_head.decoder.bias"])
     for copy, original in TIED.items():
         if copy in tensors and (original not in tensors or not torch.equal(tensors.pop(copy), tensors[original])):
-            raise CheckpointError(f"{source.folder}: {copy} is not {original}, and ours is one and the same")
+            raise CheckpointError(f"{source.folder}: {copy} is not equal to {original}; mlukit has one tensor for both")
     return tensors
 
 
 def _words(source: Checkpoint, tensors: Mapping[str, Tensor]) -> Tensor:
-    """The word table, whose rows must be as many as config.json says."""
+    """Returns the word table; refuses a table with other rows than config.json says."""
     if _WORDS not in tensors:
-        raise CheckpointError(f"{source.folder} has no embeddings.word_embeddings.weight: it is no encoder")
+        raise CheckpointError(f"{source.folder} has no embeddings.word_embeddings.weight: it is not an encoder")
     if (rows := len(tensors[_WORDS])) != (expected := source.config.get("vocab_size")):
         raise CheckpointError(
-            f"{source.folder}: its config.json has vocab_size {expected}, its word table {rows:,} rows"
+            f"{source.folder}: its config.json has vocab_size {expected}, its word table has {rows:,} rows"
         )
     return tensors[_WORDS]
 
@@ -123,7 +123,7 @@ def _match(source: Checkpoint, tensors: Mapping[str, Tensor], examples: Path | N
     rows = len(tensors[_ENTITIES]) if _ENTITIES in tensors else 0
     if examples is None:
         if not rows:
-            raise CheckpointError(f"{source.folder} has no entities: name the examples that have, by --examples")
+            raise CheckpointError(f"{source.folder} has no entities: name examples by --examples, which have them")
         _check_special_entities(source)
         return EntityMatch(torch.arange(rows).numpy())
     names = {}
@@ -143,14 +143,14 @@ def _check_special_entities(source: Checkpoint) -> None:
     for row, name in enumerate(SPECIAL_ENTITIES):
         if (found := names.get(name, row)) != row:
             raise CheckpointError(
-                f"{source.folder} has {name} in row {found}, ours is row {row}: name the examples by --examples"
+                f"{source.folder} has {name} in row {found}, mlukit has it in row {row}: name examples by --examples"
             )
 
 
 def _config(
     source: Checkpoint, tensors: Mapping[str, Tensor], words: WordVocabulary, match: EntityMatch, entity_width: int
 ) -> ModelConfig:
-    """The configuration of a model with the source's shape and the vocabularies that were found."""
+    """Returns the configuration of a model with the source's shape and the vocabularies that were found."""
     width = tensors[_ENTITIES].shape[1] if _ENTITIES in tensors else entity_width
     try:
         return model_config(
@@ -165,7 +165,7 @@ def _config(
 
 
 def _has_own_queries(tensors: Mapping[str, Tensor]) -> bool:
-    """Whether the entity-aware queries differ from the first query, of which a conversion makes copies."""
+    """Whether the entity-aware queries differ from the plain query; a conversion fills them with copies of it."""
     return any(
         not torch.equal(tensor, tensors[entity_name])
         for name, tensor in tensors.items()
@@ -206,13 +206,13 @@ def _check_shapes(source: Checkpoint, tensors: Mapping[str, Tensor], wanted: Map
         rows = 1 if name in _ENTITY_ROWS.values() else 0
         if name in tensors and tensors[name].shape[rows:] != tensor.shape[rows:]:
             raise CheckpointError(
-                f"{source.folder}: {name} has the shape {tuple(tensors[name].shape)}, its config.json makes it "
+                f"{source.folder}: {name} has the shape {tuple(tensors[name].shape)}, its config.json describes "
                 f"{(*tensors[name].shape[:rows], *tensor.shape[rows:])}"
             )
 
 
 def _draw(config: ModelConfig, seed: int) -> dict[str, Tensor]:
-    """Random parameters by a seed, without touching the global generator."""
+    """Draws random parameters by a seed; the global generator keeps its state."""
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
         return {name: value.detach() for name, value in PretrainingModel(config).state_dict().items()}
@@ -236,7 +236,7 @@ def _report(
     words: WordVocabulary,
     match: EntityMatch,
 ) -> dict[str, Any]:
-    """The content of import.json, without the seed."""
+    """Returns the content of import.json, without the seed."""
     names = hugging_face_names(config)
     used = {part for parts in names.values() for part in parts}
     return {

@@ -1,4 +1,4 @@
-"""Our `ModelConfig` as the config.json of transformers' `LukeForMaskedLM`, and back from XLM-R's and LUKE's."""
+"""Converts `ModelConfig` to a config.json of `LukeForMaskedLM`, and a config.json of XLM-R or LUKE to `ModelConfig`."""
 
 from collections.abc import Mapping
 from typing import Any, TypeAlias
@@ -34,7 +34,7 @@ _SPECIAL_IDS = ("bos_id", "pad_id", "eos_id")
 
 
 def luke_config(config: ModelConfig, attention_dropout: float) -> dict[str, Any]:
-    """The content of config.json, from which transformers makes a `LukeConfig`.
+    """Returns the content of config.json, from which transformers makes a `LukeConfig`.
 
     Args:
         config: of the model.
@@ -59,7 +59,7 @@ def luke_config(config: ModelConfig, attention_dropout: float) -> dict[str, Any]
 
 
 def model_config(value: JsonObject, *, words: int, entities: int, entity_width: int, entity_aware: bool) -> ModelConfig:
-    """The configuration of a model with the shape of XLM-R or LUKE; dropout in attention keeps our default.
+    """Returns the configuration of a model with the shape of XLM-R or LUKE; dropout of attention keeps our default.
 
     Args:
         value: the content of their config.json.
@@ -74,7 +74,7 @@ def model_config(value: JsonObject, *, words: int, entities: int, entity_width: 
     attention_dropout(value)
     for key, wanted in _FIXED.items():
         if (found := value.get(key, wanted)) != wanted:
-            raise ConfigError(f"its {key} is {found!r}, ours is {wanted!r}")
+            raise ConfigError(f"its {key} is {found!r}, mlukit has only {wanted!r}")
     sizes = {name: _number(value, key) for name, key in _FIELDS.items()}
     optional = {name: _number(value, key) for name, key in _OPTIONAL_FIELDS.items() if key in value}
     defaults = ModelConfig()
@@ -92,22 +92,22 @@ def model_config(value: JsonObject, *, words: int, entities: int, entity_width: 
 
 
 def attention_dropout(value: JsonObject) -> float:
-    """The dropout of attention in the config.json of XLM-R or LUKE.
+    """Returns the dropout of attention in the config.json of XLM-R or LUKE, or XLM-R's if there is none.
 
     Raises:
         ConfigError: the value is not a number between 0 and 1.
     """
     found = float(_number(value, _DROPOUT_KEY)) if _DROPOUT_KEY in value else ATTENTION_DROPOUT
     if not 0 <= found <= 1:
-        raise ConfigError(f"its {_DROPOUT_KEY} is {found}, and not between 0 and 1")
+        raise ConfigError(f"its {_DROPOUT_KEY} is {found}, which is not between 0 and 1")
     return found
 
 
 def _number(value: JsonObject, name: str) -> Any:
-    """The number under a key; ConfigError if there is none."""
+    """Returns the number under a key; ConfigError if there is no number."""
     if name not in value:
         raise ConfigError(f"it has no {name}")
     found = value[name]
     if isinstance(found, bool) or not isinstance(found, int | float):
-        raise ConfigError(f"its {name} is {found!r}, and no number")
+        raise ConfigError(f"its {name} is {found!r}, which is not a number")
     return found

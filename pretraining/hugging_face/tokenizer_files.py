@@ -1,10 +1,13 @@
-"""The tokenizer files of an export, from which `AutoTokenizer` makes an `MLukeTokenizer` with our ids.
+"""Writes the tokenizer files of an export, from which `AutoTokenizer` makes an `MLukeTokenizer` with our ids.
 
 transformers 4 reads `sentencepiece.bpe.model` and orders the ids itself. transformers 5 needs `tokenizer.json`: its ids
 are shifted if there is only the SentencePiece model. Its `MLukeTokenizer` moreover takes only the pieces from
 `tokenizer.json`, and loses the normaliser (so `（` and `…` are unknown) and the position of `<unk>`, unless its
 configuration has `trust_remote_code`: then `TokenizersBackend.convert_to_native_format` passes the whole file on. The
-setting runs no code, since the folder has none. Observed in 5.24.
+setting runs no code, since the folder has no code. Observed in 5.24.
+
+<ent> and <ent2> have the ids after <mask>. transformers 4 gives them these ids by itself; transformers 5 has only
+`▁<ent>` and `▁<ent2>` there, unless tokenizer.json and tokenizer_config.json name the words.
 
 `<mask>` does not absorb the space before it (XLM-R's does): SentencePiece drops a space at the end anyway, and if
 `<mask>` did, `MLukeTokenizer` of transformers 5 would not find it in a text with entities.
@@ -33,7 +36,7 @@ _FIRST_PIECES = 3  # <unk>, <s>, </s> of SentencePiece's ids, which the SPECIAL_
 
 
 def fast_tokenizer(model: bytes) -> Tokenizer:
-    """A tokenizer of the tokenizers library with the ids of `corpus.examples.tokenizer.Tokenizer`.
+    """Makes a tokenizer of the tokenizers library with the ids of `corpus.examples.tokenizer.Tokenizer`.
 
     Each step is a step of SentencePiece: its table of characters, several blanks become one, none at the end, ▁ before
     the first word, the best pieces by their log probabilities. docs/checkpoints.md lists the differences.
@@ -61,7 +64,7 @@ def fast_tokenizer(model: bytes) -> Tokenizer:
 
 
 def tokenizer_config(mask_id: int, limits: DataConfig) -> dict[str, Any]:
-    """The content of tokenizer_config.json.
+    """Returns the content of tokenizer_config.json.
 
     Args:
         mask_id: the id of <mask>.
@@ -96,7 +99,7 @@ def _added_token(piece: str) -> dict[str, Any]:
 
 
 def write_tokenizer(model: bytes, folder: Path, limits: DataConfig) -> int:
-    """Writes the tokenizer's three files.
+    """Writes the three files of the tokenizer.
 
     Args:
         model: a SentencePiece model file.

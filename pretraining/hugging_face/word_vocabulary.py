@@ -1,4 +1,4 @@
-"""Compares the tokenizer of a model folder with ours: the ids of its word table mean nothing without it."""
+"""Compares the tokenizer of a model folder with that of the examples: a word table has a row for each of its pieces."""
 
 import json
 from collections.abc import Sequence
@@ -43,15 +43,15 @@ def refuse_byte_level_bpe(folder: Path) -> None:
 
 
 def word_vocabulary(source: Checkpoint, rows: int, sentencepiece: Path | None) -> WordVocabulary:
-    """Compares a model folder's tokenizer with that of the examples.
+    """Compares the tokenizer of a model folder with the tokenizer of the examples.
 
     Args:
         source: the model folder.
         rows: of the folder's word table.
-        sentencepiece: the examples' SentencePiece model; None to keep the one of the folder.
+        sentencepiece: the examples' SentencePiece model; None to keep the folder's own.
 
     Raises:
-        CheckpointError: the tokenizers differ, or the sizes show that they must; the text names both.
+        CheckpointError: the tokenizers or the sizes differ; the text names both.
     """
     folder_file = source.folder / SENTENCEPIECE_FILE
     if sentencepiece is None:
@@ -71,12 +71,12 @@ def word_vocabulary(source: Checkpoint, rows: int, sentencepiece: Path | None) -
 
 
 def _may_drop(source: Checkpoint, rows: int, compared: str) -> bool:
-    """Whether the last rows belong to no piece: the pieces are known to be the same, or a conversion added the rows."""
+    """Whether the last rows belong to no piece: because the pieces are the same, or a conversion added two rows."""
     return bool(compared) or (source.config.get("model_type") == LUKE and rows == _ADDED_BY_CONVERSION)
 
 
 def _compare(folder: Path, sentencepiece: Path, tokenizer: Tokenizer) -> str:
-    """Says how the folder's tokenizer is the same; "" if the folder has none; CheckpointError if it is another."""
+    """Says how the tokenizers are the same; "" if the folder has no tokenizer; CheckpointError if they differ."""
     if (file := folder / SENTENCEPIECE_FILE).is_file():
         found = _load(file)
         if found.fingerprint == tokenizer.fingerprint:
@@ -91,7 +91,7 @@ def _compare(folder: Path, sentencepiece: Path, tokenizer: Tokenizer) -> str:
 
 
 def _check_pieces(name: str, found: Sequence[str], sentencepiece: Path, tokenizer: Tokenizer) -> None:
-    """Refuses pieces that are not the tokenizer's, in its order; the text shows the first difference."""
+    """Refuses pieces that differ from the tokenizer's, or their order; the text shows the first difference."""
     expected = tokenizer.pieces(range(tokenizer.size))
     if found == expected:
         return
@@ -104,7 +104,7 @@ def _check_pieces(name: str, found: Sequence[str], sentencepiece: Path, tokenize
 
 
 def _read_json_pieces(file: Path) -> list[str]:
-    """The pieces of a tokenizer.json, in the order of their ids."""
+    """Reads the pieces of a tokenizer.json, in the order of their ids."""
     model = _json_model(file)
     if (kind := model.get("type", "Unigram")) != "Unigram":
         raise CheckpointError(f"{file} has a model of type {kind}, XLM-R has one of type Unigram")
@@ -115,7 +115,7 @@ def _read_json_pieces(file: Path) -> list[str]:
 
 
 def _json_model(file: Path) -> dict[str, Any]:
-    """The model in a tokenizer.json."""
+    """Reads the model in a tokenizer.json."""
     model = read_json_object(file).get("model")
     if not isinstance(model, dict):
         raise CheckpointError(f"{file} has the model {json.dumps(model)}, XLM-R has one of type Unigram")

@@ -31,7 +31,7 @@ def test_a_model_that_can_be_exported() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: trained(model_type="bpe", hard_vocab_limit=True), "the model is BPE, transformers' mLUKE tokenizer"),
+        (lambda: trained(model_type="bpe", hard_vocab_limit=True), "the model is of type BPE; transformers' tokenizer"),
         (lambda: trained(add_dummy_prefix=False), "add_dummy_prefix False, XLM-R's has True"),
         (lambda: trained(remove_extra_whitespaces=False), "remove_extra_whitespaces False, XLM-R's has True"),
         (lambda: trained(treat_whitespace_as_suffix=True), "has ▁ at the end of words"),

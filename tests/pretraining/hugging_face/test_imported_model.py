@@ -196,13 +196,13 @@ def changed_config(folder: Path, **changes: Any) -> None:
     ("changes", "message"),
     [
         ({"model_type": "bert"}, "is a model of type 'bert'; xlm-roberta and luke can be imported"),
-        ({"hidden_act": "relu"}, "its hidden_act is 'relu', ours is 'gelu'"),
-        ({"position_embedding_type": "relative_key"}, "its position_embedding_type is 'relative_key', ours"),
+        ({"hidden_act": "relu"}, "its hidden_act is 'relu', mlukit has only 'gelu'"),
+        ({"position_embedding_type": "relative_key"}, "its position_embedding_type is 'relative_key', mlukit"),
         ({"pad_token_id": 0}, "its pad_token_id is 0, XLM-R's is 1"),
         ({"num_attention_heads": 5}, "hidden_size 24 is no multiple of heads 5"),
-        ({"num_attention_heads": "3"}, "its num_attention_heads is '3', and no number"),
+        ({"num_attention_heads": "3"}, "its num_attention_heads is '3', which is not a number"),
         ({"intermediate_size": 41}, r"layer\.0\.intermediate\.dense\.weight has the shape \(40, 24\), .* \(41, 24\)"),
-        ({"vocab_size": 9}, "its config.json has vocab_size 9, its word table 170 rows"),
+        ({"vocab_size": 9}, "its config.json has vocab_size 9, its word table has 170 rows"),
         ({"layer_norm_eps": ()}, "it has no layer_norm_eps"),
     ],
 )
@@ -223,12 +223,14 @@ def test_a_decoder_that_is_not_the_word_table_is_refused(
     tensors: dict[str, Tensor] = {**xlmr.state_dict()}
     tensors["lm_head.decoder.weight"] = tensors["lm_head.decoder.weight"] + 1
     torch.save(tensors, folder / "pytorch_model.bin")
-    with pytest.raises(CheckpointError, match=r"lm_head\.decoder\.weight is not luke\.embeddings\.word_embeddings"):
+    with pytest.raises(
+        CheckpointError, match=r"lm_head\.decoder\.weight is not equal to luke\.embeddings\.word_embeddings"
+    ):
         imported(folder, output)
 
 
 def test_entities_are_needed(xlmr: XLMRobertaForMaskedLM, mluke: LukeForMaskedLM, output: Path, tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="has no entities: name the examples that have, by --examples"):
+    with pytest.raises(CheckpointError, match="has no entities: name examples by --examples, which have them"):
         imported(saved(xlmr, tmp_path / "XLM-R", output), None)
     folder = saved(mluke, tmp_path / "mLUKE", output)
     with pytest.raises(CheckpointError, match=r"entity_vocab\.json cannot be read"):
@@ -237,7 +239,7 @@ def test_entities_are_needed(xlmr: XLMRobertaForMaskedLM, mluke: LukeForMaskedLM
     with pytest.raises(CheckpointError, match="'en:Berlin' is 8, the table has 8 rows"):
         imported(folder, output)
     (folder / "entity_vocab.json").write_text('{"[PAD]": 1, "[UNK]": 0}')
-    with pytest.raises(CheckpointError, match=r"has \[PAD\] in row 1, ours is row 0: name the examples"):
+    with pytest.raises(CheckpointError, match=r"has \[PAD\] in row 1, mlukit has it in row 0: name examples"):
         imported(folder, None)
 
 

@@ -11,7 +11,7 @@ from tests.small_dumps import complaint, run
 from tests.small_wikis import build
 
 BPE = bytes([0x12, 2, 0x18, 2])  # ModelProto.trainer_spec = 2, TrainerSpec.model_type = 3: 2 is BPE
-REASON = "the model is BPE, transformers' mLUKE tokenizer is unigram"
+REASON = "the model is of type BPE; transformers' tokenizer of mLUKE needs type unigram"
 
 
 def test_build_warns(dumps: Path, tmp_path: Path) -> None:
