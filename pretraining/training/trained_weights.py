@@ -57,4 +57,4 @@ def with_special_entities(weights: Mapping[str, Tensor], config: ModelConfig, ex
 def _have_unknown_entities(examples: Path) -> bool:
     """Whether the examples were built with unknown entities, as [UNK]; False if the folder does not exist any more."""
     manifests: list[dict[str, Any]] = [read_json(file) for file in sorted((examples / EXAMPLES).glob(f"*/{MANIFEST}"))]
-    return any(manifest["options"].get("include_unknown_entities", False) for manifest in manifests)
+    return any(manifest.get("options", {}).get("include_unknown_entities", False) for manifest in manifests)
