@@ -30,8 +30,8 @@ from mlukit.pretraining.hugging_face.names import (
 )
 from mlukit.pretraining.hugging_face.new_folder import new_folder
 from mlukit.pretraining.hugging_face.tokenizer_files import ENT, ENT2, write_tokenizer
+from mlukit.pretraining.model.special_entities import with_special_entities
 from mlukit.pretraining.training.run_folder import write_json
-from mlukit.pretraining.training.trained_weights import with_special_entities
 from mlukit.schemas.layout import TOKENIZER, VOCABULARY_PARQUET
 from mlukit.schemas.wording import counted
 

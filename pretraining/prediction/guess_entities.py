@@ -15,8 +15,8 @@ from mlukit.pretraining.config import ModelConfig
 from mlukit.pretraining.data.batch import Batch
 from mlukit.pretraining.data.dataset import open_tokenizer
 from mlukit.pretraining.model.model import PretrainingModel
+from mlukit.pretraining.model.special_entities import load_weights
 from mlukit.pretraining.prediction.cloze import Cloze, FillError
-from mlukit.pretraining.training.trained_weights import load_weights
 from mlukit.schemas.layout import TOKENIZER, VOCABULARY_PARQUET
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mlukit.pretraining.config import ModelConfig, RunConfig
 from mlukit.pretraining.model.model import PretrainingModel
+from mlukit.pretraining.model.special_entities import load_weights
 from mlukit.pretraining.training.run_folder import (
     CHECKPOINTS,
     IMPORTED,
@@ -20,7 +21,6 @@ from mlukit.pretraining.training.run_folder import (
     read_json,
     weights_file,
 )
-from mlukit.pretraining.training.trained_weights import load_weights
 
 _ENTITY_PARTS = ("entity_embeddings.", "entity_head.")
 

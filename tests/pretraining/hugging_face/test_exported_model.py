@@ -23,7 +23,7 @@ from mlukit.pretraining.hugging_face.exported_model import export_model
 from mlukit.pretraining.hugging_face.imported_model import import_model
 from mlukit.pretraining.hugging_face.model_card import Training
 from mlukit.pretraining.model.model import PretrainingModel
-from mlukit.pretraining.training.trained_weights import with_special_entities
+from mlukit.pretraining.model.special_entities import with_special_entities
 from tests.pretraining.hugging_face.load_with_transformers import TASKS, load
 from tests.pretraining.hugging_face.our_logits import our_logits, our_model
 from tests.pretraining.hugging_face.small_output import SENTENCES, write_small_output

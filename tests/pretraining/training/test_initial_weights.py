@@ -10,11 +10,11 @@ from safetensors.torch import load_file, save_file
 
 from mlukit.pretraining.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
 from mlukit.pretraining.model.model import PretrainingModel
+from mlukit.pretraining.model.special_entities import with_special_entities
 from mlukit.pretraining.prediction.guess_entities import EntityGuesser
 from mlukit.pretraining.train import main
 from mlukit.pretraining.training.initial_weights import attention_dropout_of, freeze, initial_model
 from mlukit.pretraining.training.run_folder import read_model_config, weights_file, write_json
-from mlukit.pretraining.training.trained_weights import with_special_entities
 from tests.pretraining.packed_examples import SMALL, masked_examples, packed
 from tests.pretraining.small_dataset import SMALL_RUN
 

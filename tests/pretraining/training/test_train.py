@@ -161,7 +161,10 @@ def test_stage_1_trains_new_parameters_alone_and_stage_2_all(small_dataset: Path
     assert train(second, "--examples", small_dataset, "--init", first, "--stage", 2, *SMALL_RUN, *few) == 0
     last = load_file(checkpoints(second)[0][1] / "model.safetensors")
     assert all(not torch.equal(after[name], last[name]) for name in after if name.endswith("qkv.weight"))
-    assert metrics(second)[2]["entity_loss"] == metrics(first)[-1]["entity_loss"]  # held out: where stage 1 ended
+    ended, begun = metrics(first)[-1], metrics(second)[2]  # held out
+    assert begun["word_loss"] == ended["word_loss"]
+    # of 44 entities, [PAD], [UNK] and [MASK2] have new rows (special_entities.py), which change the softmax's sum
+    assert begun["entity_loss"] == pytest.approx(ended["entity_loss"], rel=0.01)
 
 
 def write_init(run: Path, init: Path) -> None:

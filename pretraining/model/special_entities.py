@@ -12,6 +12,7 @@ run) gets these rows instead:
 - [PAD]: zeros, as padding has in transformers, and a bias so low that no softmax predicts it.
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from torch import Tensor
 
 from mlukit.corpus.entities.vocabulary import SPECIAL_ENTITIES
 from mlukit.pretraining.config import ModelConfig
-from mlukit.pretraining.training.run_folder import read_json
+from mlukit.pretraining.errors import PretrainingError
 from mlukit.schemas.layout import EXAMPLES
 from mlukit.schemas.manifest import MANIFEST
 
@@ -40,6 +41,9 @@ def load_weights(file: Path, config: ModelConfig, examples: Path) -> dict[str, T
 
     Returns:
         Every parameter, by our names.
+
+    Raises:
+        PretrainingError: a manifest of the examples cannot be read.
     """
     return with_special_entities(load_file(file), config, examples)
 
@@ -56,5 +60,16 @@ def with_special_entities(weights: Mapping[str, Tensor], config: ModelConfig, ex
 
 def _have_unknown_entities(examples: Path) -> bool:
     """Whether the examples were built with unknown entities, as [UNK]; False if the folder does not exist any more."""
-    manifests: list[dict[str, Any]] = [read_json(file) for file in sorted((examples / EXAMPLES).glob(f"*/{MANIFEST}"))]
-    return any(manifest.get("options", {}).get("include_unknown_entities", False) for manifest in manifests)
+    return any(
+        _options(file).get("include_unknown_entities", False)
+        for file in sorted((examples / EXAMPLES).glob(f"*/{MANIFEST}"))
+    )
+
+
+def _options(manifest: Path) -> dict[str, Any]:
+    """The options that a language's examples were built with."""
+    try:
+        options: dict[str, Any] = json.loads(manifest.read_bytes())["options"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PretrainingError(f"{manifest} cannot be read as a manifest of examples: {error!r}") from error
+    return options
