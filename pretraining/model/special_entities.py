@@ -17,7 +17,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file
 from torch import Tensor
 
 from mlukit.corpus.entities.vocabulary import SPECIAL_ENTITIES
@@ -31,25 +30,20 @@ _NEVER = -10_000.0  # a logit whose probability is 0; float16 can represent it
 _PADDING = {"entity_embeddings.entities.weight": 0.0, "entity_head.bias": _NEVER}  # parameter -> its values for [PAD]
 
 
-def load_weights(file: Path, config: ModelConfig, examples: Path) -> dict[str, Tensor]:
-    """Loads the weights of a run for use.
+def with_special_entities(weights: Mapping[str, Tensor], config: ModelConfig, examples: Path) -> dict[str, Tensor]:
+    """Makes the trained weights of a run ready for use; every loader of a run's weights calls this function.
 
     Args:
-        file: model.safetensors of a checkpoint.
+        weights: the parameters, by our names; the mapping and its tensors stay as they are.
         config: of the model.
         examples: the output folder of `mlukit build` that the run was trained on.
 
     Returns:
-        Every parameter, by our names.
+        The parameters, with the rows of special entities that the docstring of this module describes.
 
     Raises:
         PretrainingError: a manifest of the examples cannot be read.
     """
-    return with_special_entities(load_file(file), config, examples)
-
-
-def with_special_entities(weights: Mapping[str, Tensor], config: ModelConfig, examples: Path) -> dict[str, Tensor]:
-    """The weights with the rows of special entities described above; the argument stays as it is."""
     copies = [_MASK2_ID] if _have_unknown_entities(examples) else [_MASK2_ID, config.entity_unknown_id]
     changed = {name: weights[name].clone() for name in _PADDING if name in weights}
     for name, tensor in changed.items():

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mlukit.pretraining.config import ModelConfig, RunConfig
 from mlukit.pretraining.model.model import PretrainingModel
-from mlukit.pretraining.model.special_entities import load_weights
+from mlukit.pretraining.model.special_entities import with_special_entities
 from mlukit.pretraining.training.run_folder import (
     CHECKPOINTS,
     IMPORTED,
@@ -45,7 +45,9 @@ def initial_model(config: RunConfig, init: Path | None) -> tuple[PretrainingMode
     if init is None:
         return model, names
     file = weights_file(init)
-    weights = load_weights(file, config.model, examples_of(init, None)) if _is_run(init) else load_file(file)
+    weights = load_file(file)
+    if _is_run(init):
+        weights = with_special_entities(weights, config.model, examples_of(init, None))
     queries = _entity_aware_queries(config.model, weights)
     weights |= queries
     new = (not_found(init) | set(queries)) & names
