@@ -1,6 +1,7 @@
 """Installs mlukit: `pip install .` gives the `mlukit` command.
 
-The dependencies are listed only here. `./run lock` compiles the lock files, from which `./run` installs packages.
+The dependencies are listed only here. `./run lock` compiles the lock files, from which `./run` installs packages. Only
+transformers 4, with which some tests load exported models, is named in `run`.
 """
 
 from setuptools import find_packages, setup

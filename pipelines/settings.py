@@ -244,7 +244,8 @@ class Settings:
     sentencepiece_model: str = _option(
         "",
         "examples",
-        "SentencePiece model in XLM-R's layout. Required, unless --train-sentencepiece is given.",
+        "SentencePiece model in XLM-R's layout; mlukit train takes only unigram models. Required, unless "
+        "--train-sentencepiece is given.",
         plain_path,
         metavar="FILE",
         affects_output=False,

@@ -36,7 +36,7 @@ case "$name $*" in
 esac
 exit "$(cat {statuses}/"$name" 2>/dev/null || printf 0)"
 """
-LOCKS = ("requirements.lock", "requirements-test.lock", "requirements-train.lock")
+LOCKS = ("requirements.lock", "requirements-test.lock", "requirements-train.lock", "requirements-transformers4.lock")
 
 
 class Copy:
@@ -94,8 +94,8 @@ CALLS = {  # each command of the script, and which programs it calls
     "sample": [*SETUP, "mlukit build", *["mlukit inspect"] * 4],
     "sample-model": [*SETUP, "mlukit build", "mlukit train", "mlukit export", "mlukit fill", "mlukit fill"],
     "flink": [*SETUP, "python -m tools.flink"],
-    "test": [*SETUP, "python -m ruff", "python -m ruff", "python -m mypy", "python -m pytest"],
-    "lock": [*VENV, *["uv pip compile"] * 3],
+    "test": [*SETUP, "uv pip install", "python -m ruff", "python -m ruff", "python -m mypy", "python -m pytest"],
+    "lock": [*VENV, *["uv pip compile"] * 4],
     "clean": [],
 }
 
@@ -124,6 +124,7 @@ def test_each_command_calls_its_programs(copy: Copy, command: str) -> None:
         ("sample", ["mlukit build", *["mlukit inspect"] * 4]),
         ("sample-model", ["mlukit build", "mlukit train", "mlukit fill", "mlukit fill"]),
         ("flink", ["python -m tools.flink"]),
+        ("test", ["python -m ruff", "python -m ruff", "python -m mypy", "python -m pytest"]),
     ],
 )
 def test_what_is_set_up_is_not_set_up_again(copy: Copy, command: str, calls: list[str]) -> None:
@@ -157,9 +158,17 @@ def test_another_python_than_that_of_the_environment_is_said_to_have_no_effect(c
 )
 def test_each_command_installs_its_lock(copy: Copy, command: str, lock: str) -> None:
     copy.run(command)
-    install, ours = [call for call in copy.calls() if call[:3] == ["uv", "pip", "install"]]
+    install, ours, *_ = [call for call in copy.calls() if call[:3] == ["uv", "pip", "install"]]
     assert install[-2:] == ["-r", lock]
     assert ours[-3:] == ["--no-deps", "--editable", "."]
+
+
+def test_transformers_4_is_installed_again_when_its_lock_has_changed(copy: Copy) -> None:
+    copy.run("test")
+    (copy.folder / "requirements-transformers4.lock").write_text("a==2\n")
+    copy.run("test")
+    (install,) = [call for call in copy.calls() if call[:3] == ["uv", "pip", "install"]]
+    assert install[-4:] == [".venv/transformers4", "--no-deps", "-r", "requirements-transformers4.lock"]
 
 
 @pytest.mark.parametrize(("command", "program"), [("flink", "tools.flink"), ("test", "pytest")])

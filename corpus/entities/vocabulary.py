@@ -365,7 +365,8 @@ class EntityVocabulary:
             with pq.ParquetFile(parquet) as file:
                 return cls._read(file)
         except (pa.ArrowException, KeyError, OSError) as error:
-            raise VocabularyError(f"the file is not an entity vocabulary: {error}") from error
+            text = " ".join(str(error).split())  # Arrow's has line ends
+            raise VocabularyError(f"the file is not an entity vocabulary: {text}") from error
 
     @classmethod
     def _read(cls, file: pq.ParquetFile) -> Self:

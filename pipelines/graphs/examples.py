@@ -8,7 +8,9 @@ import apache_beam as beam
 from apache_beam.pvalue import AsDict
 
 from mlukit.corpus.examples.options import ExampleOptions
+from mlukit.corpus.examples.sentencepiece_model import export_problem
 from mlukit.corpus.examples.tokenizer import TokenizerError, TokenizerIdentity, identify
+from mlukit.engine.logs import warn
 from mlukit.engine.manifests import add_failures, publish_manifest, ranges_of, sources_of
 from mlukit.engine.step_results import Results
 from mlukit.engine.steps import Once, Step, value_of
@@ -69,6 +71,18 @@ def check(settings: Settings) -> None:
     """Refuses wrong settings of the stage before any work."""
     check_tokenizer(settings)
     example_options(settings)
+    if settings.sentencepiece_model:
+        _warn_of_model(settings.sentencepiece_model)
+
+
+def _warn_of_model(model: str) -> None:
+    """Warns of a model that examples can be made with, but that no training takes."""
+    with open_file(model) as stream:
+        problem = export_problem(stream.read())
+    if problem:
+        warn(
+            f"--sentencepiece-model {model}: {problem}; mlukit train will refuse these examples, other readers need not"
+        )
 
 
 def inputs_of(

@@ -1,1 +1,1 @@
-"""Import and export of checkpoints of the transformers library, with tokenizer files and model card."""
+"""Imports checkpoints of the transformers library, and exports runs as such, with tokenizer files and model card."""

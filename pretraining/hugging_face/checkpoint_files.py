@@ -5,7 +5,7 @@ The folder is not trusted: a pickle with more than tensors is refused, and an in
 
 import json
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,18 +16,20 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from mlukit.pretraining.errors import PretrainingError
+from mlukit.schemas.wording import counted
 
 _SAFETENSORS, _PYTORCH = "model.safetensors", "pytorch_model.bin"
+_SHOWN = 3
 _INDEX = ".index.json"  # the ending of the index of weights in several files
 
 
 class CheckpointError(PretrainingError):
-    """A model folder cannot be read, or does not fit; the text shows what was found, and what would be accepted."""
+    """A model folder cannot be read or does not fit; the text shows what was found, and what would be accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A model of transformers, read from its folder."""
+    """The content of a model folder of transformers."""
 
     folder: Path
     config: Mapping[str, Any]
@@ -49,8 +51,28 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     return Checkpoint(folder, config, tensors)
 
 
+def check_finite(place: str, tensors: Mapping[str, Tensor]) -> None:
+    """Refuses tensors with values that are NaN or infinite.
+
+    Args:
+        place: what the tensors belong to, for the message.
+        tensors: by name.
+
+    Raises:
+        CheckpointError: a tensor has such a value; the text names up to three tensors.
+    """
+    if wrong := sorted(name for name, tensor in tensors.items() if not tensor.isfinite().all()):
+        raise CheckpointError(f"{place}: NaN or infinite values in {some(wrong)}; finite numbers are needed")
+
+
+def some(names: Sequence[str]) -> str:
+    """Names tensors in a message: their number, and the names of the first three."""
+    more = ", …" if len(names) > _SHOWN else ""
+    return f"{counted(len(names), 'tensor')} ({', '.join(names[:_SHOWN])}{more})"
+
+
 def read_json_object(file: Path) -> dict[str, Any]:
-    """The object of a JSON file; CheckpointError if the file cannot be read or holds another value."""
+    """Reads the object of a JSON file; CheckpointError if the file cannot be read or holds another value."""
     try:
         value = json.loads(file.read_bytes())
     except (OSError, ValueError) as error:
@@ -61,7 +83,7 @@ def read_json_object(file: Path) -> dict[str, Any]:
 
 
 def _weight_files(folder: Path) -> Iterator[Path]:
-    """The files of the weights: safetensors if there are any, else those that torch saved."""
+    """Yields the weight files: safetensors files, or else files that torch saved."""
     for name in (_SAFETENSORS, _PYTORCH):
         if (folder / name).is_file():
             yield folder / name
@@ -73,18 +95,18 @@ def _weight_files(folder: Path) -> Iterator[Path]:
 
 
 def _indexed(index: Path) -> Iterator[Path]:
-    """The files that an index names, all of which must be in its folder."""
+    """Yields the files that an index names; all of them must lie in the folder of the index."""
     files_by_tensor = read_json_object(index).get("weight_map")
     if not isinstance(files_by_tensor, dict):
         raise CheckpointError(f"{index} has no weight_map")
     for name in sorted(set(map(str, files_by_tensor.values()))):
         if Path(name).name != name:
-            raise CheckpointError(f"{index} names {name!r}, which is no file of its folder")
+            raise CheckpointError(f"{index} names {name!r}, which is not a file of its folder")
         yield index.with_name(name)
 
 
 def _tensors(file: Path) -> dict[str, Tensor]:
-    """Reads a file of tensors; CheckpointError if it holds anything else."""
+    """Reads a file of tensors; CheckpointError if the file holds anything else."""
     try:
         if file.suffix == ".safetensors":
             return load_file(file)
@@ -92,5 +114,5 @@ def _tensors(file: Path) -> dict[str, Tensor]:
     except (OSError, SafetensorError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
         raise CheckpointError(f"{file} cannot be read as tensors alone: {error}") from error
     if not isinstance(value, Mapping) or not all(isinstance(tensor, Tensor) for tensor in value.values()):
-        raise CheckpointError(f"{file} holds something else than tensors by name")
+        raise CheckpointError(f"{file} holds other values than tensors by name")
     return {str(name): tensor for name, tensor in value.items()}

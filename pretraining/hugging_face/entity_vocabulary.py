@@ -1,8 +1,8 @@
-"""Writes the entity vocabulary as transformers' `MLukeTokenizer` reads it, and finds its entities in another model's.
+"""Writes the entity vocabulary for transformers' `MLukeTokenizer`, and finds its entities in that of another model.
 
 `entity_vocab.json` is one object, name → id. A name is the name of a special entity, `lang:title` as in the published
-mLUKE (whose conversion script gives all titles of an entity one id), or, only here, the QID. `MLukeTokenizer` does
-nothing but look names up, so several names may share an id.
+mLUKE (whose conversion script gives all titles of an entity one id), or, only here, the QID. `MLukeTokenizer` only
+looks names up, so several names may share an id.
 """
 
 import json
@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mlukit.corpus.entities.vocabulary import ROW_GROUP_ROWS, SPECIAL_ENTITIES
+from mlukit.pretraining.hugging_face.checkpoint_files import CheckpointError
 
 ENTITY_VOCABULARY_FILE = "entity_vocab.json"
 _MASK, _MASK2 = "[MASK]", "[MASK2]"
@@ -24,7 +25,7 @@ _MASK, _MASK2 = "[MASK]", "[MASK2]"
 
 @dataclass(slots=True)
 class EntityMatch:
-    """The row of another entity table that each entity of a vocabulary takes."""
+    """For each entity of a vocabulary, its row in another entity table."""
 
     rows: npt.NDArray[np.int64]  # by entity_id; -1 for an entity without a row
     found_by: Counter[str] = field(default_factory=Counter)  # entities found by "name", "QID" or "title"
@@ -32,7 +33,7 @@ class EntityMatch:
 
     @property
     def found(self) -> int:
-        """The number of entities with a row."""
+        """The number of entities that have a row."""
         return int((self.rows >= 0).sum())
 
 
@@ -84,10 +85,18 @@ def match_entities(vocabulary: Path, other_rows: Mapping[str, int]) -> EntityMat
 
 
 def _entities(vocabulary: Path) -> Iterator[tuple[str, Sequence[str], int]]:
-    """Name, `lang:title` of each title, and id of each entity, in the order of their ids."""
-    with pq.ParquetFile(vocabulary) as file:
-        for batch in file.iter_batches(ROW_GROUP_ROWS, columns=["entity_id", "name", "titles"], use_threads=False):
-            yield from _batch_entities(batch)
+    """Yields name, `lang:title` of each title, and id of each entity, in the order of the ids.
+
+    Raises:
+        CheckpointError: the file cannot be read as an entity vocabulary.
+    """
+    try:
+        with pq.ParquetFile(vocabulary) as file:
+            for batch in file.iter_batches(ROW_GROUP_ROWS, columns=["entity_id", "name", "titles"], use_threads=False):
+                yield from _batch_entities(batch)
+    except (pa.ArrowException, KeyError, OSError) as error:
+        text = " ".join(str(error).split())  # Arrow's has line ends
+        raise CheckpointError(f"{vocabulary} is not an entity vocabulary of mlukit build: {text}") from error
 
 
 def _batch_entities(batch: pa.RecordBatch) -> Iterator[tuple[str, Sequence[str], int]]:

@@ -1,4 +1,4 @@
-"""`mlukit export`: a run's model for transformers."""
+"""`mlukit export`: writes the model of a run for transformers."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -30,31 +30,34 @@ def main(arguments: Sequence[str]) -> int:
     """Runs the command, and returns its exit status."""
     options = parser().parse_args(arguments)
     _export(options.run, options.output, options.examples)
-    print(f"{options.output} is a model for transformers; its README.md tells how to load it")
+    print(f"{options.output} is a model for transformers; README.md in it shows how to load it")
     return 0
 
 
 def _export(run: Path, output: Path, examples: Path | None) -> None:
-    """Exports the last whole checkpoint of a run, or the weights of INIT."""
+    """Exports the last complete checkpoint of a run, or the weights of INIT."""
     from safetensors.torch import load_file  # imports torch, which takes seconds
 
     from mlukit.pretraining.hugging_face.exported_model import export_model
     from mlukit.pretraining.hugging_face.model_card import Training
+    from mlukit.pretraining.training.initial_weights import attention_dropout_of
 
     config = read_model_config(run)
     weights = weights_file(run, say=partial(say, "export"))
     examples = examples_of(run, examples)
     training = None
+    attention_dropout = config.attention_dropout or attention_dropout_of(run)  # 0 is a choice of pretraining alone
     if (run / CHECKPOINTS).is_dir():
         _check_belongs(run, examples, read_json(run / RUN)["data"])
         steps = next(done for done, folder in checkpoints(run) if folder == weights.parent)
         training = Training(read_run_config(run), steps, _origin(run))
     data = training.config.data if training else None
-    export_model(config, load_file(weights), examples, output, data=data, training=training)
+    tensors = load_file(weights)
+    export_model(config, tensors, examples, output, data=data, training=training, attention_dropout=attention_dropout)
 
 
 def _origin(run: Path) -> str:
-    """The folders that a run's weights came from, by name, as far back as the folders still exist."""
+    """Names the folders that the weights of a run come from, as far back as the folders exist."""
     names: list[str] = []
     while (run / RUN).is_file() and (init := read_json(run / RUN)["init"]):
         run = Path(init)
@@ -77,7 +80,7 @@ def _check_belongs(run: Path, examples: Path, fingerprints: dict[str, str]) -> N
 
 
 def parser() -> CommandParser:
-    """Of the command's flags."""
+    """Returns the parser of the command's flags."""
     description = "Writes a trained model in the layout of transformers, with its tokenizer and a model card."
     made = CommandParser("export", "RUN --output DIR [FLAGS]", description, _EXAMPLES, [_NOTE])
     add = made.group("input").add_argument

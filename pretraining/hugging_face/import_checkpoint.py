@@ -1,4 +1,4 @@
-"""`mlukit import`: a model of transformers as weights to start training from."""
+"""`mlukit import`: converts a model of transformers to weights that training starts from."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -53,7 +53,7 @@ def write_imported(imported: "Imported", output: Path) -> None:
 
 
 def summary(report: Mapping[str, Any]) -> str:
-    """The lines that import prints at the end."""
+    """Returns the lines that import prints at the end."""
     found, new, entities, words = (report[name] for name in ("found", "not_found", "entities", "words"))
     found_by = ", ".join(f"{number:,} by {method}" for method, number in entities["found_by"].items())
     lines = [
@@ -68,8 +68,8 @@ def summary(report: Mapping[str, Any]) -> str:
 
 
 def parser() -> CommandParser:
-    """Of the command's flags."""
-    description = "Makes weights to start training from, out of a model of transformers."
+    """Returns the parser of the command's flags."""
+    description = "Converts a model of transformers to weights that training starts from."
     made = CommandParser("import", "DIR --output INIT [FLAGS]", description, _EXAMPLES, [_NOTE])
     add = made.group("input").add_argument
     add("folder", type=Path, metavar="DIR", help="Folder of the model. Required.")

@@ -1,9 +1,10 @@
-"""Makes one of our models from a model of transformers: XLM-R, or mLUKE, which has entities already.
+"""Converts a model of transformers to ours: XLM-R, or mLUKE, which has entities already.
 
 Parameters that XLM-R does not have are random, the position table of entities too: LUKE loads the parameters that
 RoBERTa has by name (`LukeBaseModel.load_bert_weights`), and leaves `entity_embeddings` as `init_weights` made it.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,22 +15,37 @@ from torch import Tensor
 
 from mlukit.corpus.entities.vocabulary import SPECIAL_ENTITIES
 from mlukit.pretraining.config import ConfigError, ModelConfig
-from mlukit.pretraining.hugging_face.checkpoint_files import Checkpoint, CheckpointError, read_json_object
+from mlukit.pretraining.hugging_face.checkpoint_files import (
+    Checkpoint,
+    CheckpointError,
+    check_finite,
+    read_json_object,
+    some,
+)
 from mlukit.pretraining.hugging_face.entity_vocabulary import ENTITY_VOCABULARY_FILE, EntityMatch, match_entities
-from mlukit.pretraining.hugging_face.luke_config import LUKE, XLM_ROBERTA, model_config
-from mlukit.pretraining.hugging_face.names import TIED, from_hugging_face, hugging_face_names, to_hugging_face
-from mlukit.pretraining.hugging_face.word_vocabulary import WordVocabulary, word_vocabulary
+from mlukit.pretraining.hugging_face.luke_config import LUKE, XLM_ROBERTA, attention_dropout, model_config
+from mlukit.pretraining.hugging_face.names import (
+    ENTITY_AWARE_QUERIES,
+    QUERY,
+    TIED,
+    WORD_ROWS,
+    from_hugging_face,
+    hugging_face_names,
+    to_hugging_face,
+)
+from mlukit.pretraining.hugging_face.word_vocabulary import WordVocabulary, refuse_byte_level_bpe, word_vocabulary
 from mlukit.pretraining.model.model import PretrainingModel
 from mlukit.schemas.layout import TOKENIZER, VOCABULARY_PARQUET
+from mlukit.schemas.wording import counted
 
 _WORDS = "luke.embeddings.word_embeddings.weight"
 _ENTITIES = "luke.entity_embeddings.entity_embeddings.weight"
 _ENTITY_ROWS = {"entity_embeddings.entities.weight": _ENTITIES, "entity_head.bias": "entity_predictions.bias"}
+_ENTITY_EMBEDDINGS = "luke.entity_embeddings."
+_ENCODER = ("luke.embeddings.", "luke.encoder.")
+_LAYER = re.compile(r"luke\.encoder\.layer\.(\d+)\.")
 _PREFIX = {XLM_ROBERTA: "roberta.", LUKE: "luke."}
 _HEADS = ("lm_head.", "entity_predictions.")
-_QUERY = ".attention.self.query."
-_ENTITY_AWARE_QUERIES = ("w2e_query", "e2w_query", "e2e_query")
-_WORD_ROWS = (_WORDS, "lm_head.bias")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +67,21 @@ def import_model(source: Checkpoint, examples: Path | None, *, seed: int, entity
         entity_width: of an entity's embedding, if the source has none.
 
     Raises:
-        CheckpointError: the source is another kind of model, or does not fit the examples; the text names both.
+        CheckpointError: the source is another kind of model or incomplete, has values that are not finite, or does not
+            fit the examples; the text names what was found and what is needed.
     """
+    refuse_byte_level_bpe(source.folder)
     tensors = _named_as_luke(source)
     table = _words(source, tensors)
     words = word_vocabulary(source, len(table), examples and examples / TOKENIZER)
-    tensors |= {name: tensors[name][: words.size] for name in _WORD_ROWS if name in tensors}
+    tensors |= {name: tensors[name][: words.size] for name in WORD_ROWS if name in tensors}
     match = _match(source, tensors, examples)
     config = _config(source, tensors, words, match, entity_width)
+    _check_complete(source, tensors, config)
     weights = _draw(config, seed)
     _check_shapes(source, tensors, dict(to_hugging_face(config, weights)))
+    used = {part for parts in hugging_face_names(config).values() for part in parts}
+    check_finite(str(source.folder), {_plain(name): tensor for name, tensor in tensors.items() if name in used})
     fixed = {name: tensor for name, tensor in tensors.items() if name not in _ENTITY_ROWS.values()}
     found = {name: value.float() for name, value in from_hugging_face(config, fixed).items()}
     weights |= found
@@ -70,7 +91,7 @@ def import_model(source: Checkpoint, examples: Path | None, *, seed: int, entity
 
 
 def _named_as_luke(source: Checkpoint) -> dict[str, Tensor]:
-    """The tensors under the names of `LukeForMaskedLM`, with or without a prefix in the file, less checked copies."""
+    """Returns the tensors by their names in `LukeForMaskedLM`, without the copies, which must equal their originals."""
     kind = str(source.config.get("model_type"))
     if kind not in _PREFIX:
         raise CheckpointError(f"{source.folder} is a model of type {kind!r}; {' and '.join(_PREFIX)} can be imported")
@@ -82,17 +103,17 @@ def _named_as_luke(source: Checkpoint) -> dict[str, Tensor]:
         tensors.setdefault("lm_head.bias", tensors["lm_head.decoder.bias"])
     for copy, original in TIED.items():
         if copy in tensors and (original not in tensors or not torch.equal(tensors.pop(copy), tensors[original])):
-            raise CheckpointError(f"{source.folder}: {copy} is not {original}, and ours is one and the same")
+            raise CheckpointError(f"{source.folder}: {copy} is not equal to {original}; mlukit has one tensor for both")
     return tensors
 
 
 def _words(source: Checkpoint, tensors: Mapping[str, Tensor]) -> Tensor:
-    """The word table, whose rows must be as many as config.json says."""
+    """Returns the word table; refuses a table with other rows than config.json says."""
     if _WORDS not in tensors:
-        raise CheckpointError(f"{source.folder} has no embeddings.word_embeddings.weight: it is no encoder")
+        raise CheckpointError(f"{source.folder} has no embeddings.word_embeddings.weight: it is not an encoder")
     if (rows := len(tensors[_WORDS])) != (expected := source.config.get("vocab_size")):
         raise CheckpointError(
-            f"{source.folder}: its config.json has vocab_size {expected}, its word table {rows:,} rows"
+            f"{source.folder}: its config.json has vocab_size {expected}, its word table has {rows:,} rows"
         )
     return tensors[_WORDS]
 
@@ -102,7 +123,7 @@ def _match(source: Checkpoint, tensors: Mapping[str, Tensor], examples: Path | N
     rows = len(tensors[_ENTITIES]) if _ENTITIES in tensors else 0
     if examples is None:
         if not rows:
-            raise CheckpointError(f"{source.folder} has no entities: name the examples that have, by --examples")
+            raise CheckpointError(f"{source.folder} has no entities: name examples by --examples, which have them")
         _check_special_entities(source)
         return EntityMatch(torch.arange(rows).numpy())
     names = {}
@@ -122,14 +143,14 @@ def _check_special_entities(source: Checkpoint) -> None:
     for row, name in enumerate(SPECIAL_ENTITIES):
         if (found := names.get(name, row)) != row:
             raise CheckpointError(
-                f"{source.folder} has {name} in row {found}, ours is row {row}: name the examples by --examples"
+                f"{source.folder} has {name} in row {found}, mlukit has it in row {row}: name examples by --examples"
             )
 
 
 def _config(
     source: Checkpoint, tensors: Mapping[str, Tensor], words: WordVocabulary, match: EntityMatch, entity_width: int
 ) -> ModelConfig:
-    """The configuration of a model with the source's shape and the vocabularies that were found."""
+    """Returns the configuration of a model with the source's shape and the vocabularies that were found."""
     width = tensors[_ENTITIES].shape[1] if _ENTITIES in tensors else entity_width
     try:
         return model_config(
@@ -144,14 +165,39 @@ def _config(
 
 
 def _has_own_queries(tensors: Mapping[str, Tensor]) -> bool:
-    """Whether the entity-aware queries differ from the first query, of which a conversion makes copies."""
+    """Whether the entity-aware queries differ from the plain query; a conversion fills them with copies of it."""
     return any(
         not torch.equal(tensor, tensors[entity_name])
         for name, tensor in tensors.items()
-        if _QUERY in name
-        for query in _ENTITY_AWARE_QUERIES
+        if QUERY in name
+        for query in ENTITY_AWARE_QUERIES
         if (entity_name := name.replace("query", query)) in tensors
     )
+
+
+def _check_complete(source: Checkpoint, tensors: Mapping[str, Tensor], config: ModelConfig) -> None:
+    """Refuses a source that lacks tensors: only what mLUKE adds to XLM-R, and whole heads, may be new."""
+    names = [part for parts in hugging_face_names(config).values() for part in parts]
+    for prefix in (*_ENCODER, _ENTITY_EMBEDDINGS, *_HEADS):
+        missing = [_plain(name) for name in names if name.startswith(prefix) and name not in tensors]
+        present = any(name.startswith(prefix) for name in tensors)
+        needed = prefix in _ENCODER or (prefix == _ENTITY_EMBEDDINGS and source.config["model_type"] == LUKE)
+        if missing and (present or needed):
+            raise CheckpointError(
+                f"{source.folder} is incomplete: it lacks {some(missing)}, which a {source.config['model_type']} of "
+                f"{counted(config.layers, 'layer')} has, as its config.json says"
+            )
+    layers = {name: int(found[1]) for name in tensors if (found := _LAYER.match(name))}
+    if extra := sorted(_plain(name) for name, layer in layers.items() if layer >= config.layers):
+        raise CheckpointError(
+            f"{source.folder}: its config.json has num_hidden_layers {config.layers}, its weights have "
+            f"{max(layers.values()) + 1} layers; import would lose {some(extra)}"
+        )
+
+
+def _plain(name: str) -> str:
+    """The name of a tensor without the prefix of its model."""
+    return name.removeprefix("luke.")
 
 
 def _check_shapes(source: Checkpoint, tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
@@ -160,13 +206,13 @@ def _check_shapes(source: Checkpoint, tensors: Mapping[str, Tensor], wanted: Map
         rows = 1 if name in _ENTITY_ROWS.values() else 0
         if name in tensors and tensors[name].shape[rows:] != tensor.shape[rows:]:
             raise CheckpointError(
-                f"{source.folder}: {name} has the shape {tuple(tensors[name].shape)}, its config.json makes it "
+                f"{source.folder}: {name} has the shape {tuple(tensors[name].shape)}, its config.json describes "
                 f"{(*tensors[name].shape[:rows], *tensor.shape[rows:])}"
             )
 
 
 def _draw(config: ModelConfig, seed: int) -> dict[str, Tensor]:
-    """Random parameters by a seed, without touching the global generator."""
+    """Draws random parameters by a seed; the global generator keeps its state."""
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
         return {name: value.detach() for name, value in PretrainingModel(config).state_dict().items()}
@@ -190,13 +236,14 @@ def _report(
     words: WordVocabulary,
     match: EntityMatch,
 ) -> dict[str, Any]:
-    """The content of import.json, without the seed."""
+    """Returns the content of import.json, without the seed."""
     names = hugging_face_names(config)
     used = {part for parts in names.values() for part in parts}
     return {
         "source": str(source.folder),
         "model_type": source.config["model_type"],
         "architectures": source.config.get("architectures"),
+        "attention_dropout": attention_dropout(source.config),
         "found": sorted(found),
         "not_found": sorted(set(names) - found),
         "unused": sorted(set(tensors) - used),

@@ -1,10 +1,10 @@
-"""Our `ModelConfig` as the config.json of transformers' `LukeForMaskedLM`, and back from XLM-R's and LUKE's."""
+"""Converts `ModelConfig` to a config.json of `LukeForMaskedLM`, and a config.json of XLM-R or LUKE to `ModelConfig`."""
 
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from mlukit.pretraining.config import ConfigError, ModelConfig
-from mlukit.pretraining.hugging_face.tokenizer_files import TOKENIZER_CLASS
+from mlukit.pretraining.hugging_face.tokenizer_files import TASK_TOKENS, TOKENIZER_CLASS
 
 JsonObject: TypeAlias = Mapping[str, Any]
 
@@ -27,23 +27,30 @@ _OPTIONAL_FIELDS = {  # our defaults stand in for missing keys
     "eos_id": "eos_token_id",
 }
 _FIXED = {"hidden_act": "gelu", "position_embedding_type": "absolute"}
+ATTENTION_DROPOUT = 0.1  # [XLM-R], [mLUKE]
+_DROPOUT_KEY = "attention_probs_dropout_prob"
 _LAYOUT = "4.57.6"  # the version of the layout; without it early versions 5 warn of a fault in Mistral's tokenizers
 _SPECIAL_IDS = ("bos_id", "pad_id", "eos_id")
 
 
-def luke_config(config: ModelConfig) -> dict[str, Any]:
-    """The content of config.json, from which transformers makes a `LukeConfig`."""
+def luke_config(config: ModelConfig, attention_dropout: float) -> dict[str, Any]:
+    """Returns the content of config.json, from which transformers makes a `LukeConfig`.
+
+    Args:
+        config: of the model.
+        attention_dropout: for fine-tuning; pretraining has its own.
+    """
     return {
         "architectures": ["LukeForMaskedLM"],
         "model_type": LUKE,
         "tokenizer_class": TOKENIZER_CLASS,
-        "vocab_size": config.vocabulary_size,
+        "vocab_size": config.vocabulary_size + len(TASK_TOKENS),
         "entity_vocab_size": config.entity_vocabulary_size,
         "entity_emb_size": config.entity_embedding_size,
         **{key: getattr(config, name) for name, key in (_FIELDS | _OPTIONAL_FIELDS).items()},
-        "attention_probs_dropout_prob": config.attention_dropout,
+        _DROPOUT_KEY: attention_dropout,
         "hidden_act": _FIXED["hidden_act"],
-        "use_entity_aware_attention": config.entity_aware_attention,
+        "use_entity_aware_attention": True,  # as the published mLUKE; the file always has these queries
         "classifier_dropout": None,
         "tie_word_embeddings": True,
         "torch_dtype": "float32",
@@ -52,7 +59,7 @@ def luke_config(config: ModelConfig) -> dict[str, Any]:
 
 
 def model_config(value: JsonObject, *, words: int, entities: int, entity_width: int, entity_aware: bool) -> ModelConfig:
-    """The configuration of a model with the shape of XLM-R or LUKE; dropout in attention keeps our default.
+    """Returns the configuration of a model with the shape of XLM-R or LUKE; dropout of attention keeps our default.
 
     Args:
         value: the content of their config.json.
@@ -64,9 +71,10 @@ def model_config(value: JsonObject, *, words: int, entities: int, entity_width: 
     Raises:
         ConfigError: `value` lacks a size, or describes a model that ours cannot represent.
     """
+    attention_dropout(value)
     for key, wanted in _FIXED.items():
         if (found := value.get(key, wanted)) != wanted:
-            raise ConfigError(f"its {key} is {found!r}, ours is {wanted!r}")
+            raise ConfigError(f"its {key} is {found!r}, mlukit has only {wanted!r}")
     sizes = {name: _number(value, key) for name, key in _FIELDS.items()}
     optional = {name: _number(value, key) for name, key in _OPTIONAL_FIELDS.items() if key in value}
     defaults = ModelConfig()
@@ -83,11 +91,23 @@ def model_config(value: JsonObject, *, words: int, entities: int, entity_width: 
     )
 
 
+def attention_dropout(value: JsonObject) -> float:
+    """Returns the dropout of attention in the config.json of XLM-R or LUKE, or XLM-R's if there is none.
+
+    Raises:
+        ConfigError: the value is not a number between 0 and 1.
+    """
+    found = float(_number(value, _DROPOUT_KEY)) if _DROPOUT_KEY in value else ATTENTION_DROPOUT
+    if not 0 <= found <= 1:
+        raise ConfigError(f"its {_DROPOUT_KEY} is {found}, which is not between 0 and 1")
+    return found
+
+
 def _number(value: JsonObject, name: str) -> Any:
-    """The number under a key; ConfigError if there is none."""
+    """Returns the number under a key; ConfigError if there is no number."""
     if name not in value:
         raise ConfigError(f"it has no {name}")
     found = value[name]
     if isinstance(found, bool) or not isinstance(found, int | float):
-        raise ConfigError(f"its {name} is {found!r}, and no number")
+        raise ConfigError(f"its {name} is {found!r}, which is not a number")
     return found

@@ -1,4 +1,4 @@
-"""The README.md of an exported model: its settings, its training data, and how to load it."""
+"""Writes the README.md of an exported model: its settings, its training data, and how to load it."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,8 +16,8 @@ Manifest: TypeAlias = Mapping[str, Any]
 
 _TEXT_LICENCE = """\
 The text is Wikipedia's, by its contributors, under [CC BY-SA 4.0](https://creativecommons.org/licenses/by-sa/4.0/)
-(and the GFDL, in part); the items are Wikidata's, [CC0](https://creativecommons.org/publicdomain/zero/1.0/). Under
-which licence the weights are published is for whoever publishes them to say."""
+(and the GFDL, in part); the items are Wikidata's, [CC0](https://creativecommons.org/publicdomain/zero/1.0/). The
+publisher of the weights decides their licence."""
 
 _LOADING = """\
 ```python
@@ -35,8 +35,12 @@ print([names[entity] for entity in best])
 ```
 
 Entities are named by QID (`Q64`) or by title (`de:Berlin`). A mention should begin and end at a blank: within a word,
-`MLukeTokenizer` begins a new one. Copy the tokenizer's files rather than saving them anew with transformers 5, which
-leaves the normaliser out."""
+`MLukeTokenizer` begins a new word. Copy the tokenizer's files: transformers 5 loses the normaliser when it saves them.
+
+For fine-tuning, the folder has `<ent>`, `<ent2>`, `[MASK2]` and entity-aware queries: copies of `@`, `#`, `[MASK]` and
+the plain query, since pretraining does not train them. In transformers 5, call
+`tokenizer.backend_tokenizer.no_padding()` and `tokenizer.backend_tokenizer.no_truncation()` before a call with
+`entity_spans`, and cut long texts yourself (docs/checkpoints.md of mlukit)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Training:
 
 
 def model_card(config: ModelConfig, examples: Path, training: Training | None) -> str:
-    """The text of README.md, Markdown with the front matter of a model repository.
+    """Returns the text of README.md: Markdown with the front matter of a model repository.
 
     Args:
         config: of the model.
@@ -87,12 +91,12 @@ def model_card(config: ModelConfig, examples: Path, training: Training | None) -
 
 
 def _manifests(folder: Path) -> dict[str, Manifest]:
-    """The manifest of each language; CheckpointError if there is none."""
+    """Reads the manifest of each language; CheckpointError if there is no manifest."""
     found: dict[str, Manifest] = {
         path.parent.name: read_json_object(path) for path in sorted(folder.glob(f"*/{MANIFEST}"))
     }
     if not found:
-        raise CheckpointError(f"{folder} has no folder of a language with its {MANIFEST}")
+        raise CheckpointError(f"{folder} has no folder of a language with a {MANIFEST}")
     return found
 
 
@@ -119,12 +123,12 @@ def _counts(languages: Mapping[str, Manifest]) -> str:
 
 
 def _options(languages: Mapping[str, Manifest], vocabulary: Manifest) -> dict[str, Any]:
-    """The options of the stages; the languages share their options, so the first one's are taken."""
+    """Returns the options of the stages; the first language's options are the options of all languages."""
     return {**vocabulary["options"], **next(iter(languages.values()))["options"]}
 
 
 def examples_inputs(examples: Path) -> dict[str, str]:
-    """The fingerprints of the tokenizer and the entities of the examples; CheckpointError if there are no examples."""
+    """Returns the fingerprints of the examples' tokenizer and entities; CheckpointError if there are no examples."""
     return _inputs(_manifests(examples / layout.EXAMPLES))
 
 

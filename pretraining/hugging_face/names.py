@@ -1,8 +1,8 @@
-"""The tensors of `LukeForMaskedLM` that each of our parameters corresponds to, and conversion between the two.
+"""Maps each of our parameters to tensors of `LukeForMaskedLM`, and converts between the two.
 
 Our parameters differ in three ways. The query, key and value of a layer are one product, so their rows are in one
-tensor. The tables of words and entities, and the biases of their heads, have rows up to a multiple of 128, of which the
-last are never predicted. A decoder is the table itself. LUKE may have a pooler, which pretraining does not use.
+tensor. The tables of words and entities, and the biases of their heads, have rows up to a multiple of 128; the last of
+these rows are never predicted. A decoder is the table itself. LUKE may have a pooler, which pretraining does not use.
 """
 
 from collections.abc import Iterator, Mapping
@@ -45,12 +45,10 @@ _LAYER_PARTS = {
     "feed_forward_norm": ("output.LayerNorm",),
 }
 
+QUERY = ".attention.self.query."  # in the names of the plain query, of words to words
+ENTITY_AWARE_QUERIES = ("w2e_query", "e2w_query", "e2e_query")  # in place of "query"
 _ENTITY_AWARE = {  # the queries of [LUKE] section 3.2; `query` is the one of words to words
-    "attention.entity_aware_queries": (
-        "attention.self.w2e_query",
-        "attention.self.e2w_query",
-        "attention.self.e2e_query",
-    )
+    "attention.entity_aware_queries": tuple(f"attention.self.{query}" for query in ENTITY_AWARE_QUERIES)
 }
 
 TIED = {  # further tensors that a file of LukeForMaskedLM may hold, and the tensors that they copy
@@ -59,12 +57,13 @@ TIED = {  # further tensors that a file of LukeForMaskedLM may hold, and the ten
     "entity_predictions.decoder.weight": "luke.entity_embeddings.entity_embeddings.weight",
 }
 
+WORD_ROWS = ("luke.embeddings.word_embeddings.weight", "lm_head.bias")  # tensors with a row for each word
 _WORD_ROWS = ("word_embeddings.words.weight", "word_head.bias")
 _ENTITY_ROWS = ("entity_embeddings.entities.weight", "entity_head.bias")
 
 
 def hugging_face_names(config: ModelConfig) -> dict[str, tuple[str, ...]]:
-    """For every parameter of `PretrainingModel`, the tensors of `LukeForMaskedLM` that it concatenates.
+    """Returns, for every parameter of `PretrainingModel`, the tensors of `LukeForMaskedLM` that it concatenates.
 
     As in transformers, there is no `entity_embeddings.dense` if an entity's embedding is as wide as the encoder.
     """
@@ -82,7 +81,7 @@ def hugging_face_names(config: ModelConfig) -> dict[str, tuple[str, ...]]:
 
 
 def to_hugging_face(config: ModelConfig, parameters: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
-    """Our parameters, or tensors of their shapes such as gradients, under the names of `LukeForMaskedLM`.
+    """Converts our parameters, or tensors of the same shapes such as gradients, to tensors of `LukeForMaskedLM`.
 
     Yields:
         Name and tensor, without the copies in `TIED`. The tensors are views of ours.
@@ -92,7 +91,7 @@ def to_hugging_face(config: ModelConfig, parameters: Mapping[str, Tensor]) -> It
 
 
 def from_hugging_face(config: ModelConfig, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Our parameters, made of the tensors of a `LukeForMaskedLM`; other tensors are ignored.
+    """Makes our parameters of the tensors of a `LukeForMaskedLM`; other tensors are ignored.
 
     A parameter is left out if any of its parts is missing. Shapes are not compared.
     """
@@ -104,7 +103,7 @@ def from_hugging_face(config: ModelConfig, tensors: Mapping[str, Tensor]) -> dic
 
 
 def _rows(config: ModelConfig, name: str) -> tuple[int, int] | None:
-    """Used rows and all rows of a parameter with rows that are never predicted; None for any other parameter."""
+    """Returns used rows and all rows of a parameter that has unused rows; None for any other parameter."""
     if name in _WORD_ROWS:
         return config.vocabulary_size, config.word_rows
     if name in _ENTITY_ROWS:

@@ -1,4 +1,4 @@
-"""Writing a folder that exists with all its files or not at all."""
+"""Writes a folder so that it exists with all its files, or does not exist."""
 
 import shutil
 from collections.abc import Iterator
@@ -8,15 +8,16 @@ from pathlib import Path
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """Makes a temporary folder to write to, which is renamed to `folder` if nothing failed.
+    """Makes a temporary folder to write to, and renames it to `folder` if nothing failed.
 
     Raises:
         FileExistsError: the folder exists and is not empty.
     """
+    folder = folder.resolve()  # "." has no name
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(f"{folder} exists: name a folder that does not")
     temporary = folder.with_name(f".{folder.name}.writing")
-    shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed
+    shutil.rmtree(temporary, ignore_errors=True)  # left by a killed process
     temporary.mkdir(parents=True)
     try:
         yield temporary
@@ -28,7 +29,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
 
 
 def _make_readable(folder: Path) -> None:
-    """Gives files the permissions of any new file: safetensors writes files that only the user can read."""
+    """Gives the files the permissions of new files: safetensors writes files that only the user can read."""
     fresh = folder / ".new"
     fresh.touch()
     mode = fresh.stat().st_mode

@@ -1,10 +1,13 @@
-"""The tokenizer files of an export, from which `AutoTokenizer` makes an `MLukeTokenizer` with our ids.
+"""Writes the tokenizer files of an export, from which `AutoTokenizer` makes an `MLukeTokenizer` with our ids.
 
 transformers 4 reads `sentencepiece.bpe.model` and orders the ids itself. transformers 5 needs `tokenizer.json`: its ids
 are shifted if there is only the SentencePiece model. Its `MLukeTokenizer` moreover takes only the pieces from
 `tokenizer.json`, and loses the normaliser (so `（` and `…` are unknown) and the position of `<unk>`, unless its
 configuration has `trust_remote_code`: then `TokenizersBackend.convert_to_native_format` passes the whole file on. The
-setting runs no code, since the folder has none. Observed in 5.24.
+setting runs no code, since the folder has no code. Observed in 5.24.
+
+<ent> and <ent2> have the ids after <mask>. transformers 4 gives them these ids by itself; transformers 5 has only
+`▁<ent>` and `▁<ent2>` there, unless tokenizer.json and tokenizer_config.json name the words.
 
 `<mask>` does not absorb the space before it (XLM-R's does): SentencePiece drops a space at the end anyway, and if
 `<mask>` did, `MLukeTokenizer` of transformers 5 would not find it in a text with entities.
@@ -17,9 +20,9 @@ from typing import Any
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, normalizers, pre_tokenizers, processors
 from tokenizers.models import Unigram
 
+from mlukit.corpus.examples.sentencepiece_model import read_unigram_model
 from mlukit.corpus.examples.tokenizer import BOS_ID, EOS_ID, MASK_PIECE, SPECIAL_PIECES, UNK_ID, WORD_START
 from mlukit.pretraining.config import DataConfig
-from mlukit.pretraining.hugging_face.sentencepiece_model import read_unigram_model
 
 SENTENCEPIECE_FILE, TOKENIZER_FILE, TOKENIZER_CONFIG_FILE = (
     "sentencepiece.bpe.model",
@@ -27,11 +30,13 @@ SENTENCEPIECE_FILE, TOKENIZER_FILE, TOKENIZER_CONFIG_FILE = (
     "tokenizer_config.json",
 )
 TOKENIZER_CLASS = "MLukeTokenizer"
+ENT, ENT2 = TASK_TOKENS = ("<ent>", "<ent2>")  # the tokenizer's tasks put them around mentions; ids after <mask>
+_TYPE = {"__type": "AddedToken"}
 _FIRST_PIECES = 3  # <unk>, <s>, </s> of SentencePiece's ids, which the SPECIAL_PIECES replace
 
 
 def fast_tokenizer(model: bytes) -> Tokenizer:
-    """A tokenizer of the tokenizers library with the ids of `corpus.examples.tokenizer.Tokenizer`.
+    """Makes a tokenizer of the tokenizers library with the ids of `corpus.examples.tokenizer.Tokenizer`.
 
     Each step is a step of SentencePiece: its table of characters, several blanks become one, none at the end, ▁ before
     the first word, the best pieces by their log probabilities. docs/checkpoints.md lists the differences.
@@ -53,19 +58,20 @@ def fast_tokenizer(model: bytes) -> Tokenizer:
         pair=f"{bos} $A {eos} {eos} $B {eos}",
         special_tokens=[(bos, BOS_ID), (eos, EOS_ID)],
     )
-    tokenizer.add_special_tokens([AddedToken(piece, normalized=False) for piece in (*SPECIAL_PIECES, MASK_PIECE)])
+    special = (*SPECIAL_PIECES, MASK_PIECE, *TASK_TOKENS)
+    tokenizer.add_special_tokens([AddedToken(piece, normalized=False) for piece in special])
     return tokenizer
 
 
 def tokenizer_config(mask_id: int, limits: DataConfig) -> dict[str, Any]:
-    """The content of tokenizer_config.json.
+    """Returns the content of tokenizer_config.json.
 
     Args:
         mask_id: the id of <mask>.
         limits: the limits of an example in training.
     """
     bos, pad, eos, unknown = SPECIAL_PIECES
-    special = {**dict(enumerate(SPECIAL_PIECES)), mask_id: MASK_PIECE}
+    special = {**dict(enumerate(SPECIAL_PIECES)), **dict(enumerate((MASK_PIECE, *TASK_TOKENS), start=mask_id))}
     return {
         "tokenizer_class": TOKENIZER_CLASS,
         "trust_remote_code": True,  # the whole of tokenizer.json, see above
@@ -80,7 +86,9 @@ def tokenizer_config(mask_id: int, limits: DataConfig) -> dict[str, Any]:
         "eos_token": eos,
         "sep_token": eos,
         "unk_token": unknown,
-        "mask_token": _added_token(MASK_PIECE) | {"__type": "AddedToken"},
+        "mask_token": _added_token(MASK_PIECE) | _TYPE,
+        "entity_token_1": _added_token(ENT) | _TYPE,  # as a string, transformers 5 would name it `▁<ent>`
+        "entity_token_2": _added_token(ENT2) | _TYPE,
         "added_tokens_decoder": {str(number): _added_token(piece) for number, piece in special.items()},
     }
 
@@ -91,7 +99,7 @@ def _added_token(piece: str) -> dict[str, Any]:
 
 
 def write_tokenizer(model: bytes, folder: Path, limits: DataConfig) -> int:
-    """Writes the tokenizer's three files.
+    """Writes the three files of the tokenizer.
 
     Args:
         model: a SentencePiece model file.
@@ -106,7 +114,7 @@ def write_tokenizer(model: bytes, folder: Path, limits: DataConfig) -> int:
     """
     tokenizer = fast_tokenizer(model)
     size: int = tokenizer.get_vocab_size()
-    config = tokenizer_config(size - 1, limits)
+    config = tokenizer_config(size - 1 - len(TASK_TOKENS), limits)
     (folder / SENTENCEPIECE_FILE).write_bytes(model)
     tokenizer.save(str(folder / TOKENIZER_FILE), pretty=False)
     (folder / TOKENIZER_CONFIG_FILE).write_text(json.dumps(config, ensure_ascii=False, indent=1) + "\n")

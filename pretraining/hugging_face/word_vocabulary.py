@@ -1,4 +1,4 @@
-"""Compares the tokenizer of a model folder with ours: the ids of its word table mean nothing without it."""
+"""Compares the tokenizer of a model folder with that of the examples: a word table has a row for each of its pieces."""
 
 import json
 from collections.abc import Sequence
@@ -24,23 +24,36 @@ class WordVocabulary:
     compared: str  # how the tokenizers were compared, for import.json
 
 
+def refuse_byte_level_bpe(folder: Path) -> None:
+    """Refuses a folder with the tokenizer of RoBERTa, whose words LUKE for English has.
+
+    Raises:
+        CheckpointError: the folder has no SentencePiece model, but a tokenizer of byte-level BPE.
+    """
+    if (folder / SENTENCEPIECE_FILE).is_file():
+        return
+    files = [name for name in _BPE_FILES if (folder / name).is_file()]
+    if not files and (file := folder / TOKENIZER_FILE).is_file() and _json_model(file).get("type") == "BPE":
+        files = [TOKENIZER_FILE]
+    if files:
+        raise CheckpointError(
+            f"{folder} has {files[0]}: its words are pieces of byte-level BPE, as LUKE for English has; examples have "
+            "the pieces of a SentencePiece unigram model, so XLM-R, mLUKE and models with their words can be imported"
+        )
+
+
 def word_vocabulary(source: Checkpoint, rows: int, sentencepiece: Path | None) -> WordVocabulary:
-    """Compares a model folder's tokenizer with that of the examples.
+    """Compares the tokenizer of a model folder with the tokenizer of the examples.
 
     Args:
         source: the model folder.
         rows: of the folder's word table.
-        sentencepiece: the examples' SentencePiece model; None to keep the one of the folder.
+        sentencepiece: the examples' SentencePiece model; None to keep the folder's own.
 
     Raises:
-        CheckpointError: the tokenizers differ, or the sizes show that they must; the text names both.
+        CheckpointError: the tokenizers or the sizes differ; the text names both.
     """
     folder_file = source.folder / SENTENCEPIECE_FILE
-    if not folder_file.is_file() and (bpe := [name for name in _BPE_FILES if (source.folder / name).is_file()]):
-        raise CheckpointError(
-            f"{source.folder} has {bpe[0]}: its vocabulary is of byte-level BPE, as that of LUKE for English; "
-            "examples have the pieces of a SentencePiece model, so only XLM-R, mLUKE and their like can be imported"
-        )
     if sentencepiece is None:
         if not folder_file.is_file():
             raise CheckpointError(f"{source.folder} has no {SENTENCEPIECE_FILE}: name the examples by --examples")
@@ -58,12 +71,12 @@ def word_vocabulary(source: Checkpoint, rows: int, sentencepiece: Path | None) -
 
 
 def _may_drop(source: Checkpoint, rows: int, compared: str) -> bool:
-    """Whether the last rows belong to no piece: the pieces are known to be the same, or a conversion added the rows."""
+    """Whether the last rows belong to no piece: because the pieces are the same, or a conversion added two rows."""
     return bool(compared) or (source.config.get("model_type") == LUKE and rows == _ADDED_BY_CONVERSION)
 
 
 def _compare(folder: Path, sentencepiece: Path, tokenizer: Tokenizer) -> str:
-    """Says how the folder's tokenizer is the same; "" if the folder has none; CheckpointError if it is another."""
+    """Says how the tokenizers are the same; "" if the folder has no tokenizer; CheckpointError if they differ."""
     if (file := folder / SENTENCEPIECE_FILE).is_file():
         found = _load(file)
         if found.fingerprint == tokenizer.fingerprint:
@@ -78,7 +91,7 @@ def _compare(folder: Path, sentencepiece: Path, tokenizer: Tokenizer) -> str:
 
 
 def _check_pieces(name: str, found: Sequence[str], sentencepiece: Path, tokenizer: Tokenizer) -> None:
-    """Refuses pieces that are not the tokenizer's, in its order; the text shows the first difference."""
+    """Refuses pieces that differ from the tokenizer's, or their order; the text shows the first difference."""
     expected = tokenizer.pieces(range(tokenizer.size))
     if found == expected:
         return
@@ -91,15 +104,22 @@ def _check_pieces(name: str, found: Sequence[str], sentencepiece: Path, tokenize
 
 
 def _read_json_pieces(file: Path) -> list[str]:
-    """The pieces of a tokenizer.json, in the order of their ids."""
-    model: Any = read_json_object(file).get("model")
-    if not isinstance(model, dict) or model.get("type", "Unigram") != "Unigram":
-        kind = model.get("type") if isinstance(model, dict) else json.dumps(model)
-        raise CheckpointError(f"{file} has a model of type {kind}, that of XLM-R is Unigram")
+    """Reads the pieces of a tokenizer.json, in the order of their ids."""
+    model = _json_model(file)
+    if (kind := model.get("type", "Unigram")) != "Unigram":
+        raise CheckpointError(f"{file} has a model of type {kind}, XLM-R has one of type Unigram")
     try:
         return [piece for piece, _ in model["vocab"]]
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{file} has no pieces with their scores: {error!r}") from error
+
+
+def _json_model(file: Path) -> dict[str, Any]:
+    """Reads the model in a tokenizer.json."""
+    model = read_json_object(file).get("model")
+    if not isinstance(model, dict):
+        raise CheckpointError(f"{file} has the model {json.dumps(model)}, XLM-R has one of type Unigram")
+    return model
 
 
 def _load(file: Path) -> Tokenizer:

@@ -1,12 +1,13 @@
-"""Attention in which every place of a packed stream sees only the places of its own sequence.
+"""Computes attention in which every place of a packed stream sees only the places of its own sequence.
 
 Shape suffixes: N places of the stream, S sequences, L places of the longest, H hidden size, A attention heads, D size
-of a head. There are three ways to compute it, which give the same numbers:
+of a head. There are three ways to compute attention, with the same results:
 
-- *varlen*: `torch.nn.attention.varlen`, the flash kernels of a CUDA device. It takes half precision, and no dropout.
-- *sequence by sequence*: on a CPU, PyTorch's own flash kernel for each sequence, without padding. It is one operator to
-  `torch.compile`, so that the shapes it sees stay the same from batch to batch. No dropout either.
-- *padded*: the sequences side by side, padded to the longest. For all other cases: other devices, float32 on CUDA,
+- *varlen*: `torch.nn.attention.varlen`, the flash kernels of a CUDA device. They need half precision and have
+  no dropout.
+- *sequence by sequence*: on a CPU, PyTorch's own flash kernel for each sequence, without padding or dropout.
+  `torch.compile` sees one operator, whose shapes are the same for every batch.
+- *padded*: all sequences are padded to the longest sequence. For all other cases: other devices, float32 on CUDA,
   dropout of attention weights, and entity-aware attention [LUKE, Yamada et al. 2020, section 3.2].
 """
 
@@ -28,22 +29,22 @@ else:
 
 
 class PaddedBatch(NamedTuple):
-    """The sequences of a stream as rows of one length; empty sequences are left out."""
+    """The sequences of a stream as rows of the same length, without empty sequences."""
 
-    places_SL: Tensor  # the place in the stream; 0 beyond a sequence's end
-    used_SL: Tensor  # False beyond a sequence's end
+    places_SL: Tensor  # the place in the stream; 0 after the end of a sequence
+    used_SL: Tensor  # False after the end of a sequence
 
     def pad(self, stream_NAD: Tensor) -> Tensor:
-        """Vectors of the stream as S x A x L x D."""
+        """Returns vectors of the stream as S x A x L x D."""
         return stream_NAD[self.places_SL].transpose(1, 2)
 
     def unpad(self, padded_SALD: Tensor) -> Tensor:
-        """The inverse of `pad`: the sequences one after the other again, without padding."""
+        """Returns padded vectors as a stream without padding: the inverse of `pad`."""
         return padded_SALD.transpose(1, 2)[self.used_SL]
 
 
 class Sequences(NamedTuple):
-    """Where the sequences of a stream are: the same for all layers."""
+    """The places of the sequences of a stream, which are the same for all layers."""
 
     starts_S1: Tensor  # int32, as in `Batch`
     longest: int
@@ -58,9 +59,8 @@ def sequences_of(starts_S1: Tensor, longest: int, entity_slots_E: Tensor, places
         starts_S1: `Batch.sequence_starts_S1`, whose last element is `places`.
         longest: a bound on the length of a sequence.
         entity_slots_E: `Batch.entity_slots_E`.
-        places: words and entities of the stream, unused ones counted.
-        with_padding: whether to lay the sequences out in a `PaddedBatch`. Its size depends on the batch, so the host
-            waits for the device.
+        places: the number of places of the stream, used or not.
+        with_padding: whether to make a `PaddedBatch`. Its size depends on the batch, so the host waits for the device.
     """
     is_entity_N = torch.zeros(places, dtype=torch.bool, device=starts_S1.device).index_fill(0, entity_slots_E, True)
     return Sequences(starts_S1, longest, is_entity_N, _padded_batch(starts_S1) if with_padding else None)
@@ -75,10 +75,10 @@ def _padded_batch(starts_S1: Tensor) -> PaddedBatch:
 
 
 def needs_padding(config: ModelConfig, device: torch.device, dtype: torch.dtype, training: bool) -> bool:
-    """Whether no faster way than padded attention supports this configuration, device and dtype.
+    """Whether only padded attention supports this configuration, device and dtype.
 
     Args:
-        dtype: the dtype of queries, keys and values; under autocast, autocast's.
+        dtype: the dtype of queries, keys and values: with autocast, the dtype of autocast.
     """
     if config.entity_aware_attention or (training and config.attention_dropout > 0):
         return True
@@ -89,7 +89,7 @@ def needs_padding(config: ModelConfig, device: torch.device, dtype: torch.dtype,
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention, the output's projection included."""
+    """Computes multi-head self-attention, with the projection of the output."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -103,7 +103,7 @@ class Attention(nn.Module):
         self.output = nn.Linear(config.hidden_size, config.hidden_size)
 
     def forward(self, stream_NH: Tensor, sequences: Sequences) -> Tensor:
-        """The attention output of every place, N x H."""
+        """Returns the attention output of every place, N x H."""
         query, key, value = self._split_in_three(self.qkv(stream_NH))
         p = self.dropout if self.training else 0.0
         if self.entity_aware_queries is not None:
@@ -120,12 +120,12 @@ class Attention(nn.Module):
         return projected
 
     def _split_in_three(self, rows: Tensor) -> tuple[Tensor, ...]:
-        """N x 3H as three tensors, N x A x D each."""
+        """Splits N x 3H into three tensors of N x A x D."""
         return rows.view(len(rows), 3, self.heads, -1).unbind(1)
 
 
 def padded_attention(query: Tensor, key: Tensor, value: Tensor, padded: PaddedBatch, p: float = 0.0) -> Tensor:
-    """Attention over N x A x D on padded sequences; `p` is the dropout of its weights."""
+    """Computes attention over N x A x D on padded sequences; `p` is the dropout of the attention weights."""
     q, k, v = (padded.pad(x) for x in (query, key, value))
     return padded.unpad(scaled_dot_product_attention(q, k, v, attn_mask=padded.used_SL[:, None, None], dropout_p=p))
 
@@ -133,10 +133,10 @@ def padded_attention(query: Tensor, key: Tensor, value: Tensor, padded: PaddedBa
 def entity_aware_attention(
     queries: tuple[Tensor, ...], key: Tensor, value: Tensor, sequences: Sequences, p: float = 0.0
 ) -> Tensor:
-    """Attention whose query depends on whether a word or an entity attends, and to which of them [LUKE, section 3.2].
+    """Computes attention with a query for each pair of kinds, word or entity [LUKE, section 3.2].
 
     Args:
-        queries: N x A x D each: words to words, words to entities, entities to words, entities to entities.
+        queries: four of N x A x D: words to words, words to entities, entities to words, entities to entities.
     """
     padded, is_entity_N = sequences.padded, sequences.is_entity_N
     assert padded is not None
@@ -153,7 +153,7 @@ def entity_aware_attention(
 
 @torch.library.custom_op("mlukit::attention_sequence_by_sequence", mutates_args=())
 def sequence_by_sequence(query: Tensor, key: Tensor, value: Tensor, starts: Tensor) -> tuple[Tensor, Tensor]:
-    """Attention over N x A x D on a CPU.
+    """Computes attention over N x A x D on a CPU.
 
     Returns:
         The output, N x A x D, and the logarithms of the softmax's sums, N x A, for the backward pass.
@@ -172,7 +172,7 @@ def sequence_by_sequence(query: Tensor, key: Tensor, value: Tensor, starts: Tens
 def _sequence_by_sequence_backward(
     gradient: Tensor, query: Tensor, key: Tensor, value: Tensor, outputs: Tensor, log_sums: Tensor, starts: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradients of query, key and value, sequence by sequence; 7 tensors, as the operator's signature wants."""
+    """Returns the gradients of query, key and value, computed sequence by sequence."""
     gradients = tuple(torch.empty_like(x, memory_format=torch.contiguous_format) for x in (query, key, value))
     for places in _slices(starts):
         g, q, k, v, o = (_heads_first(x[places]) for x in (gradient, query, key, value, outputs))

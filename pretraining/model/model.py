@@ -6,7 +6,7 @@ separate table. Words and entities go through the same layers. The tables of the
 masked words and entities.
 
 The examples lie one after the other in one stream, without padding: pretraining/data/batch.py has the layout and the
-letters of the shapes. Three letters are added here: N are the places of the stream, H is the hidden size, D the size of
+letters of the shapes. This module adds three letters: N, the places of the stream; H, the hidden size; D, the size of
 an entity's embedding.
 """
 
@@ -22,9 +22,9 @@ from mlukit.pretraining.model.losses import ClassTable, SoftmaxLoss, cross_entro
 
 
 class Losses(NamedTuple):
-    """Sums over a micro-batch; the training loop divides them by the targets of the whole step.
+    """The sums of a micro-batch; the training loop divides them by the number of targets of the whole step.
 
-    A tuple and not a dataclass, since FSDP2 finds the tensors of an output only in tuples.
+    The class is a tuple, because FSDP2 finds the tensors of an output only in tuples.
     """
 
     words: Tensor
@@ -34,7 +34,7 @@ class Losses(NamedTuple):
 
 
 class WordEmbeddings(nn.Module):
-    """The encoder's input of words."""
+    """Makes the encoder's input of words."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -45,13 +45,13 @@ class WordEmbeddings(nn.Module):
         self.dropout = nn.Dropout(config.hidden_dropout)
 
     def forward(self, batch: Batch) -> Tensor:
-        """The input of every word, W x H."""
+        """Returns the input of every word, W x H."""
         words_WH = self.words(batch.token_ids_W) + self.positions(batch.token_positions_W)
         return _normalize(self, words_WH + self.token_types.weight[0])
 
 
 class EntityEmbeddings(nn.Module):
-    """The encoder's input of entities."""
+    """Makes the encoder's input of entities."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -65,15 +65,15 @@ class EntityEmbeddings(nn.Module):
         self.dropout = nn.Dropout(config.hidden_dropout)
 
     def forward(self, batch: Batch) -> Tensor:
-        """The input of every entity, E x H."""
+        """Returns the input of every entity, E x H."""
         entities_EH: Tensor = self.dense(self.entities(batch.entity_ids_E))
         return _normalize(self, entities_EH + self._mean_positions(batch) + self.token_types.weight[0])
 
     def _mean_positions(self, batch: Batch) -> Tensor:
-        """The mean position embedding of the tokens of each entity's mention; zero for an entity without a mention."""
+        """Returns the mean position embedding of each entity's mention, E x H; zero for an entity without a mention."""
         entities = len(batch.entity_ids_E)
         positions_MH: Tensor = self.positions(batch.mention_positions_M)
-        sums = positions_MH.new_zeros(entities + 1, positions_MH.shape[1])  # the last row takes the unused tokens
+        sums = positions_MH.new_zeros(entities + 1, positions_MH.shape[1])  # the last row is for unused tokens
         sums = sums.index_add(0, batch.mention_entities_M, positions_MH)
         tokens = sums.new_zeros(entities + 1, 1)
         tokens = tokens.index_add(0, batch.mention_entities_M, tokens.new_ones(len(positions_MH), 1))
@@ -87,7 +87,7 @@ def _normalize(embeddings: WordEmbeddings | EntityEmbeddings, summed: Tensor) ->
 
 
 class Layer(nn.Module):
-    """One layer of the encoder: attention, then feed-forward, each added to its input and then normalized."""
+    """One layer of the encoder: attention, then feed-forward; each output is added to its input and normalized."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ class Layer(nn.Module):
         self.dropout = nn.Dropout(config.hidden_dropout)
 
     def forward(self, stream_NH: Tensor, sequences: Sequences) -> Tensor:
-        """The layer's output for every place, N x H."""
+        """Returns the output for every place, N x H."""
         stream_NH = self.attention_norm(stream_NH + self.dropout(self.attention(stream_NH, sequences)))
         out: Tensor = self.feed_forward_norm(stream_NH + self.dropout(self.feed_forward(stream_NH)))
         return out
@@ -116,16 +116,16 @@ class Head(nn.Module):
         self.dense = nn.Linear(config.hidden_size, size)
         self.activation = nn.GELU()
         self.norm = nn.LayerNorm(size, config.layer_norm_epsilon)
-        self.bias = nn.Parameter(torch.zeros(rows))  # of the table's rows
+        self.bias = nn.Parameter(torch.zeros(rows))  # one for each row of the table
 
     def forward(self, output_PH: Tensor) -> Tensor:
-        """The vectors to compare, P x the width of the table."""
+        """Returns the vectors to compare, P x the width of the table."""
         vectors: Tensor = self.norm(self.activation(self.dense(output_PH)))
         return vectors
 
 
 class PretrainingModel(nn.Module):
-    """From a batch to the losses of its masked words and entities."""
+    """Computes the losses of the masked words and entities of a batch."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -139,14 +139,14 @@ class PretrainingModel(nn.Module):
         self.initialize()
 
     def forward(self, batch: Batch) -> Losses:
-        """The losses, summed over the batch's targets; the entity loss of a batch without room for entities is 0."""
+        """Returns the losses, summed over the targets; the entity loss of a batch without room for entities is 0."""
         stream_NH = self.encode(batch)
         words = self._predict_words(stream_NH, batch)
         entities = self._predict_entities(stream_NH, batch)
         return Losses(words.loss, entities.loss, words.correct, entities.correct)
 
     def encode(self, batch: Batch) -> Tensor:
-        """The last layer's output for every place of the stream, N x H."""
+        """Returns the last layer's output for every place of the stream, N x H."""
         slots_N = torch.cat([batch.word_slots_W, batch.entity_slots_E])
         inputs_NH = torch.cat([self.word_embeddings(batch), self.entity_embeddings(batch)])
         stream_NH = torch.empty_like(inputs_NH).index_copy(0, slots_N, inputs_NH)
@@ -162,7 +162,7 @@ class PretrainingModel(nn.Module):
         self.compiled = True
 
     def initialize(self) -> None:
-        """Draws random parameters as [RoBERTa] of transformers does: normal weights, zero biases, zero for padding."""
+        """Draws random parameters as transformers' RoBERTa does: normal weights, zeros for biases and padding."""
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
                 nn.init.normal_(module.weight, std=self.config.initializer_range)
@@ -175,7 +175,7 @@ class PretrainingModel(nn.Module):
             self.entity_embeddings.entities.weight[self.config.entity_vocabulary_size :] = 0
 
     def _sequences(self, batch: Batch, stream_NH: Tensor) -> Sequences:
-        """The sequences of a batch, padded where attention needs it."""
+        """Describes the sequences of a batch, with padding if the attention needs padding."""
         device, dtype = stream_NH.device, stream_NH.dtype
         if torch.is_autocast_enabled(device.type):
             dtype = torch.get_autocast_dtype(device.type)
@@ -183,7 +183,7 @@ class PretrainingModel(nn.Module):
         return sequences_of(batch.sequence_starts_S1, batch.longest, batch.entity_slots_E, len(stream_NH), with_padding)
 
     def _predict_words(self, stream_NH: Tensor, batch: Batch) -> SoftmaxLoss:
-        """The loss of the masked words."""
+        """Returns the loss of the masked words."""
         used = _used_targets(batch.word_targets)
         slots_P = batch.word_slots_W[batch.masked_words_PW][used]
         vectors_PD = self.word_head(stream_NH.index_select(0, slots_P))
@@ -191,7 +191,7 @@ class PretrainingModel(nn.Module):
         return cross_entropy(vectors_PD, table, batch.word_labels_PW[used], compiled=self.compiled)
 
     def _predict_entities(self, stream_NH: Tensor, batch: Batch) -> SoftmaxLoss:
-        """The loss of the masked entities; zero for a batch without room for any."""
+        """Returns the loss of the masked entities; zero for a batch without room for entities."""
         if not len(batch.masked_entities_PE):
             return SoftmaxLoss(stream_NH.new_zeros(()), stream_NH.new_zeros((), dtype=torch.int64))
         used = _used_targets(batch.entity_targets)
@@ -203,5 +203,5 @@ class PretrainingModel(nn.Module):
 
 
 def _used_targets(number: int) -> slice:
-    """The targets to predict: at least one place, so that every parameter always has a gradient, as DDP wants."""
+    """Selects the targets to predict: at least one place, since DDP needs a gradient for every parameter."""
     return slice(max(1, number))

@@ -35,7 +35,7 @@ _EXAMPLES = """\
 """
 _NOTE = (
     'A line of FILE is {"text": "…", "mentions": [[start, end, "Q64"], …], "id": "…"}. Offsets count code points, and '
-    'the end is exclusive. A mention without a name, [start, end], is [MASK]: the model says which entity it is. '
+    "the end is exclusive. A mention without a name, [start, end], is [MASK]: the model says which entity it is. "
     '"mentions" and "id" may be missing. A line that cannot be read has a row with the reason in the column `failure`.'
 )
 _TOLD = {

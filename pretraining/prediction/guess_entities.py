@@ -16,6 +16,7 @@ from mlukit.pretraining.config import ModelConfig
 from mlukit.pretraining.data.batch import Batch
 from mlukit.pretraining.data.dataset import open_tokenizer
 from mlukit.pretraining.model.model import PretrainingModel
+from mlukit.pretraining.model.special_entities import with_special_entities
 from mlukit.pretraining.prediction.cloze import Cloze, FillError
 from mlukit.schemas.layout import TOKENIZER, VOCABULARY_PARQUET
 
@@ -57,7 +58,7 @@ class EntityGuesser:
             if getattr(config, name) != value:
                 raise FillError(f"the model has {name} {getattr(config, name)}, that of {examples} is {value}")
         model = PretrainingModel(config)
-        model.load_state_dict(load_file(weights))
+        model.load_state_dict(with_special_entities(load_file(weights), config, examples))
         return cls(model.eval(), tokenizer, examples / VOCABULARY_PARQUET)
 
     def guess(self, cloze: Cloze, number: int, language: str) -> list[list[Guess]]:

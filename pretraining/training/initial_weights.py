@@ -1,14 +1,23 @@
-"""The initial parameters of a run, and the choice of those that it trains."""
+"""The initial parameters of a run, and the choice of the parameters that the run trains."""
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
-from mlukit.pretraining.config import RunConfig
+from mlukit.pretraining.config import ModelConfig, RunConfig
 from mlukit.pretraining.model.model import PretrainingModel
-from mlukit.pretraining.training.run_folder import RunFolderError, not_found, weights_file
+from mlukit.pretraining.training.run_folder import (
+    IMPORTED,
+    RUN,
+    RunFolderError,
+    not_found,
+    read_json,
+    weights_file,
+)
 
 _ENTITY_PARTS = ("entity_embeddings.", "entity_head.")
 
@@ -21,7 +30,8 @@ def initial_model(config: RunConfig, init: Path | None) -> tuple[PretrainingMode
         init: the folder of `mlukit import` or of a run; its weights replace random ones. None: all are random.
 
     Returns:
-        The model, and the names of the new parameters, which are still random.
+        The model, and the names of the new parameters: random ones, and entity-aware queries that `init` lacks, which
+        start as copies of the plain query.
 
     Raises:
         RunFolderError: the weights belong to another model; the text names the parameter.
@@ -32,7 +42,10 @@ def initial_model(config: RunConfig, init: Path | None) -> tuple[PretrainingMode
     if init is None:
         return model, names
     file = weights_file(init)
-    weights, new = load_file(file), not_found(init) & names
+    weights = load_file(file)
+    queries = _entity_aware_queries(config.model, weights)
+    weights |= queries
+    new = (not_found(init) | set(queries)) & names
     shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     for name, shape in shapes.items():
         found = tuple(weights[name].shape) if name in weights else None
@@ -42,6 +55,38 @@ def initial_model(config: RunConfig, init: Path | None) -> tuple[PretrainingMode
         raise RunFolderError(f"{file}: the model has no {strange[0]}")
     model.load_state_dict(weights, strict=False)
     return model, new
+
+
+def attention_dropout_of(folder: Path | None) -> float | None:
+    """The dropout of attention, for fine-tuning, of the model of transformers that a folder goes back to.
+
+    Pretraining uses no dropout of attention by default, so a run only carries the value from import to export.
+
+    Args:
+        folder: INIT, or a run; None for random weights.
+
+    Returns:
+        The value, or None if the folder does not have it.
+    """
+    files = [folder / name for name in (IMPORTED, RUN)] if folder else []
+    facts: Any = next((read_json(file) for file in files if file.is_file()), {})
+    value: float | None = facts.get("attention_dropout")
+    return value
+
+
+def _entity_aware_queries(config: ModelConfig, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The entity-aware queries of the model that the weights lack, as copies of the plain query.
+
+    LUKE begins fine-tuning with such copies: the model computes the same until the copies are trained.
+    """
+    queries = {}
+    for layer in range(config.layers if config.entity_aware_attention else 0):
+        for kind in ("weight", "bias"):
+            plain = weights.get(f"layers.{layer}.attention.qkv.{kind}")
+            name = f"layers.{layer}.attention.entity_aware_queries.{kind}"
+            if plain is not None and name not in weights:
+                queries[name] = torch.cat([plain.chunk(3)[0]] * 3)
+    return queries
 
 
 def freeze(model: PretrainingModel, config: RunConfig, new: Collection[str]) -> frozenset[str]:

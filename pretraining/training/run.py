@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from mlukit.corpus.examples.sentencepiece_model import export_problem
 from mlukit.pretraining.config import DataConfig, RunConfig, TrainingConfig, changed
 from mlukit.pretraining.data.batches import BatchSource, prefetch
 from mlukit.pretraining.data.dataset import ExampleDataset, open_dataset
@@ -26,7 +27,7 @@ from mlukit.pretraining.settings import (
 )
 from mlukit.pretraining.training import checkpoint
 from mlukit.pretraining.training.flops import peak_flops
-from mlukit.pretraining.training.initial_weights import freeze, initial_model
+from mlukit.pretraining.training.initial_weights import attention_dropout_of, freeze, initial_model
 from mlukit.pretraining.training.loop import Loop, NotFiniteError
 from mlukit.pretraining.training.optimizer import make_optimizer
 from mlukit.pretraining.training.parallel import parallel
@@ -126,6 +127,11 @@ def _prepare_new(settings: TrainSettings) -> Prepared:
     data = data_config(settings)
     assert settings.examples is not None
     dataset = open_dataset(settings.examples, data)
+    if problem := export_problem(dataset.tokenizer.read_bytes()):
+        raise SettingsError(
+            f"--examples {settings.examples}: {problem}; mlukit export could not write the trained model. Build the "
+            "examples with a SentencePiece unigram model"
+        )
     model = model_config(settings, found, dataset.vocabulary_size, dataset.entity_vocabulary_size)
     if (room := model.max_positions - model.pad_id - 1) < data.max_tokens:
         raise SettingsError(f"--max-tokens {data.max_tokens} is more than the {room} that the model has positions for")
@@ -138,6 +144,7 @@ def _prepare_new(settings: TrainSettings) -> Prepared:
         "data": dict(dataset.fingerprints),
         "init": str(settings.init.resolve()) if settings.init else None,
         "new_parameters": sorted(new) if settings.init else None,  # None: all
+        "attention_dropout": attention_dropout_of(settings.init),  # for export: training has its own
         "starts": [],
     }
     return Prepared(settings.output, config, dataset, initial, False, new, facts)

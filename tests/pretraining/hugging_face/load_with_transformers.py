@@ -1,6 +1,6 @@
 """What one version of transformers makes of an exported folder; runs under another version by itself too.
 
-python load_with_transformers.py FOLDER TEXTS.json RESULT.pt
+python load_with_transformers.py TEXTS.json RESULT.pt FOLDER ...
 """
 
 import json
@@ -10,7 +10,24 @@ from typing import Any
 
 import torch
 import transformers
-from transformers import AutoTokenizer, LukeForMaskedLM
+from torch import Tensor
+from transformers import (
+    AutoTokenizer,
+    LukeForEntityClassification,
+    LukeForEntityPairClassification,
+    LukeForEntitySpanClassification,
+    LukeForMaskedLM,
+    LukeForQuestionAnswering,
+)
+
+TASKS = {
+    "entity_classification": LukeForEntityClassification,
+    "entity_pair_classification": LukeForEntityPairClassification,
+    "entity_span_classification": LukeForEntitySpanClassification,
+    "question_answering": LukeForQuestionAnswering,  # the tokenizer has no task of this name
+}
+ENTITIES = {"entity_classification": 1, "question_answering": 0}  # elsewhere: two
+TEXT, SPANS = "Berlin is the capital of Germany.", [(0, 6), (25, 32)]
 
 
 def load(folder: str, texts: list[dict[str, Any]]) -> dict[str, Any]:
@@ -25,10 +42,13 @@ def load(folder: str, texts: list[dict[str, Any]]) -> dict[str, Any]:
     result: dict[str, Any] = {
         "version": transformers.__version__,
         "tokenizer": type(tokenizer).__name__,
-        "info": {name: [str(key) for key in keys] for name, keys in info.items()},
+        "info": named(info),
         "inputs": [],
         "logits": [],
         "entity_logits": [],
+        "task_words": tokenizer.convert_tokens_to_ids(["<ent>", "<ent2>"]),
+        "attention_dropout": model.config.attention_probs_dropout_prob,
+        "tasks": {task: do_task(folder, task) for task in TASKS},
     }
     for text in texts:
         arguments = {
@@ -43,6 +63,56 @@ def load(folder: str, texts: list[dict[str, Any]]) -> dict[str, Any]:
     return result
 
 
+def do_task(folder: str, task: str) -> dict[str, Any]:
+    """Loads the folder for a task, and takes one step of fine-tuning.
+
+    Returns:
+        Names of the parameters that the folder lacks, the inputs, whether the queries from words to entities have a
+        gradient, and how far the encoder is from its answer with `@` and `#` for <ent> and <ent2>, and [MASK] for
+        [MASK2].
+    """
+    spans = SPANS[: ENTITIES.get(task, 2)]
+    tokenizer = AutoTokenizer.from_pretrained(folder, **({"task": task} if spans else {}))
+    arguments = {"entity_spans": spans} if spans else {"text_pair": "What is the capital?"}
+    inputs = dict(tokenizer(TEXT, **arguments, return_tensors="pt"))
+    if task == "entity_span_classification":  # the model takes no batch of one without it
+        assert inputs["entity_start_positions"].shape == (1, 2)
+    model, info = TASKS[task].from_pretrained(folder, num_labels=2, output_loading_info=True)
+    logits = model(**inputs)[0]
+    logits.square().sum().backward()
+    queries = model.luke.encoder.layer[0].attention.self.w2e_query.weight.grad
+    return {
+        "missing": sorted(map(str, info["missing_keys"])),
+        "inputs": inputs,
+        "logits": logits.detach(),
+        "queries_learn": queries is not None and bool(queries.any()),
+        "difference": difference_to_copied(model, tokenizer, inputs),
+    }
+
+
+@torch.no_grad()
+def difference_to_copied(model: Any, tokenizer: Any, inputs: dict[str, Tensor]) -> float:
+    """The largest difference of hidden states to the inputs with the copied rows' ids."""
+    encoder = model.luke.double().eval()
+    names = [name for name in inputs if name not in ("entity_start_positions", "entity_end_positions")]
+    given = {name: inputs[name] for name in names}
+    copied = {name: value.clone() for name, value in given.items()}
+    pieces = zip(("<ent>", "<ent2>"), ("@", "#"), strict=True)
+    for word, piece in pieces:
+        ids = copied["input_ids"]
+        ids[ids == tokenizer.convert_tokens_to_ids(word)] = tokenizer.convert_tokens_to_ids(piece)
+    if "entity_ids" in copied:
+        copied["entity_ids"][copied["entity_ids"] == 3] = 2
+    states = [encoder(**arguments).last_hidden_state for arguments in (given, copied)]
+    return float((states[0] - states[1]).abs().max())
+
+
+def named(info: dict[str, Any]) -> dict[str, list[str]]:
+    """What loading told, as strings."""
+    return {name: [str(key) for key in keys] for name, keys in info.items()}
+
+
 if __name__ == "__main__":
-    folder, texts, place = sys.argv[1:]
-    torch.save(load(folder, json.loads(Path(texts).read_bytes())), place)
+    texts, place, *folders = sys.argv[1:]
+    asked = json.loads(Path(texts).read_bytes())
+    torch.save({folder: load(folder, asked) for folder in folders}, place)

@@ -33,11 +33,11 @@ ENTITIES = {  # titles by language, in the order of ids from 4 on
 }
 
 
-def write_small_output(folder: Path, pieces: int = 210) -> Path:
-    """Writes the folder, and returns it."""
+def write_small_output(folder: Path, pieces: int = 210, *sentences: str) -> Path:
+    """Writes the folder, and returns it; the tokenizer is trained on more sentences too."""
     tokenizer = folder / "tokenizer/sentencepiece.bpe.model"
     tokenizer.parent.mkdir(parents=True)
-    tokenizer.write_bytes(train_sentencepiece([*SENTENCES.values()] * 4, pieces))
+    tokenizer.write_bytes(train_sentencepiece([*SENTENCES.values(), *sentences] * 4, pieces))
     vocabulary = folder / "vocabulary/vocabulary.parquet"
     vocabulary.parent.mkdir()
     pq.write_table(pa.Table.from_batches([VOCABULARY_ROWS.to_batch(_entities())]), vocabulary)

@@ -54,7 +54,7 @@ def test_a_pickle_is_not_loaded(folder: Path) -> None:
 @pytest.mark.parametrize("name", ["../other.safetensors", "/etc/passwd", "a/b.safetensors"])
 def test_an_index_names_files_of_its_folder(name: str, folder: Path) -> None:
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": name}}))
-    with pytest.raises(CheckpointError, match=f"names '{name}', which is no file of its folder"):
+    with pytest.raises(CheckpointError, match=f"names '{name}', which is not a file of its folder"):
         read_checkpoint(folder)
 
 
@@ -73,7 +73,7 @@ def test_what_cannot_be_read(folder: Path) -> None:
     for file in folder.glob("model.safetensors*"):
         file.unlink()
     torch.save({"a": 1}, folder / "pytorch_model.bin")
-    with pytest.raises(CheckpointError, match="holds something else than tensors by name"):
+    with pytest.raises(CheckpointError, match="holds other values than tensors by name"):
         read_checkpoint(folder)
     (folder / "config.json").write_text("{")
     with pytest.raises(CheckpointError, match=r"config\.json cannot be read"):

@@ -4,10 +4,11 @@ import json
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors.torch import load_file, save_file
-from transformers import XLMRobertaConfig, XLMRobertaModel
+from transformers import LukeConfig, LukeForMaskedLM, XLMRobertaConfig, XLMRobertaModel
 
 from mlukit.corpus.examples.tokenizer import Tokenizer
 from mlukit.pretraining.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
@@ -29,7 +30,7 @@ def config(tokenizer: Tokenizer) -> ModelConfig:
     return replace(SMALL, vocabulary_size=tokenizer.size, entity_vocabulary_size=8)
 
 
-def write_run(folder: Path, config: ModelConfig, examples: Path, init: Path | None = None) -> Path:
+def write_run(folder: Path, config: ModelConfig, examples: Path, init: Path | None = None, **facts: Any) -> Path:
     """A run of 10 steps, and one of 20 that was cut short, as `mlukit train` leaves them."""
     model = PretrainingModel(config)
     run = RunConfig(model=config, data=DataConfig(max_tokens=64), training=TrainingConfig())
@@ -42,7 +43,7 @@ def write_run(folder: Path, config: ModelConfig, examples: Path, init: Path | No
     manifest = json.loads((examples / "examples/en/_manifest.json").read_bytes())
     data = {name: manifest["inputs"][name] for name in ("entities", "tokenizer")}
     write_json(folder / "config.json", run.to_json())
-    write_json(folder / "run.json", {"examples": str(examples), "data": data, "init": init and str(init)})
+    write_json(folder / "run.json", {"examples": str(examples), "data": data, "init": init and str(init), **facts})
     return folder
 
 
@@ -131,3 +132,113 @@ def test_an_import_can_be_exported(
     assert "name them by --examples" in capsys.readouterr().err
     assert export.main([*arguments, "--examples", str(output)]) == 0
     assert "## Training" not in (tmp_path / "DIR/README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("facts", "own", "exported"),
+    [
+        ({}, 0.0, 0.1),
+        ({"attention_dropout": None}, 0.0, 0.1),
+        ({"attention_dropout": 0.25}, 0.0, 0.25),
+        ({"attention_dropout": 0.0}, 0.0, 0.0),
+        ({"attention_dropout": 0.25}, 0.4, 0.4),
+    ],
+)
+def test_the_dropout_of_attention_is_that_of_the_imported_model(
+    facts: dict[str, Any], own: float, exported: float, config: ModelConfig, output: Path, tmp_path: Path
+) -> None:
+    run = write_run(tmp_path / "RUN", replace(config, attention_dropout=own), output, **facts)
+    assert export.main([str(run), "--output", str(tmp_path / "DIR")]) == 0
+    written = json.loads((tmp_path / "DIR/config.json").read_bytes())
+    assert written["attention_probs_dropout_prob"] == exported
+
+
+def test_a_damaged_vocabulary_is_one_line(
+    config: ModelConfig, output: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    init = import_of(write_run(tmp_path / "RUN", config, output), tmp_path, output)
+    examples = shutil.copytree(output, tmp_path / "OUT")
+    vocabulary = examples / "vocabulary/vocabulary.parquet"
+    whole = vocabulary.read_bytes()
+    middle = whole[:40] + bytes(200) + whole[240:]
+    for damaged in (whole[: len(whole) // 2], b"", middle):
+        vocabulary.write_bytes(damaged)
+        commands = [
+            (export, [str(tmp_path / "RUN"), "--examples", str(examples), "--output", str(tmp_path / "DIR")]),
+            (export, [str(init), "--examples", str(examples), "--output", str(tmp_path / "DIR")]),
+            (
+                import_checkpoint,
+                [str(tmp_path / "EXPORT"), "--examples", str(examples), "--output", str(tmp_path / "I")],
+            ),
+        ]
+        for command, words in commands:
+            capsys.readouterr()
+            assert command.main(words) == 2
+            lines = [line for line in capsys.readouterr().err.splitlines() if "passing over" not in line]
+            assert len(lines) == 1, lines
+            assert str(vocabulary) in lines[0]
+    assert not (tmp_path / "DIR").exists() and not (tmp_path / "I").exists()
+
+
+def import_of(run: Path, folder: Path, output: Path) -> Path:
+    """INIT, made of a run's export, which stays in EXPORT."""
+    assert export.main([str(run), "--output", str(folder / "EXPORT")]) == 0
+    words = [str(folder / "EXPORT"), "--examples", str(output), "--output", str(folder / "INIT")]
+    assert import_checkpoint.main(words) == 0
+    return folder / "INIT"
+
+
+@pytest.mark.parametrize("place", [".", "..", "empty/..", "file"])
+def test_export_into_a_place_that_is_there(
+    place: str,
+    config: ModelConfig,
+    output: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = write_run(tmp_path / "RUN", config, output)
+    (tmp_path / "here/empty").mkdir(parents=True)
+    (tmp_path / "here/file").touch()
+    monkeypatch.chdir(tmp_path / "here")
+    assert export.main([str(run), "--output", place]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].endswith("exists: name a folder that does not")
+    assert import_checkpoint.main([str(run), "--output", place]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert sorted(path.name for path in (tmp_path / "here").iterdir()) == ["empty", "file"]
+
+
+def test_export_refuses_values_that_are_not_finite(
+    config: ModelConfig, output: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = write_run(tmp_path / "RUN", config, output)
+    weights = checkpoint_folder(run, 10) / "model.safetensors"
+    tensors = load_file(weights)
+    tensors["entity_head.dense.bias"][0] = float("nan")
+    save_file(tensors, weights)
+    (weights.parent / "manifest.json").unlink()
+    write_manifest(weights.parent, 10)
+    assert export.main([str(run), "--output", str(tmp_path / "DIR")]) == 2
+    assert "NaN or infinite values in 1 tensor (entity_head.dense.bias)" in capsys.readouterr().err
+    assert not (tmp_path / "DIR").exists()
+
+
+@pytest.mark.parametrize("tokenizer_files", [("vocab.json", "merges.txt"), ("tokenizer.json",)])
+def test_luke_for_english_cannot_be_imported(
+    tokenizer_files: tuple[str, ...], output: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As studio-ousia/luke-base: the words of RoBERTa, of byte-level BPE, and two more."""
+    sizes = {"hidden_size": 24, "num_hidden_layers": 1, "num_attention_heads": 3, "intermediate_size": 40}
+    ids = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2, "layer_norm_eps": 1e-5, "type_vocab_size": 1}
+    LukeForMaskedLM(LukeConfig(vocab_size=52, entity_vocab_size=9, entity_emb_size=6, **sizes, **ids)).save_pretrained(
+        tmp_path / "LUKE"
+    )
+    for name in tokenizer_files:
+        (tmp_path / "LUKE" / name).write_text('{"model": {"type": "BPE", "vocab": {}, "merges": []}}')
+    (tmp_path / "LUKE/entity_vocab.json").write_text('{"[PAD]": 0, "[UNK]": 1, "[MASK]": 2, "Berlin": 3}')
+    words = [str(tmp_path / "LUKE"), "--output", str(tmp_path / "INIT")]
+    for more in ([], ["--examples", str(output)]):
+        assert import_checkpoint.main([*words, *more]) == 2
+        (line,) = [line for line in capsys.readouterr().err.splitlines() if "mlukit import" in line]
+        assert "byte-level BPE, as LUKE for English has; examples have the pieces of a SentencePiece unigram" in line
+    assert not (tmp_path / "INIT").exists()

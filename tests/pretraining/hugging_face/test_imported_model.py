@@ -196,13 +196,13 @@ def changed_config(folder: Path, **changes: Any) -> None:
     ("changes", "message"),
     [
         ({"model_type": "bert"}, "is a model of type 'bert'; xlm-roberta and luke can be imported"),
-        ({"hidden_act": "relu"}, "its hidden_act is 'relu', ours is 'gelu'"),
-        ({"position_embedding_type": "relative_key"}, "its position_embedding_type is 'relative_key', ours"),
+        ({"hidden_act": "relu"}, "its hidden_act is 'relu', mlukit has only 'gelu'"),
+        ({"position_embedding_type": "relative_key"}, "its position_embedding_type is 'relative_key', mlukit"),
         ({"pad_token_id": 0}, "its pad_token_id is 0, XLM-R's is 1"),
         ({"num_attention_heads": 5}, "hidden_size 24 is no multiple of heads 5"),
-        ({"num_attention_heads": "3"}, "its num_attention_heads is '3', and no number"),
+        ({"num_attention_heads": "3"}, "its num_attention_heads is '3', which is not a number"),
         ({"intermediate_size": 41}, r"layer\.0\.intermediate\.dense\.weight has the shape \(40, 24\), .* \(41, 24\)"),
-        ({"vocab_size": 9}, "its config.json has vocab_size 9, its word table 170 rows"),
+        ({"vocab_size": 9}, "its config.json has vocab_size 9, its word table has 170 rows"),
         ({"layer_norm_eps": ()}, "it has no layer_norm_eps"),
     ],
 )
@@ -223,12 +223,14 @@ def test_a_decoder_that_is_not_the_word_table_is_refused(
     tensors: dict[str, Tensor] = {**xlmr.state_dict()}
     tensors["lm_head.decoder.weight"] = tensors["lm_head.decoder.weight"] + 1
     torch.save(tensors, folder / "pytorch_model.bin")
-    with pytest.raises(CheckpointError, match=r"lm_head\.decoder\.weight is not luke\.embeddings\.word_embeddings"):
+    with pytest.raises(
+        CheckpointError, match=r"lm_head\.decoder\.weight is not equal to luke\.embeddings\.word_embeddings"
+    ):
         imported(folder, output)
 
 
 def test_entities_are_needed(xlmr: XLMRobertaForMaskedLM, mluke: LukeForMaskedLM, output: Path, tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="has no entities: name the examples that have, by --examples"):
+    with pytest.raises(CheckpointError, match="has no entities: name examples by --examples, which have them"):
         imported(saved(xlmr, tmp_path / "XLM-R", output), None)
     folder = saved(mluke, tmp_path / "mLUKE", output)
     with pytest.raises(CheckpointError, match=r"entity_vocab\.json cannot be read"):
@@ -237,5 +239,104 @@ def test_entities_are_needed(xlmr: XLMRobertaForMaskedLM, mluke: LukeForMaskedLM
     with pytest.raises(CheckpointError, match="'en:Berlin' is 8, the table has 8 rows"):
         imported(folder, output)
     (folder / "entity_vocab.json").write_text('{"[PAD]": 1, "[UNK]": 0}')
-    with pytest.raises(CheckpointError, match=r"has \[PAD\] in row 1, ours is row 0: name the examples"):
+    with pytest.raises(CheckpointError, match=r"has \[PAD\] in row 1, mlukit has it in row 0: name examples"):
         imported(folder, None)
+
+
+def with_tensors(folder: Path, tensors: dict[str, Tensor]) -> Path:
+    """The folder with other weights."""
+    (folder / "model.safetensors").unlink()
+    torch.save(tensors, folder / "pytorch_model.bin")
+    return folder
+
+
+LAYER = "encoder.layer.1.attention.self"
+
+
+@pytest.mark.parametrize(
+    ("model", "missing", "shown"),
+    [
+        (
+            "xlmr",
+            [f"roberta.{LAYER}.key.weight"],
+            rf"1 tensor \({LAYER}\.key\.weight\), which a xlm-roberta of 2 layers",
+        ),
+        ("xlmr", ["roberta.embeddings.LayerNorm.bias"], r"1 tensor \(embeddings\.LayerNorm\.bias\)"),
+        ("xlmr", ["roberta.embeddings.position_embeddings.weight"], r"embeddings\.position_embeddings\.weight"),
+        ("xlmr", ["lm_head.dense.weight", "lm_head.dense.bias"], r"2 tensors \(lm_head\.dense\.weight, lm_head\.dense"),
+        ("mluke", [f"luke.{LAYER}.value.bias"], rf"1 tensor \({LAYER}\.value\.bias\)"),
+        ("mluke", ["luke.entity_embeddings.position_embeddings.weight"], r"entity_embeddings\.position_embeddings"),
+        ("mluke", ["entity_predictions.transform.LayerNorm.bias"], r"entity_predictions\.transform\.LayerNorm\.bias"),
+    ],
+)
+def test_an_incomplete_model_is_refused(
+    model: str, missing: list[str], shown: str, request: pytest.FixtureRequest, output: Path, tmp_path: Path
+) -> None:
+    theirs = request.getfixturevalue(model)
+    folder = saved(theirs, tmp_path / "DIR", output, PUBLISHED)
+    with_tensors(folder, {name: tensor for name, tensor in theirs.state_dict().items() if name not in missing})
+    with pytest.raises(CheckpointError, match=f"is incomplete: it lacks {'' if shown[0].isdigit() else '.*'}{shown}"):
+        imported(folder, output)
+
+
+def test_entity_aware_queries_of_which_one_is_missing_are_refused(
+    mluke: LukeForMaskedLM, output: Path, tmp_path: Path
+) -> None:
+    folder = saved(mluke, tmp_path / "DIR", output, PUBLISHED)
+    tensors = {name: tensor.clone() for name, tensor in mluke.state_dict().items()}
+    tensors[f"luke.{LAYER}.e2e_query.bias"] += 1
+    del tensors[f"luke.{LAYER}.w2e_query.bias"]
+    with pytest.raises(CheckpointError, match=rf"lacks 1 tensor \({LAYER}\.w2e_query\.bias\)"):
+        imported(with_tensors(folder, tensors), output)
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        (1, r"num_hidden_layers 1, its weights have 2 layers; import would lose 16 tensors \(encoder\.layer\.1\."),
+        (
+            3,
+            r"is incomplete: it lacks 16 tensors \(encoder\.layer\.2\.attention.*, …\), which a xlm-roberta of 3 layer",
+        ),
+    ],
+)
+def test_other_layers_than_config_json_says_are_refused(
+    layers: int, message: str, xlmr: XLMRobertaForMaskedLM, output: Path, tmp_path: Path
+) -> None:
+    folder = saved(xlmr, tmp_path / "DIR", output)
+    changed_config(folder, num_hidden_layers=layers)
+    with pytest.raises(CheckpointError, match=message):
+        imported(folder, output)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_values_that_are_not_finite_are_refused(
+    value: float, xlmr: XLMRobertaForMaskedLM, output: Path, tmp_path: Path
+) -> None:
+    folder = saved(xlmr, tmp_path / "DIR", output)
+    tensors = {name: tensor.clone() for name, tensor in xlmr.state_dict().items()}
+    for name in (f"roberta.{LAYER}.key.weight", "lm_head.layer_norm.bias"):
+        tensors[name].view(-1)[3] = value
+    shown = rf"NaN or infinite values in 2 tensors \({LAYER}\.key\.weight, lm_head\.layer_norm\.bias\); finite"
+    with pytest.raises(CheckpointError, match=shown):
+        imported(with_tensors(folder, tensors), output)
+
+
+@pytest.mark.parametrize(("value", "kept"), [(0.1, 0.1), (0.0, 0.0), (0.25, 0.25), ((), 0.1)])
+def test_the_dropout_of_attention_is_reported_and_not_used(
+    value: Any, kept: float, xlmr: XLMRobertaForMaskedLM, output: Path, tmp_path: Path
+) -> None:
+    folder = saved(xlmr, tmp_path / "DIR", output)
+    changed_config(folder, attention_probs_dropout_prob=value)
+    model = imported(folder, output)
+    assert (model.report["attention_dropout"], model.config.attention_dropout) == (kept, 0)
+
+
+@pytest.mark.parametrize("value", [1.5, "0.1", None])
+def test_a_wrong_dropout_of_attention_is_refused(
+    value: Any, xlmr: XLMRobertaForMaskedLM, output: Path, tmp_path: Path
+) -> None:
+    folder = saved(xlmr, tmp_path / "DIR", output)
+    changed_config(folder, attention_probs_dropout_prob=value)
+    with pytest.raises(CheckpointError, match=f"its attention_probs_dropout_prob is {value!r}"):
+        imported(folder, output)

@@ -1,6 +1,7 @@
 """Whether a model's words are the examples' words."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,11 @@ from mlukit.corpus.examples.tokenizer import Tokenizer
 from mlukit.corpus.examples.train_tokenizer import train_sentencepiece
 from mlukit.pretraining.hugging_face.checkpoint_files import Checkpoint, CheckpointError
 from mlukit.pretraining.hugging_face.tokenizer_files import fast_tokenizer
-from mlukit.pretraining.hugging_face.word_vocabulary import WordVocabulary, word_vocabulary
+from mlukit.pretraining.hugging_face.word_vocabulary import (
+    WordVocabulary,
+    refuse_byte_level_bpe,
+    word_vocabulary,
+)
 from tests.pretraining.hugging_face.small_output import SENTENCES
 
 
@@ -67,17 +72,21 @@ def test_no_tokenizer(sentencepiece: Path, tokenizer: Tokenizer, tmp_path: Path)
         word_vocabulary(model(tmp_path), size, None)
 
 
-def test_luke_for_english(sentencepiece: Path, tmp_path: Path) -> None:
-    (tmp_path / "merges.txt").write_text("")
-    with pytest.raises(CheckpointError, match=r"has merges\.txt: its vocabulary is of byte-level BPE"):
-        word_vocabulary(model(tmp_path, "luke"), 50_267, sentencepiece)
+@pytest.mark.parametrize("name", ["vocab.json", "merges.txt", "tokenizer.json"])
+def test_luke_for_english(name: str, sentencepiece: Path, tmp_path: Path) -> None:
+    (tmp_path / name).write_text('{"model": {"type": "BPE", "vocab": {}}}')
+    with pytest.raises(CheckpointError, match=f"has {re.escape(name)}: its words are pieces of byte-level BPE"):
+        refuse_byte_level_bpe(tmp_path)
+    shutil.copy(sentencepiece, tmp_path)
+    refuse_byte_level_bpe(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ({"model": {"type": "BPE", "vocab": {}}}, "has a model of type BPE, that of XLM-R is Unigram"),
-        ({"model": None}, "has a model of type null"),
+        ({"model": {"type": "BPE", "vocab": {}}}, "has a model of type BPE, XLM-R has one of type Unigram"),
+        ({"model": {"type": "WordPiece", "vocab": {}}}, "has a model of type WordPiece, XLM-R has one of type Unigram"),
+        ({"model": None}, "has the model null"),
         ({"model": {"vocab": ["a"]}}, "has no pieces with their scores"),
     ],
 )

@@ -1,4 +1,7 @@
-"""Reads the pieces and the normaliser of a SentencePiece model file, to build another tokenizer with them.
+"""Reads the pieces and the normaliser of a SentencePiece model file, from which export builds transformers' tokenizer.
+
+The examples take any model in XLM-R's layout, transformers' `MLukeTokenizer` only a unigram model that treats blanks as
+XLM-R's does. So a model is looked at before examples are made and before training, and not only at the export.
 
 The sentencepiece package does not give access to the table of its normaliser. Its protocol buffer classes need a newer
 protobuf than Beam allows, so the few fields that are needed are declared here, with the numbers and defaults of
@@ -34,6 +37,19 @@ class UnigramModel:
     charsmap: bytes  # the normaliser's table of characters, as SentencePiece compiled it; empty for none
 
 
+def export_problem(model: bytes) -> str:
+    """Says why `mlukit export` cannot write a tokenizer with this model; "" if it can.
+
+    Args:
+        model: a model file that `corpus.examples.tokenizer.Tokenizer.load` accepts.
+    """
+    try:
+        read_unigram_model(model)
+    except TokenizerError as error:
+        return str(error)
+    return ""
+
+
 def read_unigram_model(model: bytes) -> UnigramModel:
     """Reads a model file that `corpus.examples.tokenizer.Tokenizer.load` accepts.
 
@@ -46,9 +62,11 @@ def read_unigram_model(model: bytes) -> UnigramModel:
     except DecodeError as error:
         raise TokenizerError(f"not a SentencePiece model ({len(model)} bytes): {error}") from error
     if (kind := proto.trainer_spec.model_type) != _UNIGRAM:
-        raise TokenizerError(f"the model is {_MODEL_TYPES.get(kind, kind)}, transformers' mLUKE tokenizer is unigram")
+        raise TokenizerError(
+            f"the model is of type {_MODEL_TYPES.get(kind, kind)}; transformers' tokenizer of mLUKE needs type unigram"
+        )
     if proto.trainer_spec.treat_whitespace_as_suffix:
-        raise TokenizerError("the model has ▁ at the end of words, XLM-R's at their beginning")
+        raise TokenizerError("the model has ▁ at the end of words; XLM-R's model has ▁ at the beginning")
     for name, wanted in _SWITCHES.items():
         if getattr(proto.normalizer_spec, name) != wanted:
             raise TokenizerError(f"the model's normaliser has {name} {not wanted}, XLM-R's has {wanted}")
@@ -62,7 +80,7 @@ def read_unigram_model(model: bytes) -> UnigramModel:
 
 @cache
 def _message_class() -> Any:
-    """The protocol buffer class of a model file, with the needed fields alone."""
+    """Makes the protocol buffer class of a model file, with only the fields that are needed."""
     file = descriptor_pb2.FileDescriptorProto(name="mlukit/sentencepiece.proto", package="mlukit", syntax="proto2")
     _declare(file, "Piece", piece=(1, "STRING", ""), score=(2, "FLOAT", "0"), type=(3, "INT32", "1"))
     _declare(file, "Trainer", model_type=(3, "INT32", "1"), treat_whitespace_as_suffix=(24, "BOOL", "false"))
