@@ -105,10 +105,15 @@ def _reason(error: BaseException) -> str:
     """The reason why files could not be written; raises what is a fault of the program."""
     if not isinstance(error, CheckpointException):
         return str(error)
-    reason = next(iter(error.failures.values()))[0]
-    if not isinstance(reason, OSError | RuntimeError):  # a RuntimeError is torch's for a file that cannot be written
+    first = next(iter(error.failures.values()))[0]
+    reason: BaseException | None = first
+    while reason and not isinstance(
+        reason, OSError
+    ):  # torch's writer raises a RuntimeError while it handles an OSError
+        reason = reason.__cause__ or reason.__context__
+    if reason is None and not isinstance(first, RuntimeError):
         raise error
-    return str(reason).partition("\n")[0]
+    return str(reason or first).partition("\n")[0]
 
 
 def _remove(checkpoint: Path) -> None:

@@ -141,7 +141,7 @@ class Loop:
         """Refuses parameters that the last update made NaN or infinite: no loss has shown them yet."""
         names = self.ranks.texts(checkpoint.not_finite(dict(self.model.named_parameters())))
         if name := next(filter(None, names), ""):
-            raise NotFiniteError(f"step {self.steps:,}: the parameter {name} is not finite after the update")
+            raise NotFiniteError(f"step {self.steps:,}: the parameter {name} has values that are not finite")
 
     def _paused(self) -> AbstractContextManager[None]:
         """Keeps the time of what happens inside out of the measured speed."""

@@ -1,6 +1,7 @@
 """A training run from its settings to its end; wrong settings and files are reported before any work."""
 
 import platform
+import shutil
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -94,7 +95,8 @@ def start(settings: TrainSettings) -> int:
             return _run(settings, ranks, stop, lock)
     except (NotFiniteError, SaveError) as error:  # the same on all ranks
         if this_rank() == 0:
-            _say(f"{error}; {settings.output} has the checkpoints before it")
+            kept = f"; {settings.output} has the checkpoints before it" if checkpoints(settings.output) else ""
+            _say(f"{error}{kept}")
     except torch.OutOfMemoryError as error:
         _say(f"rank {this_rank()}: {error}; a smaller --micro-batch-tokens takes less, and changes nothing else")
     except REPORTED as error:
@@ -231,8 +233,12 @@ def _open_folder(settings: TrainSettings, prepared: Prepared, ranks: Ranks, lock
     folder = run.with_name(f".{run.name}.writing")  # so that a folder of a run always has its settings
     folder.mkdir(parents=True, exist_ok=True)
     lock.take(folder)
-    _write_facts(folder, prepared, done, ranks)
-    folder.rename(run)
+    try:
+        _write_facts(folder, prepared, done, ranks)
+        folder.rename(run)
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     return done
 
 

@@ -75,7 +75,7 @@ def test_chances_are_those_of_all_entities(trained: Path, small_dataset: Path) -
 def test_what_cannot_be_filled(trained: Path, small_dataset: Path, tmp_path: Path) -> None:
     assert "has no mention in brackets" in complaint(fill(trained, "--text", "The Thing01."))
     assert "there is no folder" in complaint(fill(tmp_path / "none", "--examples", small_dataset, "--text", "[?]"))
-    assert "is no run, which would know its examples" in complaint(fill(tmp_path, "--text", "[?]"))
+    assert "is not a run, which has its examples in run.json" in complaint(fill(tmp_path, "--text", "[?]"))
     long = "The Thing01 " * 300 + "[?]"
     assert "has 603 tokens; the model takes 512" in complaint(fill(trained, "--text", long))
 
