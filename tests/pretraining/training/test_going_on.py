@@ -46,8 +46,8 @@ def test_a_finished_run_is_made_longer(run: Path, capsys: pytest.CaptureFixture[
     assert resume(run, "--steps", 16) == 0
     assert lines(capsys)[:2] == [
         "mlukit train: continues after step 12 of 16 (3.46 epochs of 74 examples)",
-        "mlukit train: 16 steps in place of 12: the learning rate of step 13 is 5.71e-04 in place of 0.00e+00, and falls "
-        "linearly to 0 at the last step",
+        "mlukit train: 16 steps in place of 12: the learning rate of step 13 is 5.71e-04 in place of 0.00e+00, and "
+        "falls linearly to 0 at the last step",
     ]
     assert metrics(run)[: len(before)] == before
     assert [line["step"] for line in metrics(run, "train")] == list(range(1, 17))
@@ -143,9 +143,9 @@ def test_a_run_in_use_is_refused(run: Path, capsys: pytest.CaptureFixture[str]) 
         assert resume(run, "--steps", 16) == 2
         (line,) = lines(capsys)
         holder = (run / "lock").read_text().strip()
-        assert (
-            line
-            == f"mlukit train: {run} is in use by {holder}: wait until that process ends, or stop it, which saves a checkpoint"
+        assert line == (
+            f"mlukit train: {run} is in use by {holder}: wait until that process ends, or stop it, which saves a "
+            "checkpoint"
         )
         assert holder.startswith("process ")
         with pytest.raises(RunFolderError):
