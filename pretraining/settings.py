@@ -62,7 +62,7 @@ _EXAMPLES = """\
   mlukit train --examples OUT --model tiny --stage 2 --output RUN      on a laptop
   mlukit train --examples OUT --init INIT --stage 1 --output RUN1      from XLM-R: first the new parameters alone,
   mlukit train --examples OUT --init RUN1 --stage 2 --output RUN2      then all of them
-  mlukit train --resume RUN2                                           go on after a kill, a crash, a reboot
+  mlukit train --resume RUN2                                           continue after a kill, a crash, a reboot
   mlukit train --resume RUN2 --steps 600,000                           make the run longer
   torchrun --nproc-per-node 8 -m mlukit.pretraining train --examples OUT --init RUN1 --stage 2 --output RUN2
   torchrun --nproc-per-node 8 -m mlukit.pretraining train --resume RUN2
@@ -261,7 +261,7 @@ def _settings_for(config: type[Any], values: Mapping[str, Any]) -> dict[str, Any
 def parser() -> CommandParser:
     """Of the command's flags."""
     description = (
-        "Trains an mLUKE model on the examples of mlukit build. A run that was broken off goes on by --resume."
+        "Trains an mLUKE model on the examples of mlukit build. --resume continues a run that was interrupted."
     )
     made = CommandParser("train", "--examples OUT --output RUN [FLAGS]", description, _EXAMPLES, [_NOTE])
     run = made.group("run").add_argument

@@ -1,4 +1,4 @@
-"""Checkpoints: everything that a run needs to go on. Each is written under another name and renamed when it is whole.
+"""Checkpoints: everything that a run needs to continue. Each is written under another name, and renamed at the end.
 
     step-00005000/training/           parameters and optimizer, by torch.distributed.checkpoint: any number of ranks
     step-00005000/model.safetensors   only the parameters

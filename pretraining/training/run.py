@@ -98,7 +98,9 @@ def start(settings: TrainSettings) -> int:
             kept = f"; {settings.output} has the checkpoints before it" if checkpoints(settings.output) else ""
             _say(f"{error}{kept}")
     except torch.OutOfMemoryError as error:
-        _say(f"rank {this_rank()}: {error}; a smaller --micro-batch-tokens takes less, and changes nothing else")
+        _say(
+            f"rank {this_rank()}: {error}; a smaller --micro-batch-tokens needs less memory, and changes only the speed"
+        )
     except REPORTED as error:
         _say(f"rank {this_rank()}: {error}")
     return 1
@@ -299,7 +301,7 @@ def _train(prepared: Prepared, done: int, ranks: Ranks, stop: StopSignal) -> int
 def _farewell(run: Path, steps: int, number: int) -> str:
     if number:
         name = signal.Signals(number).name
-        return f"{name}: saved after step {steps:,}; go on with: mlukit train --resume {run}"
+        return f"{name}: saved after step {steps:,}; to continue: mlukit train --resume {run}"
     return f"done after step {steps:,}; for transformers: mlukit export {run} --output DIR"
 
 

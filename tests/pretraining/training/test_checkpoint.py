@@ -58,7 +58,7 @@ def test_signals_and_kills_leave_no_trace_in_the_losses(small_dataset: Path, tmp
     assert status == 128 + signal.SIGTERM, output
     done = checkpoints(broken)[0][0]
     assert 10 <= done < 100 and steps_done(broken) == done
-    assert f"SIGTERM: saved after step {done}; go on with: mlukit train --resume {broken}" in output
+    assert f"SIGTERM: saved after step {done}; to continue: mlukit train --resume {broken}" in output
 
     for after in (3, 17):
         status, output = broken_off(broken, ["--resume", str(broken)], after, signal.SIGKILL)
