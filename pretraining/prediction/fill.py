@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mlukit.engine.command_parser import CommandParser, at_least, with_default
 from mlukit.pretraining.config import DataConfig
-from mlukit.pretraining.errors import reports_errors, say
+from mlukit.pretraining.errors import reports_errors, warn
 from mlukit.pretraining.local_folder import local_folder
 from mlukit.pretraining.prediction.cloze import beyond_training, read_cloze
 from mlukit.pretraining.training.run_folder import (
@@ -43,12 +43,12 @@ def _fill(run: Path, texts: Sequence[str], examples: Path | None, number: int, l
     examples = examples_of(run, examples)
     config = read_model_config(run)
     check_vocabularies(run, examples)
-    guesser = EntityGuesser.load(config, weights_file(run, say=partial(say, "fill")), examples)
+    guesser = EntityGuesser.load(config, weights_file(run, say=partial(warn, "fill")), examples)
     clozes = [read_cloze(text, guesser.tokenizer, config) for text in texts]
     limits = read_run_config(run).data if is_run(run) else DataConfig()
     for cloze in clozes:
         for text in beyond_training(cloze, limits):
-            say("fill", f"{cloze.text!r}: {text}")
+            warn("fill", f"{cloze.text!r}: {text}")
     for cloze in clozes:
         print(cloze.text)
         for mention, guesses in zip(cloze.mentions, guesser.guess(cloze, number, language), strict=True):

@@ -30,7 +30,7 @@ from torch.distributed.checkpoint.state_dict import (
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
-from mlukit.engine.logs import warn
+from mlukit.pretraining.errors import warn
 from mlukit.pretraining.training.ranks import Ranks
 from mlukit.pretraining.training.run_folder import (
     STEP,
@@ -121,7 +121,7 @@ def _remove(checkpoint: Path) -> None:
     try:
         shutil.rmtree(checkpoint)
     except OSError as error:
-        warn(f"mlukit train: the old checkpoint {checkpoint} cannot be removed: {error}")
+        warn("train", f"the old checkpoint {checkpoint} cannot be removed: {error}")
 
 
 def load(folder: Path, model: nn.Module, optimizer: Optimizer) -> None:

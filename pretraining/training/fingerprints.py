@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mlukit.pretraining.data.dataset import open_tokenizer, open_vocabulary
-from mlukit.pretraining.training.run_folder import FINGERPRINTS, IMPORTED, RUN, RunFolderError, is_run, read_json
+from mlukit.pretraining.training.run_folder import FINGERPRINTS, IMPORTED, RunFolderError, is_run, read_facts, read_json
 from mlukit.schemas.layout import TOKENIZER, VOCABULARY_PARQUET
 
 _NAMES: Mapping[str, str] = {"tokenizer": "tokenizer", "entities": "entity vocabulary"}
@@ -47,8 +47,8 @@ def check_vocabularies(weights: Path, examples: Path, found: Mapping[str, str] |
         ExamplesError: a file of the examples is missing or damaged.
     """
     origin = _origin(weights)
-    expected = origin.get(FINGERPRINTS) or {}
-    if not expected.keys() >= _NAMES.keys():
+    expected = origin.get(FINGERPRINTS)
+    if not isinstance(expected, dict) or not expected.keys() >= _NAMES.keys():
         raise RunFolderError(
             f"{weights} does not tell which words and entities its rows are: it was imported without --examples, or by "
             f"an older mlukit. Import it again: {_import_command(weights, origin, examples)}"
@@ -74,7 +74,7 @@ def check_same_examples(run: Path, examples: Path, found: Mapping[str, str]) -> 
         RunFolderError: a fingerprint differs; the text says what to do.
     """
     check_vocabularies(run, examples, found)
-    expected = read_json(run / RUN)[FINGERPRINTS]["examples"]
+    expected = str(read_facts(run)[FINGERPRINTS].get("examples"))
     if found["examples"] != expected:
         raise RunFolderError(
             f"{run} was trained on other examples than those in {examples}: the fingerprints are {expected[:_SHOWN]}… "
@@ -85,8 +85,10 @@ def check_same_examples(run: Path, examples: Path, found: Mapping[str, str]) -> 
 
 def _origin(weights: Path) -> dict[str, Any]:
     """The content of run.json or of import.json; nothing for a folder without these files."""
-    file = weights / (RUN if is_run(weights) else IMPORTED)
-    return dict(read_json(file)) if file.is_file() else {}
+    if is_run(weights):
+        return read_facts(weights)
+    report = read_json(weights / IMPORTED) if (weights / IMPORTED).is_file() else None
+    return report if isinstance(report, dict) else {}
 
 
 def _what_to_do(part: str, weights: Path, origin: Mapping[str, Any], examples: Path) -> str:

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from safetensors import SafetensorError
 
 from mlukit.pretraining.config import DataConfig, RunConfig, TrainingConfig, changed
 from mlukit.pretraining.data.batches import BatchSource, prefetch
 from mlukit.pretraining.data.dataset import ExampleDataset, open_dataset
-from mlukit.pretraining.errors import REPORTED, say
+from mlukit.pretraining.errors import REPORTED, complain, say, warn
 from mlukit.pretraining.model.model import PretrainingModel
 from mlukit.pretraining.settings import (
     SettingsError,
@@ -46,7 +47,7 @@ from mlukit.pretraining.training.run_folder import (
     cut_lines,
     is_run,
     last_whole_checkpoint,
-    read_json,
+    read_facts,
     read_model_config,
     read_run_config,
     write_json,
@@ -56,7 +57,7 @@ from mlukit.pretraining.training.stop import StopSignal
 from mlukit.schemas.wording import counted
 
 T = TypeVar("T")
-_say = partial(say, "train")
+_say, _complain = partial(say, "train"), partial(complain, "train")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +97,13 @@ def start(settings: TrainSettings) -> int:
     except (NotFiniteError, SaveError) as error:  # the same on all ranks
         if this_rank() == 0:
             kept = f"; {settings.output} has the checkpoints before it" if checkpoints(settings.output) else ""
-            _say(f"{error}{kept}")
+            _complain(f"{error}{kept}")
     except torch.OutOfMemoryError as error:
-        _say(
+        _complain(
             f"rank {this_rank()}: {error}; a smaller --micro-batch-tokens needs less memory, and changes only the speed"
         )
     except REPORTED as error:
-        _say(f"rank {this_rank()}: {error}")
+        _complain(f"rank {this_rank()}: {error}")
     return 1
 
 
@@ -132,7 +133,7 @@ def _agreed(ranks: Ranks, prepare: Callable[[], T]) -> T | None:
     failed = [bool(text) for text in ranks.texts(problem)]
     if any(failed):
         if failed.index(True) == ranks.rank:
-            _say(problem)
+            _complain(problem)
         return None
     return prepared
 
@@ -182,10 +183,22 @@ def _prepare_new(settings: TrainSettings) -> Prepared:
 def _initial_model(
     config: RunConfig, init: Path | None, dataset: ExampleDataset
 ) -> tuple[PretrainingModel, frozenset[str]]:
-    """The model at step 0, and its new parameters; RunFolderError if `init` is for other words or entities."""
+    """The model at step 0, and its new parameters.
+
+    Raises:
+        RunFolderError: the weights of `init` are of other words or entities, of another model, damaged, or not finite.
+    """
     if init is not None:
         check_vocabularies(init, dataset.folder, dataset.fingerprints)
-    return initial_model(config, init)
+    try:
+        model, new = initial_model(config, init)
+    except SafetensorError as error:
+        raise RunFolderError(f"the weights of {init} are damaged: {error}") from error
+    if wrong := checkpoint.not_finite(dict(model.named_parameters())):
+        raise RunFolderError(
+            f"{init}: {wrong} has values that are not finite numbers, so no training can start from it"
+        )
+    return model, new
 
 
 def _prepare_resume(settings: TrainSettings) -> Prepared:
@@ -193,7 +206,7 @@ def _prepare_resume(settings: TrainSettings) -> Prepared:
 
     A run that was killed before its first checkpoint gets its initial model again.
     """
-    run, facts = settings.output, read_json(settings.output / RUN)
+    run, facts = settings.output, read_facts(settings.output)
     before = read_run_config(run)
     dataset = open_dataset(settings.examples or Path(facts["examples"]), before.data)
     check_same_examples(run, dataset.folder, dataset.fingerprints)
@@ -227,7 +240,7 @@ def _open_folder(settings: TrainSettings, prepared: Prepared, ranks: Ranks, lock
     run = prepared.run
     if not ranks.first:
         return 0
-    done = last_whole_checkpoint(run, _say)[0] if prepared.resumed else 0
+    done = last_whole_checkpoint(run, partial(warn, "train"))[0] if prepared.resumed else 0
     if settings.resume:
         _write_facts(run, prepared, done, ranks)
         cut_lines(run / METRICS, done if prepared.resumed else -1)

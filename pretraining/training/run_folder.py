@@ -122,7 +122,7 @@ def examples_of(folder: Path, chosen: Path | None) -> Path:
         return chosen
     if not is_run(folder):
         raise RunFolderError(f"{folder} is not a run, which has its examples in {RUN}: name them by --examples")
-    return Path(read_json(folder / RUN)["examples"])
+    return Path(read_facts(folder)["examples"])
 
 
 def read_model_config(folder: Path) -> ModelConfig:
@@ -154,9 +154,18 @@ def not_found(folder: Path) -> frozenset[str]:
     A run has the new parameters of the weights that it started from, or all where it started from random weights.
     """
     if is_run(folder):
-        return frozenset(read_json(folder / RUN).get("new_parameters") or ())
+        return frozenset(read_facts(folder).get("new_parameters") or ())
     file = folder / IMPORTED
     return frozenset(read_json(file)["not_found"]) if file.is_file() else frozenset()
+
+
+def read_facts(run: Path) -> dict[str, Any]:
+    """The content of run.json; RunFolderError if it cannot be read or lacks what every run has."""
+    facts = read_json(run / RUN)
+    needed = ("examples", FINGERPRINTS, "init")
+    if missing := [name for name in needed if not isinstance(facts, dict) or name not in facts]:
+        raise RunFolderError(f"{run / RUN} lacks {', '.join(missing)}. {_OTHER_VERSION}")
+    return dict(facts)
 
 
 def read_json(file: Path) -> Any:

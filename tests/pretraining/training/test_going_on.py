@@ -121,6 +121,24 @@ def test_a_folder_that_is_not_a_run(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert line.startswith(f"mlukit train: {tmp_path} is not a run: it has no run.json. Begin a new run")
 
 
+def test_what_was_left_of_a_start_does_not_matter(small_dataset: Path, tmp_path: Path) -> None:
+    half = tmp_path / ".run.writing"
+    half.mkdir()
+    (half / "lock").write_text("process 7 on another-machine")
+    (half / "config.json").write_text("{")
+    words = ["--examples", small_dataset, "--output", tmp_path / "run", *SMALL_RUN, "--steps", 2]
+    assert main([str(word) for word in words]) == 0
+    assert not half.exists()
+
+
+@pytest.mark.parametrize("facts", ["[]", "{}", '{"examples": "OUT", "init": null}'])
+def test_a_damaged_record(run: Path, capsys: pytest.CaptureFixture[str], facts: str) -> None:
+    (run / "run.json").write_text(facts)
+    assert resume(run) == 2
+    (line,) = lines(capsys)
+    assert line.startswith(f"mlukit train: {run}/run.json lacks ")
+
+
 def test_stage_1_goes_on_in_another_run(
     finished: Path, small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -167,7 +167,7 @@ def test_an_update_to_nan_in_the_last_step_is_not_saved(
     assert "NaN" not in (run / "metrics.jsonl").read_text()
 
 
-def test_weights_with_nan_begin_no_run(
+def test_weights_with_nan_and_damaged_ones_begin_no_run(
     finished: Path, small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     init, run = tmp_path / "init", tmp_path / "run"
@@ -175,9 +175,16 @@ def test_weights_with_nan_begin_no_run(
     weights = load_file(init / "model.safetensors")
     weights["word_head.norm.weight"][3] = torch.nan
     save_file(weights, init / "model.safetensors")
-    assert train(run, "--examples", small_dataset, "--init", init, *SMALL_RUN) != 0
-    assert "word_head.norm.weight" in error_lines(capsys)[-1]
-    assert checkpoints(run) == []
+    assert train(run, "--examples", small_dataset, "--init", init, *SMALL_RUN) == 2
+    (line,) = error_lines(capsys)
+    text = "word_head.norm.weight has values that are not finite numbers, so no training can start from it"
+    assert line == f"mlukit train: {init}: {text}"
+    file = init / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-9])
+    assert train(run, "--examples", small_dataset, "--init", init, *SMALL_RUN, "--quiet") == 2
+    (line,) = error_lines(capsys)
+    assert line.startswith(f"mlukit train: the weights of {init} are damaged: ")
+    assert not run.exists()
 
 
 def test_stage_1_trains_new_parameters_alone_and_stage_2_all(small_dataset: Path, tmp_path: Path) -> None:
