@@ -29,13 +29,14 @@ def main(arguments: Sequence[str]) -> int:
     """Runs the command, and returns its exit status."""
     options = parser().parse_args(arguments)
     from mlukit.pretraining.hugging_face.checkpoint_files import read_checkpoint  # torch, which takes seconds
+    from mlukit.pretraining.hugging_face.entity_vocabulary import own_fingerprints
     from mlukit.pretraining.hugging_face.imported_model import import_model
     from mlukit.pretraining.training.fingerprints import fingerprints_of_examples
 
     if options.output.exists():
         raise FileExistsError(f"{options.output} exists: name a folder that does not")
     source = read_checkpoint(options.folder)
-    fingerprints = fingerprints_of_examples(options.examples) if options.examples else None
+    fingerprints = fingerprints_of_examples(options.examples) if options.examples else own_fingerprints(source.folder)
     imported = import_model(source, options.examples, seed=options.seed, entity_width=options.entity_embedding_size)
     imported.report[FINGERPRINTS] = fingerprints  # by which train, fill and export know whose rows the weights have
     write_imported(imported, options.output)

@@ -75,6 +75,17 @@ def test_entities_are_taken_over_as_the_message_says(
     assert run("train", "--examples", other, *words).status == 0
 
 
+def test_an_export_comes_back_with_its_own_vocabulary(
+    trained: Path, others: dict[str, Path], small_dataset: Path, tmp_path: Path
+) -> None:
+    assert run("export", trained, "--output", tmp_path / "DIR").status == 0
+    assert run("import", tmp_path / "DIR", "--output", tmp_path / "INIT").status == 0
+    check_vocabularies(tmp_path / "INIT", small_dataset)
+    for part, other in others.items():
+        with pytest.raises(RunFolderError, match=f"has another {part} than "):
+            check_vocabularies(tmp_path / "INIT", other)
+
+
 @pytest.mark.parametrize("report", [None, {"source": "XLM-R"}, {"source": "XLM-R", "data": None}])
 def test_weights_without_fingerprints_are_refused(
     trained: Path, small_dataset: Path, tmp_path: Path, report: object
