@@ -50,8 +50,8 @@ def check_vocabularies(weights: Path, examples: Path, found: Mapping[str, str] |
     expected = origin.get(FINGERPRINTS)
     if not isinstance(expected, dict) or not expected.keys() >= _NAMES.keys():
         raise RunFolderError(
-            f"{weights} does not tell which words and entities its rows are: an earlier mlukit wrote it. Import it again: "
-            f"{_import_command(weights, origin, examples)}"
+            f"{weights} does not tell which words and entities its rows are: an earlier mlukit wrote it. Import it "
+            f"again: {_import_command(weights, origin, examples)}"
         )
     found = found or fingerprints_of_examples(examples)
     for part, name in _NAMES.items():
