@@ -5,7 +5,9 @@ from functools import wraps
 from typing import TypeAlias
 
 from mlukit.engine.errors import RefusedError, report_errors
-from mlukit.engine.logs import say as tell
+from mlukit.engine.logs import complain as log_error
+from mlukit.engine.logs import say as log_info
+from mlukit.engine.logs import warn as log_warning
 
 Main: TypeAlias = Callable[[Sequence[str]], int]
 
@@ -22,8 +24,18 @@ REPORTED = (
 
 
 def say(command: str, text: str) -> None:
-    """Prints a line to stderr, with the name of the command before it."""
-    tell(f"mlukit {command}: {text}")
+    """Prints a line to stderr, with the name of the command before it; `--quiet` leaves the line out."""
+    log_info(f"mlukit {command}: {text}")
+
+
+def warn(command: str, text: str) -> None:
+    """Prints a line of something that may be wrong."""
+    log_warning(f"mlukit {command}: {text}")
+
+
+def complain(command: str, text: str) -> None:
+    """Prints a line of what failed, or was refused."""
+    log_error(f"mlukit {command}: {text}")
 
 
 def reports_errors(command: str) -> Callable[[Main], Main]:

@@ -6,7 +6,7 @@ HELP: Mapping[str, str] = {
     # model
     "vocabulary_size": "Rows of the table of pieces, which must be the number of pieces of the examples.",
     "entity_vocabulary_size": "Rows of the table of entities, which must be the number of entities of the examples.",
-    "hidden_size": "Width of the encoder, where --model does not say it.",
+    "hidden_size": "Width of the encoder.",
     "layers": "Layers of the encoder.",
     "heads": "Attention heads of a layer.",
     "feed_forward_size": "Width of the feed-forward network of a layer.",
@@ -41,18 +41,18 @@ HELP: Mapping[str, str] = {
     "mask_mention_words": "Mask all words under a masked mention too.",
     "objective": "What is predicted: 'words and entities', or 'words' alone.",
     # training
-    "stage": "1 trains alone what the weights of --init did not have. 2 trains everything.",
-    "steps": "Steps of the run.",
-    "warmup_steps": "Steps over which the learning rate rises to its peak. Then it falls to 0 linearly.",
+    "stage": "1 trains only the parameters that the model of mlukit import did not have. 2 trains all parameters.",
+    "steps": "Steps of the run. With --resume: a larger number makes the run longer.",
+    "warmup_steps": "Steps in which the learning rate rises to its peak. Then it falls linearly to 0 at the last step.",
     "learning_rate": "Peak of the learning rate. The paper has 5e-4 in stage 1, and 5e-5 for large in stage 2.",
     "beta1": "First beta of AdamW.",
     "beta2": "Second beta of AdamW.",
     "epsilon": "Epsilon of AdamW.",
     "weight_decay": "Weight decay of AdamW, not applied to biases and layer normalisations.",
     "bias_correction": "Correct the bias of AdamW.",
-    "max_gradient_norm": "Gradients are scaled down to this norm. 0 never scales them.",
-    "precision": "Precision of the products. Without a GPU it is float32.",
-    "compile": "Compile each layer of the encoder. Without a GPU nothing is compiled.",
+    "max_gradient_norm": "Larger gradients are scaled down to this norm. 0: gradients are never scaled.",
+    "precision": "Precision of the matrix products. Without a GPU the default is float32.",
+    "compile": "Compile each layer of the encoder. Without a GPU the default is no.",
     "fully_sharded": "Each process keeps a part of the parameters and of the optimizer (FSDP2), not all of them (DDP).",
     "validation_interval": "Steps between losses on pages that are never trained on.",
     "validation_examples": "The most examples of a language for these losses.",
@@ -60,3 +60,7 @@ HELP: Mapping[str, str] = {
     "checkpoints_kept": "Checkpoints to keep. Older checkpoints are removed.",
     "log_interval": "Steps between lines of metrics.jsonl.",
 }
+EPOCHS_HELP = (
+    "In place of --steps: the number of epochs. An epoch is as many draws as there are examples to train on, over all "
+    "languages together."
+)

@@ -4,10 +4,12 @@ No torch here, so that `mlukit train --help` and wrong flags are answered at onc
 """
 
 import argparse
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
+from fractions import Fraction
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Self, get_args
 
 from mlukit.engine.command_parser import CommandParser, nearest, with_default
 from mlukit.pretraining.config import (
@@ -23,13 +25,25 @@ from mlukit.pretraining.config import (
     changed,
     learning_rate,
 )
-from mlukit.pretraining.setting_help import HELP
+from mlukit.pretraining.local_folder import local_folder, new_local_folder
+from mlukit.pretraining.setting_help import EPOCHS_HELP, HELP
+from mlukit.pretraining.training.run_folder import RUN
 
 CONFIGS = (ModelConfig, DataConfig, TrainingConfig)
-# settings that may change when a run is resumed: they change nothing that is learnt, except the rounding of sums
+# settings that change nothing that is learnt, except the rounding of sums
 OPERATIONAL = frozenset(
-    ["micro_batch_tokens", "compile", "fully_sharded", "checkpoint_interval", "checkpoints_kept", "log_interval"]
+    [
+        "micro_batch_tokens",
+        "compile",
+        "fully_sharded",
+        "validation_interval",
+        "validation_examples",
+        "checkpoint_interval",
+        "checkpoints_kept",
+        "log_interval",
+    ]
 )
+RESUMABLE = OPERATIONAL | {"steps"}  # settings that may change when a run is resumed; steps can only be raised
 _OF_EXAMPLES = ("vocabulary_size", "entity_vocabulary_size")
 _CHOICES = {"precision": get_args(Precision), "objective": get_args(Objective), "stage": ("1", "2")}
 _TINY: Mapping[str, Any] = {  # minutes on a laptop, where the paper's numbers take weeks of GPUs
@@ -48,7 +62,8 @@ _EXAMPLES = """\
   mlukit train --examples OUT --model tiny --stage 2 --output RUN      on a laptop
   mlukit train --examples OUT --init INIT --stage 1 --output RUN1      from XLM-R: first the new parameters alone,
   mlukit train --examples OUT --init RUN1 --stage 2 --output RUN2      then all of them
-  mlukit train --resume RUN2                                           go on after a kill, a crash, a reboot
+  mlukit train --resume RUN2                                           continue after a kill, a crash, a reboot
+  mlukit train --resume RUN2 --steps 600,000                           make the run longer
   torchrun --nproc-per-node 8 -m mlukit.pretraining train --examples OUT --init RUN1 --stage 2 --output RUN2
   torchrun --nproc-per-node 8 -m mlukit.pretraining train --resume RUN2
 """
@@ -68,6 +83,7 @@ class TrainSettings:
         examples: the output folder of `mlukit build`; None only for a resumed run, which knows its examples.
         init: INIT or RUN, whose weights a new run starts from; None to start from random weights.
         model: the value of --model; None without the flag.
+        epochs: the value of --epochs, which takes the place of the setting `steps`; None without the flag.
         resume: whether a run is resumed.
         chosen: the settings given by flags.
     """
@@ -76,8 +92,20 @@ class TrainSettings:
     examples: Path | None
     init: Path | None
     model: ModelSize | None
+    epochs: float | None
     resume: bool
     chosen: Mapping[str, Any]
+
+    def with_steps(self, examples: int, batch_size: int) -> Self:
+        """The settings with the number of steps that `--epochs` stands for.
+
+        Args:
+            examples: the number of examples to train on.
+            batch_size: of the run.
+        """
+        if self.epochs is None:
+            return self
+        return replace(self, chosen={**self.chosen, "steps": steps_of_epochs(self.epochs, examples, batch_size)})
 
 
 def parse(arguments: Sequence[str]) -> TrainSettings:
@@ -88,40 +116,55 @@ def parse(arguments: Sequence[str]) -> TrainSettings:
         ConfigError: flags are missing or contradict each other.
     """
     values = vars(parser().parse_args(arguments))
-    paths = {name: values.pop(name) for name in ("output", "examples", "init", "resume", "model")}
+    run = {name: values.pop(name) for name in ("output", "examples", "init", "resume", "model", "epochs")}
     chosen = {name: value for name, value in values.items() if value is not None}
-    return _checked(paths, chosen)
+    if run["epochs"] is not None and "steps" in chosen:
+        raise SettingsError(f"--epochs {run['epochs']:g} and --steps {chosen['steps']} exclude each other: give one")
+    if run["epochs"] == 0:
+        raise SettingsError("--epochs 0 is no training: accepted is a number above 0")
+    return _checked(run, chosen)
 
 
-def _checked(paths: Mapping[str, Any], chosen: Mapping[str, Any]) -> TrainSettings:
+def _checked(run: Mapping[str, Any], chosen: Mapping[str, Any]) -> TrainSettings:
     """The settings of a new or of a resumed run; SettingsError if flags are missing or contradict each other."""
-    examples, init, model = paths["examples"], paths["init"], paths["model"]
-    if paths["resume"] is not None:
-        _check_resume(paths, chosen)
-        return TrainSettings(
-            output=paths["resume"], examples=examples, init=None, model=None, resume=True, chosen=chosen
-        )
+    resumed = run["resume"]
+    if resumed is not None:
+        _check_resume(run, chosen)
+    else:
+        _check_new(run["examples"], run["output"])
+    return TrainSettings(
+        output=resumed or run["output"],
+        examples=run["examples"],
+        init=run["init"],
+        model=run["model"],
+        epochs=run["epochs"],
+        resume=resumed is not None,
+        chosen=chosen,
+    )
+
+
+def _check_new(examples: Path | None, output: Path | None) -> None:
+    """Refuses a new run without examples, or into a folder that exists."""
     if examples is None:
         raise SettingsError("--examples is missing: the output folder of `mlukit build`")
-    if paths["output"] is None:
+    if output is None:
         raise SettingsError("--output is missing: the folder to write the run to")
-    if paths["output"].exists():
-        raise SettingsError(
-            f"--output {paths['output']} exists: go on with it by --resume {paths['output']}, or name another folder"
-        )
-    return TrainSettings(output=paths["output"], examples=examples, init=init, model=model, resume=False, chosen=chosen)
+    if (output / RUN).is_file():
+        raise SettingsError(f"--output {output} is a run: continue it by --resume {output}, or name another folder")
+    if output.exists():
+        raise SettingsError(f"--output {output} exists, and is not a run that can continue: name another folder")
 
 
-def _check_resume(paths: Mapping[str, Any], chosen: Mapping[str, Any]) -> None:
+def _check_resume(run: Mapping[str, Any], chosen: Mapping[str, Any]) -> None:
     """Refuses flags that would change what a resumed run learns."""
     for name in ("output", "init", "model"):
-        if paths[name] is not None:
+        if run[name] is not None:
             raise SettingsError(f"--{name} does not go with --resume: the run has its own")
-    fixed = sorted(set(chosen) - OPERATIONAL)
+    fixed = sorted(set(chosen) - RESUMABLE)
     if fixed:
         raise SettingsError(
             f"{_flag(fixed[0])} does not go with --resume: it was decided when the run began; these may change: "
-            + ", ".join(_flag(name) for name in sorted(OPERATIONAL))
+            + ", ".join(_flag(name) for name in sorted(RESUMABLE | {"epochs"}))
         )
 
 
@@ -174,14 +217,25 @@ def training_config(settings: TrainSettings, model: ModelConfig, *, gpu: bool) -
     return changed(TrainingConfig(), {**values, **chosen})
 
 
+def steps_of_epochs(epochs: float, examples: int, batch_size: int) -> int:
+    """The number of steps of some epochs, rounded up, as `compute-total-training-steps` of LUKE's code computes it.
+
+    An epoch is as many draws as there are examples to train on, over all languages. A draw chooses a language first, so
+    an epoch has the examples of a small language several times, and not all examples of a large one.
+    """
+    return math.ceil(Fraction(str(epochs)) * examples / batch_size)
+
+
 def steps_origin(settings: TrainSettings) -> str:
     """Where the number of steps of a new run comes from, and how to set another one."""
+    if settings.epochs is not None:
+        return "by --epochs"
     if "steps" in settings.chosen:
         return "by --steps"
     origin = (
         "the default of --model tiny" if "steps" in _defaults(settings) else "the default: a stage of mLUKE's paper"
     )
-    return f"{origin}; --steps N sets another number"
+    return f"{origin}; --steps N or --epochs X sets another number"
 
 
 def _defaults(settings: TrainSettings) -> Mapping[str, Any]:
@@ -207,22 +261,26 @@ def _settings_for(config: type[Any], values: Mapping[str, Any]) -> dict[str, Any
 def parser() -> CommandParser:
     """Of the command's flags."""
     description = (
-        "Trains an mLUKE model on the examples of mlukit build. A run that was broken off goes on by --resume."
+        "Trains an mLUKE model on the examples of mlukit build. --resume continues a run that was interrupted."
     )
     made = CommandParser("train", "--examples OUT --output RUN [FLAGS]", description, _EXAMPLES, [_NOTE])
     run = made.group("run").add_argument
-    run("--examples", type=Path, metavar="OUT", help="Output folder of mlukit build. Required for a new run.")
-    run("--output", type=Path, metavar="RUN", help="Folder to write; it must not exist yet. Required for a new run.")
+    text = "Output folder of mlukit build, on this machine. Required for a new run."
+    run("--examples", type=local_folder, metavar="OUT", help=text)
+    text = "Folder to write; it must not exist yet. Required for a new run."
+    run("--output", type=new_local_folder, metavar="RUN", help=text)
     text = "Weights to start from: the folder of mlukit import, or of another run."
-    run("--init", type=Path, metavar="INIT", help=with_default(text, "random weights"))
-    text = "Go on with a run, from its last whole checkpoint. Takes the place of --output."
-    run("--resume", type=Path, metavar="RUN", help=text)
+    run("--init", type=local_folder, metavar="INIT", help=with_default(text, "random weights"))
+    text = "Continue a run from its last whole checkpoint. Takes the place of --output."
+    run("--resume", type=local_folder, metavar="RUN", help=text)
     text = with_default(f"Size of the model: {', '.join(MODELS)}.", f"{BASE}, or the size of INIT")
     run("--model", type=_one_of(tuple(MODELS)), metavar="SIZE", help=text)
     for config in CONFIGS:
         group = made.group(config.__name__.removesuffix("Config").lower())
         for name, kind, default in _fields(config):
             _add_flag(group, name, kind, default)
+            if name == "steps":
+                group.add_argument("--epochs", type=_number(float), metavar="X", help=EPOCHS_HELP)
     return made
 
 

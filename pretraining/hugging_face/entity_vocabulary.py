@@ -5,6 +5,7 @@ mLUKE (whose conversion script gives all titles of an entity one id), or, only h
 looks names up, so several names may share an id.
 """
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mlukit.corpus.entities.vocabulary import ROW_GROUP_ROWS, SPECIAL_ENTITIES
-from mlukit.pretraining.hugging_face.checkpoint_files import CheckpointError
+from mlukit.pretraining.hugging_face.checkpoint_files import CheckpointError, read_json_object
+from mlukit.schemas.layout import TOKENIZER
 
 ENTITY_VOCABULARY_FILE = "entity_vocab.json"
 _MASK, _MASK2 = "[MASK]", "[MASK2]"
@@ -82,6 +84,25 @@ def match_entities(vocabulary: Path, other_rows: Mapping[str, int]) -> EntityMat
         found.append(-1 if row is None else row)
     match.rows = np.array(found, np.int64)
     return match
+
+
+def own_fingerprints(folder: Path) -> dict[str, str] | None:
+    """The fingerprints of the tokenizer and the entities of a model of transformers.
+
+    For a model that `mlukit export` wrote, they are those of the examples, because the first name of an entity is its
+    QID. None if a file is missing, or a row has no name: `mlukit import` then says what is wrong, if anything is.
+    """
+    vocabulary, tokenizer = folder / ENTITY_VOCABULARY_FILE, folder / Path(TOKENIZER).name
+    if not (vocabulary.is_file() and tokenizer.is_file()):
+        return None
+    names: dict[int, str] = {}
+    for name, row in read_json_object(vocabulary).items():
+        if isinstance(row, int):
+            names.setdefault(row, name)
+    if set(names) != set(range(len(names))):
+        return None
+    digest = hashlib.sha256("".join(f"{names[row]}\n" for row in range(len(names))).encode())
+    return {"tokenizer": hashlib.sha256(tokenizer.read_bytes()).hexdigest(), "entities": digest.hexdigest()}
 
 
 def _entities(vocabulary: Path) -> Iterator[tuple[str, Sequence[str], int]]:

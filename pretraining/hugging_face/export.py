@@ -6,13 +6,13 @@ from pathlib import Path
 
 from mlukit.engine.command_parser import CommandParser, with_default
 from mlukit.pretraining.errors import reports_errors, say
+from mlukit.pretraining.local_folder import local_folder, new_local_folder
 from mlukit.pretraining.training.run_folder import (
-    CHECKPOINTS,
     IMPORTED,
     RUN,
-    RunFolderError,
     checkpoints,
     examples_of,
+    is_run,
     read_json,
     read_model_config,
     read_run_config,
@@ -36,23 +36,23 @@ def main(arguments: Sequence[str]) -> int:
 
 def _export(run: Path, output: Path, examples: Path | None) -> None:
     """Exports the last complete checkpoint of a run, or the weights of INIT."""
-    from safetensors.torch import load_file  # imports torch, which takes seconds
-
-    from mlukit.pretraining.hugging_face.exported_model import export_model
+    from mlukit.pretraining.hugging_face.exported_model import export_model  # imports torch, which takes seconds
     from mlukit.pretraining.hugging_face.model_card import Training
+    from mlukit.pretraining.training.checkpoint import read_weights
+    from mlukit.pretraining.training.fingerprints import check_vocabularies
     from mlukit.pretraining.training.initial_weights import attention_dropout_of
 
     config = read_model_config(run)
     weights = weights_file(run, say=partial(say, "export"))
     examples = examples_of(run, examples)
+    check_vocabularies(run, examples)
     training = None
-    attention_dropout = config.attention_dropout or attention_dropout_of(run)  # 0 is a choice of pretraining alone
-    if (run / CHECKPOINTS).is_dir():
-        _check_belongs(run, examples, read_json(run / RUN)["data"])
+    if is_run(run):
         steps = next(done for done, folder in checkpoints(run) if folder == weights.parent)
         training = Training(read_run_config(run), steps, _origin(run))
     data = training.config.data if training else None
-    tensors = load_file(weights)
+    attention_dropout = config.attention_dropout or attention_dropout_of(run)  # 0 is a choice of pretraining alone
+    tensors = read_weights(weights)
     export_model(config, tensors, examples, output, data=data, training=training, attention_dropout=attention_dropout)
 
 
@@ -67,26 +67,14 @@ def _origin(run: Path) -> str:
     return ", which was made of ".join(names)
 
 
-def _check_belongs(run: Path, examples: Path, fingerprints: dict[str, str]) -> None:
-    """Refuses examples whose tokenizer or entity vocabulary is not the run's."""
-    from mlukit.pretraining.hugging_face.model_card import examples_inputs
-
-    for name, found in examples_inputs(examples).items():
-        if found != fingerprints[name]:
-            raise RunFolderError(
-                f"{run} was trained with the {name} {fingerprints[name]}, {examples} has {found}: "
-                "--examples names where the examples of the run lie now"
-            )
-
-
 def parser() -> CommandParser:
     """Returns the parser of the command's flags."""
     description = "Writes a trained model in the layout of transformers, with its tokenizer and a model card."
     made = CommandParser("export", "RUN --output DIR [FLAGS]", description, _EXAMPLES, [_NOTE])
     add = made.group("input").add_argument
-    add("run", type=Path, metavar="RUN", help="Folder of mlukit train, or INIT of mlukit import. Required.")
+    add("run", type=local_folder, metavar="RUN", help="Folder of mlukit train, or INIT of mlukit import. Required.")
     text = with_default("Output folder of mlukit build.", "the folder where RUN found its examples")
-    add("--examples", type=Path, metavar="OUT", help=text)
+    add("--examples", type=local_folder, metavar="OUT", help=text)
     text = "Folder to write. Required."
-    made.group("output").add_argument("--output", type=Path, required=True, metavar="DIR", help=text)
+    made.group("output").add_argument("--output", type=new_local_folder, required=True, metavar="DIR", help=text)
     return made

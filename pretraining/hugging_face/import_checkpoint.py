@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from mlukit.engine.command_parser import CommandParser, at_least
 from mlukit.pretraining.config import ModelConfig
 from mlukit.pretraining.errors import reports_errors
-from mlukit.pretraining.training.run_folder import CONFIG, IMPORTED, WEIGHTS, write_json
+from mlukit.pretraining.local_folder import local_folder, new_local_folder
+from mlukit.pretraining.training.run_folder import CONFIG, FINGERPRINTS, IMPORTED, WEIGHTS, write_json
 
 if TYPE_CHECKING:
     from mlukit.pretraining.hugging_face.imported_model import Imported
@@ -28,12 +29,16 @@ def main(arguments: Sequence[str]) -> int:
     """Runs the command, and returns its exit status."""
     options = parser().parse_args(arguments)
     from mlukit.pretraining.hugging_face.checkpoint_files import read_checkpoint  # torch, which takes seconds
+    from mlukit.pretraining.hugging_face.entity_vocabulary import own_fingerprints
     from mlukit.pretraining.hugging_face.imported_model import import_model
+    from mlukit.pretraining.training.fingerprints import fingerprints_of_examples
 
     if options.output.exists():
         raise FileExistsError(f"{options.output} exists: name a folder that does not")
     source = read_checkpoint(options.folder)
+    fingerprints = fingerprints_of_examples(options.examples) if options.examples else own_fingerprints(source.folder)
     imported = import_model(source, options.examples, seed=options.seed, entity_width=options.entity_embedding_size)
+    imported.report[FINGERPRINTS] = fingerprints  # by which train, fill and export know whose rows the weights have
     write_imported(imported, options.output)
     print(summary(imported.report))
     return 0
@@ -72,14 +77,14 @@ def parser() -> CommandParser:
     description = "Converts a model of transformers to weights that training starts from."
     made = CommandParser("import", "DIR --output INIT [FLAGS]", description, _EXAMPLES, [_NOTE])
     add = made.group("input").add_argument
-    add("folder", type=Path, metavar="DIR", help="Folder of the model. Required.")
+    add("folder", type=local_folder, metavar="DIR", help="Folder of the model. Required.")
     text = (
         "Output folder of mlukit build. The weights are for the words and entities of these examples. Without "
         "examples, DIR must be an mLUKE, which keeps its own words and entities."
     )
-    add("--examples", type=Path, metavar="OUT", help=text)
+    add("--examples", type=local_folder, metavar="OUT", help=text)
     text = "Folder to write; it must not exist yet. Required."
-    made.group("output").add_argument("--output", type=Path, required=True, metavar="INIT", help=text)
+    made.group("output").add_argument("--output", type=new_local_folder, required=True, metavar="INIT", help=text)
     add = made.group("new parameters").add_argument
     add("--seed", type=at_least(0), default=1, metavar="N", help="Seed of the random values of new parameters.")
     text = "Width of the entity table, where DIR has no entities."

@@ -127,11 +127,6 @@ def _options(languages: Mapping[str, Manifest], vocabulary: Manifest) -> dict[st
     return {**vocabulary["options"], **next(iter(languages.values()))["options"]}
 
 
-def examples_inputs(examples: Path) -> dict[str, str]:
-    """Returns the fingerprints of the examples' tokenizer and entities; CheckpointError if there are no examples."""
-    return _inputs(_manifests(examples / layout.EXAMPLES))
-
-
 def _inputs(languages: Mapping[str, Manifest]) -> dict[str, str]:
     inputs = next(iter(languages.values()))["inputs"]
     return {name: inputs[name] for name in ("tokenizer", "entities")}

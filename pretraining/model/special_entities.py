@@ -2,8 +2,8 @@
 
 [PAD] and [MASK2] are never an input and never a target of training, and [UNK] only if the examples were built with
 unknown entities. So nothing moves their rows except the softmax, which pushes them away from every prediction: the rows
-become long vectors without a meaning. Everything that uses trained weights (export, prediction) gets these rows instead;
-training goes on with the rows as they are:
+become long vectors without a meaning. Export, prediction and everything else that uses trained weights get these rows
+instead; training goes on with the rows as they are:
 
 - [MASK2]: row and bias of [MASK], as in transformers' conversion of mLUKE. Pairs of entities are asked for by [MASK]
   and [MASK2].

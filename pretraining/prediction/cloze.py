@@ -4,8 +4,9 @@ import re
 from dataclasses import dataclass
 
 from mlukit.corpus.examples.tokenizer import Tokenizer
-from mlukit.pretraining.config import ModelConfig
+from mlukit.pretraining.config import DataConfig, ModelConfig
 from mlukit.pretraining.errors import PretrainingError
+from mlukit.schemas.wording import counted
 
 _MENTION = re.compile(r"\[([^\[\]]*)\]")
 
@@ -29,6 +30,33 @@ class Cloze:
     token_ids: list[int]
     spans: list[tuple[int, int]]
     mentions: list[str]
+
+
+def beyond_training(cloze: Cloze, limits: DataConfig) -> list[str]:
+    """Describes how a text exceeds the examples that the model was trained on, and brackets that mark no mention.
+
+    The model still takes every mention whole: the words of a bracket without its partner are plain text.
+
+    Args:
+        cloze: the text.
+        limits: the settings of the training.
+    """
+    lengths = [end - start for start, end in cloze.spans]
+    found = [("tokens", len(cloze.token_ids), limits.max_tokens), ("mentions", len(lengths), limits.max_entities)]
+    told = [
+        f"it has {number:,} {name}, and the examples of the training had at most {most:,}"
+        for name, number, most in found
+        if number > most
+    ]
+    told += [
+        f"the mention [{mention}] has {length:,} tokens, and mentions of the training had at most "
+        f"{limits.max_mention_tokens:,}"
+        for mention, length in zip(cloze.mentions, lengths, strict=True)
+        if length > limits.max_mention_tokens
+    ]
+    if alone := re.findall(r"[\[\]]", _MENTION.sub("", cloze.text)):
+        told.append(f"{counted(len(alone), 'bracket')} ({' '.join(alone)}) without a partner: no mention is read there")
+    return told
 
 
 def read_cloze(text: str, tokenizer: Tokenizer, config: ModelConfig) -> Cloze:

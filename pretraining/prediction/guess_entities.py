@@ -5,19 +5,20 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.dataset as ds
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from mlukit.corpus.entities.vocabulary import SPECIAL_ENTITIES
 from mlukit.corpus.examples.tokenizer import Tokenizer
 from mlukit.pretraining.config import ModelConfig
 from mlukit.pretraining.data.batch import Batch
-from mlukit.pretraining.data.dataset import open_tokenizer
+from mlukit.pretraining.data.dataset import open_tokenizer, open_vocabulary
 from mlukit.pretraining.model.model import PretrainingModel
 from mlukit.pretraining.model.special_entities import with_special_entities
 from mlukit.pretraining.prediction.cloze import Cloze, FillError
+from mlukit.pretraining.training.checkpoint import read_weights
 from mlukit.schemas.layout import TOKENIZER, VOCABULARY_PARQUET
 
 
@@ -48,17 +49,18 @@ class EntityGuesser:
             examples: an output folder of `mlukit build`.
 
         Raises:
-            ExamplesError: the tokenizer cannot be read.
+            ExamplesError: the tokenizer or the vocabulary cannot be read.
             FillError: the model has another number of words or entities than the examples.
+            RunFolderError: the weights are damaged or not finite.
         """
         tokenizer = open_tokenizer(examples / TOKENIZER)
-        entities = ds.dataset(examples / VOCABULARY_PARQUET).count_rows()
+        entities = open_vocabulary(examples / VOCABULARY_PARQUET).size
         found = {"vocabulary_size": tokenizer.size, "entity_vocabulary_size": entities}
         for name, value in found.items():
             if getattr(config, name) != value:
                 raise FillError(f"the model has {name} {getattr(config, name)}, that of {examples} is {value}")
         model = PretrainingModel(config)
-        model.load_state_dict(with_special_entities(load_file(weights), config, examples))
+        model.load_state_dict(with_special_entities(read_weights(weights), config, examples))
         return cls(model.eval(), tokenizer, examples / VOCABULARY_PARQUET)
 
     def guess(self, cloze: Cloze, number: int, language: str) -> list[list[Guess]]:
@@ -88,10 +90,13 @@ class EntityGuesser:
         return logits
 
     def _labels(self, ids: set[int], language: str) -> dict[int, tuple[str, str]]:
-        """QID and label of each entity, by its id."""
+        """QID and label of each entity, by its id; FillError if the vocabulary is damaged."""
         wanted = ds.field("entity_id").isin(sorted(ids))
-        rows = ds.dataset(self.vocabulary).to_table(columns=["entity_id", "name", "labels"], filter=wanted).to_pylist()
-        return {row["entity_id"]: (row["name"], _label(row, language)) for row in rows}
+        try:
+            rows = ds.dataset(self.vocabulary).to_table(columns=["entity_id", "name", "labels"], filter=wanted)
+        except (pa.ArrowException, OSError) as error:
+            raise FillError(f"{self.vocabulary}: the labels of entities cannot be read: {error}") from error
+        return {row["entity_id"]: (row["name"], _label(row, language)) for row in rows.to_pylist()}
 
 
 def _label(row: dict[str, Any], language: str) -> str:

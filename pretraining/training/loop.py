@@ -33,7 +33,7 @@ from mlukit.pretraining.training.validation import held_out
 
 
 class NotFiniteError(ArithmeticError):
-    """A loss or a gradient is not finite; the text names the step, the micro-batches and their examples."""
+    """A loss, a gradient or a parameter is not finite; the text names the step, and the examples if it knows them."""
 
 
 @dataclass(slots=True)
@@ -68,7 +68,8 @@ class Loop:
             The signal's number, the same on all ranks; 0 at the end.
 
         Raises:
-            NotFiniteError: a loss is not finite; the checkpoints are unchanged.
+            NotFiniteError: a loss or a parameter is not finite; the checkpoints are unchanged.
+            SaveError: a checkpoint cannot be written.
         """
         training = self.config.training
         for step, batches in prefetched:
@@ -120,17 +121,27 @@ class Loop:
         return torch.stack([value.detach().double() for value in losses])
 
     def validate(self) -> None:
-        """Measures the model on held-out pages."""
+        """Measures the model on held-out pages; NotFiniteError if a loss or a parameter is not finite."""
         with self._paused():
+            self._check_parameters()
             for language, values in held_out(self.parallel, self.dataset, self.config, self.ranks):
+                if not all(map(math.isfinite, values.values())):
+                    raise NotFiniteError(f"step {self.steps:,}: the loss on held-out pages ({language}) is not finite")
                 if self.progress:
                     self.progress.validated(self.steps, language, values)
 
     def save(self) -> None:
-        """Writes a checkpoint."""
+        """Writes a checkpoint; NotFiniteError if a parameter is not finite."""
         with self._paused():
+            self._check_parameters()
             kept = self.config.training.checkpoints_kept
             checkpoint.save(self.run, self.steps, self.model, self.optimizer, self.ranks, kept)
+
+    def _check_parameters(self) -> None:
+        """Refuses parameters that the last update made NaN or infinite: no loss has shown them yet."""
+        names = self.ranks.texts(checkpoint.not_finite(dict(self.model.named_parameters())))
+        if name := next(filter(None, names), ""):
+            raise NotFiniteError(f"step {self.steps:,}: the parameter {name} has values that are not finite")
 
     def _paused(self) -> AbstractContextManager[None]:
         """Keeps the time of what happens inside out of the measured speed."""

@@ -5,6 +5,7 @@ import time
 import types
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -12,10 +13,28 @@ from mlukit.pretraining.config import RunConfig
 from mlukit.pretraining.data.batch_counts import Counts
 from mlukit.pretraining.training.flops import step_flops
 from mlukit.pretraining.training.run_folder import METRICS, TENSORBOARD, append_lines
+from mlukit.schemas.wording import counted
 
 # a switch of tensorboard: it uses a stand-in for TensorFlow, which would take ten seconds and the memory of the GPU
 sys.modules.setdefault("tensorboard.compat.notf", types.ModuleType("notf"))
 from torch.utils.tensorboard import SummaryWriter  # noqa: E402
+
+
+@dataclass(frozen=True, slots=True)
+class Epochs:
+    """The epochs of a run: an epoch is as many draws as there are examples to train on."""
+
+    examples: int
+    batch_size: int
+
+    def after(self, steps: int) -> float:
+        """The epochs done after some steps."""
+        return steps * self.batch_size / self.examples
+
+    def describe(self, steps: int) -> str:
+        """A text such as "2.5 epochs of 369 examples"."""
+        number = f"{self.after(steps):,.2f}".rstrip("0").rstrip(".")
+        return f"{number} {'epoch' if number == '1' else 'epochs'} of {counted(self.examples, 'example')}"
 
 
 class Progress:
@@ -27,6 +46,7 @@ class Progress:
         config: RunConfig,
         done: int,
         *,
+        epochs: Epochs,
         peak: float | None,
         frozen: bool,
         out: TextIO | None = None,
@@ -37,12 +57,13 @@ class Progress:
             run: the run's folder.
             config: the configuration of the run.
             done: steps done before.
+            epochs: of the run.
             peak: floating point operations per second that the devices of all ranks can do; None if not known.
             frozen: as in `step_flops`.
             out: the stream for printed lines; None for stderr.
         """
         self._run, self._config, self._frozen, self._out = run, config, frozen, out or sys.stderr
-        self._peak = peak
+        self._epochs, self._peak = epochs, peak
         self._board = SummaryWriter(str(run / TENSORBOARD), purge_step=done + 1)
         self._since = Counts()
         self._time = time.monotonic()
@@ -60,7 +81,7 @@ class Progress:
         self._since = Counts.total([self._since.row(), counts.row()])
         if steps % self._config.training.log_interval and steps != self._config.training.steps:
             return
-        line = {"step": steps, "kind": "train", **values, **self._speed(steps)}
+        line = {"step": steps, "kind": "train", "epoch": self._epochs.after(steps), **values, **self._speed(steps)}
         self._write(line)
         self._show(steps, line)
 
@@ -109,7 +130,7 @@ class Progress:
         """Prints a step; on a terminal the next step overwrites it."""
         mfu = f", MFU {line['model_flops_utilisation']:.1%}" if self._peak else ""
         parts = [
-            f"step {steps:,}/{self._config.training.steps:,}: {_losses(line)}",
+            f"step {steps:,}/{self._config.training.steps:,} (epoch {line['epoch']:.2f}): {_losses(line)}",
             f"{line['tokens_per_second']:,.0f} tokens/s{mfu}",
             f"learning rate {line['learning_rate']:.2e}",
             f"{_duration(line['seconds_left'])} left",

@@ -1,6 +1,7 @@
 """A training run from its settings to its end; wrong settings and files are reported before any work."""
 
 import platform
+import shutil
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -10,12 +11,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from safetensors import SafetensorError
 
 from mlukit.corpus.examples.sentencepiece_model import export_problem
 from mlukit.pretraining.config import DataConfig, RunConfig, TrainingConfig, changed
 from mlukit.pretraining.data.batches import BatchSource, prefetch
 from mlukit.pretraining.data.dataset import ExampleDataset, open_dataset
-from mlukit.pretraining.errors import REPORTED, say
+from mlukit.pretraining.errors import REPORTED, complain, say, warn
 from mlukit.pretraining.model.model import PretrainingModel
 from mlukit.pretraining.settings import (
     SettingsError,
@@ -26,31 +28,37 @@ from mlukit.pretraining.settings import (
     training_config,
 )
 from mlukit.pretraining.training import checkpoint
+from mlukit.pretraining.training.checkpoint import SaveError
+from mlukit.pretraining.training.fingerprints import check_same_examples, check_vocabularies
 from mlukit.pretraining.training.flops import peak_flops
 from mlukit.pretraining.training.initial_weights import attention_dropout_of, freeze, initial_model
 from mlukit.pretraining.training.loop import Loop, NotFiniteError
-from mlukit.pretraining.training.optimizer import make_optimizer
+from mlukit.pretraining.training.optimizer import learning_rate_at, make_optimizer
 from mlukit.pretraining.training.parallel import parallel
-from mlukit.pretraining.training.progress import Progress
+from mlukit.pretraining.training.progress import Epochs, Progress
 from mlukit.pretraining.training.ranks import Ranks, joined, this_rank
 from mlukit.pretraining.training.run_folder import (
     CONFIG,
+    FINGERPRINTS,
     METRICS,
     RUN,
     RunFolderError,
     checkpoint_folder,
+    checkpoints,
     cut_lines,
+    is_run,
     last_whole_checkpoint,
-    read_json,
+    read_facts,
     read_model_config,
     read_run_config,
     write_json,
 )
+from mlukit.pretraining.training.run_lock import RunLock
 from mlukit.pretraining.training.stop import StopSignal
 from mlukit.schemas.wording import counted
 
 T = TypeVar("T")
-_say = partial(say, "train")
+_say, _complain = partial(say, "train"), partial(complain, "train")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +68,8 @@ class Prepared:
     Attributes:
         run: the run's folder.
         resumed: whether the run continues from a checkpoint.
-        new: the parameters that `--init` did not have.
         facts: the content of run.json.
+        planned: the steps that the run was to take until now.
     """
 
     run: Path
@@ -69,8 +77,13 @@ class Prepared:
     dataset: ExampleDataset
     model: PretrainingModel
     resumed: bool
-    new: frozenset[str]
     facts: dict[str, Any]
+    planned: int
+
+    @property
+    def epochs(self) -> Epochs:
+        """Epochs of steps of this run."""
+        return Epochs(sum(self.dataset.train_examples.values()), self.config.data.batch_size)
 
 
 def start(settings: TrainSettings) -> int:
@@ -80,23 +93,35 @@ def start(settings: TrainSettings) -> int:
         The exit status: 0 at the end, 1 if the run failed, 2 if it cannot begin, 128 + n after signal n.
     """
     try:
-        with joined() as ranks, StopSignal() as stop:
-            prepared = _agreed(ranks, lambda: _prepare(settings, ranks))
-            done = _agreed(ranks, lambda: _steps_done(settings, ranks)) if prepared else None
-            if prepared is None or done is None:
-                return 2
-            done = ranks.gather((done,))[0][0]
-            if ranks.first:
-                _say_steps(settings, prepared.config, done)
-            return _train(prepared, done, ranks, stop)
-    except NotFiniteError as error:  # the same on all ranks
+        with joined() as ranks, StopSignal() as stop, RunLock() as lock:
+            return _run(settings, ranks, stop, lock)
+    except (NotFiniteError, SaveError) as error:  # the same on all ranks
         if this_rank() == 0:
-            _say(f"{error}; {settings.output} has the checkpoints before it")
+            kept = f"; {settings.output} has the checkpoints before it" if checkpoints(settings.output) else ""
+            _complain(f"{error}{kept}")
     except torch.OutOfMemoryError as error:
-        _say(f"rank {this_rank()}: {error}; a smaller --micro-batch-tokens takes less, and changes nothing else")
+        _complain(
+            f"rank {this_rank()}: {error}; a smaller --micro-batch-tokens needs less memory, and changes only the speed"
+        )
     except REPORTED as error:
-        _say(f"rank {this_rank()}: {error}")
+        _complain(f"rank {this_rank()}: {error}")
     return 1
+
+
+def _run(settings: TrainSettings, ranks: Ranks, stop: StopSignal, lock: RunLock) -> int:
+    """Prepares and trains; returns the exit status. Only the first rank locks the folder, writes and prints."""
+    if settings.resume and _agreed(ranks, lambda: _lock_run(settings.output, ranks, lock)) is None:
+        return 2
+    prepared = _agreed(ranks, lambda: _prepare(settings, ranks))
+    if prepared is None:
+        return 2
+    done = _agreed(ranks, lambda: _open_folder(settings, prepared, ranks, lock))
+    if done is None:
+        return 2
+    done = ranks.gather((done,))[0][0]
+    if ranks.first:
+        _say_steps(settings, prepared, done)
+    return _train(prepared, done, ranks, stop)
 
 
 def _agreed(ranks: Ranks, prepare: Callable[[], T]) -> T | None:
@@ -109,9 +134,20 @@ def _agreed(ranks: Ranks, prepare: Callable[[], T]) -> T | None:
     failed = [bool(text) for text in ranks.texts(problem)]
     if any(failed):
         if failed.index(True) == ranks.rank:
-            _say(problem)
+            _complain(problem)
         return None
     return prepared
+
+
+def _lock_run(run: Path, ranks: Ranks, lock: RunLock) -> bool:
+    """Locks the folder of a run that is resumed; RunFolderError if it is not a run, or in use."""
+    if not run.is_dir():
+        raise RunFolderError(f"there is no folder {run}")
+    if not is_run(run):
+        raise RunFolderError(f"{run} is not a run: it has no {RUN}. Begin a new run, with another folder for --output")
+    if ranks.first:
+        lock.take(run)
+    return True
 
 
 def _prepare(settings: TrainSettings, ranks: Ranks) -> Prepared:
@@ -135,44 +171,64 @@ def _prepare_new(settings: TrainSettings) -> Prepared:
     model = model_config(settings, found, dataset.vocabulary_size, dataset.entity_vocabulary_size)
     if (room := model.max_positions - model.pad_id - 1) < data.max_tokens:
         raise SettingsError(f"--max-tokens {data.max_tokens} is more than the {room} that the model has positions for")
+    settings = settings.with_steps(sum(dataset.train_examples.values()), data.batch_size)
     training = training_config(settings, model, gpu=torch.cuda.is_available())
     config = RunConfig(model=model, data=data, training=training)
-    initial, new = initial_model(config, settings.init)
+    initial, new = _initial_model(config, settings.init, dataset)
     freeze(initial, config, new)
     facts = {
-        "examples": str(settings.examples.resolve()),
-        "data": dict(dataset.fingerprints),
+        "examples": str(dataset.folder.resolve()),
+        FINGERPRINTS: dict(dataset.fingerprints),
         "init": str(settings.init.resolve()) if settings.init else None,
-        "new_parameters": sorted(new) if settings.init else None,  # None: all
+        "new_parameters": sorted(new),
         "attention_dropout": attention_dropout_of(settings.init),  # for export: training has its own
         "starts": [],
     }
-    return Prepared(settings.output, config, dataset, initial, False, new, facts)
+    return Prepared(settings.output, config, dataset, initial, False, facts, training.steps)
+
+
+def _initial_model(
+    config: RunConfig, init: Path | None, dataset: ExampleDataset
+) -> tuple[PretrainingModel, frozenset[str]]:
+    """The model at step 0, and its new parameters.
+
+    Raises:
+        RunFolderError: the weights of `init` are of other words or entities, of another model, damaged, or not finite.
+    """
+    if init is not None:
+        check_vocabularies(init, dataset.folder, dataset.fingerprints)
+    try:
+        model, new = initial_model(config, init)
+    except SafetensorError as error:
+        raise RunFolderError(f"the weights of {init} are damaged: {error}") from error
+    if wrong := checkpoint.not_finite(dict(model.named_parameters())):
+        raise RunFolderError(
+            f"{init}: {wrong} has values that are not finite numbers, so no training can start from it"
+        )
+    return model, new
 
 
 def _prepare_resume(settings: TrainSettings) -> Prepared:
-    """Reads the configuration of a run and opens its examples; the parameters are loaded later."""
-    run, facts = settings.output, read_json(settings.output / RUN)
-    config = _override(read_run_config(run), settings.chosen)
-    dataset = open_dataset(settings.examples or Path(facts["examples"]), config.data)
-    if dict(dataset.fingerprints) != facts["data"]:
-        raise RunFolderError(
-            f"{run} was trained on examples with the fingerprints {facts['data']}, those of {dataset.folder} are "
-            f"{dict(dataset.fingerprints)}: --examples names where they lie now"
-        )
-    model = PretrainingModel(config.model)
-    new = frozenset(name for name, _ in model.named_parameters())
-    if facts["new_parameters"] is not None:
-        new = frozenset(facts["new_parameters"])
-    freeze(model, config, new)
-    return Prepared(run, config, dataset, model, True, new, facts)
+    """Reads the configuration of a run and opens its examples; parameters of a checkpoint are loaded later.
 
-
-def _steps_done(settings: TrainSettings, ranks: Ranks) -> int:
-    """Steps done at the checkpoint to resume from; only the first rank searches, which reads gigabytes."""
-    if not settings.resume or not ranks.first:
-        return 0
-    return last_whole_checkpoint(settings.output, _say)[0]
+    A run that was killed before its first checkpoint gets its initial model again.
+    """
+    run, facts = settings.output, read_facts(settings.output)
+    before = read_run_config(run)
+    dataset = open_dataset(settings.examples or Path(facts["examples"]), before.data)
+    check_same_examples(run, dataset.folder, dataset.fingerprints)
+    settings = settings.with_steps(sum(dataset.train_examples.values()), before.data.batch_size)
+    config = _override(before, settings.chosen)
+    if (steps := config.training.steps) < (planned := before.training.steps):
+        raise SettingsError(f"{run} takes {planned:,} steps, and {steps:,} are fewer: a run can only be made longer")
+    resumed = bool(checkpoints(run))
+    if resumed:
+        model = PretrainingModel(config.model)
+    else:
+        model, _ = _initial_model(config, Path(facts["init"]) if facts["init"] else None, dataset)
+    new = facts["new_parameters"]
+    freeze(model, config, frozenset(name for name, _ in model.named_parameters()) if new is None else new)
+    return Prepared(run, config, dataset, model, resumed, facts, planned)
 
 
 def _override(config: RunConfig, chosen: Mapping[str, Any]) -> RunConfig:
@@ -182,20 +238,68 @@ def _override(config: RunConfig, chosen: Mapping[str, Any]) -> RunConfig:
     return replace(config, data=changed(config.data, data), training=changed(config.training, training))
 
 
-def _say_steps(settings: TrainSettings, config: RunConfig, done: int) -> None:
-    """Says how many steps the run takes, and where the number comes from."""
-    steps = config.training.steps
+def _open_folder(settings: TrainSettings, prepared: Prepared, ranks: Ranks, lock: RunLock) -> int:
+    """Writes the settings of a run into its folder, which a new run makes; only the first rank does it.
+
+    Returns:
+        Steps done at the checkpoint to resume from, whose search reads gigabytes; 0 for a run without a checkpoint.
+    """
+    run = prepared.run
+    if not ranks.first:
+        return 0
+    done = last_whole_checkpoint(run, partial(warn, "train"))[0] if prepared.resumed else 0
     if settings.resume:
-        _say(f"goes on after step {done:,} of {steps:,}; the number of steps was set when the run began")
+        _write_facts(run, prepared, done, ranks)
+        cut_lines(run / METRICS, done if prepared.resumed else -1)
+        return done
+    folder = run.with_name(f".{run.name}.writing")  # so that a folder of a run always has its settings
+    folder.mkdir(parents=True, exist_ok=True)
+    lock.take(folder)
+    try:
+        _write_facts(folder, prepared, done, ranks)
+        folder.rename(run)
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return done
+
+
+def _write_facts(folder: Path, prepared: Prepared, done: int, ranks: Ranks) -> None:
+    """Writes config.json and run.json."""
+    write_json(folder / CONFIG, prepared.config.to_json())
+    device = torch.cuda.get_device_name(ranks.device) if ranks.device.type == "cuda" else "cpu"
+    this_start = {
+        "after_step": done,
+        "steps": prepared.config.training.steps,
+        "processes": ranks.world,
+        "device": device,
+        "versions": _versions(),
+    }
+    write_json(folder / RUN, {**prepared.facts, "starts": [*prepared.facts["starts"], this_start]})
+
+
+def _say_steps(settings: TrainSettings, prepared: Prepared, done: int) -> None:
+    """Says how many steps the run takes, where the number comes from, and what becomes of the learning rate."""
+    training, epochs = prepared.config.training, prepared.epochs
+    steps = training.steps
+    if not settings.resume:
+        size = f"each of {counted(epochs.batch_size, 'example')}: {epochs.describe(steps)}"
+        _say(f"{counted(steps, 'step')} ({steps_origin(settings)}), {size}")
         return
-    _say(f"{counted(steps, 'step')} ({steps_origin(settings)}), each of {counted(config.data.batch_size, 'example')}")
+    if not prepared.resumed:
+        _say(f"{prepared.run} has no checkpoint yet: it begins again at step 1, with the weights that it began with")
+    _say(f"continues after step {done:,} of {steps:,} ({epochs.describe(steps)})")
+    if steps > prepared.planned:
+        before = learning_rate_at(done, replace(training, steps=prepared.planned))
+        _say(
+            f"{counted(steps, 'step')} in place of {prepared.planned:,}: the learning rate of step {done + 1:,} is "
+            f"{learning_rate_at(done, training):.2e} in place of {before:.2e}, and falls linearly to 0 at the last step"
+        )
 
 
 def _train(prepared: Prepared, done: int, ranks: Ranks, stop: StopSignal) -> int:
     """Trains from step `done` on; returns the exit status."""
     config, run = prepared.config, prepared.run
-    if ranks.first:
-        _write_facts(prepared, done, ranks)
     model = prepared.model.to(ranks.device)
     parallel_model = parallel(model, config.training, ranks)
     optimizer = make_optimizer(model, config.training)
@@ -217,7 +321,7 @@ def _train(prepared: Prepared, done: int, ranks: Ranks, stop: StopSignal) -> int
 def _farewell(run: Path, steps: int, number: int) -> str:
     if number:
         name = signal.Signals(number).name
-        return f"{name}: saved after step {steps:,}; go on with: mlukit train --resume {run}"
+        return f"{name}: saved after step {steps:,}; to continue: mlukit train --resume {run}"
     return f"done after step {steps:,}; for transformers: mlukit export {run} --output DIR"
 
 
@@ -227,18 +331,7 @@ def _progress(prepared: Prepared, done: int, ranks: Ranks) -> Progress:
         peak = peak_flops(torch.cuda.get_device_name(ranks.device))
     frozen = not any(parameter.requires_grad for parameter in prepared.model.layers.parameters())
     total_peak = peak * ranks.world if peak else None
-    return Progress(prepared.run, prepared.config, done, peak=total_peak, frozen=frozen)
-
-
-def _write_facts(prepared: Prepared, done: int, ranks: Ranks) -> None:
-    """Writes config.json and run.json, and removes the lines of metrics.jsonl after step `done`."""
-    run, facts = prepared.run, prepared.facts
-    run.mkdir(parents=True, exist_ok=prepared.resumed)
-    write_json(run / CONFIG, prepared.config.to_json())
-    device = torch.cuda.get_device_name(ranks.device) if ranks.device.type == "cuda" else "cpu"
-    this_start = {"after_step": done, "processes": ranks.world, "device": device, "versions": _versions()}
-    write_json(run / RUN, {**facts, "starts": [*facts["starts"], this_start]})
-    cut_lines(run / METRICS, done)
+    return Progress(prepared.run, prepared.config, done, epochs=prepared.epochs, peak=total_peak, frozen=frozen)
 
 
 def _versions() -> dict[str, str | None]:

@@ -1,12 +1,13 @@
 """The files of a run's folder, and of INIT, the folder that `mlukit import` writes. No torch.
 
 RUN/config.json                      RunConfig: every setting
-RUN/run.json                         versions, examples and their fingerprints, weights it started from
+RUN/run.json                         versions, examples and their fingerprints, weights it started from, new parameters
 RUN/metrics.jsonl, RUN/tensorboard/  losses
 RUN/checkpoints/step-00005000/       the last checkpoints; checkpoint.py describes their files
+RUN/lock                             which process writes to the folder; run_lock.py
 INIT/config.json                     ModelConfig
 INIT/model.safetensors               parameters, by our names
-INIT/import.json                     the parameters that import found, and those it did not find
+INIT/import.json                     the parameters that import found and did not find; fingerprints of the examples
 """
 
 import hashlib
@@ -27,8 +28,9 @@ CONFIG, RUN, METRICS, TENSORBOARD, CHECKPOINTS = (
     "tensorboard",
     "checkpoints",
 )
-WEIGHTS, MANIFEST, IMPORTED = "model.safetensors", "manifest.json", "import.json"
-_STEP = "step-"
+WEIGHTS, MANIFEST, IMPORTED, LOCK = "model.safetensors", "manifest.json", "import.json", "lock"
+FINGERPRINTS = "data"  # the key of run.json and of import.json
+STEP = "step-"
 _OTHER_VERSION = "Use the mlukit that wrote it (run.json names its version), or begin again in a new folder"
 
 
@@ -38,14 +40,19 @@ class RunFolderError(PretrainingError):
 
 def checkpoint_folder(run: Path, step: int) -> Path:
     """The folder of the checkpoint after `step` steps."""
-    return run / CHECKPOINTS / f"{_STEP}{step:08}"
+    return run / CHECKPOINTS / f"{STEP}{step:08}"
 
 
 def checkpoints(run: Path) -> list[tuple[int, Path]]:
-    """Steps and folder of each checkpoint of a run, whole or damaged, the last one first."""
-    folders = (run / CHECKPOINTS).glob(f"{_STEP}*")
-    steps = [(folder.name.removeprefix(_STEP), folder) for folder in folders]
+    """Steps and folder of each checkpoint of a run, whole or damaged, the last one first; other files are left out."""
+    folders = (run / CHECKPOINTS).glob(f"{STEP}*")
+    steps = [(folder.name.removeprefix(STEP), folder) for folder in folders if folder.is_dir()]
     return sorted(((int(step), folder) for step, folder in steps if step.isdecimal()), reverse=True)
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is of a run, and not INIT or another folder."""
+    return (folder / RUN).is_file()
 
 
 def write_manifest(folder: Path, steps: int) -> None:
@@ -79,17 +86,22 @@ def last_whole_checkpoint(run: Path, say: Callable[[str], None]) -> tuple[int, P
     Raises:
         RunFolderError: there is no whole checkpoint.
     """
-    for steps, folder in checkpoints(run):
+    found = checkpoints(run)
+    for steps, folder in found:
         if not (wrong := damage(folder)):
             return steps, folder
         say(f"passing over {folder}: {wrong}")
-    raise RunFolderError(f"{run} has no whole checkpoint in {run / CHECKPOINTS}: begin a new run")
+    if not found:
+        raise RunFolderError(f"{run} has no checkpoint yet: mlukit train --resume {run} begins it again at step 1")
+    raise RunFolderError(
+        f"{run} has no whole checkpoint in {run / CHECKPOINTS}: begin a new run, with another folder for --output"
+    )
 
 
 def weights_file(folder: Path, say: Callable[[str], None] = print) -> Path:
     """The weights file of INIT, or of a run's last whole checkpoint."""
     file = folder / WEIGHTS
-    if (folder / CHECKPOINTS).is_dir():
+    if is_run(folder) or (folder / CHECKPOINTS).is_dir():
         file = last_whole_checkpoint(folder, say)[1] / WEIGHTS
     if not file.is_file():
         raise RunFolderError(f"{folder} holds neither {WEIGHTS}, as `mlukit import` writes, nor {CHECKPOINTS} of a run")
@@ -108,9 +120,9 @@ def examples_of(folder: Path, chosen: Path | None) -> Path:
     """
     if chosen is not None:
         return chosen
-    if not (folder / CHECKPOINTS).is_dir():
-        raise RunFolderError(f"{folder} is no run, which would know its examples: name them by --examples")
-    return Path(read_json(folder / RUN)["examples"])
+    if not is_run(folder):
+        raise RunFolderError(f"{folder} is not a run, which has its examples in {RUN}: name them by --examples")
+    return Path(read_facts(folder)["examples"])
 
 
 def read_model_config(folder: Path) -> ModelConfig:
@@ -137,11 +149,23 @@ def read_run_config(run: Path) -> RunConfig:
 
 
 def not_found(folder: Path) -> frozenset[str]:
-    """The parameters that import did not find in its source, which are new; for a run nothing."""
+    """The parameters that are new in INIT or a run: those that the source of `mlukit import` did not have.
+
+    A run has the new parameters of the weights that it started from, or all where it started from random weights.
+    """
+    if is_run(folder):
+        return frozenset(read_facts(folder).get("new_parameters") or ())
     file = folder / IMPORTED
-    if not file.is_file():
-        return frozenset()
-    return frozenset(read_json(file)["not_found"])
+    return frozenset(read_json(file)["not_found"]) if file.is_file() else frozenset()
+
+
+def read_facts(run: Path) -> dict[str, Any]:
+    """The content of run.json; RunFolderError if it cannot be read or lacks what every run has."""
+    facts = read_json(run / RUN)
+    needed = ("examples", FINGERPRINTS, "init")
+    if missing := [name for name in needed if not isinstance(facts, dict) or name not in facts]:
+        raise RunFolderError(f"{run / RUN} lacks {', '.join(missing)}. {_OTHER_VERSION}")
+    return dict(facts)
 
 
 def read_json(file: Path) -> Any:
@@ -153,10 +177,10 @@ def read_json(file: Path) -> Any:
 
 
 def write_json(file: Path, value: Any) -> None:
-    """Writes a JSON file under another name, flushes it to disk, and renames it."""
+    """Writes a JSON file under another name, flushes it to disk, and renames it; ValueError for NaN or infinity."""
     temporary = file.with_name(f".{file.name}.writing")
     with temporary.open("w", encoding="utf-8") as out:
-        json.dump(value, out, ensure_ascii=False, indent=1)
+        json.dump(value, out, ensure_ascii=False, indent=1, allow_nan=False)
         out.write("\n")
         out.flush()
         os.fsync(out.fileno())
@@ -164,9 +188,9 @@ def write_json(file: Path, value: Any) -> None:
 
 
 def append_lines(file: Path, lines: Sequence[Mapping[str, Any]]) -> None:
-    """Adds JSON lines to a file."""
+    """Adds JSON lines to a file; ValueError for NaN or infinity, which JSON does not have."""
     with file.open("a", encoding="utf-8") as out:
-        out.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        out.writelines(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
 
 
 def cut_lines(file: Path, steps: int) -> None:

@@ -1,13 +1,20 @@
 """Examples of two small Wikipedias, by `mlukit build`, and runs over them that take seconds."""
 
+import hashlib
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
+from mlukit.corpus.entities.vocabulary import SPECIAL_ENTITIES, EntityVocabulary
+from mlukit.schemas.layout import TOKENIZER, VOCABULARY_PARQUET
+from mlukit.schemas.manifest import MANIFEST
 from tests.small_dumps import IN_MEMORY, SmallPage, run, sentencepiece_model, write_dump, write_items
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,9 +52,8 @@ def write_small_dataset(folder: Path) -> Path:
     for language, article in (("en", "The"), ("de", "Die")):
         write_dump(dumps, language, [_page(language, article, number) for number in range(THINGS)])
         write_items(dumps, language, {number + 1: number + 1 for number in range(THINGS)})
-    things = [f"▁Thing{number:02}" for number in range(THINGS)]
     model = folder / "sentencepiece.bpe.model"
-    model.write_bytes(sentencepiece_model([*things, *(f"▁{verb}" for verb in VERBS), "▁The", "▁Die", "▁", "."]))
+    model.write_bytes(sentencepiece_model(_pieces()))
     output = folder / "out"
     built = run(
         *("build", "--dumps", dumps, "--output", output, "--sentencepiece-model", model, IN_MEMORY),
@@ -55,6 +61,42 @@ def write_small_dataset(folder: Path) -> Path:
     )
     assert built.status == 0, built.err
     return output
+
+
+def with_other_entities(dataset: Path, folder: Path) -> Path:
+    """A copy of the examples with a vocabulary of the same size, whose entities have other ids."""
+    copy = Path(shutil.copytree(dataset, folder))
+    path = copy / VOCABULARY_PARQUET
+    table = pq.read_table(path)
+    special = len(SPECIAL_ENTITIES)
+    order = [*range(special), *reversed(range(special, len(table)))]
+    moved = table.take(order).set_column(0, table.schema.field(0), table["entity_id"])
+    pq.write_table(moved, path)
+    with path.open("rb") as stream:
+        _write_input(copy, "entities", EntityVocabulary.open(stream).fingerprint)
+    return copy
+
+
+def with_other_words(dataset: Path, folder: Path) -> Path:
+    """A copy of the examples with a tokenizer of the same size, whose pieces have other ids."""
+    copy = Path(shutil.copytree(dataset, folder))
+    model = sentencepiece_model(reversed(_pieces()))
+    (copy / TOKENIZER).write_bytes(model)
+    _write_input(copy, "tokenizer", hashlib.sha256(model).hexdigest())
+    return copy
+
+
+def _write_input(output: Path, name: str, fingerprint: str) -> None:
+    """Writes the fingerprint of an input into the manifest of each language's examples."""
+    for path in (output / "examples").glob(f"*/{MANIFEST}"):
+        manifest = json.loads(path.read_bytes())
+        manifest["inputs"][name] = fingerprint
+        path.write_text(json.dumps(manifest))
+
+
+def _pieces() -> list[str]:
+    things = [f"▁Thing{number:02}" for number in range(THINGS)]
+    return [*things, *(f"▁{verb}" for verb in VERBS), "▁The", "▁Die", "▁", "."]
 
 
 def _page(language: str, article: str, number: int) -> SmallPage:

@@ -9,12 +9,13 @@ from mlukit.pretraining.config import MODELS, ModelConfig, TrainingConfig, chang
 from mlukit.pretraining.setting_help import HELP
 from mlukit.pretraining.settings import (
     CONFIGS,
-    OPERATIONAL,
+    RESUMABLE,
     SettingsError,
     TrainSettings,
     data_config,
     model_config,
     parse,
+    steps_of_epochs,
     steps_origin,
     training_config,
 )
@@ -39,7 +40,7 @@ def complaint(capsys: pytest.CaptureFixture[str], *flags: str) -> str:
 def test_every_field_is_a_flag_with_help(capsys: pytest.CaptureFixture[str]) -> None:
     names = [f.name for config in CONFIGS for f in fields(config)]
     assert list(HELP) == names
-    assert set(names) >= OPERATIONAL
+    assert set(names) >= RESUMABLE
     with pytest.raises(SystemExit) as exit_:
         parse(["--help"])
     assert exit_.value.code == 0
@@ -62,6 +63,8 @@ def test_every_field_is_a_flag_with_help(capsys: pytest.CaptureFixture[str]) -> 
         (["--model", "huge"], "argument --model: 'huge' is not one of 'tiny', 'base', 'large'"),
         (["--stage", "3"], "argument --stage: '3' is not one of '1', '2'"),
         (["--resume", "RUN", "--model", "base"], "--output does not go with --resume: the run has its own"),
+        (["--epochs", "2", "--steps", "7"], "--epochs 2 and --steps 7 exclude each other: give one"),
+        (["--epochs", "0"], "--epochs 0 is no training: accepted is a number above 0"),
     ],
 )  # fmt: skip
 def test_wrong_flags(capsys: pytest.CaptureFixture[str], flags: list[str], text: str) -> None:
@@ -72,13 +75,18 @@ def test_what_is_missing_or_there_already(capsys: pytest.CaptureFixture[str], tm
     assert complaint(capsys, "--output", "x") == "--examples is missing: the output folder of `mlukit build`"
     assert complaint(capsys, "--examples", "x") == "--output is missing: the folder to write the run to"
     existing = complaint(capsys, "--examples", "x", "--output", str(tmp_path))
-    assert existing == f"--output {tmp_path} exists: go on with it by --resume {tmp_path}, or name another folder"
+    assert existing == f"--output {tmp_path} exists, and is not a run that can continue: name another folder"
+    (tmp_path / "run.json").touch()
+    existing = complaint(capsys, "--examples", "x", "--output", str(tmp_path))
+    assert existing == f"--output {tmp_path} is a run: continue it by --resume {tmp_path}, or name another folder"
 
 
 def test_resume_takes_only_what_may_change(capsys: pytest.CaptureFixture[str]) -> None:
-    settings = parse(["--resume", "RUN", "--log-interval", "5", "--no-compile"])
+    settings = parse(["--resume", "RUN", "--log-interval", "5", "--no-compile", "--validation-interval", "7"])
     assert settings.resume and settings.output == Path("RUN")
-    assert settings.chosen == {"log_interval": 5, "compile": False}
+    assert settings.chosen == {"log_interval": 5, "compile": False, "validation_interval": 7}
+    assert parse(["--resume", "RUN", "--steps", "50"]).chosen == {"steps": 50}
+    assert parse(["--resume", "RUN", "--validation-examples", "9"]).chosen == {"validation_examples": 9}
     assert complaint(capsys, "--resume", "RUN", "--learning-rate", "1e-3").startswith(
         "--learning-rate does not go with --resume: it was decided when the run began"
     )
@@ -132,10 +140,54 @@ def test_shapes_that_do_not_fit(flags: list[str], words: int, text: str) -> None
 @pytest.mark.parametrize(
     ("words", "origin"),
     [
-        (["--model", "tiny"], "the default of --model tiny; --steps N sets another number"),
-        ([], "the default: a stage of mLUKE's paper; --steps N sets another number"),
+        (["--model", "tiny"], "the default of --model tiny; --steps N or --epochs X sets another number"),
+        ([], "the default: a stage of mLUKE's paper; --steps N or --epochs X sets another number"),
         (["--model", "tiny", "--steps", "5"], "by --steps"),
+        (["--epochs", "1.5"], "by --epochs"),
     ],
 )
 def test_the_origin_of_the_number_of_steps(words: list[str], origin: str) -> None:
     assert steps_origin(parse(["--examples", "OUT", "--output", "no-such-run", *words])) == origin
+
+
+@pytest.mark.parametrize(
+    ("epochs", "examples", "batch", "steps"),
+    [
+        *((1, 74, 16, 5), (2, 64, 16, 8), (0.5, 64, 16, 2), (0.001, 64, 16, 1), (20, 55_329_382, 2048, 540_326)),
+        *((100, 7, 100, 7), (1.1, 10, 1, 11)),  # in floating point, both are more than a whole number
+    ],
+)
+def test_steps_of_epochs(epochs: float, examples: int, batch: int, steps: int) -> None:
+    assert steps_of_epochs(epochs, examples, batch) == steps
+    settings = new_run("--epochs", str(epochs)).with_steps(examples, batch)
+    assert settings.chosen["steps"] == steps
+    assert new_run("--steps", "3").with_steps(examples, batch).chosen == {"steps": 3}
+
+
+@pytest.mark.parametrize(
+    ("flags", "text"),
+    [
+        (
+            ["--examples", "gs://bucket/OUT", "--output", "RUN"],
+            "argument --examples: 'gs://bucket/OUT' is not a folder of this machine. Copy it: gcloud storage rsync "
+            "--recursive gs://bucket/OUT FOLDER, and name the folder here",
+        ),
+        (
+            ["--resume", "s3://bucket/RUN"],
+            "argument --resume: 's3://bucket/RUN' is not a folder of this machine. Copy it: aws s3 sync "
+            "s3://bucket/RUN FOLDER, and name the folder here",
+        ),
+        (
+            ["--examples", "OUT", "--output", "s3://bucket/RUN"],
+            "argument --output: 's3://bucket/RUN' is not a folder of this machine: name a folder, and copy it there at "
+            "the end",
+        ),
+        (
+            ["--examples", "OUT", "--output", "RUN", "--init", "ftp://host/INIT"],
+            "argument --init: 'ftp://host/INIT' is not a folder of this machine. Copy it to a folder, and name the "
+            "folder here",
+        ),
+    ],
+)
+def test_addresses_of_object_stores(capsys: pytest.CaptureFixture[str], flags: list[str], text: str) -> None:
+    assert complaint(capsys, *flags) == text

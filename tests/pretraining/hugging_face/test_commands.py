@@ -14,6 +14,7 @@ from mlukit.corpus.examples.tokenizer import Tokenizer
 from mlukit.pretraining.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
 from mlukit.pretraining.hugging_face import export, import_checkpoint
 from mlukit.pretraining.model.model import PretrainingModel
+from mlukit.pretraining.training.fingerprints import fingerprints_of_examples
 from mlukit.pretraining.training.run_folder import (
     checkpoint_folder,
     not_found,
@@ -85,7 +86,7 @@ def test_export_refuses_other_examples(
     run = write_run(tmp_path / "RUN", config, output)
     other = write_small_output(tmp_path / "OTHER", pieces=160)
     assert export.main([str(run), "--output", str(tmp_path / "DIR"), "--examples", str(other)]) == 2
-    assert "was trained with the tokenizer" in capsys.readouterr().err
+    assert f"{run} has another tokenizer than {other}: the fingerprints are " in capsys.readouterr().err
     assert export.main([str(tmp_path / "nowhere"), "--output", str(tmp_path / "DIR")]) == 2
     assert "there is no folder" in capsys.readouterr().err
     assert not (tmp_path / "DIR").exists()
@@ -110,6 +111,7 @@ def test_import_writes_what_training_starts_from(
     PretrainingModel(config).load_state_dict(weights)
     assert len(not_found(tmp_path / "INIT")) == 16
     assert not_found(tmp_path / "INIT") < set(weights)
+    assert json.loads((tmp_path / "INIT/import.json").read_bytes())["data"] == fingerprints_of_examples(output)
 
     assert import_checkpoint.main(arguments) == 2
     assert "INIT exists: name a folder that does not" in capsys.readouterr().err
@@ -127,6 +129,7 @@ def test_an_import_can_be_exported(
     init.mkdir()
     write_json(init / "config.json", asdict(config))
     save_file(PretrainingModel(config).state_dict(), init / "model.safetensors")
+    write_json(init / "import.json", {"source": "XLM-R", "data": fingerprints_of_examples(output)})
     arguments = [str(init), "--output", str(tmp_path / "DIR")]
     assert export.main(arguments) == 2
     assert "name them by --examples" in capsys.readouterr().err

@@ -1,15 +1,18 @@
 """Texts with mentions in brackets, and the guesses of a model for them."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from mlukit.corpus.examples.tokenizer import Tokenizer
-from mlukit.pretraining.config import ModelConfig
-from mlukit.pretraining.prediction.cloze import FillError, read_cloze
+from mlukit.pretraining.config import DataConfig, ModelConfig
+from mlukit.pretraining.prediction.cloze import FillError, beyond_training, read_cloze
 from mlukit.pretraining.prediction.guess_entities import EntityGuesser
-from mlukit.pretraining.training.run_folder import checkpoints, read_model_config
+from mlukit.pretraining.training.run_folder import checkpoints, read_model_config, write_manifest
 from mlukit.schemas.layout import TOKENIZER, VOCABULARY_PARQUET
 from tests.pretraining.small_dataset import SMALL_RUN
 from tests.small_dumps import Ran, complaint, run
@@ -75,7 +78,7 @@ def test_chances_are_those_of_all_entities(trained: Path, small_dataset: Path) -
 def test_what_cannot_be_filled(trained: Path, small_dataset: Path, tmp_path: Path) -> None:
     assert "has no mention in brackets" in complaint(fill(trained, "--text", "The Thing01."))
     assert "there is no folder" in complaint(fill(tmp_path / "none", "--examples", small_dataset, "--text", "[?]"))
-    assert "is no run, which would know its examples" in complaint(fill(tmp_path, "--text", "[?]"))
+    assert "is not a run, which has its examples in run.json" in complaint(fill(tmp_path, "--text", "[?]"))
     long = "The Thing01 " * 300 + "[?]"
     assert "has 603 tokens; the model takes 512" in complaint(fill(trained, "--text", long))
 
@@ -84,3 +87,50 @@ def test_a_vocabulary_of_another_size(trained: Path, small_dataset: Path) -> Non
     assert (small_dataset / VOCABULARY_PARQUET).is_file()
     with pytest.raises(FillError, match=r"the model has vocabulary_size 250002, that of .* is 53"):
         EntityGuesser.load(ModelConfig(), checkpoints(trained)[0][1] / "model.safetensors", small_dataset)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("The [Thing01] likes [Thing02].", []),
+        ("The " * 20 + "[?]", ["it has 23 tokens, and the examples of the training had at most 20"]),
+        ("[Thing01] [?] [?]", ["it has 3 mentions, and the examples of the training had at most 2"]),
+        (
+            "[Thing01 likes Thing02]",
+            ["the mention [Thing01 likes Thing02] has 3 tokens, and mentions of the training had at most 2"],
+        ),
+        ("[[Thing01] likes", ["1 bracket ([) without a partner: no mention is read there"]),
+        ("Thing02] [[Thing01]]", ["3 brackets (] [ ]) without a partner: no mention is read there"]),
+    ],
+)
+def test_a_text_beyond_what_training_had(tokenizer: Tokenizer, text: str, told: list[str]) -> None:
+    limits = DataConfig(max_tokens=20, max_entities=2, max_mention_tokens=2)
+    assert beyond_training(read_cloze(text, tokenizer, ModelConfig()), limits) == told
+
+
+def test_fill_says_what_training_did_not_have(trained: Path) -> None:
+    ran = fill(trained, "--text", f"[{'Thing01 ' * 31}] likes [Thing02")
+    assert ran.status == 0
+    name = f"mlukit fill: '[{'Thing01 ' * 31}] likes [Thing02': "
+    assert ran.err.splitlines() == [
+        f"{name}the mention [{'Thing01 ' * 31}] has 31 tokens, and mentions of the training had at most 30",
+        f"{name}1 bracket ([) without a partner: no mention is read there",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["cut", "nan"])
+def test_weights_that_cannot_be_used(trained: Path, tmp_path: Path, kind: str) -> None:
+    folder = Path(shutil.copytree(trained, tmp_path / "run"))
+    _, checkpoint = checkpoints(folder)[0]
+    file = checkpoint / "model.safetensors"
+    if kind == "cut":
+        file.write_bytes(file.read_bytes()[:-100])
+    else:
+        weights = load_file(file)
+        weights["entity_head.bias"][7] = torch.nan
+        save_file(weights, file)
+    (checkpoint / "manifest.json").unlink()
+    write_manifest(checkpoint, 4)
+    line = complaint(fill(folder, "--text", "[Thing01]"))
+    wanted = {"cut": f"{file} is damaged: ", "nan": f"{file}: entity_head.bias has values that are not finite numbers"}
+    assert wanted[kind] in line

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def test_signals_and_kills_leave_no_trace_in_the_losses(small_dataset: Path, tmp
     assert status == 128 + signal.SIGTERM, output
     done = checkpoints(broken)[0][0]
     assert 10 <= done < 100 and steps_done(broken) == done
-    assert f"SIGTERM: saved after step {done}; go on with: mlukit train --resume {broken}" in output
+    assert f"SIGTERM: saved after step {done}; to continue: mlukit train --resume {broken}" in output
 
     for after in (3, 17):
         status, output = broken_off(broken, ["--resume", str(broken)], after, signal.SIGKILL)
@@ -127,6 +128,54 @@ def test_what_a_killed_process_left_is_taken_away(finished: Path, tmp_path: Path
     assert not half.exists() and checkpoints(run)[0][0] == 12
 
 
+def test_files_of_others_among_the_checkpoints_stay(finished: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(finished, tmp_path / "run"))
+    shutil.rmtree(checkpoints(run)[0][1])
+    strangers = [
+        run / "checkpoints" / name for name in (".DS_Store", ".writing-step-notes", "notes", "step-1", "step-00000009")
+    ]
+    for file in strangers:
+        file.write_bytes(b"not ours")
+    (run / "checkpoints/.kept").mkdir()
+    (run / "checkpoints/.kept/best.txt").write_text("step 4")
+    assert main(["--resume", str(run), "--checkpoints-kept", "1"]) == 0
+    assert [steps for steps, _ in checkpoints(run)] == [12]
+    assert all(file.read_bytes() == b"not ours" for file in strangers)
+    assert (run / "checkpoints/.kept/best.txt").read_text() == "step 4"
+
+
+def test_an_old_checkpoint_that_cannot_be_removed_does_not_end_the_run(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Path(shutil.copytree(finished, tmp_path / "run"))
+    shutil.rmtree(checkpoints(run)[0][1])
+
+    def refuse(folder: Path) -> None:
+        raise OSError(39, "Directory not empty", str(folder))
+
+    monkeypatch.setattr("mlukit.pretraining.training.checkpoint.shutil.rmtree", refuse)
+    assert main(["--resume", str(run), "--checkpoints-kept", "2"]) == 0
+    assert f"the old checkpoint {run}/checkpoints/step-00000004 cannot be removed" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_half_checkpoint(small_dataset: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    limited = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000)); "
+    words = ["train", "--examples", str(small_dataset), "--output", str(run), *SMALL_RUN]
+    program = f"{limited}from mlukit.command_line import main; sys.exit(main({words!r}))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment(), cwd=ROOT, capture_output=True, text=True, timeout=100
+    )
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.splitlines()[-1] == (
+        "mlukit train: the checkpoint of step 0 cannot be written: [Errno 27] File too large"
+    )
+    assert "Traceback" not in done.stderr
+    assert list((run / "checkpoints").iterdir()) == []
+    assert main(["--resume", str(run)]) == 0
+    assert checkpoints(run)[0][0] == 12
+
+
 def test_lines_after_a_checkpoint_are_cut(tmp_path: Path) -> None:
     file = tmp_path / "metrics.jsonl"
     file.write_text('{"step": 1}\n{"step": 2}\n{"step": 3}\n{"st')
@@ -145,8 +194,9 @@ def test_a_disk_that_refuses_is_one_error(
 
     monkeypatch.setattr("mlukit.pretraining.training.checkpoint.save_file", full)
     assert main(["--resume", str(run)]) == 1
-    assert capsys.readouterr().err.splitlines()[-1] == "mlukit train: rank 0: [Errno 28] No space left on device"
-    assert [steps for steps, _ in checkpoints(run)] == [8, 4]
+    reason = "the checkpoint of step 12 cannot be written: [Errno 28] No space left on device"
+    assert capsys.readouterr().err.splitlines()[-1] == f"mlukit train: {reason}; {run} has the checkpoints before it"
+    assert sorted(path.name for path in (run / "checkpoints").iterdir()) == ["step-00000004", "step-00000008"]
     monkeypatch.undo()
     assert main(["--resume", str(run)]) == 0
     assert metrics(run) == metrics(finished)

@@ -1,5 +1,6 @@
 """Two processes do what one does: the same examples in a step, the same losses but for how sums are rounded."""
 
+import os
 from pathlib import Path
 
 import pyarrow.dataset as ds
@@ -12,6 +13,7 @@ from mlukit.pretraining.data.dataset import open_dataset
 from mlukit.pretraining.train import main
 from mlukit.pretraining.training.ranks import Ranks
 from mlukit.pretraining.training.run_folder import checkpoints
+from mlukit.pretraining.training.run_lock import RunLock
 from tests.pretraining.small_dataset import SMALL_RUN, do, flags, metrics
 
 ALIKE = [*SMALL_RUN, *flags(hidden_dropout=0, steps=8, checkpoint_interval=4)]  # each rank has a dropout of its own
@@ -46,6 +48,15 @@ def test_two_processes_are_as_one(alone: Path, small_dataset: Path, tmp_path: Pa
             (folder / "manifest.json").unlink()
     assert main(["--resume", str(run), "--no-fully-sharded"]) == 0
     assert_alike(run, alone)
+
+
+def test_two_processes_of_a_run_in_use_are_refused_in_one_line(alone: Path) -> None:
+    with RunLock() as lock:
+        lock.take(alone)
+        done = do("train", "--resume", alone, processes=2)
+    assert done.returncode != 0
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("mlukit train: ")]
+    assert line.startswith(f"mlukit train: {alone} is in use by process {os.getpid()} on ")
 
 
 def test_micro_batches_do_not_matter(alone: Path, small_dataset: Path, tmp_path: Path) -> None:

@@ -65,10 +65,11 @@ def test_progress_lines(small_dataset: Path, tmp_path: Path, capsys: pytest.Capt
     assert train(tmp_path / "run", "--examples", small_dataset, *SMALL_RUN, "--steps", 2, "--warmup-steps", 0) == 0
     lines = error_lines(capsys)
     line = (
-        r"step 1/2: word loss \d\.\d{4} \(\d+\.\d% right\), entity loss \d\.\d{4} \(\d+\.\d% right\), [\d,]+ tokens/s, "
+        r"step 1/2 \(epoch 0\.22\): word loss \d\.\d{4} \(\d+\.\d% right\), "
+        r"entity loss \d\.\d{4} \(\d+\.\d% right\), [\d,]+ tokens/s, "
         r"learning rate 2\.00e-03, 0:00:\d\d left"
     )
-    assert lines[0] == "mlukit train: 2 steps (by --steps), each of 16 examples"
+    assert lines[0] == "mlukit train: 2 steps (by --steps), each of 16 examples: 0.43 epochs of 74 examples"
     assert re.fullmatch(line, lines[4]), lines[4]
     assert lines[-1] == f"done after step 2; for transformers: mlukit export {tmp_path / 'run'} --output DIR"
 
@@ -78,8 +79,7 @@ def test_going_on_after_the_end_does_nothing(finished: Path, capsys: pytest.Capt
     assert main(["--resume", str(finished)]) == 0
     assert metrics(finished) == before
     lines = error_lines(capsys)
-    begins = "mlukit train: goes on after step 12 of 12; the number of steps was set when the run began"
-    assert lines[0] == begins
+    assert lines[0] == "mlukit train: continues after step 12 of 12 (2.59 epochs of 74 examples)"
     assert lines[-1].startswith("done after step 12")
 
 
@@ -112,7 +112,11 @@ def test_other_examples_are_refused(finished: Path, tmp_path: Path, capsys: pyte
     (run / "run.json").write_text(json.dumps({**facts, "data": {**facts["data"], "examples": "0123"}}))
     assert main(["--resume", str(run)]) == 2
     (line,) = error_lines(capsys)
-    assert "'examples': '0123'" in line and facts["data"]["examples"] in line
+    assert (
+        f"{run} was trained on other examples than those in {facts['examples']}: the fingerprints are 0123… and "
+        in line
+    )
+    assert facts["data"]["examples"][:12] in line and f"begin a new run with --init {run}" in line
 
 
 @pytest.mark.parametrize(
@@ -148,6 +152,41 @@ def test_a_loss_that_is_no_number_ends_the_run(
     assert [line["step"] for line in metrics(run, "train")] == [1]
 
 
+def test_an_update_to_nan_in_the_last_step_is_not_saved(
+    small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    wild = flags(learning_rate="1e38", warmup_steps=0, max_gradient_norm=0, steps=1)
+    assert train(run, "--examples", small_dataset, *SMALL_RUN, *wild) == 1
+    output = capsys.readouterr().err
+    line = output.splitlines()[-1]
+    what = r"the loss on held-out pages \(de\) is not finite|the parameter [a-z_.0-9]+ has values that are not finite"
+    assert re.fullmatch(rf"mlukit train: step 1: ({what}); {run} has the checkpoints before it", line), line
+    assert "nan%" not in output
+    assert [steps for steps, _ in checkpoints(run)] == [0]
+    assert "NaN" not in (run / "metrics.jsonl").read_text()
+
+
+def test_weights_with_nan_and_damaged_ones_begin_no_run(
+    finished: Path, small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    init, run = tmp_path / "init", tmp_path / "run"
+    write_init(finished, init)
+    weights = load_file(init / "model.safetensors")
+    weights["word_head.norm.weight"][3] = torch.nan
+    save_file(weights, init / "model.safetensors")
+    assert train(run, "--examples", small_dataset, "--init", init, *SMALL_RUN) == 2
+    (line,) = error_lines(capsys)
+    text = "word_head.norm.weight has values that are not finite numbers, so no training can start from it"
+    assert line == f"mlukit train: {init}: {text}"
+    file = init / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-9])
+    assert train(run, "--examples", small_dataset, "--init", init, *SMALL_RUN, "--quiet") == 2
+    (line,) = error_lines(capsys)
+    assert line.startswith(f"mlukit train: the weights of {init} are damaged: ")
+    assert not run.exists()
+
+
 def test_stage_1_trains_new_parameters_alone_and_stage_2_all(small_dataset: Path, tmp_path: Path) -> None:
     init, first, second = tmp_path / "init", tmp_path / "first", tmp_path / "second"
     assert train(tmp_path / "seed", "--examples", small_dataset, *SMALL_RUN, "--steps", 2) == 0
@@ -172,7 +211,9 @@ def write_init(run: Path, init: Path) -> None:
     save_file(kept, init / "model.safetensors")
     config = json.loads((run / "config.json").read_text())["model"]
     (init / "config.json").write_text(json.dumps(config))
-    (init / "import.json").write_text(json.dumps({"not_found": sorted(set(weights) - set(kept))}))
+    data = json.loads((run / "run.json").read_text())["data"]
+    report = {"source": "XLM-R", "not_found": sorted(set(weights) - set(kept)), "data": data}
+    (init / "import.json").write_text(json.dumps(report))
 
 
 def test_weights_of_another_model_are_refused(
@@ -180,7 +221,8 @@ def test_weights_of_another_model_are_refused(
 ) -> None:
     init = tmp_path / "init"
     write_init(finished, init)
-    (init / "import.json").unlink()
+    report = json.loads((init / "import.json").read_text())
+    (init / "import.json").write_text(json.dumps({**report, "not_found": []}))
     run = flags(model="tiny", examples=small_dataset, init=init)[2:]
     assert train(tmp_path / "run", *run) == 2
     assert "entity_embeddings" in error_lines(capsys)[-1] and "is missing" not in capsys.readouterr().out
