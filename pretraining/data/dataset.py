@@ -101,17 +101,39 @@ class ExampleDataset:
         """The SentencePiece model."""
         return self.folder / TOKENIZER
 
+    def check_shards(self, rank: int = 0, world: int = 1) -> None:
+        """Compares the SHA-256 of a rank's share of the shards to train on, once.
+
+        Each rank calls it before its first step. No step is done before every rank has its batches, so no rank trains
+        on a damaged shard, though a rank reads only its share of the shards from end to end.
+
+        Raises:
+            ExamplesError: a shard is not the one that was written.
+        """
+        shards = {g.shard.path: g.shard for groups in self.groups.values() for g in groups if g.split == "train"}
+        unchecked = [shard for path, shard in shards.items() if path not in self._sound]
+        for shard in unchecked[rank::world]:
+            self._check_shard(shard)
+        self._sound.update(shards)
+
+    def _check_shard(self, shard: Shard) -> None:
+        path = self.folder / shard.path
+        try:
+            _check_sum(path, shard)
+        except _UNREADABLE as error:
+            raise ExamplesError(f"{path}: {error}") from error
+        self._sound.add(shard.path)
+
     def read(self, group: RowGroup, limits: RowLimits) -> ExampleRows:
-        """A group's rows.
+        """Reads the rows of a group.
 
         Raises:
             ExamplesError: the shard is not the one that was written, or a row is outside the limits.
         """
         path = self.folder / group.shard.path
+        if group.shard.path not in self._sound:
+            self._check_shard(group.shard)
         try:
-            if group.shard.path not in self._sound:
-                _check_sum(path, group.shard)
-                self._sound.add(group.shard.path)
             with path.open("rb") as stream:
                 table = _format_of(path).read_group(stream, EXAMPLES, group.number, [*LISTS, "split"])
             if table.num_rows != group.rows:

@@ -104,6 +104,31 @@ def concatenate(parts: Sequence[ExampleRows]) -> ExampleRows:
     return ExampleRows(**flat, token_offsets=tokens, entity_offsets=entities)
 
 
+def gather(parts: Sequence[tuple[ExampleRows, Integers, Bits]]) -> ExampleRows:
+    """Copies some rows of each part, in order, with new keys; a part may have very few rows."""
+    tokens, entities, starts, ends = [], [], [], []
+    token_numbers, entity_numbers = [], []
+    for rows, indices, _ in parts:
+        firsts, lasts = rows.token_offsets[indices], rows.token_offsets[indices + 1]
+        token_numbers.append(lasts - firsts)
+        tokens.extend(rows.token_ids[first:last] for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True))
+        firsts, lasts = rows.entity_offsets[indices], rows.entity_offsets[indices + 1]
+        entity_numbers.append(lasts - firsts)
+        for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
+            entities.append(rows.entity_ids[first:last])
+            starts.append(rows.entity_starts[first:last])
+            ends.append(rows.entity_ends[first:last])
+    return ExampleRows(
+        token_ids=np.concatenate(tokens),
+        token_offsets=offsets_of(np.concatenate(token_numbers)),
+        entity_ids=np.concatenate(entities),
+        entity_starts=np.concatenate(starts),
+        entity_ends=np.concatenate(ends),
+        entity_offsets=offsets_of(np.concatenate(entity_numbers)),
+        keys=np.concatenate([keys for _, _, keys in parts]),
+    )
+
+
 def rows_from_table(table: pa.Table, split: Split) -> ExampleRows:
     """Rows of a table that has the columns of `LISTS`, and the column `split`.
 

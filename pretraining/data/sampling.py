@@ -5,96 +5,171 @@ equally often, in proportion to its examples ^ exponent ([mLUKE] section 2.1; Co
 draw; each block has its own random order of languages. So the number of a language's draws before any position is its
 draws in one block, times the blocks, plus a count within one block.
 
-The k-th draw of a language with n examples is row k mod n of its epoch k div n. An epoch's order is a permutation of
-the row groups, cut into windows of a few groups, and a permutation of all rows of each window: a batch then holds pages
-from several parts of the Wikipedia, while a reader keeps one window in memory. An epoch has every row once.
+Draw d belongs to lane d mod `lanes`. Of `world` ranks, a rank takes every `world`-th draw, so it takes whole lanes if
+`world` divides `lanes`. A language has as many draws of each lane in every block, to one draw.
+
+A language with n examples begins a new epoch every n draws. An epoch permutes the row groups of the language and cuts
+them into windows of a few groups, and permutes all rows of each window. The rows in this order are cut into one run of
+rows for each lane, which is as long as the epoch has draws of the lane. So an epoch has every row once, a lane reads
+only the row groups of its run, and the lanes together read as many row groups at once, from all parts of the Wikipedia.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
-from mlukit.pretraining.data.counter_random import Integers, permutation, random_key
+from mlukit.pretraining.data.counter_random import Integers, permutation, random_bits, random_key
 
 BLOCK = 1 << 16  # draws
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DrawnRows:
-    """The rows drawn from one window of one language in one epoch, in the order of the draws."""
+    """The rows drawn from one window of one language in one epoch."""
 
     language: str
     epoch: int
+    window: Integers  # the row groups of the window
+    lanes: Integers  # the lanes that read the window in this step
     groups: Integers  # the row group of each drawn row
     rows: Integers  # the index of each drawn row among its group's train rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderSettings:
+    """The choices that decide an order.
+
+    Attributes:
+        seed: the seed of the run.
+        purpose: the first words of every random key, beside the seed.
+        exponent: languages are drawn in proportion to their examples to this power.
+        window_groups: the number of row groups in a window.
+        lanes: the number of lanes, which divides `block`.
+        block: the number of draws in a block.
+    """
+
+    seed: int
+    purpose: tuple[str | int, ...] = ()
+    exponent: float
+    window_groups: int
+    lanes: int = 1
+    block: int = BLOCK
+
+    def key(self, *purpose: str | int) -> np.uint64:
+        """The random key for a purpose."""
+        return random_key(self.seed, *self.purpose, *purpose)
+
+
+class _Runs(NamedTuple):
+    """The runs of rows that an epoch of a language is cut into, by lane."""
+
+    firsts: Integers  # the place of the run's first row in the order of the epoch
+    draws_before: Integers  # draws of the language and the lane before the epoch
 
 
 class SamplingOrder:
     """The order of the train examples of all languages."""
 
-    def __init__(
-        self,
-        seed: int,
-        group_rows: Mapping[str, Sequence[int]],
-        exponent: float,
-        window_groups: int,
-        block: int = BLOCK,
-    ) -> None:
+    def __init__(self, group_rows: Mapping[str, Sequence[int]], settings: OrderSettings) -> None:
         """Prepares the order; nothing is drawn yet.
 
         Args:
-            seed: of the run.
             group_rows: the number of train rows in each row group of each language; 0 is possible.
-            exponent: languages are drawn in proportion to their examples to this power.
-            window_groups: row groups in a window.
-            block: draws in a block.
+            settings: the choices that decide the order.
 
         Raises:
             ValueError: no language has a row, or there are more languages than draws in a block.
         """
-        self._seed, self._block, self._window_groups = seed, block, window_groups
+        self._settings = settings
         self._group_rows = {language: np.asarray(rows, np.int64) for language, rows in group_rows.items() if any(rows)}
         self.languages = tuple(self._group_rows)
         self._examples = [int(rows.sum()) for rows in self._group_rows.values()]
-        self.quotas = quotas([n**exponent for n in self._examples], block)  # draws of a block, by language
-        # for each language: the groups of an epoch, the rows of a window, and room for the next epoch and window
-        self._permutation = lru_cache(maxsize=4 * len(self.languages))(permutation)
+        weights = [n**settings.exponent for n in self._examples]
+        self.quotas = quotas(weights, settings.block)  # draws of a block, by language
+        self._lane_quotas = _lane_quotas(self.quotas, settings.lanes)
+        # for each language: the groups of an epoch and the rows of each lane's window, and as much for the next ones
+        self._permutation = lru_cache(maxsize=2 * (1 + settings.lanes) * len(self.languages))(self._permuted)
+        self._runs = lru_cache(maxsize=2 * len(self.languages))(self._cut_epoch)
 
-    def drawn_rows(self, first: int, count: int) -> Iterator[DrawnRows]:
-        """The rows of the draws `first` to `first + count` - 1, language by language."""
-        languages, draw_numbers = self._language_draws(first, count)
-        for index, language in enumerate(self.languages):
-            epochs, positions = np.divmod(draw_numbers[languages == index], self._examples[index])
+    def drawn_rows(self, first: int, count: int, rank: int = 0, world: int = 1) -> Iterator[DrawnRows]:
+        """The rows of the draws `first` to `first + count` - 1 that a rank takes, language by language."""
+        draws = np.arange(first + (rank - first) % world, first + count, world)
+        for index, (numbers, lanes, lane_numbers) in self._language_draws(draws):
+            epochs = numbers // self._examples[index]
             for epoch in np.unique(epochs).tolist():
-                yield from self._epoch_rows(language, epoch, positions[epochs == epoch])
+                chosen = epochs == epoch
+                runs = self._runs(index, epoch)
+                lane = lanes[chosen]
+                places = runs.firsts[lane] + lane_numbers[chosen] - runs.draws_before[lane]
+                yield from self._epoch_rows(self.languages[index], epoch, places, lane)
 
-    def _language_draws(self, first: int, count: int) -> tuple[Integers, Integers]:
-        """The language of each draw, and its index among that language's draws."""
-        draws = np.arange(first, first + count)
-        blocks = range(first // self._block, (first + count - 1) // self._block + 1)
-        parts = [_block_order(self._seed, block, self.quotas) for block in blocks]
-        offsets = draws - blocks[0] * self._block
-        languages = np.concatenate([part[0] for part in parts])[offsets]
-        before = np.concatenate([part[1] for part in parts])[offsets]
-        return languages, draws // self._block * np.asarray(self.quotas)[languages] + before
+    def _language_draws(self, draws: Integers) -> Iterator[tuple[int, tuple[Integers, Integers, Integers]]]:
+        """Each language's draws, in order.
 
-    def _epoch_rows(self, language: str, epoch: int, positions: Integers) -> Iterator[DrawnRows]:
-        """The rows at some positions of an epoch's order, window by window."""
-        rows = self._group_rows[language]
-        groups = self._permutation(random_key(self._seed, "groups", language, epoch), len(rows))
+        Yields:
+            The index of a language, and for each of its draws: the number of earlier draws of the language, the lane,
+            and the number of earlier draws of the language and the lane.
+        """
+        if not len(draws):
+            return
+        block, lanes = self._settings.block, self._settings.lanes
+        numbers, offsets = np.divmod(draws, block)
+        parts = [self._block(number) for number in range(int(numbers[0]), int(numbers[-1]) + 1)]
+        offsets += (numbers - numbers[0]) * block
+        languages, before, lane_before = (np.concatenate(arrays)[offsets] for arrays in zip(*parts, strict=True))
+        lane = draws % lanes
+        before = before + numbers * np.asarray(self.quotas)[languages]
+        lane_before = lane_before + numbers * self._lane_quotas[languages, lane]
+        for index in range(len(self.languages)):
+            if len(chosen := np.flatnonzero(languages == index)):
+                yield index, (before[chosen], lane[chosen], lane_before[chosen])
+
+    def _block(self, block: int) -> tuple[Integers, Integers, Integers]:
+        return _block_order(self._settings.key("languages", block), self.quotas, self._settings.lanes)
+
+    def _cut_epoch(self, index: int, epoch: int) -> _Runs:
+        """The runs of an epoch: as many rows for each lane as the epoch has draws of the lane."""
+        examples = self._examples[index]
+        before, after = (self._lane_draws(index, number * examples) for number in (epoch, epoch + 1))
+        return _Runs(np.cumsum(after - before) - (after - before), before)
+
+    def _lane_draws(self, index: int, draws: int) -> Integers:
+        """The number of draws of each lane among the first draws of a language."""
+        lanes = self._settings.lanes
+        if lanes == 1:
+            return np.array([draws])
+        block, rest = divmod(draws, self.quotas[index])
+        counts = block * self._lane_quotas[index]
+        if rest:
+            places = np.flatnonzero(self._block(block)[0] == index)[:rest]
+            counts = counts + np.bincount(places % lanes, minlength=lanes)
+        return counts
+
+    def _epoch_rows(self, language: str, epoch: int, places: Integers, lanes: Integers) -> Iterator[DrawnRows]:
+        """The rows at some places of an epoch's order, window by window."""
+        rows, width = self._group_rows[language], self._settings.window_groups
+        groups = self._permutation(len(rows), "groups", language, epoch)
         ends = np.cumsum(rows[groups])
-        windows = np.searchsorted(ends, positions, side="right") // self._window_groups
-        for window in np.unique(windows).tolist():
-            first_group = window * self._window_groups
-            first = ends[first_group] - rows[groups[first_group]]
-            window_ends = ends[first_group:][: self._window_groups]
-            key = random_key(self._seed, "rows", language, epoch, window)
-            order = self._permutation(key, int(window_ends[-1] - first))
-            chosen = order[positions[windows == window] - first] + first
-            places = first_group + np.searchsorted(window_ends, chosen, side="right")  # in the order of groups
-            yield DrawnRows(language, epoch, groups[places], chosen - (ends[places] - rows[groups[places]]))
+        windows = np.searchsorted(ends, places, side="right") // width
+        by_window = np.argsort(windows, kind="stable")
+        for part in np.split(by_window, np.flatnonzero(np.diff(windows[by_window])) + 1):
+            window = int(windows[part[0]])
+            inside = slice(window * width, (window + 1) * width)
+            window_groups, window_ends = groups[inside], ends[inside]
+            first = window_ends[0] - rows[window_groups[0]]
+            order = self._permutation(int(window_ends[-1] - first), "rows", language, epoch, window)
+            chosen = order[places[part] - first] + first
+            at = np.searchsorted(window_ends, chosen, side="right")
+            drawn = window_groups[at]
+            yield DrawnRows(
+                language, epoch, window_groups, lanes[part], drawn, chosen - (window_ends[at] - rows[drawn])
+            )
+
+    def _permuted(self, size: int, *purpose: str | int) -> Integers:
+        return permutation(self._settings.key(*purpose), size)
 
 
 def quotas(weights: Sequence[float], total: int) -> tuple[int, ...]:
@@ -114,13 +189,33 @@ def quotas(weights: Sequence[float], total: int) -> tuple[int, ...]:
     return tuple(quota.tolist())
 
 
+def _lane_quotas(language_quotas: tuple[int, ...], lanes: int) -> Integers:
+    """The draws of a block by language (rows) and lane (columns): a language's draws go round the lanes."""
+    languages = np.repeat(np.arange(len(language_quotas)), language_quotas)
+    numbers = np.bincount(languages * lanes + np.arange(len(languages)) % lanes, minlength=len(language_quotas) * lanes)
+    return numbers.reshape(-1, lanes)
+
+
 @lru_cache(maxsize=8)
-def _block_order(seed: int, block: int, language_quotas: tuple[int, ...]) -> tuple[Integers, Integers]:
-    """The language of each draw of a block, and how many earlier draws of the block have the same language."""
-    size = sum(language_quotas)
-    sorted_languages = np.repeat(np.arange(len(language_quotas)), language_quotas)
-    languages = sorted_languages[permutation(random_key(seed, "languages", block), size)]
-    before = np.empty(size, np.int64)
-    firsts = np.cumsum(language_quotas) - language_quotas
-    before[np.argsort(languages, kind="stable")] = np.arange(size) - firsts[sorted_languages]
-    return languages, before
+def _block_order(key: np.uint64, language_quotas: tuple[int, ...], lanes: int) -> tuple[Integers, Integers, Integers]:
+    """The language of each draw of a block, and how many earlier draws of the block have the same language.
+
+    Returns:
+        The languages; the numbers of earlier draws of the same language; and those of the same language and lane.
+    """
+    languages = np.repeat(np.arange(len(language_quotas)), language_quotas)
+    bits = random_bits(key, np.arange(len(languages))).reshape(-1, lanes)
+    languages = np.take_along_axis(languages.reshape(-1, lanes), np.argsort(bits, axis=0, kind="stable"), 0).ravel()
+    before = _earlier_equals(languages)
+    if lanes == 1:
+        return languages, before, before
+    return languages, before, _earlier_equals(languages * lanes + np.arange(len(languages)) % lanes)
+
+
+def _earlier_equals(values: Integers) -> Integers:
+    """How many earlier values are equal, for each value."""
+    order = np.argsort(values, kind="stable")
+    counts = np.bincount(values)
+    before = np.empty(len(values), np.int64)
+    before[order] = np.arange(len(values)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return before
