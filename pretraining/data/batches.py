@@ -19,7 +19,7 @@ import numpy as np
 
 from mlukit.pretraining.config import ConfigError, DataConfig
 from mlukit.pretraining.data.batch import Batch
-from mlukit.pretraining.data.counter_random import Bits, Integers, permutation, random_bits, random_key
+from mlukit.pretraining.data.counter_random import Integers, permutation, random_bits, random_key
 from mlukit.pretraining.data.dataset import ExampleDataset, RowGroup
 from mlukit.pretraining.data.example_rows import ExampleRows, concatenate, gather
 from mlukit.pretraining.data.masking import mask_rows
@@ -38,14 +38,14 @@ class _GroupDraws:
     """The rows drawn from one row group."""
 
     language: str
+    key: np.uint64  # of the epoch; with the number of a row it makes the key that the row is masked by
+    first_row: int  # the number of the group's first row among the rows of all shards of the language
     rows: ExampleRows  # all rows of the group
     indices: Integers  # of the drawn rows, among the group's rows
-    numbers: Integers  # of the drawn rows, among the rows of all shards of the language
-    keys: Bits  # of the drawn rows
 
     def only(self, chosen: Integers) -> "_GroupDraws":
         """Some of the drawn rows."""
-        return replace(self, indices=self.indices[chosen], numbers=self.numbers[chosen], keys=self.keys[chosen])
+        return replace(self, indices=self.indices[chosen])
 
 
 class BatchSource:
@@ -70,17 +70,20 @@ class BatchSource:
             ExamplesError: a shard is damaged, or has rows outside the limits.
         """
         self._dataset.check_shards(rank, world)
-        rows = gather([(part.rows, part.indices, part.keys) for part in self._share(step, rank, world)])
-        return _packed(rows, self._dataset, self._config, world)
+        return _packed(_gathered(self._share(step, rank, world)), self._dataset, self._config, world)
 
     def examples(self, step: int, rank: int = 0, world: int = 1) -> list[list[tuple[str, int]]]:
         """Names the examples of each micro-batch of a step: language, and number among the rows of all its shards."""
         share = self._share(step, rank, world)
-        rows = gather([(part.rows, part.indices, part.keys) for part in share])
-        masked = mask_rows(rows, self._config, self._dataset.vocabulary_size)
-        names = [(part.language, number) for part in share for number in part.numbers.tolist()]
+        masked = mask_rows(_gathered(share), self._config, self._dataset.vocabulary_size)
+        names = [(part.language, part.first_row + index) for part in share for index in part.indices.tolist()]
         room = run_capacities(self._dataset, self._config, world)
         return [[names[row] for row in chosen] for chosen in pack(sizes_of(masked), room.limits)]
+
+    @property
+    def groups_in_memory(self) -> int:
+        """The number of row groups in memory."""
+        return sum(len(kept.groups) for kept in self._kept.values())
 
     def _share(self, step: int, rank: int, world: int) -> list[_GroupDraws]:
         """The examples of a rank in a step."""
@@ -95,23 +98,19 @@ class BatchSource:
         """Reads the row groups of drawn rows, and lets go of the row groups of earlier windows."""
         parts, languages = [], set()
         for drawn in draws:
+            group, kept = self._dataset.groups[drawn.language][drawn.group], self._kept[drawn.language]
+            if drawn.group not in kept.groups:
+                kept.groups[drawn.group] = self._read(group)
+            kept.windows.update(dict.fromkeys(drawn.lanes.tolist(), drawn.window))
+            key = random_key(self._config.seed, *self._purpose, "masks", drawn.language, drawn.epoch)
+            parts.append(_GroupDraws(drawn.language, key, group.first_row, kept.groups[drawn.group], drawn.rows))
             languages.add(drawn.language)
-            parts.extend(self._group_draws(drawn))
         for language in languages:
             self._kept[language].forget()
         return parts
 
-    def _group_draws(self, drawn: DrawnRows) -> Iterator[_GroupDraws]:
-        """Splits drawn rows by row group, reads the groups and adds the keys that the rows are masked by."""
-        groups, kept = self._dataset.groups[drawn.language], self._kept[drawn.language]
-        kept.windows.update(dict.fromkeys(drawn.lanes.tolist(), tuple(drawn.window.tolist())))
-        key = random_key(self._config.seed, *self._purpose, "masks", drawn.language, drawn.epoch)
-        for number in np.unique(drawn.groups).tolist():
-            if number not in kept.groups:
-                kept.groups[number] = read_rows(self._dataset, groups[number], self._config)
-            indices = drawn.rows[drawn.groups == number]
-            numbers = groups[number].first_row + indices
-            yield _GroupDraws(drawn.language, kept.groups[number], indices, numbers, random_bits(key, numbers))
+    def _read(self, group: RowGroup) -> ExampleRows:
+        return read_rows(self._dataset, group, self._config)
 
 
 class _KeptGroups:
@@ -125,6 +124,13 @@ class _KeptGroups:
         """Lets go of the row groups that are in no lane's last window."""
         needed = {number for window in self.windows.values() for number in window}
         self.groups = {number: rows for number, rows in self.groups.items() if number in needed}
+
+
+def _gathered(parts: list[_GroupDraws]) -> ExampleRows:
+    """The drawn rows, with the keys that they are masked by."""
+    numbers = np.concatenate([part.first_row + part.indices for part in parts])
+    keys = np.repeat(np.array([part.key for part in parts]), [len(part.indices) for part in parts])
+    return gather([(part.rows, part.indices) for part in parts], random_bits(keys, numbers))
 
 
 def _dealt(parts: list[_GroupDraws], rank: int, world: int) -> list[_GroupDraws]:

@@ -23,7 +23,8 @@ from mlukit.pretraining.data.masking import MaskedRows
 
 _ENTITY_ROOM = 1.25  # times the mean number of entities of a micro-batch's words: lists have more
 _EXAMPLE_ROOM = 1.5  # times the mean number of examples of a micro-batch's words: short pages make more
-_STEP_ROOM = 0.5  # 1.5 standard deviations of an example, each a third of the mean; over the root of the examples
+_DEVIATION = 1 / 3  # of an example's tokens, as a share of the mean
+_DEVIATIONS = 1.5  # of a step's tokens: more of them in one step of fifteen
 _WORD_ALIGNMENT = 128
 _MENTION_TOKENS = 4  # room for each entity: [mLUKE]'s mentions have two to three
 ENTITY_PAD_ID = SPECIAL_ENTITIES.index("[PAD]")
@@ -85,7 +86,10 @@ def capacities(config: DataConfig, mean_tokens: float, mean_entities: float, wor
 def _words(config: DataConfig, mean_tokens: float, world: int) -> int:
     """The words of a micro-batch: so few that the last micro-batch of a step is about as full as the others."""
     examples = config.batch_size / world
-    expected = examples * mean_tokens * (1 + _STEP_ROOM / math.sqrt(examples))
+    deviations = _DEVIATIONS
+    if config.keys_version > 1:  # the examples are not shared out by their tokens; the largest share of all ranks counts
+        deviations = math.sqrt(_DEVIATIONS**2 + 2 * math.log(world))
+    expected = examples * mean_tokens * (1 + deviations * _DEVIATION / math.sqrt(examples))
     number = max(1, math.ceil(expected / config.micro_batch_tokens))
     aligned = _WORD_ALIGNMENT * math.ceil(expected / number / _WORD_ALIGNMENT)
     return min(config.micro_batch_tokens, max(config.max_tokens, aligned))

@@ -17,6 +17,7 @@ only the row groups of its run, and the lanes together read as many row groups a
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -28,14 +29,14 @@ BLOCK = 1 << 16  # draws
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DrawnRows:
-    """The rows drawn from one window of one language in one epoch."""
+    """The rows drawn from one row group of one language in one epoch, in the order of the draws."""
 
     language: str
     epoch: int
-    window: Integers  # the row groups of the window
-    lanes: Integers  # the lanes that read the window in this step
-    groups: Integers  # the row group of each drawn row
-    rows: Integers  # the index of each drawn row among its group's train rows
+    lanes: Integers  # the lanes of the draws from the window
+    window: tuple[int, ...]  # the row groups of the window
+    group: int  # one of them
+    rows: Integers  # the index of each drawn row among the group's train rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +91,11 @@ class SamplingOrder:
         weights = [n**settings.exponent for n in self._examples]
         self.quotas = quotas(weights, settings.block)  # draws of a block, by language
         self._lane_quotas = _lane_quotas(self.quotas, settings.lanes)
-        # for each language: the groups of an epoch and the rows of each lane's window, and as much for the next ones
-        self._permutation = lru_cache(maxsize=2 * (1 + settings.lanes) * len(self.languages))(self._permuted)
-        self._runs = lru_cache(maxsize=2 * len(self.languages))(self._cut_epoch)
+        # for each language: an epoch and the window of each lane, and as much room for the next ones
+        epochs = 2 * len(self.languages)
+        self._permutation = lru_cache(maxsize=epochs * settings.lanes)(self._permuted)
+        self._group_order = lru_cache(maxsize=epochs)(self._ordered_groups)
+        self._runs = lru_cache(maxsize=epochs)(self._cut_epoch)
 
     def drawn_rows(self, first: int, count: int, rank: int = 0, world: int = 1) -> Iterator[DrawnRows]:
         """The rows of the draws `first` to `first + count` - 1 that a rank takes, language by language."""
@@ -151,25 +154,39 @@ class SamplingOrder:
     def _epoch_rows(self, language: str, epoch: int, places: Integers, lanes: Integers) -> Iterator[DrawnRows]:
         """The rows at some places of an epoch's order, window by window."""
         rows, width = self._group_rows[language], self._settings.window_groups
-        groups = self._permutation(len(rows), "groups", language, epoch)
-        ends = np.cumsum(rows[groups])
+        groups, ends = self._group_order(language, epoch)
         windows = np.searchsorted(ends, places, side="right") // width
         by_window = np.argsort(windows, kind="stable")
-        for part in np.split(by_window, np.flatnonzero(np.diff(windows[by_window])) + 1):
-            window = int(windows[part[0]])
-            inside = slice(window * width, (window + 1) * width)
-            window_groups, window_ends = groups[inside], ends[inside]
-            first = window_ends[0] - rows[window_groups[0]]
-            order = self._permutation(int(window_ends[-1] - first), "rows", language, epoch, window)
-            chosen = order[places[part] - first] + first
-            at = np.searchsorted(window_ends, chosen, side="right")
-            drawn = window_groups[at]
-            yield DrawnRows(
-                language, epoch, window_groups, lanes[part], drawn, chosen - (window_ends[at] - rows[drawn])
-            )
+        places, lanes, windows = places[by_window], lanes[by_window], windows[by_window]
+        borders = [0, *(np.flatnonzero(np.diff(windows)) + 1).tolist(), len(windows)]
+        for start, end in pairwise(borders):
+            window = int(windows[start])
+            numbers = groups[window * width : (window + 1) * width]
+            sizes = rows[numbers]
+            first = int(ends[window * width] - sizes[0])
+            order = self._permutation(int(sizes.sum()), "rows", language, epoch, window)
+            chosen = order[places[start:end] - first]
+            for group, group_rows in _by_group(numbers, sizes, chosen):
+                yield DrawnRows(language, epoch, lanes[start:end], tuple(numbers.tolist()), group, group_rows)
+
+    def _ordered_groups(self, language: str, epoch: int) -> tuple[Integers, Integers]:
+        """The row groups in the order of an epoch, and the place after the last row of each."""
+        groups = self._permuted(len(self._group_rows[language]), "groups", language, epoch)
+        return groups, np.cumsum(self._group_rows[language][groups])
 
     def _permuted(self, size: int, *purpose: str | int) -> Integers:
         return permutation(self._settings.key(*purpose), size)
+
+
+def _by_group(groups: Integers, sizes: Integers, chosen: Integers) -> Iterator[tuple[int, Integers]]:
+    """Splits rows of a window, which are numbered from its first row on, by row group, in ascending order of groups."""
+    if len(groups) == 1:
+        yield int(groups[0]), chosen
+        return
+    ends = np.cumsum(sizes)
+    drawn = np.searchsorted(ends, chosen, side="right")
+    for index in np.unique(drawn)[np.argsort(groups[np.unique(drawn)])].tolist():
+        yield int(groups[index]), chosen[drawn == index] - (ends[index] - sizes[index])
 
 
 def quotas(weights: Sequence[float], total: int) -> tuple[int, ...]:
