@@ -3,8 +3,8 @@
 usage: python -P benchmarks/loading.py OUT [--copies 1] [--batch-size 2048] [--steps 20] [--world 1] [--keys-version 2]
   [--profile]
 
-OUT is an output folder of `mlukit examples`. With --copies, the examples of each shard are written so many times, in row
-groups of 1,024, so that a small OUT is like a large one. One process on one thread loads the batches of the first rank.
+OUT is an output folder of `mlukit examples`. --copies writes the examples of each shard so many times, in row groups of
+1,024, so that a small OUT is like a large one. One process on one thread loads the batches of the first rank.
 (`-P`: or Python takes pretraining.py of this folder for the package.)
 
 Prints:
@@ -121,7 +121,9 @@ def measure(folder: Path, asked: argparse.Namespace) -> None:
     examples = sum(dataset.train_examples.values())
     groups = sum(group.split == "train" for groups in dataset.groups.values() for group in groups)
     seconds = time.perf_counter() - started
-    print(f"{examples:,} examples in {len(dataset.languages)} languages, {groups:,} row groups, opened in {seconds:.1f} s")
+    print(
+        f"{examples:,} examples in {len(dataset.languages)} languages, {groups:,} row groups, opened in {seconds:.1f} s"
+    )
     source = BatchSource(dataset, config, STAGE)
     print(run_capacities(dataset, config, asked.world))
     for name, first in (("first steps", 0), ("next steps", asked.steps)):

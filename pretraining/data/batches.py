@@ -1,7 +1,7 @@
 """The batches of a run: a pure function of the seed, the stage and the step, read ahead in a thread.
 
-A step has `batch_size` examples. Each rank takes its share of the draws of the step, reads the row groups that the share
-needs, masks the examples and packs them. The examples of a step and their masks do not depend on the number of ranks.
+A step has `batch_size` examples. Each rank takes its share of the draws of the step, reads the row groups of the share,
+masks the examples and packs them. The examples of a step and their masks do not depend on the number of ranks.
 
 The random keys and the order have two versions; a run keeps the version that it began with (`DataConfig.keys_version`).
 In version 1, the stage is in no key, the order has one lane, and each rank reads all examples of the step: the ranks
@@ -101,7 +101,7 @@ class BatchSource:
             group, kept = self._dataset.groups[drawn.language][drawn.group], self._kept[drawn.language]
             if drawn.group not in kept.groups:
                 kept.groups[drawn.group] = self._read(group)
-            kept.windows.update(dict.fromkeys(drawn.lanes.tolist(), drawn.window))
+            kept.windows.update(dict.fromkeys(drawn.lanes, drawn.window))
             key = random_key(self._config.seed, *self._purpose, "masks", drawn.language, drawn.epoch)
             parts.append(_GroupDraws(drawn.language, key, group.first_row, kept.groups[drawn.group], drawn.rows))
             languages.add(drawn.language)
@@ -140,9 +140,7 @@ def _dealt(parts: list[_GroupDraws], rank: int, world: int) -> list[_GroupDraws]
     share = deal(np.concatenate([part.rows.tokens[part.indices] for part in parts]), world)[rank]
     firsts = np.cumsum([0, *(len(part.indices) for part in parts)])
     bounds = np.searchsorted(share, firsts)
-    return [
-        part.only(share[bounds[number] : bounds[number + 1]] - firsts[number]) for number, part in enumerate(parts)
-    ]
+    return [part.only(share[bounds[number] : bounds[number + 1]] - firsts[number]) for number, part in enumerate(parts)]
 
 
 def key_purpose(config: DataConfig, stage: int) -> tuple[str | int, ...]:

@@ -87,7 +87,9 @@ def _words(config: DataConfig, mean_tokens: float, world: int) -> int:
     """The words of a micro-batch: so few that the last micro-batch of a step is about as full as the others."""
     examples = config.batch_size / world
     deviations = _DEVIATIONS
-    if config.keys_version > 1:  # the examples are not shared out by their tokens; the largest share of all ranks counts
+    if (
+        config.keys_version > 1
+    ):  # the examples are not shared out by their tokens; the largest share of all ranks counts
         deviations = math.sqrt(_DEVIATIONS**2 + 2 * math.log(world))
     expected = examples * mean_tokens * (1 + deviations * _DEVIATION / math.sqrt(examples))
     number = max(1, math.ceil(expected / config.micro_batch_tokens))

@@ -5,13 +5,17 @@ equally often, in proportion to its examples ^ exponent ([mLUKE] section 2.1; Co
 draw; each block has its own random order of languages. So the number of a language's draws before any position is its
 draws in one block, times the blocks, plus a count within one block.
 
-Draw d belongs to lane d mod `lanes`. Of `world` ranks, a rank takes every `world`-th draw, so it takes whole lanes if
-`world` divides `lanes`. A language has as many draws of each lane in every block, to one draw.
+Draw d belongs to lane d mod `lanes`, and in every block a language has equally many draws of each lane, to a draw. Of
+`world` ranks, a rank takes every `world`-th draw. So it takes whole lanes if `world` divides `lanes`.
 
-A language with n examples begins a new epoch every n draws. An epoch permutes the row groups of the language and cuts
-them into windows of a few groups, and permutes all rows of each window. The rows in this order are cut into one run of
-rows for each lane, which is as long as the epoch has draws of the lane. So an epoch has every row once, a lane reads
-only the row groups of its run, and the lanes together read as many row groups at once, from all parts of the Wikipedia.
+A language with n examples begins a new epoch every n draws. An epoch permutes the row groups of the language, cuts them
+into windows of a few groups, and permutes all rows of each window. The rows in this order are cut into runs, one for
+each lane, as long as the epoch has draws of the lane. So an epoch has every row once, and a lane reads only the row
+groups of its run. Together the lanes read as many row groups at once, from all parts of the Wikipedia.
+
+The runs of a rank are side by side, and every second run is read from its end. So two lanes are at the same time at a
+row group that both have rows of, and a rank reads it once: in an epoch, a rank reads its share of a language and one
+row group more, on average.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,7 +37,7 @@ class DrawnRows:
 
     language: str
     epoch: int
-    lanes: Integers  # the lanes of the draws from the window
+    lanes: tuple[int, ...]  # the lanes whose last draw is from the window
     window: tuple[int, ...]  # the row groups of the window
     group: int  # one of them
     rows: Integers  # the index of each drawn row among the group's train rows
@@ -48,7 +52,7 @@ class OrderSettings:
         purpose: the first words of every random key, beside the seed.
         exponent: languages are drawn in proportion to their examples to this power.
         window_groups: the number of row groups in a window.
-        lanes: the number of lanes, which divides `block`.
+        lanes: the number of lanes: a power of two that divides `block`.
         block: the number of draws in a block.
     """
 
@@ -67,8 +71,13 @@ class OrderSettings:
 class _Runs(NamedTuple):
     """The runs of rows that an epoch of a language is cut into, by lane."""
 
-    firsts: Integers  # the place of the run's first row in the order of the epoch
+    starts: Integers  # the place, in the order of the epoch, of the row that is drawn first
+    directions: Integers  # 1, or -1 if the run is read from its end
     draws_before: Integers  # draws of the language and the lane before the epoch
+
+    def places(self, lanes: Integers, lane_numbers: Integers) -> Integers:
+        """The places of draws, by lane and number of earlier draws of the lane."""
+        return self.starts[lanes] + self.directions[lanes] * (lane_numbers - self.draws_before[lanes])
 
 
 class SamplingOrder:
@@ -82,9 +91,11 @@ class SamplingOrder:
             settings: the choices that decide the order.
 
         Raises:
-            ValueError: no language has a row, or there are more languages than draws in a block.
+            ValueError: no language has a row, there are more languages than draws in a block, or the number of lanes is
+                no power of two.
         """
         self._settings = settings
+        self._run_lanes = _bits_reversed(settings.lanes)  # the lane of each run
         self._group_rows = {language: np.asarray(rows, np.int64) for language, rows in group_rows.items() if any(rows)}
         self.languages = tuple(self._group_rows)
         self._examples = [int(rows.sum()) for rows in self._group_rows.values()]
@@ -104,10 +115,8 @@ class SamplingOrder:
             epochs = numbers // self._examples[index]
             for epoch in np.unique(epochs).tolist():
                 chosen = epochs == epoch
-                runs = self._runs(index, epoch)
-                lane = lanes[chosen]
-                places = runs.firsts[lane] + lane_numbers[chosen] - runs.draws_before[lane]
-                yield from self._epoch_rows(self.languages[index], epoch, places, lane)
+                places = self._runs(index, epoch).places(lanes[chosen], lane_numbers[chosen])
+                yield from self._epoch_rows(self.languages[index], epoch, places, lanes[chosen])
 
     def _language_draws(self, draws: Integers) -> Iterator[tuple[int, tuple[Integers, Integers, Integers]]]:
         """Each language's draws, in order.
@@ -137,7 +146,13 @@ class SamplingOrder:
         """The runs of an epoch: as many rows for each lane as the epoch has draws of the lane."""
         examples = self._examples[index]
         before, after = (self._lane_draws(index, number * examples) for number in (epoch, epoch + 1))
-        return _Runs(np.cumsum(after - before) - (after - before), before)
+        sizes = (after - before)[self._run_lanes]  # by run
+        starts, directions = np.empty_like(before), np.ones_like(before)
+        starts[self._run_lanes] = np.cumsum(sizes) - sizes
+        backwards = self._run_lanes[1::2]
+        starts[backwards] += sizes[1::2] - 1
+        directions[backwards] = -1
+        return _Runs(starts, directions, before)
 
     def _lane_draws(self, index: int, draws: int) -> Integers:
         """The number of draws of each lane among the first draws of a language."""
@@ -145,7 +160,7 @@ class SamplingOrder:
         if lanes == 1:
             return np.array([draws])
         block, rest = divmod(draws, self.quotas[index])
-        counts = block * self._lane_quotas[index]
+        counts: Integers = block * self._lane_quotas[index]
         if rest:
             places = np.flatnonzero(self._block(block)[0] == index)[:rest]
             counts = counts + np.bincount(places % lanes, minlength=lanes)
@@ -156,8 +171,11 @@ class SamplingOrder:
         rows, width = self._group_rows[language], self._settings.window_groups
         groups, ends = self._group_order(language, epoch)
         windows = np.searchsorted(ends, places, side="right") // width
+        staying: dict[int, list[int]] = {}  # the lanes that have their last draw in a window
+        for lane, window in dict(zip(lanes.tolist(), windows.tolist(), strict=True)).items():
+            staying.setdefault(window, []).append(lane)
         by_window = np.argsort(windows, kind="stable")
-        places, lanes, windows = places[by_window], lanes[by_window], windows[by_window]
+        places, windows = places[by_window], windows[by_window]
         borders = [0, *(np.flatnonzero(np.diff(windows)) + 1).tolist(), len(windows)]
         for start, end in pairwise(borders):
             window = int(windows[start])
@@ -167,7 +185,8 @@ class SamplingOrder:
             order = self._permutation(int(sizes.sum()), "rows", language, epoch, window)
             chosen = order[places[start:end] - first]
             for group, group_rows in _by_group(numbers, sizes, chosen):
-                yield DrawnRows(language, epoch, lanes[start:end], tuple(numbers.tolist()), group, group_rows)
+                stay = tuple(staying.get(window, ()))
+                yield DrawnRows(language, epoch, stay, tuple(numbers.tolist()), group, group_rows)
 
     def _ordered_groups(self, language: str, epoch: int) -> tuple[Integers, Integers]:
         """The row groups in the order of an epoch, and the place after the last row of each."""
@@ -211,6 +230,20 @@ def _lane_quotas(language_quotas: tuple[int, ...], lanes: int) -> Integers:
     languages = np.repeat(np.arange(len(language_quotas)), language_quotas)
     numbers = np.bincount(languages * lanes + np.arange(len(languages)) % lanes, minlength=len(language_quotas) * lanes)
     return numbers.reshape(-1, lanes)
+
+
+def _bits_reversed(size: int) -> Integers:
+    """The numbers below a power of two in the order of their bits read backwards: those equal mod 2, 4, … are together.
+
+    Raises:
+        ValueError: the size is no power of two.
+    """
+    if size < 1 or size & (size - 1):
+        raise ValueError(f"{size} lanes; the number of lanes is a power of two")
+    order = np.zeros(1, np.int64)
+    while len(order) < size:
+        order = np.concatenate([2 * order, 2 * order + 1])
+    return order
 
 
 @lru_cache(maxsize=8)

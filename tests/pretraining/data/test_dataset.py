@@ -211,7 +211,7 @@ def test_a_shard_that_is_damaged_is_not_trained_on(tmp_path: Path, kind: str) ->
     (folder / first.shard.path).write_bytes(data)
     assert len(dataset.read(last, LIMITS)) == last.rows
     with pytest.raises(
-        ExamplesError, match=r"rows from 0 on: SHA-256 \w{64}, the manifest says \w{64}; `mlukit verify`"
+        ExamplesError, match=r"train-00000.*: SHA-256 \w{64}, the manifest says \w{64}; `mlukit verify`"
     ):
         dataset.read(first, LIMITS)
 
