@@ -114,7 +114,7 @@ class BatchSource:
 
 
 class _KeptGroups:
-    """The row groups of a language that are in memory: those of the last window of each lane."""
+    """The row groups of a language that are in memory: the last window of each lane."""
 
     def __init__(self) -> None:
         self.windows: dict[int, tuple[int, ...]] = {}  # by lane: the numbers of the row groups

@@ -1,8 +1,8 @@
 """Packs examples into micro-batches of fixed capacity, and fills the tensors of a `Batch` with them.
 
-Capacities follow from the configuration and from the mean size of an example by the manifests, so that all shapes of a
-run are the same. An example that does not fit into the remaining room of a micro-batch, in any respect, goes into
-another one: no example is left out.
+Capacities follow from the configuration and from the mean size of an example in the manifests, so all shapes of a run
+are the same. An example that does not fit into the remaining room of a micro-batch goes into another micro-batch: no
+example is left out.
 """
 
 import math
@@ -119,9 +119,9 @@ def sizes_of(masked: MaskedRows) -> Integers:
 
 
 def deal(tokens: Integers, world: int) -> list[Integers]:
-    """Shares examples out to ranks: about equally many tokens for each, and equally many examples to within one.
+    """Shares examples out to ranks: each rank gets about equally many tokens, and equally many examples to within one.
 
-    The longest examples first, to the ranks forth and back (0 1 2 2 1 0 …).
+    The longest examples go to the ranks first, forth and back (0 1 2 2 1 0 …). Only keys of version 1 use it.
 
     Returns:
         The examples of each rank, in ascending order.
@@ -135,9 +135,9 @@ def deal(tokens: Integers, world: int) -> list[Integers]:
 def pack(sizes: Integers, limits: Sequence[int]) -> list[Integers]:
     """Shares examples out to micro-batches.
 
-    There are as few micro-batches as the sums allow, and one more whenever an example fits into none of them. The
-    longest examples come first. Each goes to the micro-batch whose fullest capacity it leaves least full: so all have
-    the same mixture of sizes.
+    There are as few micro-batches as the sums allow, and one more whenever an example fits into no micro-batch. The
+    longest examples come first. Each example goes to the micro-batch whose fullest capacity stays least full, so all
+    micro-batches have the same mixture of sizes.
 
     Args:
         sizes: a row for each example and a column for each limit, no value above its limit.
@@ -160,7 +160,7 @@ def pack(sizes: Integers, limits: Sequence[int]) -> list[Integers]:
 
 
 def fill_batch(masked: MaskedRows, examples: Integers, room: Capacities) -> Batch:
-    """Makes a batch of some examples, for which it must have room."""
+    """Makes a batch of some examples; the capacities must have room for the examples."""
     rows = masked.rows
     words, entities = rows.tokens[examples], rows.entities[examples]
     token_indices = ranges(rows.token_offsets[examples], words)

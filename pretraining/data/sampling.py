@@ -251,7 +251,8 @@ def _block_order(key: np.uint64, language_quotas: tuple[int, ...], lanes: int) -
     """The language of each draw of a block, and how many earlier draws of the block have the same language.
 
     Returns:
-        The languages; the numbers of earlier draws of the same language; and those of the same language and lane.
+        The languages; the numbers of earlier draws of the same language; the numbers of earlier draws of the same
+        language and lane.
     """
     languages = np.repeat(np.arange(len(language_quotas)), language_quotas)
     bits = random_bits(key, np.arange(len(languages))).reshape(-1, lanes)
