@@ -127,6 +127,10 @@ class DataConfig:
         _check_shares(self, "word_mask_share", "word_mask_token_share", "word_random_share", "entity_mask_share")
         if self.keys_version not in (1, 2):
             raise ConfigError(f"keys_version {self.keys_version} is neither 1 nor 2")
+        for name, version in (("shuffled_groups", 1), ("shuffle_megabytes", 2)):
+            value = getattr(self, name)
+            if value != type(self).__dataclass_fields__[name].default and self.keys_version != version:
+                raise ConfigError(f"{name} {value} decides nothing with keys_version {self.keys_version}: leave it out")
         if self.word_mask_token_share + self.word_random_share > 1:
             raise ConfigError(
                 f"word_mask_token_share {self.word_mask_token_share} and word_random_share {self.word_random_share} "

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from mlukit.pretraining.config import ConfigError, DataConfig, ModelConfig, RunConfig, TrainingConfig
+from mlukit.pretraining.config import ConfigError, DataConfig, ModelConfig, RunConfig, TrainingConfig, changed
 from mlukit.pretraining.data.batch import Batch
 from mlukit.pretraining.data.batches import BatchSource, sampling_order, validation_batches
 from mlukit.pretraining.data.dataset import ExampleDataset, ExamplesError, RowGroup, open_dataset
@@ -21,10 +21,8 @@ from mlukit.pretraining.training.run_folder import checkpoints
 from tests.pretraining.small_dataset import SMALL_RUN, metrics
 from tests.pretraining.written_examples import Seen, Written, invented_shards, taken_apart
 
-CONFIG = DataConfig(
-    batch_size=24, micro_batch_tokens=128, max_tokens=40, max_entities=8, max_mention_tokens=38, shuffled_groups=2
-)
-OLD = replace(CONFIG, keys_version=1)
+CONFIG = DataConfig(batch_size=24, micro_batch_tokens=128, max_tokens=40, max_entities=8, max_mention_tokens=38)
+OLD = replace(CONFIG, keys_version=1, shuffled_groups=2)
 SHARDS = {"de": invented_shards("de", 30, 21), "en": invented_shards("en", 90), "th": invented_shards("th", 3)}
 
 
@@ -102,6 +100,12 @@ def test_a_run_without_a_version_is_an_old_one() -> None:
 def test_other_versions(version: int) -> None:
     with pytest.raises(ConfigError, match=f"keys_version {version} is neither 1 nor 2"):
         DataConfig(keys_version=version)
+
+
+@pytest.mark.parametrize(("version", "name"), [(2, "shuffled_groups"), (1, "shuffle_megabytes")])
+def test_settings_of_another_version(version: int, name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} 9 decides nothing with keys_version {version}: leave it out"):
+        changed(DataConfig(), {"keys_version": version, name: 9})
 
 
 def test_an_older_run_goes_on_with_its_losses(small_dataset: Path, tmp_path: Path) -> None:
@@ -188,7 +192,7 @@ def test_the_memory_decides_the_lanes(english: ExampleDataset, megabytes: int, l
 def test_two_examples_of_a_batch_lie_far_apart(english: ExampleDataset) -> None:
     def together(version: int) -> float:
         """The share of pairs of a batch that are in one row group."""
-        config = replace(CONFIG, keys_version=version, shuffled_groups=4)
+        config = replace(CONFIG, keys_version=version)
         order, same, pairs = sampling_order(english, config, 2), 0, 0
         for step in range(32):
             parts = [(drawn.group, len(drawn.rows)) for drawn in order.drawn_rows(24 * step, 24)]
