@@ -107,7 +107,9 @@ class DataConfig:
     seed: int = 1
     batch_size: int = 2048  # examples a step, over all ranks [mLUKE]
     language_exponent: float = 0.7  # a language is drawn with probability ∝ its examples ^ this [mLUKE]
-    shuffled_groups: int = 4  # row groups of a language in memory at once, whose examples are mixed; more: more variety
+    keys_version: int = 2  # of the random keys and of the order of examples; 1: runs of older versions of mlukit
+    shuffle_megabytes: int = 4_096  # of examples in memory at once, over all ranks and languages, to mix them
+    shuffled_groups: int = 4  # with keys_version 1 alone: row groups of a language in memory at once
     micro_batch_tokens: int = 16_384  # words that go through the model at once, at most: what a GPU's memory allows
     max_tokens: int = 512  # of an example, <s> and </s> counted [mLUKE]
     max_entities: int = 128  # of an example [LUKE]
@@ -120,8 +122,15 @@ class DataConfig:
     objective: Objective = "words and entities"  # "words": the paper's baseline of extra training on the same text
 
     def __post_init__(self) -> None:
-        _check_positive(self, "batch_size", "shuffled_groups", "max_tokens", "max_entities", "max_mention_tokens")
+        _check_positive(self, "batch_size", "shuffle_megabytes", "shuffled_groups")
+        _check_positive(self, "max_tokens", "max_entities", "max_mention_tokens")
         _check_shares(self, "word_mask_share", "word_mask_token_share", "word_random_share", "entity_mask_share")
+        if self.keys_version not in (1, 2):
+            raise ConfigError(f"keys_version {self.keys_version} is neither 1 nor 2")
+        for name, version in (("shuffled_groups", 1), ("shuffle_megabytes", 2)):
+            value = getattr(self, name)
+            if value != type(self).__dataclass_fields__[name].default and self.keys_version != version:
+                raise ConfigError(f"{name} {value} decides nothing with keys_version {self.keys_version}: leave it out")
         if self.word_mask_token_share + self.word_random_share > 1:
             raise ConfigError(
                 f"word_mask_token_share {self.word_mask_token_share} and word_random_share {self.word_random_share} "
@@ -173,6 +182,12 @@ def learning_rate(size: ModelSize, stage: int) -> float:
     return 5e-4 if stage == 1 else 5e-5 if size == "large" else 1e-4
 
 
+# the values of settings that runs of older versions of mlukit do not have
+_OLDER_RUNS: Mapping[str, Mapping[str, Any]] = {
+    "DataConfig": {"keys_version": 1, "shuffle_megabytes": DataConfig().shuffle_megabytes},
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
     """Every setting of a run, as its folder keeps them in config.json."""
@@ -210,6 +225,7 @@ def changed(config: C, settings: Mapping[str, Any]) -> C:
 
 
 def _from_json(kind: type[C], value: Mapping[str, Any]) -> C:
+    value = {**_OLDER_RUNS.get(kind.__name__, {}), **value}
     if missing := [f.name for f in fields(kind) if f.name not in value]:
         raise ConfigError(f"it lacks the setting {missing[0]!r} of {kind.__name__}")
     return changed(kind(), value)

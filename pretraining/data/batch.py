@@ -41,7 +41,7 @@ class Batch:
     entity_targets: int  # how many of PE are used
 
     def to(self, device: torch.device) -> Self:
-        """Copies the batch's tensors to a device."""
+        """Copies the tensors of the batch to a device."""
         moved = {f.name: getattr(self, f.name) for f in fields(self)}
         for name, value in moved.items():
             if isinstance(value, Tensor):

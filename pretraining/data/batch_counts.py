@@ -1,4 +1,4 @@
-"""Counts of what the batches of a step hold, added up over micro-batches and ranks, and means per target."""
+"""Counts of the content of a step's batches, added up over micro-batches and ranks, and means per target."""
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
@@ -9,7 +9,7 @@ from mlukit.pretraining.data.batch import Batch
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What batches hold, without padding."""
+    """Counts of the content of batches, without padding."""
 
     examples: int = 0
     words: int = 0
@@ -20,16 +20,16 @@ class Counts:
 
     @classmethod
     def from_batches(cls, batches: Sequence[Batch]) -> Self:
-        """Counts of batches that are still on the CPU."""
+        """Counts the content of batches that are still on the CPU."""
         return cls.total([_count(batch) for batch in batches])
 
     @classmethod
     def total(cls, rows: Sequence[Sequence[int]]) -> Self:
-        """The sum of rows of counts."""
+        """Adds up rows of counts."""
         return cls(*map(sum, zip(*rows, strict=True))) if rows else cls()
 
     def row(self) -> tuple[int, ...]:
-        """The counts as a row of numbers, for `total`."""
+        """Returns the counts as a row of numbers, for `total`."""
         return astuple(self)
 
 
@@ -40,7 +40,7 @@ def _count(batch: Batch) -> tuple[int, ...]:
 
 
 def means_per_target(sums: list[float], counts: Counts) -> dict[str, float]:
-    """Mean losses (natural logarithm) and accuracies of word targets and, where there are any, of entity targets.
+    """Computes mean losses (natural logarithm) and accuracies of word targets, and of entity targets if there are any.
 
     Args:
         sums: word loss, entity loss, right words, right entities.

@@ -1,120 +1,186 @@
-"""The batches of a run: a pure function of the seed and the step, read ahead in a thread.
+"""The batches of a run: a pure function of the seed, the stage and the step, read ahead in a thread.
 
-A step has `batch_size` examples. Each rank reads the row groups that the step needs, takes its share of the examples,
-masks and packs them. How an example is masked does not depend on the number of ranks.
+A step has `batch_size` examples. Each rank takes its share of the draws of the step, reads the row groups of the share,
+masks the examples and packs them. The examples of a step and their masks do not depend on the number of ranks.
+
+The random keys and the order have two versions; a run keeps the version that it began with (`DataConfig.keys_version`).
+In version 1, the stage is in no key, the order has one lane, and each rank reads all examples of the step: the ranks
+then share the examples out by their tokens.
 """
 
 import queue
 import threading
-from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import NamedTuple, TypeAlias
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 
 from mlukit.pretraining.config import ConfigError, DataConfig
 from mlukit.pretraining.data.batch import Batch
-from mlukit.pretraining.data.counter_random import Bits, Integers, permutation, random_bits, random_key
+from mlukit.pretraining.data.counter_random import Integers, permutation, random_bits, random_key
 from mlukit.pretraining.data.dataset import ExampleDataset, RowGroup
-from mlukit.pretraining.data.example_rows import ExampleRows, concatenate
+from mlukit.pretraining.data.example_rows import ExampleRows, concatenate, gather
 from mlukit.pretraining.data.masking import mask_rows
 from mlukit.pretraining.data.packing import Capacities, capacities, deal, fill_batch, pack, sizes_of
 from mlukit.pretraining.data.row_limits import RowLimits
-from mlukit.pretraining.data.sampling import DrawnRows, SamplingOrder
+from mlukit.pretraining.data.sampling import DrawnRows, OrderSettings, SamplingOrder
 
+MOST_LANES = 64  # of the order: so many row groups of a language are mixed, and so many ranks read no row group twice
 STEPS_AHEAD = 2
 
 Item: TypeAlias = tuple[int, list[Batch]] | BaseException | None  # None: there are no more batches
 
 
-class _GroupDraws(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class _GroupDraws:
     """The rows drawn from one row group."""
 
     language: str
+    key: np.uint64  # of the epoch; with the number of a row it makes the key that the row is masked by
+    first_row: int  # the number of the group's first row among the rows of all shards of the language
     rows: ExampleRows  # all rows of the group
     indices: Integers  # of the drawn rows, among the group's rows
-    numbers: Integers  # of the drawn rows, among the rows of all shards of the language
-    keys: Bits  # of the drawn rows
 
-    def take(self, chosen: Integers) -> ExampleRows:
-        """Some of the drawn rows, with their keys."""
-        return self.rows.take(self.indices[chosen], self.keys[chosen])
+    def only(self, chosen: Integers) -> "_GroupDraws":
+        """Some of the drawn rows."""
+        return replace(self, indices=self.indices[chosen])
 
 
 class BatchSource:
-    """The batches of every step. Keeps a window of row groups of each language in memory; for one thread at a time."""
+    """The batches of every step. Keeps a window of row groups of each lane in memory; for one thread at a time."""
 
-    def __init__(self, dataset: ExampleDataset, config: DataConfig) -> None:
+    def __init__(self, dataset: ExampleDataset, config: DataConfig, stage: int) -> None:
         self._dataset, self._config = dataset, config
-        rows = {
-            language: [group.rows if group.split == "train" else 0 for group in groups]
-            for language, groups in dataset.groups.items()
-        }
-        self._order = SamplingOrder(config.seed, rows, config.language_exponent, config.shuffled_groups)
-        self._kept: dict[str, OrderedDict[RowGroup, ExampleRows]] = {
-            name: OrderedDict() for name in self._order.languages
-        }
+        self._purpose = key_purpose(config, stage)
+        self._order = sampling_order(dataset, config, stage)
+        self._kept: dict[str, _KeptGroups] = {language: _KeptGroups() for language in self._order.languages}
 
     def step(self, step: int, rank: int = 0, world: int = 1) -> list[Batch]:
-        """The micro-batches of a rank in a step; their number can differ between ranks and steps.
+        """Makes the micro-batches of a rank in a step; their number can differ between ranks and steps.
 
         Args:
-            step: counted from 0.
+            step: the number of the step, counted from 0.
+            rank: the number of this rank.
+            world: the number of ranks.
 
         Raises:
             ConfigError: there are more ranks than examples in a step.
             ExamplesError: a shard is damaged, or has rows outside the limits.
         """
-        rows, _ = self._share(step, rank, world)
-        return _packed(rows, self._dataset, self._config, world)
+        self._dataset.check_shards(rank, world)
+        return _packed(_gathered(self._share(step, rank, world)), self._dataset, self._config, world)
 
     def examples(self, step: int, rank: int = 0, world: int = 1) -> list[list[tuple[str, int]]]:
-        """Which examples `step` puts into each micro-batch: language, and number among the rows of all its shards."""
-        rows, row_numbers = self._share(step, rank, world)
-        masked = mask_rows(rows, self._config, self._dataset.vocabulary_size)
-        names = [(language, number) for language, numbers in row_numbers for number in numbers.tolist()]
+        """Names the examples of each micro-batch of a step: language, and number among the rows of all its shards."""
+        share = self._share(step, rank, world)
+        masked = mask_rows(_gathered(share), self._config, self._dataset.vocabulary_size)
+        names = [(part.language, part.first_row + index) for part in share for index in part.indices.tolist()]
         room = run_capacities(self._dataset, self._config, world)
         return [[names[row] for row in chosen] for chosen in pack(sizes_of(masked), room.limits)]
 
-    def _share(self, step: int, rank: int, world: int) -> tuple[ExampleRows, list[tuple[str, Integers]]]:
-        """A rank's examples in a step, and in the same order their languages and row numbers."""
-        if self._config.batch_size < world:
-            raise ConfigError(f"batch_size {self._config.batch_size} is less than the {world} ranks")
-        parts = [
-            part
-            for drawn in self._order.drawn_rows(step * self._config.batch_size, self._config.batch_size)
-            for part in self._group_draws(drawn)
-        ]
-        share = deal(np.concatenate([part.rows.tokens[part.indices] for part in parts]), world)[rank]
-        firsts = np.cumsum([0, *(len(part.indices) for part in parts)])
-        bounds = np.searchsorted(share, firsts)
-        rows, row_numbers = [], []
-        for number, part in enumerate(parts):
-            chosen = share[bounds[number] : bounds[number + 1]] - firsts[number]
-            rows.append(part.take(chosen))
-            row_numbers.append((part.language, part.numbers[chosen]))
-        return concatenate(rows), row_numbers
+    @property
+    def groups_in_memory(self) -> int:
+        """The number of row groups in memory."""
+        return sum(len(kept.groups) for kept in self._kept.values())
 
-    def _group_draws(self, drawn: DrawnRows) -> Iterator[_GroupDraws]:
-        """Splits drawn rows by row group, reads the groups and adds the keys that the rows are masked by."""
-        groups = self._dataset.groups[drawn.language]
-        key = random_key(self._config.seed, "masks", drawn.language, drawn.epoch)
-        for number in np.unique(drawn.groups).tolist():
-            rows = self._read(drawn.language, groups[number])
-            indices = drawn.rows[drawn.groups == number]
-            numbers = groups[number].first_row + indices
-            yield _GroupDraws(drawn.language, rows, indices, numbers, random_bits(key, numbers))
+    def _share(self, step: int, rank: int, world: int) -> list[_GroupDraws]:
+        """The examples of a rank in a step."""
+        size = self._config.batch_size
+        if size < world:
+            raise ConfigError(f"batch_size {size} is less than the {world} ranks")
+        if self._config.keys_version > 1:
+            return self._read_draws(self._order.drawn_rows(step * size, size, rank, world))
+        return _dealt(self._read_draws(self._order.drawn_rows(step * size, size)), rank, world)
 
-    def _read(self, language: str, group: RowGroup) -> ExampleRows:
-        """A group's rows, from memory if it was read lately; the group used least lately makes room for a new one."""
-        kept = self._kept[language]
-        if group not in kept:
-            if len(kept) >= self._config.shuffled_groups:
-                kept.popitem(last=False)
-            kept[group] = read_rows(self._dataset, group, self._config)
-        kept.move_to_end(group)
-        return kept[group]
+    def _read_draws(self, draws: Iterator[DrawnRows]) -> list[_GroupDraws]:
+        """Reads the row groups of drawn rows, and lets go of the row groups of earlier windows."""
+        parts, languages = [], set()
+        for drawn in draws:
+            group, kept = self._dataset.groups[drawn.language][drawn.group], self._kept[drawn.language]
+            if drawn.group not in kept.groups:
+                kept.groups[drawn.group] = self._read(group)
+            kept.windows.update(dict.fromkeys(drawn.lanes, drawn.window))
+            key = random_key(self._config.seed, *self._purpose, "masks", drawn.language, drawn.epoch)
+            parts.append(_GroupDraws(drawn.language, key, group.first_row, kept.groups[drawn.group], drawn.rows))
+            languages.add(drawn.language)
+        for language in languages:
+            self._kept[language].forget()
+        return parts
+
+    def _read(self, group: RowGroup) -> ExampleRows:
+        return read_rows(self._dataset, group, self._config)
+
+
+class _KeptGroups:
+    """The row groups of a language that are in memory: the last window of each lane."""
+
+    def __init__(self) -> None:
+        self.windows: dict[int, tuple[int, ...]] = {}  # by lane: the numbers of the row groups
+        self.groups: dict[int, ExampleRows] = {}  # by number
+
+    def forget(self) -> None:
+        """Lets go of the row groups that are in no lane's last window."""
+        needed = {number for window in self.windows.values() for number in window}
+        self.groups = {number: rows for number, rows in self.groups.items() if number in needed}
+
+
+def _gathered(parts: list[_GroupDraws]) -> ExampleRows:
+    """The drawn rows, with the keys that they are masked by."""
+    numbers = np.concatenate([part.first_row + part.indices for part in parts])
+    keys = np.repeat(np.array([part.key for part in parts]), [len(part.indices) for part in parts])
+    return gather([(part.rows, part.indices) for part in parts], random_bits(keys, numbers))
+
+
+def _dealt(parts: list[_GroupDraws], rank: int, world: int) -> list[_GroupDraws]:
+    """The share of a rank in the examples of a step, by the tokens of the examples."""
+    if world == 1:
+        return parts
+    share = deal(np.concatenate([part.rows.tokens[part.indices] for part in parts]), world)[rank]
+    firsts = np.cumsum([0, *(len(part.indices) for part in parts)])
+    bounds = np.searchsorted(share, firsts)
+    return [part.only(share[bounds[number] : bounds[number + 1]] - firsts[number]) for number, part in enumerate(parts)]
+
+
+def key_purpose(config: DataConfig, stage: int) -> tuple[str | int, ...]:
+    """The first words of the random keys of a run's batches, beside the seed."""
+    return ("stage", stage) if config.keys_version > 1 else ()
+
+
+def sampling_order(dataset: ExampleDataset, config: DataConfig, stage: int) -> SamplingOrder:
+    """The order in which a run takes the examples to train on."""
+    rows = {
+        language: [group.rows if group.split == "train" else 0 for group in groups]
+        for language, groups in dataset.groups.items()
+    }
+    first = config.keys_version == 1
+    settings = OrderSettings(
+        seed=config.seed,
+        purpose=key_purpose(config, stage),
+        exponent=config.language_exponent,
+        window_groups=config.shuffled_groups if first else 1,
+        lanes=1 if first else _lanes(dataset, rows, config.shuffle_megabytes << 20),
+    )
+    return SamplingOrder(rows, settings)
+
+
+def _lanes(dataset: ExampleDataset, group_rows: Mapping[str, list[int]], most_bytes: int) -> int:
+    """The largest number of lanes, a power of two, whose row groups fit into so many bytes, one group for each lane.
+
+    The run's order depends on this number, so the calculation belongs to the version of the keys.
+    """
+    lanes = MOST_LANES
+    while lanes > 1:
+        needed = 0.0
+        for language, rows in group_rows.items():
+            mean = dataset.mean_lengths[language]
+            example = 4 * mean.tokens + 12 * mean.entities + 24  # int32 lists, two offsets and a key
+            needed += min(lanes, sum(n > 0 for n in rows)) * max(rows, default=0) * example
+        if needed <= most_bytes:
+            break
+        lanes //= 2
+    return lanes
 
 
 def run_capacities(dataset: ExampleDataset, config: DataConfig, world: int = 1) -> Capacities:

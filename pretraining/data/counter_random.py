@@ -2,7 +2,7 @@
 
 SplitMix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014): the i-th output is a
 mix of key + (i + 1)·γ, so arrays of counters give arrays of numbers. NumPy's own streams may change with its version
-(NEP 19), so that a run resumed after weeks would see other data; these numbers never change.
+(NEP 19), and a run resumed after weeks would then see other data. The numbers of this module never change.
 """
 
 import hashlib
@@ -20,13 +20,13 @@ _GAMMA = 0x9E3779B97F4A7C15
 
 @lru_cache(maxsize=4096)
 def random_key(seed: int, *purpose: str | int) -> np.uint64:
-    """The key of a stream of numbers: SHA-256 of the seed and of the purpose of the numbers."""
+    """Returns the key of a stream of numbers: SHA-256 of the seed and of the purpose of the numbers."""
     digest = hashlib.sha256("/".join(map(str, (seed, *purpose))).encode()).digest()
     return np.uint64(int.from_bytes(digest[:8], "big"))
 
 
 def random_bits(key: np.uint64 | Bits, counters: Integers) -> Bits:
-    """64 random bits for each counter.
+    """Returns 64 random bits for each counter.
 
     Args:
         key: one key for all counters, or an array with a key for each counter.
@@ -45,15 +45,15 @@ def random_bits(key: np.uint64 | Bits, counters: Integers) -> Bits:
 
 
 def below(bits: Bits, limit: int) -> Integers:
-    """Integers from 0 to limit - 1, from the upper 32 bits (Lemire, arXiv:1805.10941); bias at most limit / 2³²."""
+    """Returns integers below a limit, from the upper 32 bits (Lemire, arXiv:1805.10941); bias at most limit / 2³²."""
     return ((bits >> np.uint64(32)) * np.uint64(limit) >> np.uint64(32)).astype(np.int64)
 
 
 def unit_interval(bits: Bits) -> npt.NDArray[np.float64]:
-    """Numbers from 0 to below 1."""
+    """Returns numbers from 0 to below 1."""
     return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def permutation(key: np.uint64, size: int) -> Integers:
-    """A random order of range(size)."""
+    """Returns a random order of range(size)."""
     return np.argsort(random_bits(key, np.arange(size)), kind="stable")

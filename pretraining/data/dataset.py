@@ -1,14 +1,14 @@
 """Opens the output of `mlukit examples`, and refuses files that do not belong together or cannot be trained on.
 
 Opening checks that every language's folder is finished, has a known schema, was made with the vocabulary and the
-tokenizer of the same output folder and within the run's limits, and that every shard has its size and its rows. A
-shard's SHA-256 is compared when the shard is first read, once in a run, and its rows are compared with the limits each
-time they are read: a damaged shard ends the run before the run trains on an example of it.
+tokenizer of the same output folder and within the run's limits, and that every shard has its size and its rows. The
+ranks compare the SHA-256 of all shards before the first step, each rank its share, and compare rows with the limits
+each time that they read them. So a damaged shard ends the run before the run trains on an example of the shard.
 
-A folder may hold several formats; the first of `schemas.formats.FORMATS` that it holds is read. A file that can be read
-only from its beginning (TFRecord, JSON lines) is one row group. So all formats give the same batches if each shard has
-one row group (1,024 examples at most), and otherwise the same examples in another order. Opening such a file reads all
-of it, to count its examples.
+A folder may hold several formats; mlukit reads the first of `schemas.formats.FORMATS` that is there. A file that can be
+read only from its beginning (TFRecord, JSON lines) is one row group. So all formats give the same batches if each shard
+has one row group (1,024 examples at most), and otherwise the same examples in another order. To count the examples of
+such a file, mlukit reads the whole file when it opens the folder.
 """
 
 import hashlib
@@ -101,17 +101,39 @@ class ExampleDataset:
         """The SentencePiece model."""
         return self.folder / TOKENIZER
 
+    def check_shards(self, rank: int = 0, world: int = 1) -> None:
+        """Compares the SHA-256 of a rank's share of the shards to train on, once.
+
+        Each rank calls it before its first step. No step is done before every rank has its batches, so no rank trains
+        on a damaged shard, though a rank reads only its share of the shards from end to end.
+
+        Raises:
+            ExamplesError: a shard is not the one that was written.
+        """
+        shards = {g.shard.path: g.shard for groups in self.groups.values() for g in groups if g.split == "train"}
+        unchecked = [shard for path, shard in shards.items() if path not in self._sound]
+        for shard in unchecked[rank::world]:
+            self._check_shard(shard)
+        self._sound.update(shards)
+
+    def _check_shard(self, shard: Shard) -> None:
+        path = self.folder / shard.path
+        try:
+            _check_sum(path, shard)
+        except _UNREADABLE as error:
+            raise ExamplesError(f"{path}: {error}") from error
+        self._sound.add(shard.path)
+
     def read(self, group: RowGroup, limits: RowLimits) -> ExampleRows:
-        """A group's rows.
+        """Reads the rows of a group.
 
         Raises:
             ExamplesError: the shard is not the one that was written, or a row is outside the limits.
         """
         path = self.folder / group.shard.path
+        if group.shard.path not in self._sound:
+            self._check_shard(group.shard)
         try:
-            if group.shard.path not in self._sound:
-                _check_sum(path, group.shard)
-                self._sound.add(group.shard.path)
             with path.open("rb") as stream:
                 table = _format_of(path).read_group(stream, EXAMPLES, group.number, [*LISTS, "split"])
             if table.num_rows != group.rows:
@@ -124,7 +146,7 @@ class ExampleDataset:
 
 
 def open_dataset(folder: Path, config: DataConfig) -> ExampleDataset:
-    """Opens an output folder of `mlukit examples`; reads its manifests, its vocabulary and the sizes of row groups.
+    """Opens an output folder of `mlukit examples`: reads the manifests, the vocabulary and the sizes of row groups.
 
     Raises:
         ExamplesError: the folder is not finished, its parts do not belong together, a shard is missing or damaged, or
@@ -163,12 +185,12 @@ def _read_manifests(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         try:
             manifest = json.loads((path / MANIFEST).read_bytes())
             if missing := [name for name in _PARTS if not isinstance(manifest.get(name), dict)]:
-                raise ValueError(f"it has no {', '.join(missing)}")
+                raise ValueError(f"there is no {', '.join(missing)}")
             yield path.name, manifest
         except FileNotFoundError:
             raise ExamplesError(f"{path} is not finished: it has no {MANIFEST}; run `mlukit examples` again") from None
         except (OSError, ValueError, AttributeError) as error:
-            raise ExamplesError(f"{path / MANIFEST} is no manifest: {error}") from error
+            raise ExamplesError(f"{path / MANIFEST} is not a manifest: {error}") from error
 
 
 def _check_manifest(folder: Path, manifest: Mapping[str, Any], config: DataConfig) -> None:
@@ -185,8 +207,8 @@ def _check_manifest(folder: Path, manifest: Mapping[str, Any], config: DataConfi
             if made > limit:
                 flag = f"--{name.replace('_', '-')} {limit}"
                 raise ExamplesError(
-                    f"{folder}: its examples were made with {name} {made:,}, the run's {name} is {limit:,}; "
-                    f"raise the one, or make them anew with `mlukit examples {flag}`"
+                    f"{folder}: the examples were made with {name} {made:,}, the run's {name} is {limit:,}; "
+                    f"raise the run's, or make the examples again with `mlukit examples {flag}`"
                 )
     except (KeyError, TypeError) as error:
         raise ExamplesError(f"{folder / MANIFEST} does not say how examples were made: {error!r}") from error
@@ -201,8 +223,8 @@ def _common_inputs(manifests: Mapping[str, Mapping[str, Any]]) -> dict[str, str]
             first, expected = common.setdefault(name, (language, found))
             if found is None or found != expected:
                 raise ExamplesError(
-                    f"the examples of {first} were made with the {name} {expected}, those of {language} with {found}: "
-                    "make them with one vocabulary and one tokenizer"
+                    f"the examples of {first} were made with the {name} {expected}, the examples of {language} with "
+                    f"{found}: make all examples with one vocabulary and one tokenizer"
                 )
     return {name: fingerprint for name, (_, fingerprint) in common.items()}
 
@@ -230,21 +252,21 @@ def _check_belongs(path: Path, found: str, expected: str) -> None:
 
 
 def _shards(language: str, manifest: Mapping[str, Any]) -> list[Shard]:
-    """The shards to read, in order: those of the first format that the folder holds."""
+    """The shards to read, in order: the shards of the first format that is in the folder."""
     folder = data_folder(EXAMPLES_FOLDER, language)
     try:
         shards = [Shard(**shard) for shard in manifest["shards"]]
         for shard in shards:
             if shard.path != f"{folder}/{PurePosixPath(shard.path).name}":
-                raise ValueError(f"{shard.path!r} does not lie in {folder}")
+                raise ValueError(f"{shard.path!r} is not in {folder}")
     except (KeyError, TypeError, ValueError) as error:
-        raise ExamplesError(f"{folder}/{MANIFEST}: its shards are wrong: {error!r}") from error
+        raise ExamplesError(f"{folder}/{MANIFEST}: the list of shards is wrong: {error!r}") from error
     for one in FORMATS.values():
         if chosen := [shard for shard in shards if format_of(shard.path) is one]:
             return sorted(chosen, key=lambda shard: shard.path)
     if shards:
         endings = ", ".join(f".{one.ending}" for one in FORMATS.values())
-        raise ExamplesError(f"{folder} has {shards[0].path}; what can be read ends in {endings}")
+        raise ExamplesError(f"{folder} has {shards[0].path}; mlukit reads files that end in {endings}")
     return []
 
 
@@ -255,7 +277,9 @@ def _groups(folder: Path, shards: Iterable[Shard]) -> Iterator[RowGroup]:
         path, split = folder / shard.path, split_of(shard.path)
         if split is None:
             names = " or ".join(f"{name}-" for name in SPLITS)
-            raise ExamplesError(f"{path} tells no split: names begin with {names}; make it anew with `mlukit examples`")
+            raise ExamplesError(
+                f"{path}: the name has no split; it must begin with {names}; run `mlukit examples` again"
+            )
         try:
             if (size := path.stat().st_size) != shard.bytes:
                 raise ValueError(f"{size:,} bytes, the manifest says {shard.bytes:,}")
@@ -271,9 +295,9 @@ def _groups(folder: Path, shards: Iterable[Shard]) -> Iterator[RowGroup]:
 
 
 def _format_of(path: Path) -> Format:
-    """The format of a file; ValueError for a file of none."""
+    """The format of a file; ValueError if no format has such a name."""
     if (found := format_of(path.name)) is None:
-        raise ValueError(f"no format has names such as {path.name}")
+        raise ValueError(f"no format has names like {path.name}")
     return found
 
 
@@ -281,7 +305,7 @@ def _check_sum(path: Path, shard: Shard) -> None:
     with path.open("rb") as stream:
         found = hashlib.file_digest(stream, "sha256").hexdigest()
     if found != shard.sha256:
-        raise ValueError(f"SHA-256 {found}, the manifest says {shard.sha256}; `mlukit verify` says how to mend it")
+        raise ValueError(f"SHA-256 {found}, the manifest says {shard.sha256}; `mlukit verify` says how to repair it")
 
 
 def _check_splits(folder: Path, manifest: Mapping[str, Any], groups: Sequence[RowGroup]) -> None:
@@ -297,7 +321,7 @@ def _mean_lengths(manifest: Mapping[str, Any]) -> MeanLengths:
         examples = max(1, made.total)
         return MeanLengths(made.tokens / examples, manifest["flows"]["mentions"]["out"] / examples)
     except (KeyError, TypeError) as error:
-        raise ExamplesError(f"the manifest of {manifest.get('language')} lacks counts: {error!r}") from error
+        raise ExamplesError(f"the manifest of {manifest.get('language')} has no counts: {error!r}") from error
 
 
 def _fingerprint(languages: Iterable[Iterable[Shard]]) -> str:

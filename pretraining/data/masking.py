@@ -9,8 +9,8 @@ The choice of masks follows LUKE's code (studio-ousia/luke at 2516545, luke/pret
 - with `mask_mention_words`, the pieces under a masked mention are the first of the share, and are all predicted even if
   they are more; one random number decides for the whole mention whether its pieces become <mask>, random or stay.
 
-Two things differ from LUKE's code. A random piece is never a special one: LUKE's may be </s>, <unk> or <mask>. An
-unknown entity, [UNK], is never predicted: it stands for many entities.
+Two things differ from LUKE's code. A random piece is never a special piece; in LUKE's code it may be </s>, <unk> or
+<mask>. The unknown entity, [UNK], is never predicted: it stands for many entities.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ _CHOOSE_WORD, _REPLACE, _RANDOM_PIECE, _CHOOSE_ENTITY = range(4)
 
 _PLACE_BITS, _SCORE_BITS, _ROW_BITS = 16, 27, 20  # of 64; one bit between marks elements that are barred
 _MOST_PLACES = 1 << _PLACE_BITS
-_ROWS_AT_ONCE = 64  # some 200 KB an array, which a processor's cache holds
+_ROWS_AT_ONCE = 64  # about 200 KB an array, which fits into a processor's cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,9 +55,9 @@ def mask_rows(rows: ExampleRows, config: DataConfig, vocabulary_size: int) -> Ma
     """Masks examples by their keys.
 
     Args:
-        rows: with their keys.
+        rows: the examples, with their keys.
         config: the shares to mask.
-        vocabulary_size: number of pieces, of which <mask> is the last.
+        vocabulary_size: the number of pieces; <mask> is the last piece.
     """
     token_ids, entity_ids = rows.token_ids.copy(), rows.entity_ids.copy()
     word_targets, word_numbers, entity_targets, entity_numbers = [], [], [], []
@@ -85,7 +85,7 @@ def mask_rows(rows: ExampleRows, config: DataConfig, vocabulary_size: int) -> Ma
 
 
 def concatenated(parts: Sequence[Integers]) -> Integers:
-    """The concatenation of arrays; an empty array if there are none."""
+    """Concatenates arrays; returns an empty array if there are no arrays."""
     return np.concatenate([np.empty(0, np.int64), *parts])
 
 
@@ -126,23 +126,23 @@ def _share_of(numbers: Integers, share: float) -> Integers:
 
 
 def _smallest(keys: Bits, purpose: int, offsets: Integers, barred: Integers, quotas: Integers) -> Integers:
-    """Chooses elements of lists by random numbers: as many of each list as its quota, none of them barred.
+    """Chooses elements of lists by random numbers: as many elements of each list as the quota of the list says.
 
     One sort is enough for all lists: by list, barred or not, the upper bits of the random number, place in the list.
 
     Args:
-        keys: of each list.
-        purpose: of the random numbers.
-        offsets: where each list begins, and where the last one ends.
+        keys: the key of each list.
+        purpose: the purpose of the random numbers.
+        offsets: where each list begins, and where the last list ends.
         barred: elements that are never chosen.
-        quotas: how many elements of each list to choose; each list has at least so many that are not barred.
+        quotas: how many elements of each list to choose; each list has at least so many elements that are not barred.
 
     Returns:
         The chosen elements, ascending.
     """
     lengths = np.diff(offsets)
     if (longest := int(lengths.max(initial=0))) > _MOST_PLACES:
-        raise ValueError(f"a row of {longest:,} places; {_MOST_PLACES:,} can be sorted")
+        raise ValueError(f"a row has {longest:,} places; at most {_MOST_PLACES:,} can be sorted")
     places = ranges(np.zeros_like(lengths), lengths)
     scores = random_bits(np.repeat(_keys_for(keys, purpose), lengths), places)
     scores >>= np.uint64(64 - _SCORE_BITS)

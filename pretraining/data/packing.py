@@ -1,8 +1,8 @@
 """Packs examples into micro-batches of fixed capacity, and fills the tensors of a `Batch` with them.
 
-Capacities follow from the configuration and from the mean size of an example by the manifests, so that all shapes of a
-run are the same. An example that does not fit into the remaining room of a micro-batch, in any respect, goes into
-another one: no example is left out.
+Capacities follow from the configuration and from the mean size of an example in the manifests, so all shapes of a run
+are the same. An example that does not fit into the remaining room of a micro-batch goes into another micro-batch: no
+example is left out.
 """
 
 import math
@@ -23,7 +23,8 @@ from mlukit.pretraining.data.masking import MaskedRows
 
 _ENTITY_ROOM = 1.25  # times the mean number of entities of a micro-batch's words: lists have more
 _EXAMPLE_ROOM = 1.5  # times the mean number of examples of a micro-batch's words: short pages make more
-_STEP_ROOM = 0.5  # 1.5 standard deviations of an example, each a third of the mean; over the root of the examples
+_DEVIATION = 1 / 3  # of an example's tokens, as a share of the mean
+_DEVIATIONS = 1.5  # of a step's tokens: more of them in one step of fifteen
 _WORD_ALIGNMENT = 128
 _MENTION_TOKENS = 4  # room for each entity: [mLUKE]'s mentions have two to three
 ENTITY_PAD_ID = SPECIAL_ENTITIES.index("[PAD]")
@@ -85,7 +86,12 @@ def capacities(config: DataConfig, mean_tokens: float, mean_entities: float, wor
 def _words(config: DataConfig, mean_tokens: float, world: int) -> int:
     """The words of a micro-batch: so few that the last micro-batch of a step is about as full as the others."""
     examples = config.batch_size / world
-    expected = examples * mean_tokens * (1 + _STEP_ROOM / math.sqrt(examples))
+    deviations = _DEVIATIONS
+    if (
+        config.keys_version > 1
+    ):  # the examples are not shared out by their tokens; the largest share of all ranks counts
+        deviations = math.sqrt(_DEVIATIONS**2 + 2 * math.log(world))
+    expected = examples * mean_tokens * (1 + deviations * _DEVIATION / math.sqrt(examples))
     number = max(1, math.ceil(expected / config.micro_batch_tokens))
     aligned = _WORD_ALIGNMENT * math.ceil(expected / number / _WORD_ALIGNMENT)
     return min(config.micro_batch_tokens, max(config.max_tokens, aligned))
@@ -113,9 +119,9 @@ def sizes_of(masked: MaskedRows) -> Integers:
 
 
 def deal(tokens: Integers, world: int) -> list[Integers]:
-    """Shares examples out to ranks: about equally many tokens for each, and equally many examples to within one.
+    """Shares examples out to ranks: each rank gets about equally many tokens, and equally many examples to within one.
 
-    The longest examples first, to the ranks forth and back (0 1 2 2 1 0 …).
+    The longest examples go to the ranks first, forth and back (0 1 2 2 1 0 …). Only keys of version 1 use it.
 
     Returns:
         The examples of each rank, in ascending order.
@@ -129,9 +135,9 @@ def deal(tokens: Integers, world: int) -> list[Integers]:
 def pack(sizes: Integers, limits: Sequence[int]) -> list[Integers]:
     """Shares examples out to micro-batches.
 
-    There are as few micro-batches as the sums allow, and one more whenever an example fits into none of them. The
-    longest examples come first. Each goes to the micro-batch whose fullest capacity it leaves least full: so all have
-    the same mixture of sizes.
+    There are as few micro-batches as the sums allow, and one more whenever an example fits into no micro-batch. The
+    longest examples come first. Each example goes to the micro-batch whose fullest capacity stays least full, so all
+    micro-batches have the same mixture of sizes.
 
     Args:
         sizes: a row for each example and a column for each limit, no value above its limit.
@@ -154,7 +160,7 @@ def pack(sizes: Integers, limits: Sequence[int]) -> list[Integers]:
 
 
 def fill_batch(masked: MaskedRows, examples: Integers, room: Capacities) -> Batch:
-    """Makes a batch of some examples, for which it must have room."""
+    """Makes a batch of some examples; the capacities must have room for the examples."""
     rows = masked.rows
     words, entities = rows.tokens[examples], rows.entities[examples]
     token_indices = ranges(rows.token_offsets[examples], words)

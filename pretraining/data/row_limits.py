@@ -1,4 +1,4 @@
-"""The limits of a row of examples, so that a batch has room for the row and the tables have its ids."""
+"""The limits of an example: a batch must have room for it, and the tables must have a row for each of its ids."""
 
 from dataclasses import dataclass
 
@@ -45,14 +45,16 @@ class RowLimits:
 
     def _check_lengths(self, rows: ExampleRows) -> None:
         if (shortest := int(rows.tokens.min(initial=2))) < 2:
-            raise ValueError(f"an example has {shortest} tokens; <s> and </s> are two")
+            raise ValueError(f"an example has {shortest} tokens; <s> and </s> are already two")
         for name, lengths, limit in (
             ("max_tokens", rows.tokens, self.max_tokens),
             ("max_entities", rows.entities, self.max_entities),
             ("max_mention_tokens", rows.entity_ends - rows.entity_starts, self.max_mention_tokens),
         ):
             if (longest := int(lengths.max(initial=0))) > limit:
-                raise ValueError(f"an example has {longest:,}, {name} is {limit:,}: raise it, or make shorter examples")
+                raise ValueError(
+                    f"an example has {longest:,}, {name} is {limit:,}: raise {name}, or make shorter examples"
+                )
 
     def _check_entities(self, rows: ExampleRows) -> None:
         ids, starts, ends = rows.entity_ids, rows.entity_starts, rows.entity_ends

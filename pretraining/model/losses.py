@@ -1,8 +1,8 @@
 """Cross-entropy over very many classes, without all logits in memory at once.
 
-16,384 tokens have some 2,500 masked words; their logits over 250,002 words are 2.5 GB in float32, and as much again for
-the gradient. So the rows go through the table in chunks, and each chunk's gradient is worked out at once, while its
-logits are there: the backward pass has only to scale it.
+16,384 tokens have about 2,500 masked words. Their logits over 250,002 words take 2.5 GB in float32, and the gradient
+takes as much again. So the rows go through the table in chunks. The gradient of a chunk is computed at once, while the
+logits of the chunk are in memory; the backward pass only scales it.
 
 Shape suffixes: P places to predict, R places in a chunk, V rows of the table, D width of the table.
 """
@@ -22,14 +22,14 @@ CHUNK_LOGITS_ON_CPU = 2**27
 
 
 class SoftmaxLoss(NamedTuple):
-    """The loss of a softmax, and how many of its rows were right."""
+    """The loss of a softmax, and how many rows were right."""
 
     loss: Tensor  # natural logarithm, summed over the rows that have a label
     correct: Tensor  # rows whose likeliest class is the label
 
 
 class ClassTable(NamedTuple):
-    """The classes of a softmax: a row of the table and a bias each."""
+    """The classes of a softmax: each class has a row of the table and a bias."""
 
     table_VD: Tensor  # a row for each class, then rows for alignment, which the softmax leaves out
     bias_V: Tensor  # added to the logits
@@ -51,15 +51,15 @@ def cross_entropy(
     """Computes the loss of `softmax(vectors @ table.T + bias)` against the labels, chunk by chunk.
 
     Args:
-        vectors_PD: vectors to compare with the table's rows.
+        vectors_PD: the vectors to compare with the rows of the table.
         class_table: the table, the bias and the number of classes.
         labels_P: the right classes; a row labelled `IGNORED` adds nothing to loss, hits and gradients.
         chunk_logits: how many logits may be in memory at once; at least the logits of one row are.
         compiled: whether `torch.compile` fuses the many passes over the logits into one.
 
     Returns:
-        Loss and hits. The loss can be differentiated once, by vectors, table and bias. Under autocast the products have
-        its precision, the softmax is in float32, and gradients have the precision of their parameters.
+        Loss and hits. The loss can be differentiated once, by vectors, table and bias. Under autocast, the products are
+        in the precision of autocast, the softmax is in float32, and gradients have the precision of their parameters.
     """
     device = vectors_PD.device.type
     if torch.is_autocast_enabled(device):
@@ -74,7 +74,7 @@ def cross_entropy(
 
 
 def _loss_and_gradient(logits_RV: Tensor, labels_R: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Summed loss, number of hits, and the gradient of the loss by the logits."""
+    """Returns the summed loss, the number of hits, and the gradient of the loss by the logits."""
     dtype = logits_RV.dtype
     used, labels = (labels_R != IGNORED)[:, None], labels_R.clamp(min=0)[:, None]
     log_shares = logits_RV.log_softmax(-1, dtype=torch.float64 if dtype == torch.float64 else torch.float32)
@@ -92,7 +92,7 @@ def _compiled_loss_and_gradient() -> _LossAndGradient:
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
-    """Works the gradients out in the forward pass, so that the logits of one chunk at a time are in memory."""
+    """Computes the gradients in the forward pass, so that the logits of only one chunk are in memory."""
 
     @staticmethod
     def forward(
@@ -130,10 +130,16 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, loss_gradient: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        gradients = (None if g is None else g * loss_gradient.to(g.dtype) for g in ctx.saved_tensors)
+        gradients = (None if g is None else _scaled(g, loss_gradient) for g in ctx.saved_tensors)
         return (*gradients, None, None, None, None)
 
 
 def _sum(total: Tensor | None, part: Tensor) -> Tensor:
-    """`total + part`, added in place; None stands for zero."""
+    """Returns `total + part`, added in place; None stands for zero."""
     return part if total is None else total.add_(part)
+
+
+def _scaled(gradient: Tensor, factor: Tensor) -> Tensor:
+    """Returns `gradient * factor`, multiplied in float32 at least: bfloat16 rounds a factor by up to 0.2%."""
+    dtype = torch.promote_types(gradient.dtype, torch.float32)
+    return (gradient.to(dtype) * factor.to(dtype)).to(gradient.dtype)

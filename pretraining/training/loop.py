@@ -20,7 +20,7 @@ from torch.optim import Optimizer
 from mlukit.pretraining.config import RunConfig
 from mlukit.pretraining.data.batch import Batch
 from mlukit.pretraining.data.batch_counts import Counts, means_per_target
-from mlukit.pretraining.data.batches import BatchSource
+from mlukit.pretraining.data.batches import BatchSource, key_purpose
 from mlukit.pretraining.data.dataset import ExampleDataset
 from mlukit.pretraining.model.model import PretrainingModel
 from mlukit.pretraining.training import checkpoint
@@ -91,7 +91,7 @@ class Loop:
 
     def _step(self, step: int, batches: Sequence[Batch], counts: Counts) -> dict[str, float]:
         """Updates the parameters once; returns losses, accuracies, gradient norm and learning rate over all ranks."""
-        _seed_dropout(self.config.data.seed, step, self.ranks.rank)
+        _seed_dropout(self.config, step, self.ranks.rank)
         self.parallel.train()
         sums = []
         for number, batch in enumerate(batches, 1):
@@ -152,7 +152,8 @@ class Loop:
         failed = [number for number, values in enumerate(sums) if not values.isfinite().all()]
         text = ""
         if failed:
-            examples = BatchSource(self.dataset, self.config.data).examples(step, self.ranks.rank, self.ranks.world)
+            source = BatchSource(self.dataset, self.config.data, self.config.training.stage)
+            examples = source.examples(step, self.ranks.rank, self.ranks.world)
             text = "; ".join(
                 f"rank {self.ranks.rank}, micro-batch {number}: {_list_rows(examples[number])}" for number in failed
             )
@@ -170,9 +171,11 @@ def _list_rows(examples: Sequence[tuple[str, int]]) -> str:
     return "rows " + ", ".join(f"{', '.join(map(str, sorted(rows[language])))} of {language}" for language in rows)
 
 
-def _seed_dropout(seed: int, step: int, rank: int) -> None:
-    """Makes dropout a function of seed, step and rank, so that a resumed run draws the same as one without a stop."""
-    torch.manual_seed(int.from_bytes(hashlib.sha256(f"dropout {seed} {step} {rank}".encode()).digest()[:8], "big") >> 1)
+def _seed_dropout(config: RunConfig, step: int, rank: int) -> None:
+    """Makes dropout a function of seed, stage, step and rank, so that a resumed run draws the same units as before."""
+    purpose = ("dropout", config.data.seed, *key_purpose(config.data, config.training.stage), step, rank)
+    digest = hashlib.sha256(" ".join(map(str, purpose)).encode()).digest()
+    torch.manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
 
 def _gradient_norm(model: nn.Module) -> Tensor:

@@ -22,8 +22,8 @@ _LOST_BESIDE_ONE = 2.0**-54  # 1 - 2^-54 is 1 in float64: half the distance from
 def learning_rate_at(step: int, config: TrainingConfig) -> float:
     """The learning rate of a step, counted from 0: it rises linearly from 0 in the warm-up, then falls linearly to 0.
 
-    The schedule is transformers' `get_linear_schedule_with_warmup`, with which LUKE was trained: with a warm-up, the
-    first step has the learning rate 0.
+    The schedule is transformers' `get_linear_schedule_with_warmup`: with a warm-up, the learning rate of the first step
+    is 0. LUKE's code has DeepSpeed's `WarmupDecayLR`, whose first step (in version 0.6.1) has the full learning rate.
     """
     if step < config.warmup_steps:
         return config.learning_rate * step / config.warmup_steps

@@ -310,7 +310,7 @@ def _train(prepared: Prepared, done: int, ranks: Ranks, stop: StopSignal) -> int
     if not prepared.resumed:
         loop.validate()
         loop.save()
-    source = BatchSource(prepared.dataset, config.data)
+    source = BatchSource(prepared.dataset, config.data, config.training.stage)
     number = loop.train(prefetch(source, done, config.training.steps - done, ranks.rank, ranks.world), stop)
     if progress:
         progress.say(_farewell(run, loop.steps, number))

@@ -20,9 +20,7 @@ from mlukit.pretraining.data.dataset import ExampleDataset, ExamplesError, open_
 from mlukit.schemas.manifest import Shard
 from tests.pretraining.written_examples import Seen, Written, in_order, invented_example, invented_shards, taken_apart
 
-CONFIG = DataConfig(
-    batch_size=24, micro_batch_tokens=128, max_tokens=40, max_entities=8, max_mention_tokens=38, shuffled_groups=2
-)
+CONFIG = DataConfig(batch_size=24, micro_batch_tokens=128, max_tokens=40, max_entities=8, max_mention_tokens=38)
 SHARDS = {"de": invented_shards("de", 30, 21), "en": invented_shards("en", 90), "th": invented_shards("th", 3)}
 WORD_TARGETS = ("token_ids", "masked_ids", "word_targets")
 
@@ -49,7 +47,7 @@ def equal(first: list[Batch], second: list[Batch]) -> bool:
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 2**63), st.integers(0, 10**6), st.integers(1, 5), st.booleans())
 def test_ranks_share_the_step(dataset: ExampleDataset, seed: int, step: int, world: int, mention_words: bool) -> None:
-    source = BatchSource(dataset, replace(CONFIG, seed=seed, mask_mention_words=mention_words))
+    source = BatchSource(dataset, replace(CONFIG, seed=seed, mask_mention_words=mention_words), 2)
     whole = seen(source.step(step))
     shares = [seen(source.step(step, rank, world)) for rank in range(world)]
     assert sorted(example for share in shares for example in share) == whole
@@ -57,16 +55,16 @@ def test_ranks_share_the_step(dataset: ExampleDataset, seed: int, step: int, wor
 
 
 def test_a_step_does_not_depend_on_those_before(dataset: ExampleDataset) -> None:
-    forwards, source = BatchSource(dataset, CONFIG), BatchSource(dataset, CONFIG)
+    forwards, source = BatchSource(dataset, CONFIG, 2), BatchSource(dataset, CONFIG, 2)
     steps = [forwards.step(step) for step in range(30)]
     for step in (29, 3, 17, 3, 0):
         assert equal(source.step(step), steps[step])
-        assert equal(BatchSource(dataset, CONFIG).step(step), steps[step])
+        assert equal(BatchSource(dataset, CONFIG, 2).step(step), steps[step])
     assert not equal(steps[0], steps[1])
 
 
 def test_every_train_example_once_an_epoch_and_none_that_is_held_out(dataset: ExampleDataset) -> None:
-    source, counts = BatchSource(dataset, CONFIG), Counter[tuple[int, ...]]()
+    source, counts = BatchSource(dataset, CONFIG, 2), Counter[tuple[int, ...]]()
     for step in range(60):
         counts.update(example.token_ids for example in seen(source.step(step)))
     expected = {e.token_ids for shards in SHARDS.values() for shard in shards for e in shard if e.split == "train"}
@@ -84,7 +82,7 @@ def test_languages_are_drawn_by_their_examples_to_a_power(dataset: ExampleDatase
     drawn = Counter[str]()
     languages = {e.token_ids: e.language for shards in SHARDS.values() for shard in shards for e in shard}
     for step in range(2):
-        batches = BatchSource(dataset, replace(CONFIG, batch_size=1024, language_exponent=0.5)).step(step)
+        batches = BatchSource(dataset, replace(CONFIG, batch_size=1024, language_exponent=0.5), 2).step(step)
         drawn.update(languages[example.token_ids] for example in seen(batches))
     weights = {"de": 41**0.5, "en": 72**0.5, "th": 3**0.5}
     for language, weight in weights.items():
@@ -92,7 +90,7 @@ def test_languages_are_drawn_by_their_examples_to_a_power(dataset: ExampleDatase
 
 
 def test_every_pass_draws_other_masks(dataset: ExampleDataset) -> None:
-    source = BatchSource(dataset, replace(CONFIG, batch_size=512))
+    source = BatchSource(dataset, replace(CONFIG, batch_size=512), 2)
     masks: dict[tuple[int, ...], set[tuple[int, ...]]] = {}
     for example in seen(source.step(0)):
         masks.setdefault(example.token_ids, set()).add(example.word_targets)
@@ -100,7 +98,7 @@ def test_every_pass_draws_other_masks(dataset: ExampleDataset) -> None:
 
 
 def test_another_seed_gives_other_examples_and_other_masks(dataset: ExampleDataset) -> None:
-    sources = [BatchSource(dataset, replace(CONFIG, seed=seed)) for seed in (1, 2)]
+    sources = [BatchSource(dataset, replace(CONFIG, seed=seed), 2) for seed in (1, 2)]
     first, second = (seen([*source.step(0), *source.step(1)]) for source in sources)
     assert {e.token_ids for e in first} != {e.token_ids for e in second}
     masks = {e.token_ids: e.word_targets for e in second}
@@ -109,7 +107,7 @@ def test_another_seed_gives_other_examples_and_other_masks(dataset: ExampleDatas
 
 
 def test_a_step_says_which_examples_it_has(dataset: ExampleDataset) -> None:
-    source = BatchSource(dataset, CONFIG)
+    source = BatchSource(dataset, CONFIG, 2)
     rows = {language: in_order(shards) for language, shards in SHARDS.items()}
     for rank in range(2):
         named = source.examples(3, rank, 2)
@@ -120,7 +118,7 @@ def test_a_step_says_which_examples_it_has(dataset: ExampleDataset) -> None:
 
 
 def test_shapes_stay_the_same(dataset: ExampleDataset) -> None:
-    source = BatchSource(dataset, CONFIG)
+    source = BatchSource(dataset, CONFIG, 2)
     shapes = {
         tuple(len(value) for name in Batch.__dataclass_fields__ if torch.is_tensor(value := getattr(batch, name)))
         for step in range(20)
@@ -135,7 +133,7 @@ def test_parquet_and_tfrecord_give_the_same_batches(tmp_path: Path) -> None:
     sources = []
     for formats in (["parquet"], ["tfrecord"], ["parquet", "tfrecord"]):
         folder = Written(shards, formats, group_rows=64).write(tmp_path / "-".join(formats))
-        sources.append(BatchSource(open_dataset(folder, CONFIG), CONFIG))
+        sources.append(BatchSource(open_dataset(folder, CONFIG), CONFIG, 2))
     for step in range(12):
         parquet, tfrecord, both = (source.step(step) for source in sources)
         assert equal(parquet, tfrecord) and equal(parquet, both)
@@ -143,7 +141,7 @@ def test_parquet_and_tfrecord_give_the_same_batches(tmp_path: Path) -> None:
 
 def test_text_alone_has_the_same_examples_and_words_masked(dataset: ExampleDataset) -> None:
     config = replace(CONFIG, objective="words")
-    alone, whole = BatchSource(dataset, config).step(5), BatchSource(dataset, CONFIG).step(5)
+    alone, whole = BatchSource(dataset, config, 2).step(5), BatchSource(dataset, CONFIG, 2).step(5)
     assert [[getattr(e, name) for name in WORD_TARGETS] for e in seen(alone)] == [
         [getattr(e, name) for name in WORD_TARGETS] for e in seen(whole)
     ]
@@ -152,32 +150,9 @@ def test_text_alone_has_the_same_examples_and_words_masked(dataset: ExampleDatas
         assert [len(batch.entity_ids_E), len(batch.mention_positions_M), len(batch.masked_entities_PE)] == [0, 0, 0]
 
 
-def test_memory_holds_a_window_of_each_language(dataset: ExampleDataset) -> None:
-    source = BatchSource(dataset, CONFIG)
-    for step in range(50):
-        source.step(step)
-    assert {language: len(kept) for language, kept in source._kept.items()} == {"de": 2, "en": 2, "th": 1}
-
-
-def test_a_group_is_read_once_a_pass(dataset: ExampleDataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    read: Counter[str] = Counter()
-    before = ExampleDataset.read
-
-    def counting(self: ExampleDataset, group: object, limits: object) -> object:
-        read[f"{group}"] += 1
-        return before(self, group, limits)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(ExampleDataset, "read", counting)
-    english = replace(dataset, groups={"en": dataset.groups["en"]}, mean_lengths={"en": dataset.mean_lengths["en"]})
-    source = BatchSource(english, CONFIG)
-    for step in range(6):  # 144 draws: two epochs of 72
-        source.step(step)
-    assert len(read) == 9 and set(read.values()) == {2}
-
-
 def test_fewer_examples_than_ranks(dataset: ExampleDataset) -> None:
     with pytest.raises(ConfigError, match="batch_size 24 is less than the 25 ranks"):
-        BatchSource(dataset, CONFIG).step(0, 0, 25)
+        BatchSource(dataset, CONFIG, 2).step(0, 0, 25)
 
 
 def test_held_out_examples(dataset: ExampleDataset) -> None:
@@ -193,8 +168,8 @@ def test_held_out_examples(dataset: ExampleDataset) -> None:
 
 
 def test_read_ahead(dataset: ExampleDataset) -> None:
-    source = BatchSource(dataset, CONFIG)
-    ahead = list(prefetch(BatchSource(dataset, CONFIG), 7, 5, 1, 2))
+    source = BatchSource(dataset, CONFIG, 2)
+    ahead = list(prefetch(BatchSource(dataset, CONFIG, 2), 7, 5, 1, 2))
     assert [step for step, _ in ahead] == [7, 8, 9, 10, 11]
     assert all(equal(batches, source.step(step, 1, 2)) for step, batches in ahead)
     assert threads() == []
@@ -206,7 +181,7 @@ def threads() -> list[threading.Thread]:
 
 
 def test_reading_ahead_stops_when_it_is_closed(dataset: ExampleDataset) -> None:
-    ahead = prefetch(BatchSource(dataset, CONFIG), 0, 10**9)
+    ahead = prefetch(BatchSource(dataset, CONFIG, 2), 0, 10**9)
     assert next(ahead)[0] == 0
     assert len(threads()) == 1
     ahead.close()  # type: ignore[attr-defined]
@@ -221,7 +196,7 @@ def test_no_more_than_some_steps_are_read_ahead(dataset: ExampleDataset, monkeyp
         return []
 
     monkeypatch.setattr(BatchSource, "step", step)
-    ahead = prefetch(BatchSource(dataset, CONFIG), 0, 10**9)
+    ahead = prefetch(BatchSource(dataset, CONFIG, 2), 0, 10**9)
     next(ahead)
     time.sleep(0.3)
     assert made == [0, 1, 2, 3]  # taken, two that wait, and one in the hand
@@ -235,8 +210,8 @@ def test_an_error_in_the_thread_is_raised_where_batches_are_taken(tmp_path: Path
     data = bytearray(shard.read_bytes())
     data[100] ^= 1
     shard.write_bytes(data)
-    with pytest.raises(ExamplesError, match=r"train-00001\.parquet, rows from .*: SHA-256 .*, the manifest says"):
-        consume(prefetch(BatchSource(dataset, CONFIG), 0, 100))
+    with pytest.raises(ExamplesError, match=r"train-00001\.parquet: SHA-256 .*, the manifest says"):
+        consume(prefetch(BatchSource(dataset, CONFIG, 2), 0, 100))
     assert threads() == []
 
 
@@ -256,7 +231,7 @@ def test_a_shard_s_checksum_is_compared_once(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr(dataset_module, "_check_sum", checking)
     for _ in range(2):
-        source = BatchSource(dataset, CONFIG)
+        source = BatchSource(dataset, CONFIG, 2)
         for step in range(9):
             source.step(step)
     assert compared == [tmp_path / "examples/en/train-00000.parquet"]

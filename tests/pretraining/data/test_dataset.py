@@ -119,7 +119,7 @@ def test_a_folder_that_is_not_finished(folder: Path) -> None:
 def test_a_manifest_that_is_none(folder: Path) -> None:
     for text in ("{", "[]", "1", "\x00"):
         (folder / "examples/de/_manifest.json").write_text(text)
-        assert refusal(folder).startswith("examples/de/_manifest.json is no manifest: ")
+        assert refusal(folder).startswith("examples/de/_manifest.json is not a manifest: ")
 
 
 @pytest.mark.parametrize(
@@ -146,8 +146,8 @@ def test_a_manifest_of_another_version(folder: Path) -> None:
 @pytest.mark.parametrize(("name", "limit"), [("max_tokens", 39), ("max_entities", 7), ("max_mention_tokens", 29)])
 def test_examples_larger_than_the_run_s(folder: Path, name: str, limit: int) -> None:
     assert refusal(folder, changed(CONFIG, {name: limit})) == (
-        f"examples/de: its examples were made with {name} {limit + 1}, the run's {name} is {limit}; "
-        f"raise the one, or make them anew with `mlukit examples --{name.replace('_', '-')} {limit}`"
+        f"examples/de: the examples were made with {name} {limit + 1}, the run's {name} is {limit}; "
+        f"raise the run's, or make the examples again with `mlukit examples --{name.replace('_', '-')} {limit}`"
     )
 
 
@@ -156,8 +156,8 @@ def test_languages_that_do_not_belong_together(folder: Path, name: str) -> None:
     made = open_dataset(folder, CONFIG).fingerprints[name]
     change_manifest(folder, lambda manifest: manifest["inputs"].update({name: "f00"}), "en")
     assert refusal(folder) == (
-        f"the examples of de were made with the {name} {made}, those of en with f00: "
-        "make them with one vocabulary and one tokenizer"
+        f"the examples of de were made with the {name} {made}, the examples of en with f00: "
+        "make all examples with one vocabulary and one tokenizer"
     )
 
 
@@ -211,7 +211,7 @@ def test_a_shard_that_is_damaged_is_not_trained_on(tmp_path: Path, kind: str) ->
     (folder / first.shard.path).write_bytes(data)
     assert len(dataset.read(last, LIMITS)) == last.rows
     with pytest.raises(
-        ExamplesError, match=r"rows from 0 on: SHA-256 \w{64}, the manifest says \w{64}; `mlukit verify`"
+        ExamplesError, match=r"train-00000.*: SHA-256 \w{64}, the manifest says \w{64}; `mlukit verify`"
     ):
         dataset.read(first, LIMITS)
 
@@ -224,20 +224,20 @@ def shard(**changes: object) -> Callable[[dict[str, Any]], None]:
     ("change", "text"),
     [
         (shard(rows=21), "examples/de/train-00000.parquet: 16 rows, the manifest says 21"),
-        (shard(path="examples/de/../../x.parquet"), "does not lie in examples/de"),
-        (shard(path="/etc/passwd"), "does not lie in examples/de"),
+        (shard(path="examples/de/../../x.parquet"), "is not in examples/de"),
+        (shard(path="/etc/passwd"), "is not in examples/de"),
         (shard(path="examples/de/x.arrow"), "11 examples of the split 'train', the manifest says 27"),
-        (lambda manifest: manifest["shards"][0].pop("sha256"), "its shards are wrong"),
-        (lambda manifest: manifest.pop("shards"), "its shards are wrong"),
+        (lambda manifest: manifest["shards"][0].pop("sha256"), "the list of shards is wrong"),
+        (lambda manifest: manifest.pop("shards"), "the list of shards is wrong"),
         (lambda manifest: manifest["options"].pop("max_tokens"), "does not say how examples were made"),
-        (lambda manifest: manifest.pop("options"), "it has no options"),
-        (lambda manifest: manifest.update(inputs=[], flows=1), "it has no inputs, flows"),
+        (lambda manifest: manifest.pop("options"), "there is no options"),
+        (lambda manifest: manifest.update(inputs=[], flows=1), "there is no inputs, flows"),
         (lambda manifest: manifest["inputs"].pop("entities"), "were made with the entities None"),
         (lambda manifest: manifest["summary"]["examples"].update(train=26), "27 examples of the split 'train', the"),
-        (lambda manifest: manifest["flows"].pop("mentions"), "lacks counts: KeyError('mentions')"),
-        (lambda manifest: manifest["summary"].pop("examples"), "lacks counts: KeyError('examples')"),
+        (lambda manifest: manifest["flows"].pop("mentions"), "has no counts: KeyError('mentions')"),
+        (lambda manifest: manifest["summary"].pop("examples"), "has no counts: KeyError('examples')"),
         (lambda manifest: manifest["summary"]["examples"].update(test=1), "unexpected keyword argument 'test'"),
-        (lambda manifest: manifest.pop("summary"), "it has no summary"),
+        (lambda manifest: manifest.pop("summary"), "there is no summary"),
     ],
 )
 def test_manifests_that_are_wrong(folder: Path, change: Callable[[dict[str, Any]], object], text: str) -> None:
@@ -262,9 +262,12 @@ GOOD = Example("en", 1, 0, "train", (0, 5, 6, 7, 2), (7,), (1,), (3,), (), ())
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"token_ids": (0, *[5] * 39, 2)}, "an example has 41, max_tokens is 40: raise it, or make shorter examples"),
+        (
+            {"token_ids": (0, *[5] * 39, 2)},
+            "an example has 41, max_tokens is 40: raise max_tokens, or make shorter examples",
+        ),
         ({"entity_ids": (7,) * 9, "entity_starts": (1,) * 9, "entity_ends": (2,) * 9}, "has 9, max_entities is 8"),
-        ({"token_ids": (0,)}, "an example has 1 tokens; <s> and </s> are two"),
+        ({"token_ids": (0,)}, "an example has 1 tokens; <s> and </s> are already two"),
         ({"token_ids": (5, 5, 6, 7, 2)}, "does not begin with <s>"),
         ({"token_ids": (0, 5, 6, 7, 7)}, "end with </s>"),
         ({"token_ids": (0, 5, VOCABULARY, 7, 2)}, "token id 1000 is not below the vocabulary's 1,000"),
@@ -295,7 +298,7 @@ def test_a_row_of_another_split_than_the_file_s_is_not_trained_on(tmp_path: Path
     held_out = write_shard(folder, "examples/de/train-00000", kind, [replace(GOOD, split="validation")], 8)
     change_manifest(folder, lambda manifest: manifest.update(shards=[held_out.to_json()]))
     dataset = open_dataset(folder, CONFIG)
-    with pytest.raises(ExamplesError, match="of the split 'validation', the file's name says 'train'"):
+    with pytest.raises(ExamplesError, match="an example has the split 'validation', the file's name says 'train'"):
         dataset.read(dataset.groups["de"][0], LIMITS)
 
 
@@ -303,12 +306,12 @@ def test_a_file_whose_name_tells_no_split(tmp_path: Path) -> None:
     folder = Written({"de": [[GOOD]]}).write(tmp_path)
     shard = write_shard(folder, "examples/de/examples-00000", "parquet", [GOOD], 8)
     change_manifest(folder, lambda manifest: manifest.update(shards=[shard.to_json()]))
-    assert "examples-00000.parquet tells no split: names begin with train- or validation-" in refusal(folder)
+    assert "examples-00000.parquet: the name has no split; it must begin with train- or validation-" in refusal(folder)
 
 
 def test_a_parquet_file_of_other_types() -> None:
     columns = {name: [[1]] for name in ("token_ids", "entity_ids", "entity_starts", "entity_ends")}
-    with pytest.raises(ValueError, match="token_ids is of the type list<item: int64>, expected is list<element: int32"):
+    with pytest.raises(ValueError, match="token_ids has the type list<item: int64>, not list<element: int32"):
         rows_from_table(pa.table({**columns, "split": ["train"]}), "train")
 
 

@@ -178,5 +178,5 @@ def test_no_rows() -> None:
 
 
 def test_a_row_that_cannot_be_sorted() -> None:
-    with pytest.raises(ValueError, match="a row of 65,538 places; 65,536 can be sorted"):
+    with pytest.raises(ValueError, match="a row has 65,538 places; at most 65,536 can be sorted"):
         masked([example(65_536, [])])

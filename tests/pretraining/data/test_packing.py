@@ -199,12 +199,16 @@ def test_a_batch_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("world", "words"),
+    ("version", "world", "words"),
     [
-        (1, 16_256),  # 828,251 expected at most, in 51 micro-batches: 16,240, aligned
-        (8, 15_104),  # 105,600 in 7
-        (64, 13_952),  # 13,931 in 1
+        (1, 1, 16_256),  # 828,251 expected at most, in 51 micro-batches: 16,240, aligned
+        (1, 8, 15_104),  # 105,600 in 7
+        (1, 64, 13_952),  # 13,931 in 1
+        (2, 1, 16_256),
+        (2, 8, 15_488),  # 107,801 in 7: the largest share of eight
+        (2, 64, 15_360),  # 15,250 in 1
     ],
 )
-def test_micro_batches_share_a_step_evenly(world: int, words: int) -> None:
-    assert capacities(DataConfig(), mean_tokens=400, mean_entities=16, world=world).words == words
+def test_micro_batches_share_a_step_evenly(version: int, world: int, words: int) -> None:
+    config = DataConfig(keys_version=version)
+    assert capacities(config, mean_tokens=400, mean_entities=16, world=world).words == words

@@ -52,6 +52,16 @@ def test_gradcheck() -> None:
     )
 
 
+def test_the_factor_of_a_gradient_in_bfloat16_is_not_rounded() -> None:
+    vectors, table, bias, labels = problem(torch.float32)
+    factor = 1 / 999  # in bfloat16 0.99823 / 999
+    whole, part = (
+        torch.autograd.grad(chunked(vectors.bfloat16(), table, bias, labels).loss * scale, vectors)[0]
+        for scale in (1.0, factor)
+    )
+    torch.testing.assert_close((part / whole).nanmedian().item(), factor, rtol=2e-4, atol=0)
+
+
 @pytest.mark.parametrize("trained", [(True, False, False), (False, True, False), (False, False, True)])
 def test_gradients_of_what_is_frozen_are_not_worked_out(trained: tuple[bool, bool, bool]) -> None:
     *inputs, labels = problem()

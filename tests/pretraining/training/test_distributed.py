@@ -76,7 +76,7 @@ def test_a_rank_alone() -> None:
 def test_examples_are_named_as_they_are_dealt_out(small_dataset: Path) -> None:
     config = DataConfig(batch_size=16, micro_batch_tokens=512)
     dataset = open_dataset(small_dataset, config)
-    source = BatchSource(dataset, config)
+    source = BatchSource(dataset, config, 2)
     dealt = [source.examples(3, rank, 2) for rank in (0, 1)]
     assert [len(names) for names in dealt[0]] == [batch.examples for batch in source.step(3, 0, 2)]
     both = sorted(name for names in (*dealt[0], *dealt[1]) for name in names)

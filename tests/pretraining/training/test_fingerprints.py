@@ -115,6 +115,6 @@ def test_a_damaged_vocabulary_is_one_line(trained: Path, small_dataset: Path, tm
         ["train", "--resume", trained],
     ):
         line = complaint(run(*words, "--examples", output))
-        assert f"{vocabulary}: not an entity vocabulary: " in line
+        assert f"{vocabulary}: the file is not an entity vocabulary: " in line
     with pytest.raises(RunFolderError, match=ROWS):
         check_vocabularies(trained, output, {"tokenizer": "0" * 64, "entities": "0" * 64})
