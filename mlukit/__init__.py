@@ -3,3 +3,18 @@
 This folder is the installed package. Each room of the repository (`corpus`, `engine`, …) is a symbolic link in this
 folder, so that all code has the same name, `mlukit.corpus…`, in a checkout and in site-packages.
 """
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlukit.pretraining.prediction.load_model import load_model
+
+__all__ = ["load_model"]
+_HOMES = {"load_model": "mlukit.pretraining.prediction.load_model"}  # imported when used: `import mlukit` stays quick
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mlukit' has no attribute {name!r}; it has {', '.join(__all__)}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

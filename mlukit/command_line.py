@@ -31,6 +31,10 @@ COMMANDS = {
         "Makes initial weights for training from XLM-R or mLUKE of transformers.",
     ),
     "export": ("mlukit.pretraining.hugging_face.export", "Writes a trained model for transformers."),
+    "embed": (
+        "mlukit.pretraining.prediction.embed",
+        "Writes the states of a model for texts, their words and their entities.",
+    ),
     "fill": ("mlukit.pretraining.prediction.fill", "Asks a trained model which entities a text mentions."),
 }
 OPTIONS = {

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mlukit.corpus.entities.vocabulary import SPECIAL_ENTITIES
-from mlukit.pretraining.config import ConfigError, ModelConfig
+from mlukit.pretraining.config import ConfigError, ModelConfig, changed
 from mlukit.pretraining.hugging_face.checkpoint_files import (
     Checkpoint,
     CheckpointError,
@@ -46,6 +46,7 @@ _ENCODER = ("luke.embeddings.", "luke.encoder.")
 _LAYER = re.compile(r"luke\.encoder\.layer\.(\d+)\.")
 _PREFIX = {XLM_ROBERTA: "roberta.", LUKE: "luke."}
 _HEADS = ("lm_head.", "entity_predictions.")
+_SPECIAL_IDS = {"[PAD]": "entity_pad_id", "[UNK]": "entity_unknown_id", "[MASK]": "entity_mask_id"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +71,52 @@ def import_model(source: Checkpoint, examples: Path | None, *, seed: int, entity
         CheckpointError: the source is another kind of model or incomplete, has values that are not finite, or does not
             fit the examples; the text names what was found and what is needed.
     """
-    refuse_byte_level_bpe(source.folder)
-    tensors = _named_as_luke(source)
-    table = _words(source, tensors)
-    words = word_vocabulary(source, len(table), examples and examples / TOKENIZER)
-    tensors |= {name: tensors[name][: words.size] for name in WORD_ROWS if name in tensors}
+    tensors, words = _tensors_and_words(source, examples and examples / TOKENIZER)
     match = _match(source, tensors, examples)
     config = _config(source, tensors, words, match, entity_width)
+    weights, found = _converted(source, tensors, config, match, seed)
+    report = _report(source, config, found, tensors, words, match)
+    return Imported(config, weights, {**report, "seed": seed})
+
+
+def model_with_own_vocabularies(source: Checkpoint) -> tuple[ModelConfig, dict[str, Tensor], dict[str, int] | None]:
+    """Converts a model that keeps its words and entities.
+
+    Args:
+        source: a model of transformers: XLM-R or LUKE, with heads or without.
+
+    Returns:
+        The configuration, every parameter by our names, and the rows of the entities by name; None for a model without
+        entities, whose parameters of entities are random.
+
+    Raises:
+        CheckpointError: as `import_model`.
+    """
+    tensors, words = _tensors_and_words(source, None)
+    if _ENTITIES in tensors:
+        rows = _entity_rows(source, len(tensors[_ENTITIES]))
+        match = EntityMatch(torch.arange(len(tensors[_ENTITIES])).numpy())
+    else:
+        rows, match = None, EntityMatch(torch.full((len(SPECIAL_ENTITIES),), -1).numpy())
+    config = _config(source, tensors, words, match, ModelConfig().entity_embedding_size)
+    special = {name: rows[entity] for entity, name in _SPECIAL_IDS.items() if rows and entity in rows}
+    config = changed(config, special)
+    weights, _ = _converted(source, tensors, config, match, seed=0)
+    return config, weights, rows
+
+
+def _tensors_and_words(source: Checkpoint, sentencepiece: Path | None) -> tuple[dict[str, Tensor], WordVocabulary]:
+    """The tensors under the names of `LukeForMaskedLM`, with the rows of the pieces alone, and the word vocabulary."""
+    refuse_byte_level_bpe(source.folder)
+    tensors = _named_as_luke(source)
+    words = word_vocabulary(source, len(_words(source, tensors)), sentencepiece)
+    return tensors | {name: tensors[name][: words.size] for name in WORD_ROWS if name in tensors}, words
+
+
+def _converted(
+    source: Checkpoint, tensors: Mapping[str, Tensor], config: ModelConfig, match: EntityMatch, seed: int
+) -> tuple[dict[str, Tensor], set[str]]:
+    """Every parameter by our names, and the names of the parameters that the source has whole."""
     _check_complete(source, tensors, config)
     weights = _draw(config, seed)
     _check_shapes(source, tensors, dict(to_hugging_face(config, weights)))
@@ -86,8 +126,7 @@ def import_model(source: Checkpoint, examples: Path | None, *, seed: int, entity
     found = {name: value.float() for name, value in from_hugging_face(config, fixed).items()}
     weights |= found
     whole = [name for name, table in _ENTITY_ROWS.items() if _take_rows(weights[name], tensors.get(table), match)]
-    report = _report(source, config, {*found, *whole}, tensors, words, match)
-    return Imported(config, weights, {**report, "seed": seed})
+    return weights, {*found, *whole}
 
 
 def _named_as_luke(source: Checkpoint) -> dict[str, Tensor]:
@@ -126,15 +165,19 @@ def _match(source: Checkpoint, tensors: Mapping[str, Tensor], examples: Path | N
             raise CheckpointError(f"{source.folder} has no entities: name examples by --examples, which have them")
         _check_special_entities(source)
         return EntityMatch(torch.arange(rows).numpy())
-    names = {}
-    if rows:
-        names = read_json_object(source.folder / ENTITY_VOCABULARY_FILE)
-        for name, row in names.items():
-            if not isinstance(row, int) or not 0 <= row < rows:
-                raise CheckpointError(
-                    f"{source.folder / ENTITY_VOCABULARY_FILE}: {name!r} is {row!r}, the table has {rows:,} rows"
-                )
+    names = _entity_rows(source, rows) if rows else {}
     return match_entities(examples / VOCABULARY_PARQUET, names)
+
+
+def _entity_rows(source: Checkpoint, rows: int) -> dict[str, int]:
+    """The row of each name in entity_vocab.json; CheckpointError for a row that the table does not have."""
+    names = read_json_object(source.folder / ENTITY_VOCABULARY_FILE)
+    for name, row in names.items():
+        if not isinstance(row, int) or not 0 <= row < rows:
+            raise CheckpointError(
+                f"{source.folder / ENTITY_VOCABULARY_FILE}: {name!r} is {row!r}, the table has {rows:,} rows"
+            )
+    return names
 
 
 def _check_special_entities(source: Checkpoint) -> None:

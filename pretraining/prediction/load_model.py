@@ -1,0 +1,94 @@
+"""Loads a model for use: a run, INIT, an exported folder, or a folder of XLM-R or mLUKE."""
+
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from mlukit.pretraining.config import ModelConfig
+from mlukit.pretraining.data.dataset import open_tokenizer
+from mlukit.pretraining.errors import PretrainingError, say
+from mlukit.pretraining.hugging_face.checkpoint_files import read_checkpoint
+from mlukit.pretraining.hugging_face.imported_model import model_with_own_vocabularies
+from mlukit.pretraining.hugging_face.tokenizer_files import SENTENCEPIECE_FILE
+from mlukit.pretraining.model.model import PretrainingModel
+from mlukit.pretraining.model.special_entities import with_special_entities
+from mlukit.pretraining.prediction.entity_ids import NamedIds, VocabularyIds
+from mlukit.pretraining.prediction.loaded_model import LoadedModel
+from mlukit.pretraining.training.checkpoint import read_weights
+from mlukit.pretraining.training.fingerprints import check_vocabularies
+from mlukit.pretraining.training.run_folder import CONFIG, examples_of, read_json, read_model_config, weights_file
+from mlukit.schemas.layout import TOKENIZER, VOCABULARY_PARQUET
+
+
+class ModelFolderError(PretrainingError):
+    """A folder has no model that can be loaded, or the device does not exist; the text says what would be accepted."""
+
+
+def load_model(
+    folder: str | Path, examples: str | Path | None = None, device: str | torch.device | None = None
+) -> LoadedModel:
+    """Loads a model with its tokenizer and its entities, ready for use.
+
+    Args:
+        folder: of `mlukit train` (the last complete checkpoint), `mlukit import` or `mlukit export`, or of a model of
+            transformers: XLM-R or mLUKE.
+        examples: the output folder of `mlukit build`; None for the folder where a run found its examples. A folder of
+            transformers has its own words and entities and needs no examples.
+        device: "cpu", "cuda" or "cuda:1"; None for the GPU if there is one.
+
+    Raises:
+        PretrainingError: the folder has no such model, it is damaged, or it does not belong to the examples; the text
+            names the folder and says what would be accepted.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ModelFolderError(
+            f"there is no folder {folder}: name a folder of mlukit train, import or export, or of a "
+            "model of transformers"
+        )
+    place = _device(device)
+    config = read_json(folder / CONFIG)
+    if isinstance(config, dict) and "model_type" in config:
+        return _from_transformers(folder, place)
+    return _from_mlukit(folder, Path(examples) if examples else None, place)
+
+
+def _from_mlukit(folder: Path, examples: Path | None, device: torch.device) -> LoadedModel:
+    """A run, or INIT, whose words and entities are those of its examples."""
+    examples = examples_of(folder, examples)
+    check_vocabularies(folder, examples)
+    config = read_model_config(folder)
+    weights = read_weights(weights_file(folder, say=partial(say, "load_model")))
+    weights = with_special_entities(weights, config, examples)
+    entities = VocabularyIds(examples / VOCABULARY_PARQUET)
+    return LoadedModel(folder, _model(config, weights, device), open_tokenizer(examples / TOKENIZER), entities, device)
+
+
+def _from_transformers(folder: Path, device: torch.device) -> LoadedModel:
+    config, weights, rows = model_with_own_vocabularies(read_checkpoint(folder))
+    tokenizer = open_tokenizer(folder / SENTENCEPIECE_FILE)
+    entities = None if rows is None else NamedIds(rows)
+    return LoadedModel(folder, _model(config, weights, device), tokenizer, entities, device)
+
+
+def _model(config: ModelConfig, weights: dict[str, Tensor], device: torch.device) -> PretrainingModel:
+    with torch.device("meta"):
+        model = PretrainingModel(config)
+    model.load_state_dict(weights, assign=True)
+    return model.to(device).eval()
+
+
+def _device(name: str | torch.device | None) -> torch.device:
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelFolderError(
+            f"the device {str(name)!r} cannot be used: {reason}; accepted: cpu, cuda or cuda:N"
+        ) from error
+    return device
