@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -79,15 +79,20 @@ def import_model(source: Checkpoint, examples: Path | None, *, seed: int, entity
     return Imported(config, weights, {**report, "seed": seed})
 
 
-def model_with_own_vocabularies(source: Checkpoint) -> tuple[ModelConfig, dict[str, Tensor], dict[str, int] | None]:
+class OwnModel(NamedTuple):
+    """A model of transformers that keeps its words and entities."""
+
+    config: ModelConfig
+    weights: dict[str, Tensor]  # every parameter, by our names, float32
+    rows: dict[str, int] | None  # of the entities, by name; None for a model without entities
+    found: set[str]  # the parameters that the source has; the others are random
+
+
+def model_with_own_vocabularies(source: Checkpoint) -> OwnModel:
     """Converts a model that keeps its words and entities.
 
     Args:
         source: a model of transformers: XLM-R or LUKE, with heads or without.
-
-    Returns:
-        The configuration, every parameter by our names, and the rows of the entities by name; None for a model without
-        entities, whose parameters of entities are random.
 
     Raises:
         CheckpointError: as `import_model`.
@@ -101,8 +106,8 @@ def model_with_own_vocabularies(source: Checkpoint) -> tuple[ModelConfig, dict[s
     config = _config(source, tensors, words, match, ModelConfig().entity_embedding_size)
     special = {name: rows[entity] for entity, name in _SPECIAL_IDS.items() if rows and entity in rows}
     config = changed(config, special)
-    weights, _ = _converted(source, tensors, config, match, seed=0)
-    return config, weights, rows
+    weights, found = _converted(source, tensors, config, match, seed=0)
+    return OwnModel(config, weights, rows, found)
 
 
 def _tensors_and_words(source: Checkpoint, sentencepiece: Path | None) -> tuple[dict[str, Tensor], WordVocabulary]:

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from mlukit.engine.command_parser import CommandParser, nearest, with_default
 from mlukit.pretraining.errors import PretrainingError, reports_errors, say
+from mlukit.pretraining.local_folder import local_folder, new_local_folder
 from mlukit.schemas.wording import counted
 
 if TYPE_CHECKING:
@@ -203,12 +204,12 @@ def parser() -> CommandParser:
     made = CommandParser("embed", "MODEL FILE --output STATES [FLAGS]", description, _EXAMPLES, [_NOTE])
     add = made.group("input").add_argument
     text = "Folder of mlukit train, import or export, or of XLM-R or mLUKE as transformers has it. Required."
-    add("model", type=Path, metavar="MODEL", help=text)
+    add("model", type=local_folder, metavar="MODEL", help=text)
     add("file", metavar="FILE", help="Texts as JSON lines; - reads standard input. Required.")
     text = with_default("Output folder of mlukit build.", "the folder where MODEL found its examples")
-    add("--examples", type=Path, metavar="OUT", help=text)
+    add("--examples", type=local_folder, metavar="OUT", help=text)
     add = made.group("output").add_argument
-    add("--output", type=Path, required=True, metavar="STATES", help="Parquet file to write. Required.")
+    add("--output", type=new_local_folder, required=True, metavar="STATES", help="Parquet file to write. Required.")
     text = f"States to write, comma-separated: {', '.join(STATES)}. words are large: a vector for each token."
     add("--states", type=_states_of, default=("sentence", "entities"), metavar="NAMES", help=text)
     text = with_default("cpu, cuda or cuda:N.", "cuda if there is a GPU")

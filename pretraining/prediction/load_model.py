@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mlukit.pretraining.config import ModelConfig
 from mlukit.pretraining.data.dataset import open_tokenizer
-from mlukit.pretraining.errors import PretrainingError, say
+from mlukit.pretraining.errors import PretrainingError, warn
 from mlukit.pretraining.hugging_face.checkpoint_files import read_checkpoint
 from mlukit.pretraining.hugging_face.imported_model import model_with_own_vocabularies
 from mlukit.pretraining.hugging_face.tokenizer_files import SENTENCEPIECE_FILE
@@ -18,8 +18,18 @@ from mlukit.pretraining.prediction.entity_ids import NamedIds, VocabularyIds
 from mlukit.pretraining.prediction.loaded_model import LoadedModel
 from mlukit.pretraining.training.checkpoint import read_weights
 from mlukit.pretraining.training.fingerprints import check_vocabularies
-from mlukit.pretraining.training.run_folder import CONFIG, examples_of, read_json, read_model_config, weights_file
+from mlukit.pretraining.training.run_folder import (
+    CONFIG,
+    examples_of,
+    is_run,
+    not_found,
+    read_json,
+    read_model_config,
+    weights_file,
+)
 from mlukit.schemas.layout import TOKENIZER, VOCABULARY_PARQUET
+
+_ENTITY_HEAD = "entity_head.dense.weight"
 
 
 class ModelFolderError(PretrainingError):
@@ -43,11 +53,9 @@ def load_model(
             names the folder and says what would be accepted.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise ModelFolderError(
-            f"there is no folder {folder}: name a folder of mlukit train, import or export, or of a "
-            "model of transformers"
-        )
+    if not (folder / CONFIG).is_file():
+        problem = f"{folder} has no {CONFIG}" if folder.is_dir() else f"there is no folder {folder}"
+        raise ModelFolderError(f"{problem}: name a folder of mlukit train, import or export, or of XLM-R or mLUKE")
     place = _device(device)
     config = read_json(folder / CONFIG)
     if isinstance(config, dict) and "model_type" in config:
@@ -60,17 +68,18 @@ def _from_mlukit(folder: Path, examples: Path | None, device: torch.device) -> L
     examples = examples_of(folder, examples)
     check_vocabularies(folder, examples)
     config = read_model_config(folder)
-    weights = read_weights(weights_file(folder, say=partial(say, "load_model")))
-    weights = with_special_entities(weights, config, examples)
-    entities = VocabularyIds(examples / VOCABULARY_PARQUET)
-    return LoadedModel(folder, _model(config, weights, device), open_tokenizer(examples / TOKENIZER), entities, device)
+    weights = read_weights(weights_file(folder, say=partial(warn, "load_model")))
+    model = _model(config, with_special_entities(weights, config, examples), device)
+    entities, tokenizer = VocabularyIds(examples / VOCABULARY_PARQUET), open_tokenizer(examples / TOKENIZER)
+    trained = is_run(folder) or _ENTITY_HEAD not in not_found(folder)
+    return LoadedModel(folder, model, tokenizer, entities, device, trained)
 
 
 def _from_transformers(folder: Path, device: torch.device) -> LoadedModel:
-    config, weights, rows = model_with_own_vocabularies(read_checkpoint(folder))
-    tokenizer = open_tokenizer(folder / SENTENCEPIECE_FILE)
-    entities = None if rows is None else NamedIds(rows)
-    return LoadedModel(folder, _model(config, weights, device), tokenizer, entities, device)
+    found = model_with_own_vocabularies(read_checkpoint(folder))
+    model, tokenizer = _model(found.config, found.weights, device), open_tokenizer(folder / SENTENCEPIECE_FILE)
+    entities = None if found.rows is None else NamedIds(found.rows)
+    return LoadedModel(folder, model, tokenizer, entities, device, _ENTITY_HEAD in found.found)
 
 
 def _model(config: ModelConfig, weights: dict[str, Tensor], device: torch.device) -> PretrainingModel:

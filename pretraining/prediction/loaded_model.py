@@ -55,6 +55,7 @@ class LoadedModel:
         tokenizer: turns texts into the model's tokens.
         entities: finds the ids of entities by name; None for a model that has no entities, such as XLM-R.
         device: that the model runs on.
+        predicts_entities: whether the head that predicts entities is trained.
     """
 
     folder: Path
@@ -62,6 +63,7 @@ class LoadedModel:
     tokenizer: Tokenizer
     entities: EntityIds | None
     device: torch.device
+    predicts_entities: bool
 
     def embed(
         self,

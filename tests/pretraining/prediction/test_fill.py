@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,10 @@ from safetensors.torch import load_file, save_file
 from mlukit.corpus.examples.tokenizer import Tokenizer
 from mlukit.pretraining.config import DataConfig, ModelConfig
 from mlukit.pretraining.prediction.cloze import FillError, beyond_training, read_cloze
-from mlukit.pretraining.prediction.guess_entities import EntityGuesser
-from mlukit.pretraining.training.run_folder import checkpoints, read_model_config, write_manifest
-from mlukit.schemas.layout import TOKENIZER, VOCABULARY_PARQUET
+from mlukit.pretraining.prediction.guess_entities import GuessError, guess_entities
+from mlukit.pretraining.prediction.load_model import load_model
+from mlukit.pretraining.training.run_folder import checkpoints, write_manifest
+from mlukit.schemas.layout import TOKENIZER
 from tests.pretraining.small_dataset import SMALL_RUN
 from tests.small_dumps import Ran, complaint, run
 
@@ -65,11 +67,10 @@ def test_guesses_are_shown_with_label_and_item(trained: Path) -> None:
         assert found and found[1] == mention and int(found[3]) + 1 == int(found[4]), line
 
 
-def test_chances_are_those_of_all_entities(trained: Path, small_dataset: Path) -> None:
-    guesser = EntityGuesser.load(
-        read_model_config(trained), checkpoints(trained)[0][1] / "model.safetensors", small_dataset
-    )
-    (guesses,) = guesser.guess(read_cloze("The [?] likes", guesser.tokenizer, ModelConfig()), 1000, "de")
+def test_chances_are_those_of_all_entities(trained: Path) -> None:
+    loaded = load_model(trained)
+    cloze = read_cloze("The [?] likes", loaded.tokenizer, loaded.model.config)
+    (guesses,) = guess_entities(loaded, cloze, 1000, "de")
     assert len(guesses) == 40
     assert sum(guess.probability for guess in guesses) == pytest.approx(1, abs=1e-5)
     assert [g.probability for g in guesses] == sorted((g.probability for g in guesses), reverse=True)
@@ -78,15 +79,17 @@ def test_chances_are_those_of_all_entities(trained: Path, small_dataset: Path) -
 def test_what_cannot_be_filled(trained: Path, small_dataset: Path, tmp_path: Path) -> None:
     assert "has no mention in brackets" in complaint(fill(trained, "--text", "The Thing01."))
     assert "there is no folder" in complaint(fill(tmp_path / "none", "--examples", small_dataset, "--text", "[?]"))
-    assert "is not a run, which has its examples in run.json" in complaint(fill(tmp_path, "--text", "[?]"))
+    assert "has no config.json: name a folder of mlukit train" in complaint(fill(tmp_path, "--text", "[?]"))
     long = "The Thing01 " * 300 + "[?]"
     assert "has 603 tokens; the model takes 512" in complaint(fill(trained, "--text", long))
 
 
-def test_a_vocabulary_of_another_size(trained: Path, small_dataset: Path) -> None:
-    assert (small_dataset / VOCABULARY_PARQUET).is_file()
-    with pytest.raises(FillError, match=r"the model has vocabulary_size 250002, that of .* is 53"):
-        EntityGuesser.load(ModelConfig(), checkpoints(trained)[0][1] / "model.safetensors", small_dataset)
+def test_models_that_guess_no_entities(trained: Path) -> None:
+    loaded = load_model(trained)
+    cloze = read_cloze("The [?] likes", loaded.tokenizer, loaded.model.config)
+    for changes, missing in (({"entities": None}, "entities"), ({"predicts_entities": False}, "a trained entity head")):
+        with pytest.raises(GuessError, match=f"has no {missing}: name a folder of mlukit train or export, or mLUKE"):
+            guess_entities(replace(loaded, **changes), cloze, 5, "en")
 
 
 @pytest.mark.parametrize(

@@ -110,8 +110,6 @@ def test_xlmr(tokenizer: Tokenizer, small_dataset: Path, tmp_path: Path) -> None
         torch.testing.assert_close(found.words, words, **CLOSE)
     with pytest.raises(PretrainingError, match="is a model without entities"):
         loaded.embed(TEXTS, MENTIONS)
-    with pytest.raises(PretrainingError, match=r"^.*/DIR has no entities|is a model without entities"):
-        loaded.embed(["The"], [[(0, 3)]])
 
 
 def test_mluke_keeps_its_own_entities(tokenizer: Tokenizer, small_dataset: Path, tmp_path: Path) -> None:
@@ -139,7 +137,7 @@ def test_mluke_keeps_its_own_entities(tokenizer: Tokenizer, small_dataset: Path,
 def test_weights_of_import(exported: Path, small_dataset: Path, tmp_path: Path) -> None:
     init = tmp_path / "INIT"
     assert import_checkpoint([str(exported), "--examples", str(small_dataset), "--output", str(init)]) == 0
-    with pytest.raises(PretrainingError, match="name them by --examples|--examples"):
+    with pytest.raises(PretrainingError, match="--examples"):
         load_model(init)
     one, other = (load_model(init, small_dataset).embed(TEXTS, MENTIONS), load_model(exported).embed(TEXTS, MENTIONS))
     for ours, theirs_ in zip(one, other, strict=True):
@@ -157,14 +155,12 @@ def test_an_english_luke_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_loaded(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(
-        PretrainingError, match="there is no folder .*: name a folder of mlukit train, import or export"
-    ):
+    with pytest.raises(PretrainingError, match=r"there is no folder .*: name a folder of mlukit"):
         load_model(tmp_path / "none")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(PretrainingError, match=r"config\.json cannot be read"):
+    with pytest.raises(PretrainingError, match=r"empty has no config\.json: name a folder of mlukit"):
         load_model(tmp_path / "empty")
-    with pytest.raises(PretrainingError, match="the device 'gpu' cannot be used: .*; accepted: cpu, cuda or cuda:N"):
+    with pytest.raises(PretrainingError, match=r"the device 'gpu' cannot be used: .*; accepted: cpu, cuda or cuda:N"):
         load_model(run, device="gpu")
 
 

@@ -33,7 +33,7 @@ def loaded(small_dataset: Path, tokenizer: Tokenizer) -> LoadedModel:
     torch.manual_seed(2)
     sizes = {"vocabulary_size": tokenizer.size, "entity_vocabulary_size": 60, "max_positions": 40}
     model = PretrainingModel(changed(MODELS["tiny"], sizes)).eval()
-    return LoadedModel(small_dataset, model, tokenizer, entities, torch.device("cpu"))
+    return LoadedModel(small_dataset, model, tokenizer, entities, torch.device("cpu"), predicts_entities=True)
 
 
 def shapes(one: Embedding) -> tuple[tuple[int, ...], ...]:
@@ -93,7 +93,7 @@ def test_mentions_that_are_none(loaded: LoadedModel, mention: tuple[int, int], c
 
 
 def test_a_model_without_entities(loaded: LoadedModel, tokenizer: Tokenizer) -> None:
-    model = LoadedModel(Path("xlm-r"), loaded.model, tokenizer, None, torch.device("cpu"))
+    model = LoadedModel(Path("xlm-r"), loaded.model, tokenizer, None, torch.device("cpu"), predicts_entities=True)
     assert shapes(model.embed([TEXT])[0])[2] == (0, 128)
     with pytest.raises(TextError, match="xlm-r is a model without entities: it takes texts without mentions"):
         model.embed([TEXT], [[(4, 11)]])

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from mlukit.pretraining.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
 from mlukit.pretraining.model.model import PretrainingModel
 from mlukit.pretraining.model.special_entities import with_special_entities
-from mlukit.pretraining.prediction.guess_entities import EntityGuesser
+from mlukit.pretraining.prediction.load_model import load_model
 from mlukit.pretraining.train import main
 from mlukit.pretraining.training.initial_weights import attention_dropout_of, freeze, initial_model
 from mlukit.pretraining.training.run_folder import read_model_config, weights_file, write_json
@@ -40,10 +40,9 @@ def test_special_entities_of_a_run_are_ready_for_use(run: Path, small_dataset: P
     trained = load_file(weights_file(run))
     assert not torch.equal(trained[ENTITIES][3], trained[ENTITIES][2])  # as the softmax left it
     begun, new = initial_model(config, run)
-    guesser = EntityGuesser.load(config.model, weights_file(run), small_dataset)
     expected = with_special_entities(trained, config.model, small_dataset)
     assert new == set(trained)  # the run began with random weights
-    for model, wanted in ((begun, trained), (guesser.model, expected)):
+    for model, wanted in ((begun, trained), (load_model(run).model, expected)):
         weights = model.state_dict()
         assert [name for name in weights if not torch.equal(weights[name], wanted[name])] == []
     rows, bias = expected[ENTITIES], expected["entity_head.bias"]
