@@ -1,6 +1,7 @@
 """One loader for every folder with a model, and the states of texts beside those that transformers gives."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -166,3 +167,12 @@ def test_what_cannot_be_loaded(run: Path, tmp_path: Path) -> None:
 
 def test_it_is_a_function_of_the_package(run: Path) -> None:
     assert isinstance(mlukit.load_model(run), LoadedModel)
+
+
+def test_the_lines_of_the_document(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = Path(__file__).parents[3] / "docs/use-a-model.md"
+    (code,) = re.findall(r"```python\n(.*?)```", document.read_text(encoding="utf-8"), re.S)
+    monkeypatch.chdir(run.parent)
+    names: dict[str, Any] = {}
+    exec(code.replace('"RUN"', repr(run.name)), names)
+    assert len(names["first"].entities) == 2 and len(names["second"].entities) == 1
