@@ -107,3 +107,6 @@ def _fitting(words: _Words, quotas: Integers) -> list[_Words]:
         left = left - taken[-1].pieces_of_rows(len(quotas))
         words = words.only(~fits)
     return taken
+
+
+OBJECTIVE = WholeWords()
