@@ -6,8 +6,8 @@ release note of May 31st, 2019) and Cui et al., "Pre-Training with Whole Word Ma
 skipped, and each piece of a chosen word becomes <mask>, a random piece or stays by its own random number.
 
 A piece that begins with ▁ starts a word, and so does the first piece of an example. Languages without blanks between
-words have ▁ only between clauses. So a run of more than `LONGEST_WORD` pieces without ▁ is not a word: each piece of
-the run is a word of its own. Pieces of the unigram model of XLM-R are often words of these languages.
+words have ▁ only between clauses. So a run of more than `LONGEST_WORD` pieces up to the next ▁ is not a word: each
+piece of the run is a word of its own. docs/pretraining.md says how many pieces of some languages are in such runs.
 
 Two things differ from BERT's code. If each word of an example has more pieces than the share, one of the shortest is
 chosen, so that every example has a target. With `mask_mention_words`, the words of a masked mention are whole, too.

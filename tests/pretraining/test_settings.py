@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mlukit.pretraining.config import MODELS, ModelConfig, TrainingConfig, changed
+from mlukit.pretraining.objectives.table import OBJECTIVES
 from mlukit.pretraining.setting_help import HELP
 from mlukit.pretraining.settings import (
     CONFIGS,
@@ -21,7 +22,7 @@ from mlukit.pretraining.settings import (
 )
 from mlukit.pretraining.train import main
 
-ALL_OBJECTIVES = "'words and entities', 'words', 'whole words and entities'"
+ALL_OBJECTIVES = ", ".join(map(repr, OBJECTIVES))
 WORDS = "; did you mean 'words'?"
 SEE = " (see mlukit train --help)"
 NEW = ["--examples", "OUT", "--output", "no-such-folder"]
