@@ -1,4 +1,4 @@
-"""Masked pieces alone: mLUKE's baseline of further training on the same text (section 2.3, "extra training")."""
+"""Masked pieces alone: the baseline of mLUKE's paper, further training of XLM-R on the same text."""
 
 from mlukit.pretraining.objectives.objective import Objective
 
