@@ -7,15 +7,18 @@ settings of its released code; [XLM-R] Conneau et al., ACL 2020, and the configu
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypeVar
 
 from mlukit.pretraining.errors import PretrainingError
+from mlukit.pretraining.objectives.table import OBJECTIVES, load_objective
+
+if TYPE_CHECKING:
+    from mlukit.pretraining.objectives.objective import Objective
 
 C = TypeVar("C", bound="ModelConfig | DataConfig | TrainingConfig")
 
 ModelSize: TypeAlias = Literal["tiny", "base", "large"]
 Precision: TypeAlias = Literal["float32", "bfloat16"]
-Objective: TypeAlias = Literal["words and entities", "words"]
 
 ROW_ALIGNMENT = 128  # tables have a multiple of so many rows, for tensor cores: 250,002 words in 250,112 rows
 
@@ -119,7 +122,7 @@ class DataConfig:
     word_random_share: float = 0.1  # of those: become a random piece; the rest stay as they are [RoBERTa]
     entity_mask_share: float = 0.15  # [mLUKE]; at least one of an example, always as [MASK] [LUKE]
     mask_mention_words: bool = False  # mask every word under a masked mention too
-    objective: Objective = "words and entities"  # "words": the paper's baseline of extra training on the same text
+    objective: str = "words and entities"  # [mLUKE]; a name in the table of objectives
 
     def __post_init__(self) -> None:
         _check_positive(self, "batch_size", "shuffle_megabytes", "shuffled_groups")
@@ -140,8 +143,13 @@ class DataConfig:
             raise ConfigError(
                 f"micro_batch_tokens {self.micro_batch_tokens} is less than the {self.max_tokens} tokens of an example"
             )
-        if self.objective not in ("words and entities", "words"):
-            raise ConfigError(f"objective {self.objective!r} is neither 'words and entities' nor 'words'")
+        if self.objective not in OBJECTIVES:
+            raise ConfigError(f"objective {self.objective!r} is not one of {', '.join(map(repr, OBJECTIVES))}")
+
+    @property
+    def loaded_objective(self) -> "Objective":
+        """The objective that the setting names."""
+        return load_objective(self.objective)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from mlukit.pretraining.objectives.table import OBJECTIVES
+
 HELP: Mapping[str, str] = {
     # model
     "vocabulary_size": "Rows of the table of pieces, which must be the number of pieces of the examples.",
@@ -41,7 +43,7 @@ HELP: Mapping[str, str] = {
     "word_random_share": "Share of the words to predict that become a random piece. The other words to predict stay.",
     "entity_mask_share": "Share of the entities to predict, at least one entity of an example.",
     "mask_mention_words": "Mask all words under a masked mention too.",
-    "objective": "What is predicted: 'words and entities', or 'words' alone.",
+    "objective": "What is predicted. " + "; ".join(f"'{name}': {text}" for name, text in OBJECTIVES.items()) + ".",
     # training
     "stage": "1 trains only the parameters that the model of mlukit import did not have. 2 trains all parameters.",
     "steps": "Steps of the run. With --resume: a larger number makes the run longer.",

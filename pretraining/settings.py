@@ -19,13 +19,13 @@ from mlukit.pretraining.config import (
     DataConfig,
     ModelConfig,
     ModelSize,
-    Objective,
     Precision,
     TrainingConfig,
     changed,
     learning_rate,
 )
 from mlukit.pretraining.local_folder import local_folder, new_local_folder
+from mlukit.pretraining.objectives.table import OBJECTIVES
 from mlukit.pretraining.setting_help import EPOCHS_HELP, HELP
 from mlukit.pretraining.training.run_folder import RUN
 
@@ -45,7 +45,7 @@ OPERATIONAL = frozenset(
 )
 RESUMABLE = OPERATIONAL | {"steps"}  # settings that may change when a run is resumed; steps can only be raised
 _OF_EXAMPLES = ("vocabulary_size", "entity_vocabulary_size")
-_CHOICES = {"precision": get_args(Precision), "objective": get_args(Objective), "stage": ("1", "2")}
+_CHOICES = {"precision": get_args(Precision), "objective": tuple(OBJECTIVES), "stage": ("1", "2")}
 _TINY: Mapping[str, Any] = {  # minutes on a laptop, where the paper's numbers take weeks of GPUs
     "batch_size": 32,
     "micro_batch_tokens": 1_024,

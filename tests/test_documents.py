@@ -266,6 +266,8 @@ ELSEWHERE = {
     "tests/corpus/dumps/test_sitelinks_csv.py": "as above",
     "mlukit.corpus.dumps.sitelinks_csv": "as above, and what is in it:",
     **{f"mlukit.corpus.dumps.sitelinks_csv.{name}": "" for name in ("begins_as_sitelinks", "read_sitelinks_csv")},
+    "pretraining/objectives/entities.py": "made by whoever follows the recipe for an objective of pretraining",
+    "tests/pretraining/objectives/test_entities.py": "as above",
 }
 SOURCES = [path.relative_to(ROOT).as_posix() for name in FOLDERS for path in (ROOT / name).rglob("*.py")]
 

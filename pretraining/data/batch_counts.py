@@ -40,14 +40,14 @@ def _count(batch: Batch) -> tuple[int, ...]:
 
 
 def means_per_target(sums: list[float], counts: Counts) -> dict[str, float]:
-    """Computes mean losses (natural logarithm) and accuracies of word targets, and of entity targets if there are any.
+    """Computes the mean loss (natural logarithm) and accuracy of word targets and of entity targets, if there are any.
 
     Args:
         sums: word loss, entity loss, right words, right entities.
         counts: the counts of the batches in the sums.
     """
-    words, entities = max(1, counts.word_targets), max(1, counts.entity_targets)
-    values = {"word_loss": sums[0] / words, "word_accuracy": sums[2] / words}
-    if counts.entity_targets:
-        values |= {"entity_loss": sums[1] / entities, "entity_accuracy": sums[3] / entities}
+    values: dict[str, float] = {}
+    for number, (kind, targets) in enumerate((("word", counts.word_targets), ("entity", counts.entity_targets))):
+        if targets:
+            values |= {f"{kind}_loss": sums[number] / targets, f"{kind}_accuracy": sums[number + 2] / targets}
     return values

@@ -22,7 +22,7 @@ from mlukit.pretraining.data.batch import Batch
 from mlukit.pretraining.data.counter_random import Integers, permutation, random_bits, random_key
 from mlukit.pretraining.data.dataset import ExampleDataset, RowGroup
 from mlukit.pretraining.data.example_rows import ExampleRows, concatenate, gather
-from mlukit.pretraining.data.masking import mask_rows
+from mlukit.pretraining.data.masking import MaskedRows, mask_rows
 from mlukit.pretraining.data.packing import Capacities, capacities, deal, fill_batch, pack, sizes_of
 from mlukit.pretraining.data.row_limits import RowLimits
 from mlukit.pretraining.data.sampling import DrawnRows, OrderSettings, SamplingOrder
@@ -75,7 +75,7 @@ class BatchSource:
     def examples(self, step: int, rank: int = 0, world: int = 1) -> list[list[tuple[str, int]]]:
         """Names the examples of each micro-batch of a step: language, and number among the rows of all its shards."""
         share = self._share(step, rank, world)
-        masked = mask_rows(_gathered(share), self._config, self._dataset.vocabulary_size)
+        masked = _masked(_gathered(share), self._dataset, self._config)
         names = [(part.language, part.first_row + index) for part in share for index in part.indices.tolist()]
         room = run_capacities(self._dataset, self._config, world)
         return [[names[row] for row in chosen] for chosen in pack(sizes_of(masked), room.limits)]
@@ -193,14 +193,18 @@ def run_capacities(dataset: ExampleDataset, config: DataConfig, world: int = 1) 
 
 
 def read_rows(dataset: ExampleDataset, group: RowGroup, config: DataConfig) -> ExampleRows:
-    """A group's rows, without entities if only words are predicted."""
+    """The part of a group's rows that the objective keeps."""
     rows = dataset.read(group, RowLimits.from_config(config, dataset.vocabulary_size, dataset.entity_vocabulary_size))
-    return rows.without_entities() if config.objective == "words" else rows
+    return config.loaded_objective.keep(rows)
+
+
+def _masked(rows: ExampleRows, dataset: ExampleDataset, config: DataConfig) -> MaskedRows:
+    return mask_rows(rows, config, dataset.vocabulary_size, dataset.word_starts)
 
 
 def _packed(rows: ExampleRows, dataset: ExampleDataset, config: DataConfig, world: int) -> list[Batch]:
     """Masks rows and packs them into micro-batches."""
-    masked, room = mask_rows(rows, config, dataset.vocabulary_size), run_capacities(dataset, config, world)
+    masked, room = _masked(rows, dataset, config), run_capacities(dataset, config, world)
     return [fill_batch(masked, examples, room) for examples in pack(sizes_of(masked), room.limits)]
 
 

@@ -15,7 +15,7 @@ from mlukit.corpus.examples.tokenizer import PAD_ID
 from mlukit.pretraining.config import DataConfig
 from mlukit.pretraining.data.batch import IGNORED
 from mlukit.pretraining.data.counter_random import Integers
-from mlukit.pretraining.data.example_rows import LISTS, ExampleRows, rows_from_table
+from mlukit.pretraining.data.example_rows import LISTS, ExampleRows, Flags, rows_from_table
 from mlukit.pretraining.data.masking import MaskedRows, mask_rows
 from mlukit.schemas.arrow import EXAMPLES
 
@@ -30,15 +30,20 @@ class MaskingCollator:
     come from PyTorch's generator, which a trainer seeds: a row is masked differently each time.
     """
 
-    def __init__(self, vocabulary_size: int, config: DataConfig | None = None) -> None:
+    def __init__(
+        self, vocabulary_size: int, config: DataConfig | None = None, word_starts: Flags | None = None
+    ) -> None:
         """Sets what is masked.
 
         Args:
             vocabulary_size: number of pieces of the tokenizer of the examples, of which <mask> is the last.
-            config: the shares to mask, and the most tokens of a mention; None for the defaults.
+            config: the objective, the shares to mask, and the most tokens of a mention; None for the defaults.
+            word_starts: for each piece, whether it starts a word, as `ExampleDataset.word_starts`; needed by objectives
+                of whole words.
         """
         self._vocabulary_size = vocabulary_size
         self._config = config or DataConfig()
+        self._word_starts = word_starts
 
     def __call__(self, rows: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, Tensor]:
         """The arguments of `LukeForMaskedLM` for some rows.
@@ -52,7 +57,7 @@ class MaskingCollator:
             label of a place that is not to be predicted is -100. Without any entity in the rows, there are no entries
             of entities.
         """
-        masked = mask_rows(self._example_rows(rows), self._config, self._vocabulary_size)
+        masked = mask_rows(self._example_rows(rows), self._config, self._vocabulary_size, self._word_starts)
         words = _padded(masked.token_ids, masked.rows.token_offsets, PAD_ID)
         batch = {
             "input_ids": words,
@@ -65,7 +70,7 @@ class MaskingCollator:
         lists = [pa.array([row[name] for row in rows], EXAMPLES.field(name).type) for name in LISTS]
         table = pa.table([*lists, ["train"] * len(rows)], names=[*LISTS, "split"])
         keys = torch.randint(-(2**63), 2**63 - 1, (len(rows),)).numpy().view(np.uint64)
-        return replace(rows_from_table(table, "train"), keys=keys)
+        return self._config.loaded_objective.keep(replace(rows_from_table(table, "train"), keys=keys))
 
     def _entities(self, masked: MaskedRows) -> dict[str, Tensor]:
         rows = masked.rows

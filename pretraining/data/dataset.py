@@ -18,10 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
+
 from mlukit.corpus.entities.vocabulary import EntityVocabulary, VocabularyError
-from mlukit.corpus.examples.tokenizer import Tokenizer, TokenizerError
+from mlukit.corpus.examples.tokenizer import WORD_START, Tokenizer, TokenizerError
 from mlukit.pretraining.config import DataConfig
-from mlukit.pretraining.data.example_rows import LISTS, ExampleRows, rows_from_table
+from mlukit.pretraining.data.example_rows import LISTS, ExampleRows, Flags, rows_from_table
 from mlukit.pretraining.data.row_limits import RowLimits
 from mlukit.pretraining.errors import PretrainingError
 from mlukit.schemas.arrow import EXAMPLES, SCHEMA_VERSION
@@ -71,6 +73,7 @@ class ExampleDataset:
     groups: Mapping[str, tuple[RowGroup, ...]]  # by language, in order
     mean_lengths: Mapping[str, MeanLengths]  # by language
     vocabulary_size: int  # word pieces, special ones and <mask> included
+    word_starts: Flags  # for each word piece, whether it starts a word
     entity_vocabulary_size: int  # special ones included
     fingerprints: Mapping[str, str]  # SHA-256 of "entities", "tokenizer" and "examples"
     _sound: set[str] = field(default_factory=set)  # paths of the shards whose SHA-256 was right
@@ -166,6 +169,7 @@ def open_dataset(folder: Path, config: DataConfig) -> ExampleDataset:
         groups=groups,
         mean_lengths={language: _mean_lengths(manifest) for language, manifest in manifests.items()},
         vocabulary_size=tokenizer.size,
+        word_starts=find_word_starts(tokenizer),
         entity_vocabulary_size=vocabulary.size,
         fingerprints={**inputs, "examples": _fingerprint(shards.values())},
     )
@@ -244,6 +248,11 @@ def open_tokenizer(path: Path) -> Tokenizer:
         return Tokenizer.load(path.read_bytes())
     except (OSError, TokenizerError) as error:
         raise ExamplesError(f"{path}: {error}") from error
+
+
+def find_word_starts(tokenizer: Tokenizer) -> Flags:
+    """For each id of a tokenizer, whether the piece starts a word: it begins with ▁."""
+    return np.array([piece.startswith(WORD_START) for piece in tokenizer.pieces(range(tokenizer.size))], np.bool_)
 
 
 def _check_belongs(path: Path, found: str, expected: str) -> None:

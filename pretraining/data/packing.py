@@ -65,13 +65,15 @@ def capacities(config: DataConfig, mean_tokens: float, mean_entities: float, wor
     """
     words = _words(config, mean_tokens, world)
     examples = words / max(mean_tokens, 3)
-    with_entities = config.objective == "words and entities"
+    objective = config.loaded_objective
+    with_entities = objective.with_entities
     entities = max(config.max_entities, _rounded(_ENTITY_ROOM * examples * mean_entities)) if with_entities else 0
     mention_tokens = max(config.max_tokens, _MENTION_TOKENS * entities) if with_entities else 0
     share = config.entity_mask_share
     entity_targets = max(share * entities + examples, share * config.max_entities + 1) if with_entities else 0
-    # the words of an example's masked mentions may be all it has
-    most_words = config.max_tokens if config.mask_mention_words else config.word_mask_share * config.max_tokens + 1
+    most_words = objective.most_words(config.word_mask_share, config.max_tokens)
+    if config.mask_mention_words:  # the words of an example's masked mentions may be all it has
+        most_words = config.max_tokens
     return Capacities(
         words=words,
         entities=entities,

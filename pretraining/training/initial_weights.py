@@ -19,8 +19,6 @@ from mlukit.pretraining.training.run_folder import (
     weights_file,
 )
 
-_ENTITY_PARTS = ("entity_embeddings.", "entity_head.")
-
 
 def initial_model(config: RunConfig, init: Path | None) -> tuple[PretrainingModel, frozenset[str]]:
     """Makes a model on the CPU, with random parameters by the run's seed and weights from `init`.
@@ -92,7 +90,7 @@ def _entity_aware_queries(config: ModelConfig, weights: dict[str, Tensor]) -> di
 def freeze(model: PretrainingModel, config: RunConfig, new: Collection[str]) -> frozenset[str]:
     """Turns gradients off for the parameters that the run does not train.
 
-    Stage 1 trains only new parameters. A run that predicts only words does not train the parameters of entities.
+    Stage 1 trains only new parameters. The objective can leave parameters out in both stages.
 
     Returns:
         The names of the trained parameters.
@@ -102,9 +100,7 @@ def freeze(model: PretrainingModel, config: RunConfig, new: Collection[str]) -> 
     """
     trained = set()
     for name, parameter in model.named_parameters():
-        wanted = config.training.stage == 2 or name in new
-        if config.data.objective == "words" and name.startswith(_ENTITY_PARTS):
-            wanted = False
+        wanted = (config.training.stage == 2 or name in new) and config.data.loaded_objective.trains(name)
         parameter.requires_grad_(wanted)
         if wanted:
             trained.add(name)

@@ -116,8 +116,9 @@ class Loop:
         half = self.config.training.precision == "bfloat16"
         with torch.autocast(self.ranks.device.type, torch.bfloat16, enabled=half):
             losses = self.parallel(batch.to(self.ranks.device))
-        loss = losses.words / max(1, counts.word_targets) + losses.entities / max(1, counts.entity_targets)
-        (loss * self.ranks.world).backward()  # ranks average their gradients, but the step needs the sum
+        words, entities = losses.words / max(1, counts.word_targets), losses.entities / max(1, counts.entity_targets)
+        loss = self.config.data.loaded_objective.loss(words, entities)
+        torch.autograd.backward(loss * self.ranks.world)  # ranks average their gradients, but the step needs the sum
         return torch.stack([value.detach().double() for value in losses])
 
     def validate(self) -> None:

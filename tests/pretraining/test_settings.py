@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mlukit.pretraining.config import MODELS, ModelConfig, TrainingConfig, changed
+from mlukit.pretraining.objectives.table import OBJECTIVES
 from mlukit.pretraining.setting_help import HELP
 from mlukit.pretraining.settings import (
     CONFIGS,
@@ -21,6 +22,7 @@ from mlukit.pretraining.settings import (
 )
 from mlukit.pretraining.train import main
 
+ALL_OBJECTIVES = ", ".join(map(repr, OBJECTIVES))
 WORDS = "; did you mean 'words'?"
 SEE = " (see mlukit train --help)"
 NEW = ["--examples", "OUT", "--output", "no-such-folder"]
@@ -59,7 +61,7 @@ def test_every_field_is_a_flag_with_help(capsys: pytest.CaptureFixture[str]) -> 
         (["--batch-size", "many"], "argument --batch-size: 'many' is not a whole number of at least 0"),
         (["--learning-rate", "nan"], "argument --learning-rate: 'nan' is not a number of at least 0"),
         (["--learning-rate", "-1"], "argument --learning-rate: '-1' is not a number of at least 0"),
-        (["--objective", "word"], "argument --objective: 'word' is not one of 'words and entities', 'words'" + WORDS),
+        (["--objective", "word"], f"argument --objective: 'word' is not one of {ALL_OBJECTIVES}" + WORDS),
         (["--model", "huge"], "argument --model: 'huge' is not one of 'tiny', 'base', 'large'"),
         (["--stage", "3"], "argument --stage: '3' is not one of '1', '2'"),
         (["--resume", "RUN", "--model", "base"], "--output does not go with --resume: the run has its own"),

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.dataset as ds
 import pytest
 import torch
@@ -38,6 +39,15 @@ def test_a_batch_in_full() -> None:
 
 def test_rows_without_entities() -> None:
     assert set(MaskingCollator(WORDS)(ROWS[1:])) == {"input_ids", "attention_mask", "labels"}
+
+
+def test_objectives() -> None:
+    whole = DataConfig(objective="whole words and entities", word_mask_share=0.5)
+    starts = np.isin(np.arange(WORDS), (10, 12, 20))
+    for _ in range(9):
+        labels = MaskingCollator(WORDS, whole, starts)(ROWS)["labels"].tolist()
+        assert labels[0] in ([-100, 10, 11, -100, -100, -100], [-100, -100, -100, 12, 13, -100])
+    assert set(MaskingCollator(WORDS, DataConfig(objective="words"))(ROWS)) == {"input_ids", "attention_mask", "labels"}
 
 
 def test_masks_go_by_the_generator_of_pytorch() -> None:

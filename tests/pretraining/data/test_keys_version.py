@@ -73,6 +73,23 @@ def test_batches_of_an_older_run_over_words(dataset: ExampleDataset) -> None:
     assert digest(BatchSource(dataset, config, 2).step(12)) == "a5176fae17ef7651"
 
 
+@pytest.mark.parametrize(
+    ("objective", "mention_words", "expected"),
+    [
+        ("words and entities", False, "0e69410afeac6dcf"),
+        ("words and entities", True, "ebc5bd9a573b725e"),
+        ("words", False, "7bbbe592c81eea52"),
+        ("words", True, "812458f211feedd5"),
+        # each piece of the tokenizer is a word
+        ("whole words and entities", False, "0e69410afeac6dcf"),
+        ("whole words and entities", True, "ebc5bd9a573b725e"),
+    ],
+)
+def test_batches_of_each_objective(dataset: ExampleDataset, objective: str, mention_words: bool, expected: str) -> None:
+    config = replace(CONFIG, objective=objective, mask_mention_words=mention_words)
+    assert digest(BatchSource(dataset, config, 2).step(3)) == expected
+
+
 def test_held_out_batches_are_the_same_in_all_versions(dataset: ExampleDataset) -> None:
     for config in (OLD, CONFIG):
         assert digest(list(validation_batches(dataset, config, "en", 7))) == "687641745d7c28aa"

@@ -54,5 +54,7 @@ def test_peaks_by_name() -> None:
 
 def test_means_without_entities() -> None:
     assert means_per_target([6.0, 0.0, 1.0, 0.0], Counts(word_targets=4)) == {"word_loss": 1.5, "word_accuracy": 0.25}
+    entities = means_per_target([0.0, 3.0, 0.0, 2.0], Counts(entity_targets=2))
+    assert entities == {"entity_loss": 1.5, "entity_accuracy": 1.0}
     both = means_per_target([6.0, 3.0, 1.0, 2.0], Counts(word_targets=4, entity_targets=2))
     assert both["entity_loss"] == 1.5 and both["entity_accuracy"] == 1

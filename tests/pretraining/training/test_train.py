@@ -237,3 +237,18 @@ def test_words_alone(small_dataset: Path, tmp_path: Path) -> None:
     after = load_file(checkpoints(run)[0][1] / "model.safetensors")
     for name, value in begun.state_dict().items():
         assert torch.equal(value, after[name]) == name.startswith("entity_"), name
+
+
+def test_whole_words(small_dataset: Path, tmp_path: Path) -> None:
+    run, steps = tmp_path / "run", flags(steps=48, validation_interval=24, checkpoint_interval=24)
+    objective = ("--objective", "whole words and entities")
+    assert train(run, "--examples", small_dataset, *SMALL_RUN, *steps, *objective) == 0
+    assert json.loads((run / "config.json").read_text())["data"]["objective"] == "whole words and entities"
+    lines = metrics(run)
+    trained, held_out = metrics(run, "train"), metrics(run, "validation")
+    for name, most in (("word_loss", 0.85), ("entity_loss", 0.99)):  # which thing follows which is random
+        assert sum(line[name] for line in trained[-8:]) < most * sum(line[name] for line in trained[:8])
+    assert held_out[-1]["word_loss"] < held_out[2]["word_loss"] - 0.5  # of all
+    (next(folder for steps, folder in checkpoints(run) if steps == 48) / "manifest.json").unlink()
+    assert main(["--resume", str(run)]) == 0
+    assert metrics(run) == lines
