@@ -11,7 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Self, get_args
 
-from mlukit.engine.command_parser import CommandParser, nearest, with_default
+from mlukit.engine.command_parser import CommandParser, check_keys, config_value, nearest, read_toml, with_default
 from mlukit.pretraining.config import (
     BASE,
     MODELS,
@@ -112,10 +112,15 @@ def parse(arguments: Sequence[str]) -> TrainSettings:
     """Reads the flags of `mlukit train`.
 
     Raises:
-        RefusedError: a flag is wrong.
+        RefusedError: a flag, or a key or a value of the configuration file is wrong.
         ConfigError: flags are missing or contradict each other.
     """
-    values = vars(parser().parse_args(arguments))
+    made = parser()
+    values = vars(made.parse_args(arguments))
+    if config := values.pop("config"):
+        if values["resume"] is not None:
+            raise SettingsError("--config does not go with --resume: the run has its settings in its config.json")
+        values = _with_config(values, config, made)
     run = {name: values.pop(name) for name in ("output", "examples", "init", "resume", "model", "epochs")}
     chosen = {name: value for name, value in values.items() if value is not None}
     if run["epochs"] is not None and "steps" in chosen:
@@ -123,6 +128,27 @@ def parse(arguments: Sequence[str]) -> TrainSettings:
     if run["epochs"] == 0:
         raise SettingsError("--epochs 0 is no training: accepted is a number above 0")
     return _checked(run, chosen)
+
+
+def _with_config(values: Mapping[str, Any], path: Path, made: CommandParser) -> dict[str, Any]:
+    """The values of the flags, and those of a configuration file where there is no flag.
+
+    Raises:
+        RefusedError: the file cannot be read, or a key or a value is wrong.
+    """
+    flags: dict[str, Any] = {action.dest: action for action in made._actions}
+    accepted = [name for name in values if name != "resume"]
+    table = read_toml(path, str(path))
+    check_keys(str(path), table, accepted)
+    read = {
+        key: config_value(str(path), key, value, None if flags[key].nargs == 0 else flags[key].type)
+        for key, value in table.items()
+    }
+    given = {name: value for name, value in values.items() if value is not None}
+    for name, other in (("steps", "epochs"), ("epochs", "steps")):  # one takes the place of the other
+        if name in given:
+            read.pop(other, None)
+    return {**values, **read, **given}
 
 
 def _checked(run: Mapping[str, Any], chosen: Mapping[str, Any]) -> TrainSettings:
@@ -273,6 +299,8 @@ def parser() -> CommandParser:
     run("--init", type=local_folder, metavar="INIT", help=with_default(text, "random weights"))
     text = "Continue a run from its last whole checkpoint. Takes the place of --output."
     run("--resume", type=local_folder, metavar="RUN", help=text)
+    text = "TOML file with these settings, such as learning_rate = 5e-4. Flags override the file. Not with --resume."
+    run("--config", type=Path, metavar="FILE", help=text)
     text = with_default(f"Size of the model: {', '.join(MODELS)}.", f"{BASE}, or the size of INIT")
     run("--model", type=_one_of(tuple(MODELS)), metavar="SIZE", help=text)
     for config in CONFIGS:

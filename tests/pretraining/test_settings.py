@@ -92,6 +92,46 @@ def test_resume_takes_only_what_may_change(capsys: pytest.CaptureFixture[str]) -
     )
 
 
+def test_a_configuration_file_is_read_and_flags_override_it(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text(
+        'examples = "OUT"\noutput = "no-such-folder"\nmodel = "tiny"\nlearning_rate = 5e-4\nsteps = 1_000\n'
+        'compile = false\nobjective = "words"\nstage = 1\n'
+    )
+    settings = parse(["--config", str(file), "--stage", "2", "--compile", "--epochs", "3"])
+    assert (settings.examples, settings.output, settings.model) == (Path("OUT"), Path("no-such-folder"), "tiny")
+    assert settings.chosen == {"learning_rate": 5e-4, "compile": True, "objective": "words", "stage": 2}
+    assert settings.epochs == 3
+    assert parse(["--config", str(file), "--output", "other"]).chosen["steps"] == 1_000
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("learning_rat = 5e-4", "{file}: unknown option 'learning_rat'; did you mean 'learning_rate'?"),
+        ("resume = 'RUN'", "{file}: unknown option 'resume'"),
+        ("batch_size = 5.5", "{file}: batch_size: '5.5' is not a whole number of at least 0"),
+        ("batch_size = true", "{file}: batch_size: 'True' is not a whole number of at least 0"),
+        ("compile = 1", "{file}: compile = 1 is wrong; accepted: true or false"),
+        ("objective = 'word'", "{file}: objective: 'word' is not one of 'words and entities', 'words'" + WORDS),
+        ("[training]\nsteps = 5", "{file}: unknown option 'training'"),
+        ("steps = 5\nepochs = 2", "--epochs 2 and --steps 5 exclude each other: give one"),
+        ("= 3", "--config {file}: Invalid statement (at line 1, column 1)"),
+    ],
+)
+def test_wrong_configuration_files(capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text(text)
+    assert complaint(capsys, *NEW, "--config", str(file)) == said.format(file=file)
+
+
+def test_a_resumed_run_takes_no_configuration_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    text = complaint(capsys, "--resume", "RUN", "--config", str(tmp_path / "c.toml"))
+    assert text == "--config does not go with --resume: the run has its settings in its config.json"
+    text = complaint(capsys, *NEW, "--config", str(tmp_path / "c.toml"))
+    assert text.endswith(f"No such file or directory: '{tmp_path / 'c.toml'}'")
+
+
 def test_defaults_by_model_and_stage() -> None:
     def rate(size: str, *flags: str, gpu: bool = True) -> TrainingConfig:
         settings = new_run("--model", size, *flags)
