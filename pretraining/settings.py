@@ -15,6 +15,8 @@ from mlukit.engine.command_parser import CommandParser, check_keys, config_value
 from mlukit.pretraining.config import (
     BASE,
     MODELS,
+    NO_REPORT,
+    REPORTS,
     ConfigError,
     DataConfig,
     ModelConfig,
@@ -41,6 +43,7 @@ OPERATIONAL = frozenset(
         "checkpoint_interval",
         "checkpoints_kept",
         "log_interval",
+        "report_to",
     ]
 )
 RESUMABLE = OPERATIONAL | {"steps"}  # settings that may change when a run is resumed; steps can only be raised
@@ -327,8 +330,8 @@ def _add_flag(group: argparse._ArgumentGroup, name: str, kind: type[Any], defaul
     if kind is bool:
         group.add_argument(_flag(name), action=argparse.BooleanOptionalAction, default=None, help=text)
         return
-    reader = _one_of(_CHOICES[name], kind) if name in _CHOICES else _number(kind)
-    metavar = {int: "N", float: "X"}.get(kind, "NAME")
+    reader = _one_of(_CHOICES[name], kind) if name in _CHOICES else _report_names if kind is str else _number(kind)
+    metavar = "NAMES" if reader is _report_names else {int: "N", float: "X"}.get(kind, "NAME")
     group.add_argument(_flag(name), type=reader, metavar=metavar, help=text)
 
 
@@ -350,6 +353,17 @@ def _one_of(accepted: Sequence[str], kind: type[Any] = str) -> Callable[[str], A
         return kind(text)
 
     return read
+
+
+def _report_names(text: str) -> str:
+    """An argparse type for the names of `--report-to`."""
+    names = [name.strip() for name in text.split(",")]
+    if names != [NO_REPORT]:
+        for name in names:
+            if name not in REPORTS:
+                shown = f"{', '.join(map(repr, REPORTS))}, or {NO_REPORT!r} alone"
+                raise argparse.ArgumentTypeError(f"{name!r} is not one of {shown}{nearest(name, REPORTS)}")
+    return ",".join(dict.fromkeys(names))
 
 
 def _number(kind: type[Any]) -> Callable[[str], Any]:

@@ -62,6 +62,15 @@ def test_every_field_is_a_flag_with_help(capsys: pytest.CaptureFixture[str]) -> 
         (["--objective", "word"], "argument --objective: 'word' is not one of 'words and entities', 'words'" + WORDS),
         (["--model", "huge"], "argument --model: 'huge' is not one of 'tiny', 'base', 'large'"),
         (["--stage", "3"], "argument --stage: '3' is not one of '1', '2'"),
+        (
+            ["--report-to", "wandb,tensorbord"],
+            "argument --report-to: 'tensorbord' is not one of 'tensorboard', 'wandb', 'trackio', or 'none' alone; "
+            "did you mean 'tensorboard'?",
+        ),
+        (
+            ["--report-to", "none,wandb"],
+            "argument --report-to: 'none' is not one of 'tensorboard', 'wandb', 'trackio', or 'none' alone",
+        ),
         (["--resume", "RUN", "--model", "base"], "--output does not go with --resume: the run has its own"),
         (["--epochs", "2", "--steps", "7"], "--epochs 2 and --steps 7 exclude each other: give one"),
         (["--epochs", "0"], "--epochs 0 is no training: accepted is a number above 0"),
@@ -86,6 +95,7 @@ def test_resume_takes_only_what_may_change(capsys: pytest.CaptureFixture[str]) -
     assert settings.resume and settings.output == Path("RUN")
     assert settings.chosen == {"log_interval": 5, "compile": False, "validation_interval": 7}
     assert parse(["--resume", "RUN", "--steps", "50"]).chosen == {"steps": 50}
+    assert parse(["--resume", "RUN", "--report-to", "wandb"]).chosen == {"report_to": "wandb"}
     assert parse(["--resume", "RUN", "--validation-examples", "9"]).chosen == {"validation_examples": 9}
     assert complaint(capsys, "--resume", "RUN", "--learning-rate", "1e-3").startswith(
         "--learning-rate does not go with --resume: it was decided when the run began"
@@ -96,11 +106,14 @@ def test_a_configuration_file_is_read_and_flags_override_it(tmp_path: Path) -> N
     file = tmp_path / "c.toml"
     file.write_text(
         'examples = "OUT"\noutput = "no-such-folder"\nmodel = "tiny"\nlearning_rate = 5e-4\nsteps = 1_000\n'
-        'compile = false\nobjective = "words"\nstage = 1\n'
+        'report_to = ["tensorboard", "wandb"]\ncompile = false\nobjective = "words"\nstage = 1\n'
     )
     settings = parse(["--config", str(file), "--stage", "2", "--compile", "--epochs", "3"])
     assert (settings.examples, settings.output, settings.model) == (Path("OUT"), Path("no-such-folder"), "tiny")
-    assert settings.chosen == {"learning_rate": 5e-4, "compile": True, "objective": "words", "stage": 2}
+    assert settings.chosen == {
+        **{"learning_rate": 5e-4, "compile": True, "objective": "words", "stage": 2},
+        "report_to": "tensorboard,wandb",
+    }
     assert settings.epochs == 3
     assert parse(["--config", str(file), "--output", "other"]).chosen["steps"] == 1_000
 
