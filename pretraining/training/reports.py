@@ -48,7 +48,8 @@ def open_reports(report_to: str, run: Path, config: RunConfig, done: int) -> lis
         ReportError: a program is not installed, or refuses the run.
     """
     return [
-        _TensorBoard(run, done) if name == _TENSORBOARD else _Tracker(name, run, config) for name in _names(report_to)
+        _TensorBoard(run, done) if name == _TENSORBOARD else _Tracker(name, run, config, done)
+        for name in _names(report_to)
     ]
 
 
@@ -73,10 +74,11 @@ class _TensorBoard:
 class _Tracker:
     """wandb or trackio: both have `init`, `log` and `finish`. Their environment variables say where the curves go."""
 
-    def __init__(self, name: str, run: Path, config: RunConfig) -> None:
+    def __init__(self, name: str, run: Path, config: RunConfig, done: int) -> None:
         self._module = _module(name)
+        resume = "allow" if done else "never"  # another run may have a folder of the same name
         try:
-            self._module.init(project=_PROJECT, name=run.resolve().name, config=config.to_json(), resume="allow")
+            self._module.init(project=_PROJECT, name=run.resolve().name, config=config.to_json(), resume=resume)
         except Exception as error:  # of many kinds: no account, no network
             raise ReportError(f"--report-to {name}: {error}; --report-to {NO_REPORT} trains without") from error
 

@@ -49,7 +49,7 @@ def test_the_numbers_of_metrics_go_to_a_tracker(
     assert {key: begun[key] for key in ("project", "name", "resume")} == {
         "project": "mlukit",
         "name": "run",
-        "resume": "allow",
+        "resume": "never",
     }
     assert begun["config"] == json.loads((run / "config.json").read_text())
     assert end == ("finish", None)
@@ -57,6 +57,9 @@ def test_the_numbers_of_metrics_go_to_a_tracker(
     line, values = metrics(run, "train")[0], logged[3][1]
     assert values["train/word_loss"] == line["word_loss"] and values["train/epoch"] == line["epoch"]
     assert "validation/all/entity_loss" in logged[-1][1] and not (run / "tensorboard").exists()
+    tracker.calls.clear()
+    assert main(["--resume", str(run), "--steps", "3"]) == 0  # the run keeps the setting
+    assert tracker.calls[0][1]["resume"] == "allow" and tracker.calls[1][0] == "step 3"
 
 
 def test_none_draws_no_curves(small_dataset: Path, tmp_path: Path) -> None:
