@@ -39,6 +39,7 @@ EXTRAS_REQUIRE = {
         *GCP,
         *AWS,
         *TRAIN,
+        "accelerate",  # for the Trainer of transformers
         "basedpyright",  # pyright with its own Node.js, which needs no download
         "datasets",
         "duckdb",

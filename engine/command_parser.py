@@ -1,10 +1,12 @@
-"""Parsers of the commands: the same layout of the help for every command, and one line about a wrong flag."""
+"""Parsers of the commands: one layout of the help, one line about a wrong flag or key of a configuration file."""
 
 import argparse
 import difflib
 import logging
 import textwrap
-from collections.abc import Callable, Sequence
+import tomllib
+from collections.abc import Callable, Iterable, Sequence
+from importlib.resources.abc import Traversable
 from itertools import takewhile
 from typing import Any, NoReturn
 
@@ -166,3 +168,52 @@ def at_least(least: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def read_toml(file: Traversable, path: str, *, if_missing: str = "") -> dict[str, Any]:
+    """Reads a configuration file.
+
+    Args:
+        file: the file.
+        path: the value of the flag --config, for messages.
+        if_missing: what the message adds if there is no such file.
+
+    Raises:
+        RefusedError: the file cannot be read, or is not TOML.
+    """
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:  # not TOML, or not UTF-8
+        hint = if_missing if isinstance(error, FileNotFoundError) else ""
+        raise RefusedError(f"--config {path}: {error}{hint}") from error
+
+
+def check_keys(path: str, keys: Iterable[str], accepted: Sequence[str]) -> None:
+    """Raises RefusedError for a key of a configuration file that is not accepted."""
+    for key in keys:
+        if key not in accepted:
+            raise RefusedError(f"{path}: unknown option {key!r}{nearest(key, accepted)}")
+
+
+def config_value(path: str, key: str, value: Any, parse: Callable[[str], Any] | None) -> Any:
+    """Parses a value of a configuration file in the same way as the value of the flag.
+
+    Args:
+        path: the file, for messages.
+        key: the key of the value.
+        value: the value, as TOML has it. A list is the same as its elements with commas between them.
+        parse: the parser of the flag's value; None for a switch.
+
+    Raises:
+        RefusedError: the value is wrong.
+    """
+    if parse is None:
+        if not isinstance(value, bool):
+            raise RefusedError(f"{path}: {key} = {value!r} is wrong; accepted: true or false")
+        return value
+    if isinstance(value, dict):
+        raise RefusedError(f"{path}: {key} is a table; accepted: one value, or a list")
+    try:
+        return parse(",".join(map(str, value)) if isinstance(value, list) else str(value))
+    except (argparse.ArgumentTypeError, ValueError) as error:
+        raise RefusedError(f"{path}: {key}: {error}") from error

@@ -1,7 +1,6 @@
 """The options of the commands: one table, filled from flags and a configuration file, and checked before any work."""
 
 import argparse
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from importlib import resources
@@ -15,7 +14,17 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 import mlukit
 from mlukit.corpus.entities.vocabulary import MIN_LANGUAGES_RULE, VocabularyOptions
 from mlukit.corpus.examples.options import ExampleOptions
-from mlukit.engine.command_parser import BEAM_FLAGS, CommandParser, Parser, at_least, nearest, with_default
+from mlukit.engine.command_parser import (
+    BEAM_FLAGS,
+    CommandParser,
+    Parser,
+    at_least,
+    check_keys,
+    config_value,
+    nearest,
+    read_toml,
+    with_default,
+)
 from mlukit.engine.errors import RefusedError
 from mlukit.engine.launch.workers import complete_flags
 from mlukit.pipelines.option_values import among, language_path, plain_path, share, size, some_words
@@ -395,7 +404,7 @@ def read_settings(parser: CommandParser, arguments: Sequence[str]) -> tuple[Sett
     """Reads the settings of a command, and the flags for Beam.
 
     Raises:
-        SettingsError: a flag, a value or a key of the configuration file is wrong.
+        RefusedError: a flag, a value or a key of the configuration file is wrong.
     """
     given, beam_flags = parser.parse_known_args(list(arguments))
     check_beam_flags(beam_flags, parser)
@@ -457,23 +466,16 @@ def read_config(path: str, parser: argparse.ArgumentParser) -> dict[str, Any]:
         parser: the parser of the command's flags.
 
     Raises:
-        SettingsError: the file cannot be read, or a key or a value is wrong.
+        RefusedError: the file cannot be read, or a key or a value is wrong.
     """
-    try:
-        table = tomllib.loads(_config_file(path).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        names = list(bundled_configs())
-        hint = nearest(Path(path).stem, names)
-        raise SettingsError(f"--config {path}: {error}; accepted names: {', '.join(names)}{hint}") from error
-    except (OSError, ValueError) as error:  # not TOML, or not UTF-8
-        raise SettingsError(f"--config {path}: {error}") from error
+    names = list(bundled_configs())
+    hint = f"; accepted names: {', '.join(names)}{nearest(Path(path).stem, names)}"
+    table = read_toml(_config_file(path), path, if_missing=hint)
     options = {f.name: f.metadata for f in fields(Settings) if f.metadata and f.name != "config"}
     patterns = table.pop("patterns", {})
     if not isinstance(patterns, dict):
         raise SettingsError(f"{path}: patterns = {patterns!r} is not a table; accepted: [patterns] with file patterns")
-    for key in table:
-        if key not in options:
-            raise SettingsError(f"{path}: unknown option {key!r}{nearest(key, list(options))}")
+    check_keys(path, table, list(options))
     wanted = {
         key: value for key, value in table.items() if "--" + key.replace("_", "-") in parser._option_string_actions
     }
@@ -494,19 +496,9 @@ def bundled_configs() -> dict[str, Traversable]:
 
 
 def _config_value(path: str, key: str, value: Any, option: Mapping[str, Any]) -> Any:
-    """Parses a value of a configuration file in the same way as the value of the flag."""
-    if option["parse"] is None:
-        if not isinstance(value, bool):
-            raise SettingsError(f"{path}: {key} = {value!r} is wrong; accepted: true or false")
-        return value
     if key == "dump":
         return _config_dumps(path, value)
-    if isinstance(value, dict):
-        raise SettingsError(f"{path}: {key} is a table; accepted: one value, or a list")
-    try:
-        return option["parse"](",".join(map(str, value)) if isinstance(value, list) else str(value))
-    except (argparse.ArgumentTypeError, ValueError) as error:
-        raise SettingsError(f"{path}: {key}: {error}") from error
+    return config_value(path, key, value, option["parse"])
 
 
 def _config_dumps(path: str, value: Any) -> tuple[tuple[str, str], ...]:

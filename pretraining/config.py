@@ -20,6 +20,9 @@ C = TypeVar("C", bound="ModelConfig | DataConfig | TrainingConfig")
 ModelSize: TypeAlias = Literal["tiny", "base", "large"]
 Precision: TypeAlias = Literal["float32", "bfloat16"]
 
+REPORTS = ("tensorboard", "wandb", "trackio")  # programs that draw curves
+NO_REPORT = "none"
+
 ROW_ALIGNMENT = 128  # tables have a multiple of so many rows, for tensor cores: 250,002 words in 250,112 rows
 
 
@@ -174,6 +177,7 @@ class TrainingConfig:
     checkpoint_interval: int = 5_000
     checkpoints_kept: int = 3
     log_interval: int = 10
+    report_to: str = "tensorboard"  # names of REPORTS, with commas between them, or NO_REPORT
 
     def __post_init__(self) -> None:
         if self.stage not in (1, 2):
@@ -183,6 +187,9 @@ class TrainingConfig:
             raise ConfigError(f"warmup_steps {self.warmup_steps} are more than the {self.steps} steps")
         if self.precision not in ("float32", "bfloat16"):
             raise ConfigError(f"precision {self.precision!r} is neither 'float32' nor 'bfloat16'")
+        names = self.report_to.split(",")
+        if self.report_to != NO_REPORT and (wrong := [name for name in names if name not in REPORTS]):
+            raise ConfigError(f"report_to {wrong[0]!r} is not one of {', '.join((*REPORTS, NO_REPORT))}")
 
 
 def learning_rate(size: ModelSize, stage: int) -> float:
@@ -193,6 +200,7 @@ def learning_rate(size: ModelSize, stage: int) -> float:
 # the values of settings that runs of older versions of mlukit do not have
 _OLDER_RUNS: Mapping[str, Mapping[str, Any]] = {
     "DataConfig": {"keys_version": 1, "shuffle_megabytes": DataConfig().shuffle_megabytes},
+    "TrainingConfig": {"report_to": TrainingConfig().report_to},
 }
 
 

@@ -63,6 +63,7 @@ HELP: Mapping[str, str] = {
     "checkpoint_interval": "Steps between checkpoints.",
     "checkpoints_kept": "Checkpoints to keep. Older checkpoints are removed.",
     "log_interval": "Steps between lines of metrics.jsonl.",
+    "report_to": "Programs that draw the curves: tensorboard, wandb, trackio, with commas between them; or none.",
 }
 EPOCHS_HELP = (
     "In place of --steps: the number of epochs. An epoch is as many draws as there are examples to train on, over all "

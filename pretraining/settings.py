@@ -11,10 +11,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Self, get_args
 
-from mlukit.engine.command_parser import CommandParser, nearest, with_default
+from mlukit.engine.command_parser import CommandParser, check_keys, config_value, nearest, read_toml, with_default
 from mlukit.pretraining.config import (
     BASE,
     MODELS,
+    NO_REPORT,
+    REPORTS,
     ConfigError,
     DataConfig,
     ModelConfig,
@@ -41,6 +43,7 @@ OPERATIONAL = frozenset(
         "checkpoint_interval",
         "checkpoints_kept",
         "log_interval",
+        "report_to",
     ]
 )
 RESUMABLE = OPERATIONAL | {"steps"}  # settings that may change when a run is resumed; steps can only be raised
@@ -112,10 +115,15 @@ def parse(arguments: Sequence[str]) -> TrainSettings:
     """Reads the flags of `mlukit train`.
 
     Raises:
-        RefusedError: a flag is wrong.
+        RefusedError: a flag, or a key or a value of the configuration file is wrong.
         ConfigError: flags are missing or contradict each other.
     """
-    values = vars(parser().parse_args(arguments))
+    made = parser()
+    values = vars(made.parse_args(arguments))
+    if config := values.pop("config"):
+        if values["resume"] is not None:
+            raise SettingsError("--config does not go with --resume: the run has its settings in its config.json")
+        values = _with_config(values, config, made)
     run = {name: values.pop(name) for name in ("output", "examples", "init", "resume", "model", "epochs")}
     chosen = {name: value for name, value in values.items() if value is not None}
     if run["epochs"] is not None and "steps" in chosen:
@@ -123,6 +131,27 @@ def parse(arguments: Sequence[str]) -> TrainSettings:
     if run["epochs"] == 0:
         raise SettingsError("--epochs 0 is no training: accepted is a number above 0")
     return _checked(run, chosen)
+
+
+def _with_config(values: Mapping[str, Any], path: Path, made: CommandParser) -> dict[str, Any]:
+    """The values of the flags, and those of a configuration file where there is no flag.
+
+    Raises:
+        RefusedError: the file cannot be read, or a key or a value is wrong.
+    """
+    flags: dict[str, Any] = {action.dest: action for action in made._actions}
+    accepted = [name for name in values if name != "resume"]
+    table = read_toml(path, str(path))
+    check_keys(str(path), table, accepted)
+    read = {
+        key: config_value(str(path), key, value, None if flags[key].nargs == 0 else flags[key].type)
+        for key, value in table.items()
+    }
+    given = {name: value for name, value in values.items() if value is not None}
+    for name, other in (("steps", "epochs"), ("epochs", "steps")):  # one takes the place of the other
+        if name in given:
+            read.pop(other, None)
+    return {**values, **read, **given}
 
 
 def _checked(run: Mapping[str, Any], chosen: Mapping[str, Any]) -> TrainSettings:
@@ -273,6 +302,8 @@ def parser() -> CommandParser:
     run("--init", type=local_folder, metavar="INIT", help=with_default(text, "random weights"))
     text = "Continue a run from its last whole checkpoint. Takes the place of --output."
     run("--resume", type=local_folder, metavar="RUN", help=text)
+    text = "TOML file with these settings, such as learning_rate = 5e-4. Flags override the file. Not with --resume."
+    run("--config", type=Path, metavar="FILE", help=text)
     text = with_default(f"Size of the model: {', '.join(MODELS)}.", f"{BASE}, or the size of INIT")
     run("--model", type=_one_of(tuple(MODELS)), metavar="SIZE", help=text)
     for config in CONFIGS:
@@ -299,8 +330,8 @@ def _add_flag(group: argparse._ArgumentGroup, name: str, kind: type[Any], defaul
     if kind is bool:
         group.add_argument(_flag(name), action=argparse.BooleanOptionalAction, default=None, help=text)
         return
-    reader = _one_of(_CHOICES[name], kind) if name in _CHOICES else _number(kind)
-    metavar = {int: "N", float: "X"}.get(kind, "NAME")
+    reader = _one_of(_CHOICES[name], kind) if name in _CHOICES else _report_names if kind is str else _number(kind)
+    metavar = "NAMES" if reader is _report_names else {int: "N", float: "X"}.get(kind, "NAME")
     group.add_argument(_flag(name), type=reader, metavar=metavar, help=text)
 
 
@@ -322,6 +353,17 @@ def _one_of(accepted: Sequence[str], kind: type[Any] = str) -> Callable[[str], A
         return kind(text)
 
     return read
+
+
+def _report_names(text: str) -> str:
+    """An argparse type for the names of `--report-to`."""
+    names = [name.strip() for name in text.split(",")]
+    if names != [NO_REPORT]:
+        for name in names:
+            if name not in REPORTS:
+                shown = f"{', '.join(map(repr, REPORTS))}, or {NO_REPORT!r} alone"
+                raise argparse.ArgumentTypeError(f"{name!r} is not one of {shown}{nearest(name, REPORTS)}")
+    return ",".join(dict.fromkeys(names))
 
 
 def _number(kind: type[Any]) -> Callable[[str], Any]:

@@ -1,6 +1,6 @@
 """Counts of the content of a step's batches, added up over micro-batches and ranks, and means per target."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import Self
 
@@ -51,3 +51,9 @@ def means_per_target(sums: list[float], counts: Counts) -> dict[str, float]:
         if targets:
             values |= {f"{kind}_loss": sums[number] / targets, f"{kind}_accuracy": sums[number + 2] / targets}
     return values
+
+
+def sums_over_targets(means: Mapping[str, float], counts: Counts) -> list[float]:
+    """The inverse of `means_per_target`, up to the rounding of the division."""
+    targets = {"word": counts.word_targets, "entity": counts.entity_targets}
+    return [means.get(f"{kind}_{name}", 0) * n for name in ("loss", "accuracy") for kind, n in targets.items()]

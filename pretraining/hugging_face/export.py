@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mlukit.engine.command_parser import CommandParser, with_default
 from mlukit.pretraining.errors import reports_errors, say
+from mlukit.pretraining.hugging_face.card_metadata import Origin
 from mlukit.pretraining.local_folder import local_folder, new_local_folder
 from mlukit.pretraining.training.run_folder import (
     IMPORTED,
@@ -49,22 +50,32 @@ def _export(run: Path, output: Path, examples: Path | None) -> None:
     training = None
     if is_run(run):
         steps = next(done for done, folder in checkpoints(run) if folder == weights.parent)
-        training = Training(read_run_config(run), steps, _origin(run))
+        training = Training(read_run_config(run), steps)
     data = training.config.data if training else None
     attention_dropout = config.attention_dropout or attention_dropout_of(run)  # 0 is a choice of pretraining alone
     tensors = read_weights(weights)
-    export_model(config, tensors, examples, output, data=data, training=training, attention_dropout=attention_dropout)
+    export_model(
+        config,
+        tensors,
+        examples,
+        output,
+        data=data,
+        training=training,
+        origin=_origin(run),
+        attention_dropout=attention_dropout,
+    )
 
 
-def _origin(run: Path) -> str:
-    """Names the folders that the weights of a run come from, as far back as the folders exist."""
+def _origin(run: Path) -> Origin:
+    """Names the folders that the weights of a run or of INIT come from, as far back as the folders exist."""
     names: list[str] = []
     while (run / RUN).is_file() and (init := read_json(run / RUN)["init"]):
         run = Path(init)
         names.append(run.name)
-    if (run / IMPORTED).is_file():
-        names.append(Path(read_json(run / IMPORTED)["source"]).name)
-    return ", which was made of ".join(names)
+    if not (run / IMPORTED).is_file():
+        return Origin(tuple(names))
+    source = str(read_json(run / IMPORTED)["source"])
+    return Origin((*names, Path(source).name), source)
 
 
 def parser() -> CommandParser:

@@ -16,6 +16,7 @@ from torch import Tensor
 from mlukit.corpus.examples.tokenizer import UNK_ID, Tokenizer, TokenizerError
 from mlukit.pretraining.config import DataConfig, ModelConfig
 from mlukit.pretraining.data.dataset import open_tokenizer, open_vocabulary
+from mlukit.pretraining.hugging_face.card_metadata import RANDOM_WEIGHTS, Origin
 from mlukit.pretraining.hugging_face.checkpoint_files import CheckpointError, check_finite
 from mlukit.pretraining.hugging_face.entity_vocabulary import ENTITY_VOCABULARY_FILE, write_entity_vocabulary
 from mlukit.pretraining.hugging_face.luke_config import ATTENTION_DROPOUT, luke_config
@@ -49,6 +50,7 @@ def export_model(
     *,
     data: DataConfig | None = None,
     training: Training | None = None,
+    origin: Origin = RANDOM_WEIGHTS,
     attention_dropout: float | None = None,
 ) -> None:
     """Writes a model in the layout of transformers.
@@ -60,6 +62,7 @@ def export_model(
         output: the folder to write; it must not exist, or be empty.
         data: the limits of the examples, which become the tokenizer's; None for the default limits.
         training: the run, for the model card; None if there was none.
+        origin: where the weights come from, for the model card.
         attention_dropout: for fine-tuning, while `config` has that of pretraining; None for XLM-R's.
 
     Raises:
@@ -85,7 +88,8 @@ def export_model(
         except TokenizerError as error:
             raise CheckpointError(f"{examples / TOKENIZER}: {error}") from error
         write_entity_vocabulary(examples / VOCABULARY_PARQUET, folder / ENTITY_VOCABULARY_FILE)
-        (folder / "README.md").write_text(model_card(config, examples, training), encoding="utf-8")
+        card = model_card(output.resolve().name, config, examples, training, origin)
+        (folder / "README.md").write_text(card, encoding="utf-8")
 
 
 def _tensors(config: ModelConfig, weights: Mapping[str, Tensor], tokenizer: Tokenizer) -> dict[str, Tensor]:

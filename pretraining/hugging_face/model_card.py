@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from mlukit.pretraining.config import ModelConfig, RunConfig
+from mlukit.pretraining.hugging_face.card_metadata import DATASET, Origin, front_matter, licence_text
 from mlukit.pretraining.hugging_face.checkpoint_files import CheckpointError, read_json_object
 from mlukit.schemas import layout
 from mlukit.schemas.manifest import MANIFEST
@@ -14,17 +15,12 @@ from mlukit.schemas.summaries import MadeExamples, summary_in
 
 Manifest: TypeAlias = Mapping[str, Any]
 
-_TEXT_LICENCE = """\
-The text is Wikipedia's, by its contributors, under [CC BY-SA 4.0](https://creativecommons.org/licenses/by-sa/4.0/)
-(and the GFDL, in part); the items are Wikidata's, [CC0](https://creativecommons.org/publicdomain/zero/1.0/). The
-publisher of the weights decides their licence."""
-
 _LOADING = """\
 ```python
 from transformers import LukeForMaskedLM, MLukeTokenizer
 
-tokenizer = MLukeTokenizer.from_pretrained("DIR")
-model = LukeForMaskedLM.from_pretrained("DIR")
+tokenizer = MLukeTokenizer.from_pretrained({name})
+model = LukeForMaskedLM.from_pretrained({name})
 text = "{text}"
 inputs = tokenizer(text, entity_spans=[{span}], return_tensors="pt")  # without `entities`: [MASK]
 best = model(**inputs).entity_logits[0, 0].topk(5).indices.tolist()
@@ -49,16 +45,17 @@ class Training:
 
     config: RunConfig
     steps: int  # steps done
-    init: str  # the names of the weights it started from; "" for random parameters
 
 
-def model_card(config: ModelConfig, examples: Path, training: Training | None) -> str:
+def model_card(name: str, config: ModelConfig, examples: Path, training: Training | None, origin: Origin) -> str:
     """Returns the text of README.md: Markdown with the front matter of a model repository.
 
     Args:
+        name: of the model's folder.
         config: of the model.
         examples: the output folder whose manifests describe the examples.
         training: the run; None if the model was not trained.
+        origin: where the weights come from.
 
     Raises:
         CheckpointError: the folder has no finished examples.
@@ -66,15 +63,17 @@ def model_card(config: ModelConfig, examples: Path, training: Training | None) -
     languages = _manifests(examples / layout.EXAMPLES)
     vocabulary = read_json_object(examples / layout.manifest(layout.VOCABULARY))
     parts = [
-        _front_matter(languages),
+        front_matter(languages, origin),
         "# mLUKE, trained by mlukit",
         "A multilingual model of words and entities: XLM-R's encoder over the words of a text and the entities that it "
         "mentions, trained to fill in masked words and masked entities (Ri, Yamada, Tsuruoka, 2022).",
         "## Loading it",
-        _LOADING.format(text="Berlin is the capital of Germany.", span="(0, 6)"),
+        _LOADING.format(
+            name=json.dumps(name, ensure_ascii=False), text="Berlin is the capital of Germany.", span="(0, 6)"
+        ),
         "## Model",
         _settings(asdict(config)),
-        *([] if training is None else _training(training)),
+        *([] if training is None else _training(training, origin)),
         "## Data",
         _counts(languages),
         f"{config.entity_vocabulary_size:,} entities, the special ones included.",
@@ -82,10 +81,10 @@ def model_card(config: ModelConfig, examples: Path, training: Training | None) -
         _settings(_options(languages, vocabulary)),
         "Fingerprints (SHA-256 of the tokenizer's model file, and of the names of the entities in order):",
         _settings(_inputs(languages)),
-        "Made of:",
+        f"Made of these files (`{DATASET}` in the metadata is the Hub's copy of Wikipedia, perhaps of another date):",
         _sources(languages),
-        "## Licence of the text",
-        _TEXT_LICENCE,
+        "## Licence",
+        licence_text(origin),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -100,13 +99,8 @@ def _manifests(folder: Path) -> dict[str, Manifest]:
     return found
 
 
-def _front_matter(languages: Iterable[str]) -> str:
-    lines = ["library_name: transformers", "pipeline_tag: fill-mask", "tags: [mluke, luke, entities, wikipedia]"]
-    return "\n".join(["---", "language:", *(f"- {json.dumps(code)}" for code in languages), *lines, "---"])
-
-
-def _training(training: Training) -> Iterator[str]:
-    start = f"It started from {training.init}." if training.init else "It started from random parameters."
+def _training(training: Training, origin: Origin) -> Iterator[str]:
+    start = f"It started from {', which was made of '.join(origin.folders) or 'random parameters'}."
     yield "## Training"
     yield f"{training.steps:,} steps of stage {training.config.training.stage}. {start}"
     yield _settings(asdict(training.config.data) | asdict(training.config.training))

@@ -1,23 +1,22 @@
-"""The record of a run: lines for people, metrics.jsonl for programs, TensorBoard for curves."""
+"""The record of a run: lines for people, metrics.jsonl for programs, reports for curves."""
 
 import sys
 import time
-import types
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from mlukit.pretraining.config import RunConfig
-from mlukit.pretraining.data.batch_counts import Counts
-from mlukit.pretraining.training.flops import step_flops
-from mlukit.pretraining.training.run_folder import METRICS, TENSORBOARD, append_lines
-from mlukit.schemas.wording import counted
+import psutil
+import torch
 
-# a switch of tensorboard: it uses a stand-in for TensorFlow, which would take ten seconds and the memory of the GPU
-sys.modules.setdefault("tensorboard.compat.notf", types.ModuleType("notf"))
-from torch.utils.tensorboard import SummaryWriter  # noqa: E402
+from mlukit.pretraining.config import RunConfig
+from mlukit.pretraining.data.batch_counts import Counts, means_per_target, sums_over_targets
+from mlukit.pretraining.training.flops import step_flops
+from mlukit.pretraining.training.reports import open_reports
+from mlukit.pretraining.training.run_folder import METRICS, append_lines
+from mlukit.schemas.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,11 @@ class Epochs:
 
 
 class Progress:
-    """Keeps the record of a run, on its first rank."""
+    """Keeps the record of a run, on its first rank.
+
+    metrics.jsonl and the curves have the losses of single steps, which do not depend on where a run was interrupted. A
+    printed line has the means since the line before.
+    """
 
     def __init__(
         self,
@@ -64,8 +67,8 @@ class Progress:
         """
         self._run, self._config, self._frozen, self._out = run, config, frozen, out or sys.stderr
         self._epochs, self._peak = epochs, peak
-        self._board = SummaryWriter(str(run / TENSORBOARD), purge_step=done + 1)
-        self._since = Counts()
+        self._reports = open_reports(config.training.report_to, run, config, done)
+        self._since, self._sums = Counts(), [0.0] * 4
         self._time = time.monotonic()
         self._steps = done
         self._width = 0
@@ -79,11 +82,16 @@ class Progress:
             values: losses, accuracies, gradient norm and learning rate.
         """
         self._since = Counts.total([self._since.row(), counts.row()])
+        self._sums = [a + b for a, b in zip(self._sums, sums_over_targets(values, counts), strict=True)]
         if steps % self._config.training.log_interval and steps != self._config.training.steps:
             return
-        line = {"step": steps, "kind": "train", "epoch": self._epochs.after(steps), **values, **self._speed(steps)}
+        means = means_per_target(self._sums, self._since)
+        line = {
+            **{"step": steps, "kind": "train", "epoch": self._epochs.after(steps), **values},
+            **{**self._speed(steps), "memory_gib": _memory() / 2**30},
+        }
         self._write(line)
-        self._show(steps, line)
+        self._show(steps, {**line, **means})
 
     def validated(self, steps: int, language: str, values: Mapping[str, float]) -> None:
         """Records losses and accuracies on the held-out pages of a language, or of "all"."""
@@ -103,8 +111,9 @@ class Progress:
         self._time += time.monotonic() - begin
 
     def close(self) -> None:
-        """Writes the remaining values for TensorBoard."""
-        self._board.close()
+        """Writes the remaining values of the curves."""
+        for report in self._reports:
+            report.close()
 
     def _speed(self, steps: int) -> dict[str, float]:
         """Speed and remaining time since the last call, and starts the next measurement."""
@@ -115,16 +124,16 @@ class Progress:
             flops = step_flops(self._config.model, counts, frozen=self._frozen)
             speed["model_flops_utilisation"] = flops / seconds / self._peak
         speed["seconds_left"] = (self._config.training.steps - steps) * seconds / max(passed, 1)
-        self._time, self._since, self._steps = time.monotonic(), Counts(), steps
+        self._time, self._since, self._sums, self._steps = time.monotonic(), Counts(), [0.0] * 4, steps
         return speed
 
     def _write(self, line: dict[str, Any]) -> None:
-        """Adds a line to metrics.jsonl, and its numbers to TensorBoard."""
+        """Adds a line to metrics.jsonl, and its numbers to the curves."""
         append_lines(self._run / METRICS, [line])
-        for name, value in line.items():
-            if isinstance(value, float):
-                group = f"validation/{line['language']}" if line["kind"] == "validation" else "train"
-                self._board.add_scalar(f"{group}/{name}", value, line["step"])
+        group = f"validation/{line['language']}" if line["kind"] == "validation" else "train"
+        values = {f"{group}/{name}": value for name, value in line.items() if isinstance(value, float)}
+        for report in self._reports:
+            report.log(line["step"], values)
 
     def _show(self, steps: int, line: Mapping[str, Any]) -> None:
         """Prints a step; on a terminal the next step overwrites it."""
@@ -133,6 +142,7 @@ class Progress:
             f"step {steps:,}/{self._config.training.steps:,} (epoch {line['epoch']:.2f}): {_losses(line)}",
             f"{line['tokens_per_second']:,.0f} tokens/s{mfu}",
             f"learning rate {line['learning_rate']:.2e}",
+            f"memory {line['memory_gib']:.1f} GiB",
             f"{_duration(line['seconds_left'])} left",
         ]
         text = ", ".join(parts)
@@ -141,6 +151,13 @@ class Progress:
             return
         print(f"\r{text:<{self._width}}", end="", file=self._out, flush=True)
         self._width = len(text)
+
+
+def _memory() -> int:
+    """Bytes of memory: the most that PyTorch had on the GPU since the start; without a GPU, what the process has."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    return int(psutil.Process().memory_info().rss)
 
 
 def _losses(values: Mapping[str, float]) -> str:

@@ -37,6 +37,7 @@ from mlukit.pretraining.training.optimizer import learning_rate_at, make_optimiz
 from mlukit.pretraining.training.parallel import parallel
 from mlukit.pretraining.training.progress import Epochs, Progress
 from mlukit.pretraining.training.ranks import Ranks, joined, this_rank
+from mlukit.pretraining.training.reports import check_reports
 from mlukit.pretraining.training.run_folder import (
     CONFIG,
     FINGERPRINTS,
@@ -154,6 +155,8 @@ def _prepare(settings: TrainSettings, ranks: Ranks) -> Prepared:
     prepared = _prepare_resume(settings) if settings.resume else _prepare_new(settings)
     if prepared.config.data.batch_size < ranks.world:
         raise SettingsError(f"--batch-size {prepared.config.data.batch_size} is less than the {ranks.world} processes")
+    if ranks.first:
+        check_reports(prepared.config.training.report_to)
     return prepared
 
 

@@ -111,7 +111,7 @@ def test_a_configuration_is_read_and_flags_override_it(tmp_path: Path) -> None:
 def test_a_wrong_configuration_is_shown(tmp_path: Path, text: str, said: str) -> None:
     config = tmp_path / "c.toml"
     config.write_text(text)
-    with pytest.raises(SettingsError) as error:
+    with pytest.raises(RefusedError) as error:
         read("build", "--output", "O", "--config", str(config))
     assert said in str(error.value)
 
@@ -144,7 +144,7 @@ def test_what_is_neither_a_file_nor_a_name_is_shown_with_the_names(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, config: str, hint: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SettingsError) as error:
+    with pytest.raises(RefusedError) as error:
         read("build", "--output", "O", "--config", config)
     reason = f"[Errno 2] No such file or directory: '{config}'; accepted names: wikipedia24"
     assert str(error.value) == f"--config {config}: {reason}{hint}"

@@ -131,9 +131,9 @@ def do(*words: object, processes: int = 1) -> subprocess.CompletedProcess[str]:
 
 
 def metrics(run_folder: Path, kind: str = "") -> list[dict[str, Any]]:
-    """The lines of metrics.jsonl without what differs between two equal runs: times."""
+    """The lines of metrics.jsonl without what differs between two equal runs: times and memory."""
     lines = [json.loads(line) for line in (run_folder / "metrics.jsonl").read_text().splitlines()]
-    timed = ("tokens_per_second", "seconds_left")
+    timed = ("tokens_per_second", "seconds_left", "memory_gib")
     return [
         {name: value for name, value in line.items() if name not in timed}
         for line in lines

@@ -64,6 +64,15 @@ def test_every_field_is_a_flag_with_help(capsys: pytest.CaptureFixture[str]) -> 
         (["--objective", "word"], f"argument --objective: 'word' is not one of {ALL_OBJECTIVES}" + WORDS),
         (["--model", "huge"], "argument --model: 'huge' is not one of 'tiny', 'base', 'large'"),
         (["--stage", "3"], "argument --stage: '3' is not one of '1', '2'"),
+        (
+            ["--report-to", "wandb,tensorbord"],
+            "argument --report-to: 'tensorbord' is not one of 'tensorboard', 'wandb', 'trackio', or 'none' alone; "
+            "did you mean 'tensorboard'?",
+        ),
+        (
+            ["--report-to", "none,wandb"],
+            "argument --report-to: 'none' is not one of 'tensorboard', 'wandb', 'trackio', or 'none' alone",
+        ),
         (["--resume", "RUN", "--model", "base"], "--output does not go with --resume: the run has its own"),
         (["--epochs", "2", "--steps", "7"], "--epochs 2 and --steps 7 exclude each other: give one"),
         (["--epochs", "0"], "--epochs 0 is no training: accepted is a number above 0"),
@@ -88,10 +97,54 @@ def test_resume_takes_only_what_may_change(capsys: pytest.CaptureFixture[str]) -
     assert settings.resume and settings.output == Path("RUN")
     assert settings.chosen == {"log_interval": 5, "compile": False, "validation_interval": 7}
     assert parse(["--resume", "RUN", "--steps", "50"]).chosen == {"steps": 50}
+    assert parse(["--resume", "RUN", "--report-to", "wandb"]).chosen == {"report_to": "wandb"}
     assert parse(["--resume", "RUN", "--validation-examples", "9"]).chosen == {"validation_examples": 9}
     assert complaint(capsys, "--resume", "RUN", "--learning-rate", "1e-3").startswith(
         "--learning-rate does not go with --resume: it was decided when the run began"
     )
+
+
+def test_a_configuration_file_is_read_and_flags_override_it(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text(
+        'examples = "OUT"\noutput = "no-such-folder"\nmodel = "tiny"\nlearning_rate = 5e-4\nsteps = 1_000\n'
+        'report_to = ["tensorboard", "wandb"]\ncompile = false\nobjective = "words"\nstage = 1\n'
+    )
+    settings = parse(["--config", str(file), "--stage", "2", "--compile", "--epochs", "3"])
+    assert (settings.examples, settings.output, settings.model) == (Path("OUT"), Path("no-such-folder"), "tiny")
+    assert settings.chosen == {
+        **{"learning_rate": 5e-4, "compile": True, "objective": "words", "stage": 2},
+        "report_to": "tensorboard,wandb",
+    }
+    assert settings.epochs == 3
+    assert parse(["--config", str(file), "--output", "other"]).chosen["steps"] == 1_000
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("learning_rat = 5e-4", "{file}: unknown option 'learning_rat'; did you mean 'learning_rate'?"),
+        ("resume = 'RUN'", "{file}: unknown option 'resume'"),
+        ("batch_size = 5.5", "{file}: batch_size: '5.5' is not a whole number of at least 0"),
+        ("batch_size = true", "{file}: batch_size: 'True' is not a whole number of at least 0"),
+        ("compile = 1", "{file}: compile = 1 is wrong; accepted: true or false"),
+        ("objective = 'word'", "{file}: objective: 'word' is not one of 'words and entities', 'words'" + WORDS),
+        ("[training]\nsteps = 5", "{file}: unknown option 'training'"),
+        ("steps = 5\nepochs = 2", "--epochs 2 and --steps 5 exclude each other: give one"),
+        ("= 3", "--config {file}: Invalid statement (at line 1, column 1)"),
+    ],
+)
+def test_wrong_configuration_files(capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text(text)
+    assert complaint(capsys, *NEW, "--config", str(file)) == said.format(file=file)
+
+
+def test_a_resumed_run_takes_no_configuration_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    text = complaint(capsys, "--resume", "RUN", "--config", str(tmp_path / "c.toml"))
+    assert text == "--config does not go with --resume: the run has its settings in its config.json"
+    text = complaint(capsys, *NEW, "--config", str(tmp_path / "c.toml"))
+    assert text.endswith(f"No such file or directory: '{tmp_path / 'c.toml'}'")
 
 
 def test_defaults_by_model_and_stage() -> None:

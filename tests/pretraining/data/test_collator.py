@@ -1,11 +1,6 @@
-"""Rows of examples as masked and padded batches of `LukeForMaskedLM`, and a training with transformers' Trainer."""
-
-from pathlib import Path
-from typing import Any
+"""Rows of examples as masked and padded batches of `LukeForMaskedLM`; test_torch_dataset.py trains with them."""
 
 import numpy as np
-import pyarrow.dataset as ds
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,42 +66,3 @@ def test_what_is_not_to_be_predicted_is_unchanged(texts: list[list[int]], seed: 
     for row, ids, used in zip(rows, before.tolist(), batch["attention_mask"].tolist(), strict=True):
         assert ids[: sum(used)] == row["token_ids"] and set(ids[sum(used) :]) <= {1}
     assert (batch["labels"] != -100).sum(1).tolist() == [max(1, round(0.15 * len(text))) for text in texts]
-
-
-@pytest.mark.timeout(120)
-def test_trainer_of_transformers(small_dataset: Path, tmp_path: Path) -> None:
-    """Ten steps, as docs/pretraining.md shows them: losses fall."""
-    pytest.importorskip("accelerate", reason="transformers' Trainer needs accelerate")
-    from transformers import LukeConfig, LukeForMaskedLM, Trainer, TrainingArguments
-
-    rows = (
-        ds.dataset(small_dataset / "examples/en", format="parquet", exclude_invalid_files=True).to_table().to_pylist()
-    )
-    words = 1 + max(max(row["token_ids"]) for row in rows) + 1
-    entities = 1 + max(max(row["entity_ids"], default=0) for row in rows)
-    torch.manual_seed(1)
-    shape: dict[str, Any] = {
-        "hidden_size": 32,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "intermediate_size": 64,
-    }
-    sizes: dict[str, Any] = {"vocab_size": words, "entity_vocab_size": entities, "entity_emb_size": 16}
-    model = LukeForMaskedLM(LukeConfig(**shape, **sizes, max_position_embeddings=514, pad_token_id=1))
-    arguments = TrainingArguments(
-        output_dir=str(tmp_path),
-        max_steps=10,
-        per_device_train_batch_size=16,
-        learning_rate=1e-2,
-        lr_scheduler_type="constant",
-        remove_unused_columns=False,
-        logging_steps=1,
-        report_to=[],
-        save_strategy="no",
-        use_cpu=True,
-        disable_tqdm=True,
-    )
-    trainer = Trainer(model=model, args=arguments, train_dataset=rows, data_collator=MaskingCollator(words))
-    trainer.train()
-    losses = [line["loss"] for line in trainer.state.log_history if "loss" in line]
-    assert len(losses) == 10 and sum(losses[-3:]) < 0.9 * sum(losses[:3])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import ModelCard
 from safetensors.torch import load_file, save_file
 from transformers import LukeConfig, LukeForMaskedLM, XLMRobertaConfig, XLMRobertaModel
 
@@ -50,11 +51,11 @@ def write_run(folder: Path, config: ModelConfig, examples: Path, init: Path | No
 
 def test_export_of_a_run(config: ModelConfig, output: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = write_run(tmp_path / "RUN", config, output)
-    assert export.main([str(run), "--output", str(tmp_path / "DIR")]) == 0
+    assert export.main([str(run), "--output", str(tmp_path / "my-model")]) == 0
     printed = capsys.readouterr()
     assert "is a model for transformers" in printed.out
     assert "passing over" in printed.err
-    assert sorted(path.name for path in (tmp_path / "DIR").iterdir()) == [
+    assert sorted(path.name for path in (tmp_path / "my-model").iterdir()) == [
         "README.md",
         "config.json",
         "entity_vocab.json",
@@ -64,20 +65,23 @@ def test_export_of_a_run(config: ModelConfig, output: Path, tmp_path: Path, caps
         "tokenizer_config.json",
     ]
     (tmp_path / "new").touch()
-    assert {path.stat().st_mode for path in (tmp_path / "DIR").iterdir()} == {(tmp_path / "new").stat().st_mode}
-    assert json.loads((tmp_path / "DIR/tokenizer_config.json").read_bytes())["model_max_length"] == 64
-    card = (tmp_path / "DIR/README.md").read_text()
+    assert {path.stat().st_mode for path in (tmp_path / "my-model").iterdir()} == {(tmp_path / "new").stat().st_mode}
+    assert json.loads((tmp_path / "my-model/tokenizer_config.json").read_bytes())["model_max_length"] == 64
+    card = (tmp_path / "my-model/README.md").read_text()
     assert "\n10 steps of stage 2. It started from random parameters.\n" in card
+    assert ModelCard(card).data.to_dict()["license"] == "cc-by-sa-4.0"
+    assert 'LukeForMaskedLM.from_pretrained("my-model")' in card and '"DIR"' not in card
 
 
 def test_export_tells_where_a_run_came_from(config: ModelConfig, output: Path, tmp_path: Path) -> None:
     (tmp_path / "INIT").mkdir()
-    write_json(tmp_path / "INIT/import.json", {"source": "/somewhere/XLM-R"})
+    write_json(tmp_path / "INIT/import.json", {"source": "/somewhere/xlm-roberta-base"})
     first = write_run(tmp_path / "RUN1", config, output, tmp_path / "INIT")
     second = write_run(tmp_path / "RUN2", config, output, first)
     assert export.main([str(second), "--output", str(tmp_path / "DIR")]) == 0
-    origin = "It started from RUN1, which was made of INIT, which was made of XLM-R."
-    assert origin in (tmp_path / "DIR/README.md").read_text()
+    card = (tmp_path / "DIR/README.md").read_text()
+    assert "It started from RUN1, which was made of INIT, which was made of xlm-roberta-base." in card
+    assert ModelCard(card).data.base_model == "FacebookAI/xlm-roberta-base"
 
 
 def test_export_refuses_other_examples(

@@ -18,6 +18,7 @@ from transformers import AutoTokenizer, LukeForMaskedLM
 
 from mlukit.corpus.examples.tokenizer import UNK_ID, Tokenizer
 from mlukit.pretraining.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
+from mlukit.pretraining.hugging_face.card_metadata import Origin
 from mlukit.pretraining.hugging_face.checkpoint_files import CheckpointError, read_checkpoint
 from mlukit.pretraining.hugging_face.exported_model import export_model
 from mlukit.pretraining.hugging_face.imported_model import import_model
@@ -297,10 +298,10 @@ def test_the_word_decoder_is_spelt_out_and_the_entity_decoder_is_not(
 def test_model_card(config: ModelConfig, output: Path, tmp_path: Path) -> None:
     run = RunConfig(model=config, data=DataConfig(), training=TrainingConfig())
     model = PretrainingModel(config)
-    training = Training(run, 540_326, "XLM-R")
-    export_model(config, model.state_dict(), output, tmp_path / "DIR", training=training)
+    training, origin = Training(run, 540_326), Origin(("XLM-R",), "/somewhere/XLM-R")
+    export_model(config, model.state_dict(), output, tmp_path / "DIR", training=training, origin=origin)
     card = (tmp_path / "DIR/README.md").read_text()
-    assert card.startswith('---\nlanguage:\n- "de"\n- "en"\nlibrary_name: transformers\n')
+    assert card.startswith('---\nlanguage:\n- "de"\n- "en"\nlicense: other\n')
     for line in (
         "540,326 steps of stage 2. It started from XLM-R.",
         "| de | 1,200 | 1,100 | 90,000 | 6 |",

@@ -67,7 +67,7 @@ def test_progress_lines(small_dataset: Path, tmp_path: Path, capsys: pytest.Capt
     line = (
         r"step 1/2 \(epoch 0\.22\): word loss \d\.\d{4} \(\d+\.\d% right\), "
         r"entity loss \d\.\d{4} \(\d+\.\d% right\), [\d,]+ tokens/s, "
-        r"learning rate 2\.00e-03, 0:00:\d\d left"
+        r"learning rate 2\.00e-03, memory \d\.\d GiB, 0:00:\d\d left"
     )
     assert lines[0] == "mlukit train: 2 steps (by --steps), each of 16 examples: 0.43 epochs of 74 examples"
     assert re.fullmatch(line, lines[4]), lines[4]
