@@ -19,6 +19,7 @@ from mlukit.pretraining.config import ModelConfig
 from mlukit.pretraining.data.batch import Batch
 from mlukit.pretraining.model.attention import Attention, Sequences, needs_padding, selected, sequences_of
 from mlukit.pretraining.model.losses import ClassTable, SoftmaxLoss, cross_entropy
+from mlukit.pretraining.model.table import Table
 
 
 class Losses(NamedTuple):
@@ -38,7 +39,7 @@ class WordEmbeddings(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.words = nn.Embedding(config.word_rows, config.hidden_size, padding_idx=config.pad_id)
+        self.words = Table(config.word_rows, config.hidden_size, padding_idx=config.pad_id)
         self.positions = nn.Embedding(config.max_positions, config.hidden_size, padding_idx=config.pad_id)
         self.token_types = nn.Embedding(config.token_types, config.hidden_size)
         self.norm = nn.LayerNorm(config.hidden_size, config.layer_norm_epsilon)
@@ -56,7 +57,7 @@ class EntityEmbeddings(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         size = config.entity_embedding_size
-        self.entities = nn.Embedding(config.entity_rows, size, padding_idx=config.entity_pad_id)
+        self.entities = Table(config.entity_rows, size, padding_idx=config.entity_pad_id)
         same = size == config.hidden_size
         self.dense = nn.Identity() if same else nn.Linear(size, config.hidden_size, bias=False)
         self.positions = nn.Embedding(config.max_positions, config.hidden_size)
@@ -197,7 +198,8 @@ class PretrainingModel(nn.Module):
     def _predict_words(self, output_PH: Tensor, batch: Batch) -> SoftmaxLoss:
         """Returns the loss of the masked words."""
         used = _used_targets(batch.word_targets)
-        table = ClassTable(self.word_embeddings.words.weight, self.word_head.bias, self.config.vocabulary_size)
+        words = self.word_embeddings.words
+        table = ClassTable(words.weight, self.word_head.bias, self.config.vocabulary_size, words.in_place)
         vectors_PD = self.word_head(output_PH[used])
         return cross_entropy(vectors_PD, table, batch.word_labels_PW[used], compiled=self.compiled)
 
@@ -206,8 +208,9 @@ class PretrainingModel(nn.Module):
         if not len(output_PH):
             return SoftmaxLoss(output_PH.new_zeros(()), output_PH.new_zeros((), dtype=torch.int64))
         used = _used_targets(batch.entity_targets)
-        entities = self.entity_embeddings.entities.weight
-        table = ClassTable(entities, self.entity_head.bias, self.config.entity_vocabulary_size)
+        entities = self.entity_embeddings.entities
+        size = self.config.entity_vocabulary_size
+        table = ClassTable(entities.weight, self.entity_head.bias, size, entities.in_place)
         vectors_PD = self.entity_head(output_PH[used])
         return cross_entropy(vectors_PD, table, batch.entity_labels_PE[used], compiled=self.compiled)
 
