@@ -1,37 +1,55 @@
-"""Measures how fast mlukit trains a model, and compares with `LukeForMaskedLM` of transformers, plain and tuned.
+"""Checks mlukit's training on a GPU, measures its speed, and compares with `LukeForMaskedLM` of transformers.
+
+usage: python benchmarks/pretraining.py [--minutes 8] [--parts PART …] [--examples OUT/examples]
+
+Each result is printed as soon as it is there. The parts, in this order:
+
+- varlen: attention with empty sequences by each kernel of `varlen_attn`: how far its numbers are from the CPU's, by the
+  norm of the difference, as a share of the norm;
+- tests: the tests with the mark `cuda`;
+- base: the base model of mlukit, with each size of micro-batch;
+- transformers: the base model of transformers, tuned and plain;
+- large: the large model of mlukit, with the larger micro-batch.
+
+Each check and each contestant runs in a separate process. If one fails, or takes longer than its share of --minutes, a
+line says so, and the rest goes on; time that is left goes to the following ones. Status 0: everything ran. 1: something
+failed. 2: there is no CUDA GPU. `--smoke` tries the script with a tiny model on a CPU, in one process. `--device cpu`
+measures on a CPU, in one thread.
+
+The contestants:
 
 - plain: padded batches, float32, logits at every position, PyTorch's default AdamW;
 - tuned: the same model with what a user can change from outside: bfloat16 by autocast, logits only at masked positions,
   `torch.compile` of the encoder, the fused AdamW;
 - mlukit: `pretraining` in the same way as `mlukit train`.
 
-All three train on the same examples, with the same masks and the same dropout. The ids in the examples are random. The
-numbers of words and entities, and the lengths of mentions, are those of real examples: from a folder that
-`mlukit examples` wrote, or otherwise from SHAPES.
-
-usage: python benchmarks/pretraining.py [--model base large] [--device cuda] [--examples OUT/examples]
-
-Each contestant runs in a separate process, on a CPU in one thread. Prints:
+All train on examples of the same distribution, with the same dropout. The ids in the examples are random. The numbers
+of words and entities, and the lengths of mentions, are those of real examples: from a folder that `mlukit examples`
+wrote, or otherwise from SHAPES. A line has:
 
 - words/s: real words (without padding and entities) per second of forward and backward passes, with one update of the
   optimizer per 2,048 examples; on a CPU by processor time, which other work disturbs less;
 - MFU: model FLOPs utilisation, by `training.flops`: the operations that the model needs at least for these examples,
-  the same for all three, divided by the peak of the device in bfloat16; no number if the peak is not known;
-- memory: on CUDA, the maximum that PyTorch allocated; on a CPU, the maximum resident memory of the process.
+  the same for all, divided by the peak of the device in bfloat16; no number if the peak is not known;
+- GiB: on CUDA, the maximum that PyTorch allocated; on a CPU, the maximum resident memory of the process;
+- optimizer s: the time of an update.
 
 A micro-batch that does not fit into the device's memory is halved until it does. docs/pretraining-speed.md has results.
 """
 
 import argparse
+import contextlib
 import gc
-import json
+import io
+import os
 import platform
 import resource
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, cast
@@ -56,6 +74,7 @@ from mlukit.pretraining.hugging_face.names import to_hugging_face
 from mlukit.pretraining.model.model import PretrainingModel
 from mlukit.pretraining.training.flops import peak_flops, step_flops
 from mlukit.pretraining.training.optimizer import make_optimizer
+from mlukit.pretraining.training.parallel import accumulating
 
 # Words (<s> and </s> counted) and entities of 64 of 10,024 examples that mlukit made of real Wikipedia pages in 25
 # languages, with XLM-R's SentencePiece model: chosen so that means (454 words, 6.9 entities) and quantiles are theirs.
@@ -66,7 +85,8 @@ SHAPES = """
 509,5 509,17 510,3 510,7 511,2 511,7 511,11
 """
 MENTION_TOKENS = (1, 1, 1, 1, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 4, 4, 4, 5, 6, 8)  # quantiles of the same examples
-CONTESTANTS = {"plain": "transformers, plain", "tuned": "transformers, tuned", "ours": "mlukit"}
+ROOT = Path(__file__).resolve().parents[1]
+CUDA_TESTS = "tests/pretraining/model/test_cuda.py"
 EXAMPLES_A_STEP = DataConfig().batch_size
 OPTIMIZER_STEPS = 3
 
@@ -100,13 +120,18 @@ class Contestant:
         """The loss of a micro-batch."""
         raise NotImplementedError
 
+    def add_gradients(self, micro_batch: Any) -> None:
+        """Runs forward and backward of a micro-batch."""
+        torch.autograd.backward(self.loss(micro_batch))
+
 
 class Ours(Contestant):
     """The model of `pretraining`; the size of a micro-batch is in words."""
 
     def __init__(self, config: ModelConfig, device: torch.device, compiled: bool) -> None:
         super().__init__(config, device, compiled)
-        self.model = PretrainingModel(config).to(device).train()
+        with device:
+            self.model = PretrainingModel(config).train()
         if compiled:
             self.model.compile_parts()
         self.optimizer = make_optimizer(self.model, TrainingConfig())
@@ -122,6 +147,10 @@ class Ours(Contestant):
         )
         return loss
 
+    def add_gradients(self, micro_batch: Batch) -> None:
+        with accumulating(self.model, last=False):
+            super().add_gradients(micro_batch)
+
 
 class Plain(Contestant):
     """`LukeForMaskedLM` as its documentation shows it; the size of a micro-batch is in examples."""
@@ -130,7 +159,8 @@ class Plain(Contestant):
 
     def __init__(self, config: ModelConfig, device: torch.device, compiled: bool) -> None:
         super().__init__(config, device, compiled)
-        self.model = luke(config).to(device).train()
+        with device:
+            self.model = luke(config).train()
         self.optimizer = self._optimizer()
 
     def _optimizer(self) -> torch.optim.Optimizer:
@@ -177,8 +207,10 @@ def luke(config: ModelConfig) -> nn.Module:
     from transformers import LukeConfig, LukeForMaskedLM
 
     state = dict(to_hugging_face(config, PretrainingModel(config).state_dict()))
+    shape = {**luke_config(config, config.attention_dropout), "vocab_size": config.vocabulary_size}  # no rows for tasks
+    shape["use_entity_aware_attention"] = False
     with torch.device("meta"):
-        model = LukeForMaskedLM(LukeConfig.from_dict(luke_config(config)))
+        model = LukeForMaskedLM(LukeConfig.from_dict(shape))
     model.luke.pooler = None  # not used here; saves its parameters
     model.load_state_dict(state, strict=False, assign=True)
     model.lm_head.decoder.weight = model.luke.embeddings.word_embeddings.weight
@@ -285,7 +317,7 @@ def measure(contestant: Contestant, masked: MaskedRows, size: int, seconds: floa
 def train(contestant: Contestant, micro_batches: Iterable[Any]) -> None:
     """Runs forward and backward passes of each micro-batch."""
     for micro_batch in micro_batches:
-        torch.autograd.backward(contestant.loss(micro_batch))
+        contestant.add_gradients(micro_batch)
 
 
 def fitting(contestant: Contestant, masked: MaskedRows, size: int) -> tuple[int, list[Any]]:
@@ -333,7 +365,7 @@ def memory(device: torch.device) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def contest(kind: str, size: ModelSize, arguments: argparse.Namespace) -> Result:
+def contest(kind: str, size: ModelSize, micro_batch: int, arguments: argparse.Namespace) -> Result:
     """Measures one contestant with a model, in this process."""
     device = torch.device(arguments.device)
     if arguments.device == "cpu":
@@ -350,25 +382,119 @@ def contest(kind: str, size: ModelSize, arguments: argparse.Namespace) -> Result
     else:
         shapes = [(int(words), int(entities)) for words, entities in (pair.split(",") for pair in SHAPES.split())]
         mentions = list(MENTION_TOKENS)
-    masked = mask_rows(random_rows(shapes, mentions, arguments.count, config), DataConfig(), config.vocabulary_size)
-    micro_batch = arguments.words if kind == "ours" else arguments.padded
+    count = arguments.count if kind == "ours" else arguments.padded_count
+    masked = mask_rows(random_rows(shapes, mentions, count, config), DataConfig(), config.vocabulary_size)
     return measure(KINDS[kind](config, device, not arguments.no_compile), masked, micro_batch, arguments.seconds)
 
 
-def in_own_process(kind: str, size: str) -> Result | None:
-    """Does the same in a separate process; None if that failed, with its errors on stderr."""
-    command = [sys.executable, __file__, *sys.argv[1:], "--only", kind, size]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    return Result(**json.loads(done.stdout.splitlines()[-1])) if done.returncode == 0 else None
+@dataclass(frozen=True)
+class Step:
+    """A process of the benchmark.
+
+    Attributes:
+        part: the part it belongs to.
+        share: of the time, in eight minutes.
+        name: how its line begins.
+        arguments: of `--only`.
+        gpu: whether it needs a GPU.
+    """
+
+    part: str
+    share: float
+    name: str
+    arguments: tuple[str, ...]
+    gpu: bool = False
 
 
-def row(name: str, result: Result, first: Result | None) -> str:
-    ratio = f"{result.words_per_second / first.words_per_second:.2f}" if first else "-"
+PARTS = ("varlen", "tests", "base", "transformers", "large")
+
+
+def steps(arguments: argparse.Namespace) -> list[Step]:
+    """The processes of the chosen parts; their shares are seconds of eight minutes."""
+    base, large = ("tiny", "tiny") if arguments.smoke else ("base", "large")
+    sizes, padded_size = arguments.words, str(arguments.padded)
+    every = [
+        Step("varlen", 30, "attention", ("varlen",), gpu=True),
+        Step("tests", 80, "tests", ("tests",), gpu=True),
+        *(Step("base", 110 / len(sizes), f"{base}, mlukit", ("ours", base, str(words))) for words in sizes),
+        Step("transformers", 110, f"{base}, tuned", ("tuned", base, padded_size)),
+        Step("transformers", 50, f"{base}, plain", ("plain", base, padded_size)),
+        Step("large", 100, f"{large}, mlukit", ("ours", large, str(max(sizes)))),
+    ]
+    return [step for step in every if step.part in arguments.parts]
+
+
+def only(arguments: argparse.Namespace) -> int:
+    """Does the work of one step, in this process."""
+    kind, *rest = arguments.only
+    if kind == "varlen":
+        from tests.pretraining.cuda_against_cpu import attention_differences, kernels_of_varlen
+
+        for kernel in kernels_of_varlen():
+            shares = attention_differences(kernel)
+            print(f"{kernel}:", ", ".join(f"{name} {share:.4f}" for name, share in shares.items()), flush=True)
+    elif kind == "tests":
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-n",
+            "0",
+            "-rs",
+            "-m",
+            "cuda",
+            "tests/pretraining/model/test_cuda.py",
+        ]
+        return subprocess.run(command, cwd=ROOT, check=False).returncode
+    else:
+        size, micro_batch = rest
+        print(row(contest(kind, cast(ModelSize, size), int(micro_batch), arguments)))
+    return 0
+
+
+def run(step: Step, seconds: float) -> str:
+    """Does a step in a separate process; returns what is wrong, or an empty text."""
+    command = [sys.executable, __file__, *sys.argv[1:], "--only", *step.arguments]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command, **pipes, start_new_session=True)
+    try:
+        out, errors = process.communicate(timeout=max(0, seconds))
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # with the processes that compile
+        out, errors = process.communicate()
+        errors += f"\nnot done within {seconds:.0f} s"
+    show(step, out)
+    return "" if process.returncode == 0 else (errors.strip() or out.strip() or "no output").splitlines()[-1]
+
+
+def run_here(step: Step, arguments: argparse.Namespace) -> str:
+    """Does a step in this process; returns what is wrong, or an empty text."""
+    out = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(out):
+            status = only(argparse.Namespace(**{**vars(arguments), "only": step.arguments}))
+    except Exception as error:
+        return f"{type(error).__name__}: {error}".splitlines()[0]
+    show(step, out.getvalue())
+    return f"status {status}" if status else ""
+
+
+def show(step: Step, output: str) -> None:
+    """Prints the output of a step, each line with the name of the step."""
+    for line in filter(str.strip, output.splitlines()):
+        print(f"{step.name:<14} {line}", flush=True)
+
+
+def row(result: Result) -> str:
+    """The line of a contestant, below HEADER."""
     utilisation = "-" if result.utilisation is None else f"{result.utilisation:.1%}"
     return (
-        f"{name:<20} {result.micro_batch:>11,} {result.words_per_second:>12,.0f} {ratio:>8} {utilisation:>7} "
-        f"{result.gibibytes:>7.1f} {result.optimizer_seconds:>10.3f}"
+        f"{result.micro_batch:>11,} {result.words_per_second:>12,.0f} {utilisation:>7} "
+        f"{result.gibibytes:>7.1f} {result.optimizer_seconds:>11.3f}"
     )
+
+
+HEADER = f"{'':<14} micro-batch      words/s     MFU     GiB optimizer s"
 
 
 def device_name(device: str) -> str:
@@ -382,47 +508,63 @@ def device_name(device: str) -> str:
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    cuda = torch.cuda.is_available()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", nargs="+", choices=MODELS, default=["base", "large"] if cuda else ["base"])
-    parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda" if cuda else "cpu")
-    parser.add_argument("--contestants", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS))
+    parser.add_argument("--minutes", type=float, default=8, help="time for everything")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--smoke", action="store_true", help="a tiny model on a CPU, in seconds")
+    parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
     parser.add_argument("--examples", type=Path, help="a folder of examples, whose shapes are used")
-    parser.add_argument("--count", type=int, default=1024 if cuda else 16, help="number of examples")
+    parser.add_argument("--count", type=int, default=2048, help="number of examples for mlukit")
+    parser.add_argument("--padded-count", type=int, default=256, help="number of examples for transformers, slower")
     parser.add_argument(
-        "--words", type=int, default=65_536 if cuda else 2048, help="words in a micro-batch of mlukit, at most"
+        "--words", type=int, nargs="+", default=[65_536, 16_384], help="words in a micro-batch of mlukit, at most"
     )
-    parser.add_argument(
-        "--padded", type=int, default=64 if cuda else 4, help="examples in a padded micro-batch, at most"
-    )
+    parser.add_argument("--padded", type=int, default=64, help="examples in a padded micro-batch, at most")
     parser.add_argument("--vocabulary", type=int, default=250_002, help="number of words")
-    parser.add_argument("--entities", type=int, default=1_200_000 if cuda else 100_000)
+    parser.add_argument("--entities", type=int, default=1_200_000, help="number of entities")
     parser.add_argument("--layers", type=int, default=0, help="number of layers (default: the number of the model)")
-    parser.add_argument("--seconds", type=float, default=30, help="minimum seconds of measuring, after warming up")
+    parser.add_argument("--seconds", type=float, default=8, help="minimum seconds of measuring, after warming up")
     parser.add_argument("--no-compile", action="store_true", help="do not use torch.compile, which needs a compiler")
-    parser.add_argument("--only", nargs=2, help=argparse.SUPPRESS)
-    return parser.parse_args(arguments)
+    parser.add_argument("--only", nargs="+", help=argparse.SUPPRESS)
+    asked = parser.parse_args(arguments)
+    if asked.smoke:
+        parser.set_defaults(device="cpu", count=8, padded_count=4, words=[2048, 1024], padded=2)
+        parser.set_defaults(vocabulary=1000, entities=500, seconds=0.01, no_compile=True)
+        return parser.parse_args(arguments)
+    return asked
+
+
+def deadlines(chosen: Sequence[Step], seconds: float) -> Iterator[float]:
+    """When each step must end, in seconds after the start: what a step leaves goes to the following ones."""
+    whole, so_far = sum(step.share for step in chosen), 0.0
+    for step in chosen:
+        so_far += step.share
+        yield seconds * so_far / whole
 
 
 def main() -> int:
+    """Runs the chosen parts; returns the exit status."""
     arguments = parse()
     if arguments.only:
-        kind, size = arguments.only
-        print(json.dumps(asdict(contest(kind, size, arguments))))
-        return 0
-    failed = False
-    for size in arguments.model:
-        layers = arguments.layers or MODELS[size].layers
-        print(f"{size}, {layers} layers, {arguments.vocabulary:,} words, {arguments.entities:,} entities")
-        print(f"torch {torch.__version__}, {device_name(arguments.device)}")
-        print("                     micro-batch      words/s  x plain     MFU     GiB  optimizer s")
-        plain = None
-        for kind in arguments.contestants:
-            result = in_own_process(kind, size)
-            plain = result if kind == "plain" else plain
-            print(row(CONTESTANTS[kind], result, plain) if result else f"{CONTESTANTS[kind]:<20} failed", flush=True)
-            failed |= result is None
-        print()
+        return only(arguments)
+    if arguments.device == "cuda" and not torch.cuda.is_available():
+        print(
+            "there is no CUDA GPU: --smoke tries the script on a CPU, --device cpu measures on a CPU", file=sys.stderr
+        )
+        return 2
+    start = time.monotonic()
+    print(f"torch {torch.__version__}, {device_name(arguments.device)}")
+    print(f"{arguments.vocabulary:,} words, {arguments.entities:,} entities")
+    print(HEADER, flush=True)
+    failed, chosen = False, steps(arguments)
+    for step, deadline in zip(chosen, deadlines(chosen, 60 * arguments.minutes), strict=True):
+        if step.gpu and arguments.device == "cpu":
+            print(f"{step.name:<14} left out: needs a CUDA GPU", flush=True)
+            continue
+        seconds = start + deadline - time.monotonic()
+        if problem := run_here(step, arguments) if arguments.smoke else run(step, seconds):
+            print(f"{step.name:<14} failed: {problem}", flush=True)
+            failed = True
     return int(failed)
 
 

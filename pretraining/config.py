@@ -116,7 +116,7 @@ class DataConfig:
     keys_version: int = 2  # of the random keys and of the order of examples; 1: runs of older versions of mlukit
     shuffle_megabytes: int = 4_096  # of examples in memory at once, over all ranks and languages, to mix them
     shuffled_groups: int = 4  # with keys_version 1 alone: row groups of a language in memory at once
-    micro_batch_tokens: int = 16_384  # words that go through the model at once, at most: what a GPU's memory allows
+    micro_batch_tokens: int = 16_384  # words that go through the model at once; settings.py has more for large GPUs
     max_tokens: int = 512  # of an example, <s> and </s> counted [mLUKE]
     max_entities: int = 128  # of an example [LUKE]
     max_mention_tokens: int = 30  # of a mention [LUKE]

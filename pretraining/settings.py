@@ -61,6 +61,9 @@ _TINY: Mapping[str, Any] = {  # minutes on a laptop, where the paper's numbers t
     "validation_examples": 64,
     "checkpoint_interval": 100,
 }
+_MICRO_BATCH_ON_LARGE_GPU = 65_536
+# bytes of a GPU's memory for it: an estimate of 45 GB for base and 90 GB for large, in bfloat16, with room to spare
+_LARGE_GPU: Mapping[ModelSize, int] = {"base": 80 * 10**9, "large": 120 * 10**9}
 _EXAMPLES = """\
   mlukit train --examples OUT --model tiny --stage 2 --output RUN      on a laptop
   mlukit train --examples OUT --init INIT --stage 1 --output RUN1      from XLM-R: first the new parameters alone,
@@ -224,9 +227,18 @@ def model_config(settings: TrainSettings, found: ModelConfig | None, words: int,
     return changed(found, chosen)
 
 
-def data_config(settings: TrainSettings) -> DataConfig:
-    """The data settings of a new run."""
-    return changed(DataConfig(), _settings_for(DataConfig, {**_defaults(settings), **settings.chosen}))
+def data_config(settings: TrainSettings, found: ModelConfig | None = None, *, gpu_bytes: int = 0) -> DataConfig:
+    """The data settings of a new run.
+
+    Args:
+        settings: the flags, which replace the defaults of the model and the GPU.
+        found: the model of the weights that the run starts from; None without `--init`.
+        gpu_bytes: the memory of the smallest GPU of the run; 0 without a GPU.
+    """
+    values: dict[str, Any] = {}
+    if gpu_bytes >= _LARGE_GPU[_size(found or MODELS[settings.model or BASE])]:
+        values["micro_batch_tokens"] = _MICRO_BATCH_ON_LARGE_GPU
+    return changed(DataConfig(), _settings_for(DataConfig, {**values, **_defaults(settings), **settings.chosen}))
 
 
 def training_config(settings: TrainSettings, model: ModelConfig, *, gpu: bool) -> TrainingConfig:
@@ -324,6 +336,9 @@ def _fields(config: type[Any]) -> Iterator[tuple[str, type[Any], Any]]:
 def _add_flag(group: argparse._ArgumentGroup, name: str, kind: type[Any], default: Any) -> None:
     """Adds the flag of a setting, with its help and its defaults."""
     shown = "the number of the examples" if name in _OF_EXAMPLES else _shown(default)
+    if name == "micro_batch_tokens":
+        base, large = (memory // 10**9 for memory in (_LARGE_GPU["base"], _LARGE_GPU["large"]))
+        shown += f"; {_MICRO_BATCH_ON_LARGE_GPU} on GPUs with at least {base} GB of memory (large: {large} GB)"
     if name in _TINY:
         shown += f"; tiny: {_shown(_TINY[name])}"
     text = with_default(HELP[name], shown)

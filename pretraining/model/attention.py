@@ -1,7 +1,7 @@
 """Computes attention in which every place of a packed stream sees only the places of its own sequence.
 
-Shape suffixes: N places of the stream, S sequences, L places of the longest, H hidden size, A attention heads, D size
-of a head. There are three ways to compute attention, with the same results:
+Shape suffixes: N places of the stream, P places whose output is wanted, S sequences, L places of the longest, H hidden
+size, A attention heads, D size of a head. There are three ways to compute attention, with the same results:
 
 - *varlen*: `torch.nn.attention.varlen`, the flash kernels of a CUDA device. They need half precision and have
   no dropout.
@@ -102,8 +102,8 @@ class Attention(nn.Module):
             self.entity_aware_queries = None
         self.output = nn.Linear(config.hidden_size, config.hidden_size)
 
-    def forward(self, stream_NH: Tensor, sequences: Sequences) -> Tensor:
-        """Returns the attention output of every place, N x H."""
+    def forward(self, stream_NH: Tensor, sequences: Sequences, places_P: Tensor | None = None) -> Tensor:
+        """Returns the attention output of every place, N x H, or only of some places, P x H."""
         query, key, value = self._split_in_three(self.qkv(stream_NH))
         p = self.dropout if self.training else 0.0
         if self.entity_aware_queries is not None:
@@ -116,12 +116,17 @@ class Attention(nn.Module):
             output_NAD = cast(Tensor, varlen_attn(query, key, value, starts, starts, longest, longest))
         else:
             output_NAD, _ = sequence_by_sequence(query, key, value, sequences.starts_S1)
-        projected: Tensor = self.output(output_NAD.flatten(1))
+        projected: Tensor = self.output(selected(output_NAD.flatten(1), places_P))
         return projected
 
     def _split_in_three(self, rows: Tensor) -> tuple[Tensor, ...]:
         """Splits N x 3H into three tensors of N x A x D."""
         return rows.view(len(rows), 3, self.heads, -1).unbind(1)
+
+
+def selected(stream_NH: Tensor, places_P: Tensor | None) -> Tensor:
+    """Returns the vectors of some places, P x H; all vectors if `places_P` is None."""
+    return stream_NH if places_P is None else stream_NH.index_select(0, places_P)
 
 
 def padded_attention(query: Tensor, key: Tensor, value: Tensor, padded: PaddedBatch, p: float = 0.0) -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from mlukit.pretraining.data.batch import IGNORED
+from mlukit.pretraining.model.table import add_to_gradient, scaled
 
 # Logits at once: 4,096 rows of 250,112 words, 853 of 1.2 million entities. 2 GB in bfloat16.
 CHUNK_LOGITS = 2**30
@@ -34,6 +35,7 @@ class ClassTable(NamedTuple):
     table_VD: Tensor  # a row for each class, then rows for alignment, which the softmax leaves out
     bias_V: Tensor  # added to the logits
     classes: int  # how many of the table's rows are classes
+    in_place: bool = False  # whether the backward pass adds the table's gradient to its `.grad`: see `Table`
 
 
 class _LossAndGradient(Protocol):
@@ -66,10 +68,12 @@ def cross_entropy(
         vectors_PD = vectors_PD.to(torch.get_autocast_dtype(device))
     if chunk_logits is None:
         chunk_logits = CHUNK_LOGITS if device == "cuda" else CHUNK_LOGITS_ON_CPU
-    table_VD, bias_V, classes = class_table
+    table_VD, bias_V, *_ = class_table
     rows = max(1, chunk_logits // len(table_VD))
     loss_and_gradient = _compiled_loss_and_gradient() if compiled else _loss_and_gradient
-    loss, correct = _ChunkedCrossEntropy.apply(vectors_PD, table_VD, bias_V, labels_P, classes, rows, loss_and_gradient)
+    loss, correct = _ChunkedCrossEntropy.apply(
+        vectors_PD, table_VD, bias_V, labels_P, class_table, rows, loss_and_gradient
+    )
     return SoftmaxLoss(loss, correct)
 
 
@@ -101,14 +105,14 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         table_VD: Tensor,
         bias_V: Tensor,
         labels_P: Tensor,
-        classes: int,
+        class_table: ClassTable,
         rows: int,
         loss_and_gradient: _LossAndGradient,
     ) -> tuple[Tensor, Tensor]:
         dtype = vectors_PD.dtype
         wants_vectors, wants_table, wants_bias = ctx.needs_input_grad[:3]
         table, bias = table_VD.to(dtype), bias_V.to(dtype, copy=True)
-        bias[classes:] = -torch.inf
+        bias[class_table.classes :] = -torch.inf
         losses, hits, vector_gradients = [], [], []
         table_gradient = bias_gradient = None
         for vectors, labels in zip(torch.split(vectors_PD, rows), torch.split(labels_P, rows), strict=True):
@@ -123,6 +127,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
                 bias_gradient = _sum(bias_gradient, gradient.sum(0, dtype=bias_V.dtype))
         vector_gradient = torch.cat(vector_gradients) if wants_vectors else None
         ctx.save_for_backward(vector_gradient, table_gradient, bias_gradient)
+        ctx.table = table_VD if wants_table and class_table.in_place else None
         correct = torch.stack(hits).sum()
         ctx.mark_non_differentiable(correct)
         return torch.stack(losses).sum(), correct
@@ -130,16 +135,14 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, loss_gradient: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        gradients = (None if g is None else _scaled(g, loss_gradient) for g in ctx.saved_tensors)
+        vectors, table, bias = ctx.saved_tensors
+        if ctx.table is not None:
+            add_to_gradient(ctx.table, table, loss_gradient)
+            table = None
+        gradients = (None if g is None else scaled(g, loss_gradient) for g in (vectors, table, bias))
         return (*gradients, None, None, None, None)
 
 
 def _sum(total: Tensor | None, part: Tensor) -> Tensor:
     """Returns `total + part`, added in place; None stands for zero."""
     return part if total is None else total.add_(part)
-
-
-def _scaled(gradient: Tensor, factor: Tensor) -> Tensor:
-    """Returns `gradient * factor`, multiplied in float32 at least: bfloat16 rounds a factor by up to 0.2%."""
-    dtype = torch.promote_types(gradient.dtype, torch.float32)
-    return (gradient.to(dtype) * factor.to(dtype)).to(gradient.dtype)

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 
 from mlukit.pretraining.config import ModelConfig
 from mlukit.pretraining.data.batch import Batch
-from mlukit.pretraining.model.attention import Attention, Sequences, needs_padding, sequences_of
+from mlukit.pretraining.model.attention import Attention, Sequences, needs_padding, selected, sequences_of
 from mlukit.pretraining.model.losses import ClassTable, SoftmaxLoss, cross_entropy
+from mlukit.pretraining.model.table import Table
 
 
 class Losses(NamedTuple):
@@ -38,7 +39,7 @@ class WordEmbeddings(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.words = nn.Embedding(config.word_rows, config.hidden_size, padding_idx=config.pad_id)
+        self.words = Table(config.word_rows, config.hidden_size, padding_idx=config.pad_id)
         self.positions = nn.Embedding(config.max_positions, config.hidden_size, padding_idx=config.pad_id)
         self.token_types = nn.Embedding(config.token_types, config.hidden_size)
         self.norm = nn.LayerNorm(config.hidden_size, config.layer_norm_epsilon)
@@ -56,7 +57,7 @@ class EntityEmbeddings(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         size = config.entity_embedding_size
-        self.entities = nn.Embedding(config.entity_rows, size, padding_idx=config.entity_pad_id)
+        self.entities = Table(config.entity_rows, size, padding_idx=config.entity_pad_id)
         same = size == config.hidden_size
         self.dense = nn.Identity() if same else nn.Linear(size, config.hidden_size, bias=False)
         self.positions = nn.Embedding(config.max_positions, config.hidden_size)
@@ -101,10 +102,15 @@ class Layer(nn.Module):
         self.feed_forward_norm = nn.LayerNorm(config.hidden_size, config.layer_norm_epsilon)
         self.dropout = nn.Dropout(config.hidden_dropout)
 
-    def forward(self, stream_NH: Tensor, sequences: Sequences) -> Tensor:
-        """Returns the output for every place, N x H."""
-        stream_NH = self.attention_norm(stream_NH + self.dropout(self.attention(stream_NH, sequences)))
-        out: Tensor = self.feed_forward_norm(stream_NH + self.dropout(self.feed_forward(stream_NH)))
+    def forward(self, stream_NH: Tensor, sequences: Sequences, places_P: Tensor | None = None) -> Tensor:
+        """Returns the output for every place, N x H, or only for some places, P x H.
+
+        Every place needs keys and values, because the other places attend to the place. Queries are computed for every
+        place, too: so attention has the same sequences in all layers. The rest is computed for the wanted places only.
+        """
+        attended = self.dropout(self.attention(stream_NH, sequences, places_P))
+        stream_PH = self.attention_norm(selected(stream_NH, places_P) + attended)
+        out: Tensor = self.feed_forward_norm(stream_PH + self.dropout(self.feed_forward(stream_PH)))
         return out
 
 
@@ -140,20 +146,27 @@ class PretrainingModel(nn.Module):
 
     def forward(self, batch: Batch) -> Losses:
         """Returns the losses, summed over the targets; the entity loss of a batch without room for entities is 0."""
-        stream_NH = self.encode(batch)
-        words = self._predict_words(stream_NH, batch)
-        entities = self._predict_entities(stream_NH, batch)
+        masked_words, masked_entities = _masked_places(batch)
+        output_PH = self._encoded(batch, torch.cat([masked_words, masked_entities]))
+        words = self._predict_words(output_PH[: len(masked_words)], batch)
+        entities = self._predict_entities(output_PH[len(masked_words) :], batch)
         return Losses(words.loss, entities.loss, words.correct, entities.correct)
 
     def encode(self, batch: Batch) -> Tensor:
         """Returns the last layer's output for every place of the stream, N x H."""
+        return self._encoded(batch, None)
+
+    def _encoded(self, batch: Batch, places_P: Tensor | None) -> Tensor:
+        """Returns the last layer's output for every place of the stream, or only for some places."""
         slots_N = torch.cat([batch.word_slots_W, batch.entity_slots_E])
         inputs_NH = torch.cat([self.word_embeddings(batch), self.entity_embeddings(batch)])
         stream_NH = torch.empty_like(inputs_NH).index_copy(0, slots_N, inputs_NH)
         sequences = self._sequences(batch, stream_NH)
-        for layer in self.layers:
+        *layers, last = self.layers
+        for layer in layers:
             stream_NH = layer(stream_NH, sequences)
-        return stream_NH
+        output: Tensor = last(stream_NH, sequences, places_P)
+        return output
 
     def compile_parts(self) -> None:
         """Compiles the layers and the softmaxes with `torch.compile`, once for all batches."""
@@ -182,24 +195,33 @@ class PretrainingModel(nn.Module):
         with_padding = needs_padding(self.config, device, dtype, self.training)
         return sequences_of(batch.sequence_starts_S1, batch.longest, batch.entity_slots_E, len(stream_NH), with_padding)
 
-    def _predict_words(self, stream_NH: Tensor, batch: Batch) -> SoftmaxLoss:
+    def _predict_words(self, output_PH: Tensor, batch: Batch) -> SoftmaxLoss:
         """Returns the loss of the masked words."""
         used = _used_targets(batch.word_targets)
-        slots_P = batch.word_slots_W[batch.masked_words_PW][used]
-        vectors_PD = self.word_head(stream_NH.index_select(0, slots_P))
-        table = ClassTable(self.word_embeddings.words.weight, self.word_head.bias, self.config.vocabulary_size)
+        words = self.word_embeddings.words
+        table = ClassTable(words.weight, self.word_head.bias, self.config.vocabulary_size, words.in_place)
+        vectors_PD = self.word_head(output_PH[used])
         return cross_entropy(vectors_PD, table, batch.word_labels_PW[used], compiled=self.compiled)
 
-    def _predict_entities(self, stream_NH: Tensor, batch: Batch) -> SoftmaxLoss:
+    def _predict_entities(self, output_PH: Tensor, batch: Batch) -> SoftmaxLoss:
         """Returns the loss of the masked entities; zero for a batch without room for entities."""
-        if not len(batch.masked_entities_PE):
-            return SoftmaxLoss(stream_NH.new_zeros(()), stream_NH.new_zeros((), dtype=torch.int64))
+        if not len(output_PH):
+            return SoftmaxLoss(output_PH.new_zeros(()), output_PH.new_zeros((), dtype=torch.int64))
         used = _used_targets(batch.entity_targets)
-        slots_P = batch.entity_slots_E[batch.masked_entities_PE][used]
-        vectors_PD = self.entity_head(stream_NH.index_select(0, slots_P))
-        entities = self.entity_embeddings.entities.weight
-        table = ClassTable(entities, self.entity_head.bias, self.config.entity_vocabulary_size)
+        entities = self.entity_embeddings.entities
+        size = self.config.entity_vocabulary_size
+        table = ClassTable(entities.weight, self.entity_head.bias, size, entities.in_place)
+        vectors_PD = self.entity_head(output_PH[used])
         return cross_entropy(vectors_PD, table, batch.entity_labels_PE[used], compiled=self.compiled)
+
+
+def _masked_places(batch: Batch) -> tuple[Tensor, Tensor]:
+    """Returns the places of the masked words and entities in the stream.
+
+    Unused places to predict have the place of a word or an entity, too: so the shapes of all batches are the same, and
+    `torch.compile` compiles the last layer once.
+    """
+    return batch.word_slots_W[batch.masked_words_PW], batch.entity_slots_E[batch.masked_entities_PE]
 
 
 def _used_targets(number: int) -> slice:

@@ -2,7 +2,8 @@
 
 Model FLOPs utilisation is defined as in Chowdhery et al., "PaLM", 2022, appendix B: products and attention of the
 model, forward once and backward twice as much, without what is computed again to save memory. Only real work counts
-here: no padding, attention only within each sequence, and the two softmaxes only at the places to predict.
+here: no padding, attention only within each sequence, and only at the places to predict the two softmaxes and what the
+last layer does after attention.
 """
 
 from collections.abc import Mapping
@@ -45,7 +46,9 @@ def step_flops(model: ModelConfig, counts: Counts, *, frozen: bool) -> float:
     """
     hidden, narrow = model.hidden_size, model.entity_embedding_size
     places = counts.words + counts.entities
-    encoder = places * model.layers * (4 * hidden**2 + 2 * hidden * model.feed_forward_size)
+    targets = counts.word_targets + counts.entity_targets  # the last layer is complete only for these
+    after_attention = hidden**2 + 2 * hidden * model.feed_forward_size
+    encoder = places * model.layers * 3 * hidden**2 + (places * (model.layers - 1) + targets) * after_attention
     attention = model.layers * 2 * hidden * counts.pairs
     words = counts.word_targets * hidden * (hidden + model.vocabulary_size)
     entities = counts.entities * narrow * hidden

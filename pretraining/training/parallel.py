@@ -1,7 +1,7 @@
 """The model over several processes: each has the whole model (DDP), or a part of it (FSDP2)."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 import torch
@@ -13,6 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 from mlukit.pretraining.config import TrainingConfig
 from mlukit.pretraining.data.batch import IGNORED, Batch
 from mlukit.pretraining.model.model import PretrainingModel
+from mlukit.pretraining.model.table import gradients_in_place
 from mlukit.pretraining.training.ranks import Ranks
 
 
@@ -37,15 +38,21 @@ def parallel(model: PretrainingModel, config: TrainingConfig, ranks: Ranks) -> n
 
 @contextmanager
 def accumulating(model: nn.Module, last: bool) -> Iterator[None]:
-    """Surrounds forward and backward of a micro-batch: ranks exchange gradients only at the last one of a step."""
+    """Surrounds forward and backward of a micro-batch: ranks exchange gradients only at the last one of a step.
+
+    Without an exchange, gradients of tables are added in place. Where ranks exchange gradients, autograd must see them:
+    with DDP at the last micro-batch, with FSDP2 at every one.
+    """
     if isinstance(model, FSDPModule):
         model.set_is_last_backward(last)
         model.set_requires_gradient_sync(last)
-    if isinstance(model, DistributedDataParallel) and not last:
-        with model.no_sync():
+        yield
+    elif isinstance(model, DistributedDataParallel):
+        with nullcontext() if last else model.no_sync(), gradients_in_place(model, not last):
             yield
     else:
-        yield
+        with gradients_in_place(model):
+            yield
 
 
 def evened(batches: Sequence[Batch], number: int) -> list[Batch]:

@@ -113,7 +113,8 @@ def _run(settings: TrainSettings, ranks: Ranks, stop: StopSignal, lock: RunLock)
     """Prepares and trains; returns the exit status. Only the first rank locks the folder, writes and prints."""
     if settings.resume and _agreed(ranks, lambda: _lock_run(settings.output, ranks, lock)) is None:
         return 2
-    prepared = _agreed(ranks, lambda: _prepare(settings, ranks))
+    smallest = min(row[0] for row in ranks.gather((_gpu_bytes(ranks.device),)))
+    prepared = _agreed(ranks, lambda: _prepare(settings, ranks, smallest))
     if prepared is None:
         return 2
     done = _agreed(ranks, lambda: _open_folder(settings, prepared, ranks, lock))
@@ -151,8 +152,13 @@ def _lock_run(run: Path, ranks: Ranks, lock: RunLock) -> bool:
     return True
 
 
-def _prepare(settings: TrainSettings, ranks: Ranks) -> Prepared:
-    prepared = _prepare_resume(settings) if settings.resume else _prepare_new(settings)
+def _gpu_bytes(device: torch.device) -> int:
+    """The memory of a GPU; 0 for a CPU."""
+    return torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else 0
+
+
+def _prepare(settings: TrainSettings, ranks: Ranks, gpu_bytes: int) -> Prepared:
+    prepared = _prepare_resume(settings) if settings.resume else _prepare_new(settings, gpu_bytes)
     if prepared.config.data.batch_size < ranks.world:
         raise SettingsError(f"--batch-size {prepared.config.data.batch_size} is less than the {ranks.world} processes")
     if ranks.first:
@@ -160,10 +166,10 @@ def _prepare(settings: TrainSettings, ranks: Ranks) -> Prepared:
     return prepared
 
 
-def _prepare_new(settings: TrainSettings) -> Prepared:
+def _prepare_new(settings: TrainSettings, gpu_bytes: int) -> Prepared:
     """Opens the examples and makes the initial model of a new run."""
     found = read_model_config(settings.init) if settings.init else None
-    data = data_config(settings)
+    data = data_config(settings, found, gpu_bytes=gpu_bytes)
     assert settings.examples is not None
     dataset = open_dataset(settings.examples, data)
     if problem := export_problem(dataset.tokenizer.read_bytes()):

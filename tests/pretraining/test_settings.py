@@ -167,6 +167,29 @@ def test_defaults_by_model_and_stage() -> None:
     assert rate("base", "--steps", "1,000").warmup_steps == 100
 
 
+@pytest.mark.parametrize(
+    ("flags", "gigabytes", "words"),
+    [
+        ([], 0, 16_384),  # no GPU
+        ([], 48, 16_384),
+        ([], 84.9, 65_536),  # what CUDA says of 80 GB
+        (["--model", "large"], 84.9, 16_384),
+        (["--model", "large"], 150, 65_536),
+        (["--model", "tiny"], 150, 1_024),
+        (["--micro-batch-tokens", "8192"], 150, 8_192),
+    ],
+)
+def test_words_of_a_micro_batch_by_the_memory_of_the_gpu(flags: list[str], gigabytes: float, words: int) -> None:
+    settings, gpu_bytes = new_run(*flags), int(gigabytes * 1e9)
+    assert data_config(settings, gpu_bytes=gpu_bytes).micro_batch_tokens == words
+
+
+def test_words_of_a_micro_batch_by_the_model_of_the_weights() -> None:
+    settings = new_run("--init", "INIT")
+    assert data_config(settings, MODELS["large"], gpu_bytes=85 * 10**9).micro_batch_tokens == 16_384
+    assert data_config(settings, MODELS["base"], gpu_bytes=85 * 10**9).micro_batch_tokens == 65_536
+
+
 def test_model_of_the_examples_or_of_the_weights() -> None:
     assert model_config(new_run(), None, 100, 50) == changed(
         MODELS["base"], {"vocabulary_size": 100, "entity_vocabulary_size": 50}

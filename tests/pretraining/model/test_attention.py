@@ -121,7 +121,8 @@ def test_dropout_of_weights() -> None:
 
 
 @pytest.mark.skipif(shutil.which("g++") is None and shutil.which("clang++") is None, reason="no C++ compiler")
-def test_a_layer_compiles_without_breaks_and_once_for_all_batches() -> None:
+@pytest.mark.parametrize("masked", [False, True], ids=["all places", "masked places"])
+def test_a_layer_compiles_without_breaks_and_once_for_all_batches(masked: bool) -> None:
     layer = Layer(SMALL)
     torch._dynamo.reset()
     compiled = torch.compile(layer, fullgraph=True)
@@ -131,6 +132,7 @@ def test_a_layer_compiles_without_breaks_and_once_for_all_batches() -> None:
             starts = torch.nn.functional.pad(batch.sequence_starts_S1, (0, 4 - len(shapes)), value=32)
             found = sequences_of(starts, 32, batch.entity_slots_E, 32, with_padding=False)
             stream = torch.randn(32, SMALL.hidden_size)
-            plain, fused = layer(stream, found), compiled(stream, found)
+            places = torch.randint(0, 32, (8,)) if masked else None
+            plain, fused = layer(stream, found, places), compiled(stream, found, places)
             torch.testing.assert_close(fused, plain)
             fused.square().sum().backward()

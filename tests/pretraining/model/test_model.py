@@ -8,8 +8,10 @@ from torch import Tensor
 from transformers import LukeConfig, LukeForMaskedLM
 
 from mlukit.pretraining.config import ModelConfig
+from mlukit.pretraining.data.batch import Batch
 from mlukit.pretraining.hugging_face.names import TIED, from_hugging_face, hugging_face_names, to_hugging_face
-from mlukit.pretraining.model.model import PretrainingModel
+from mlukit.pretraining.model.losses import ClassTable, cross_entropy
+from mlukit.pretraining.model.model import Losses, PretrainingModel
 from tests.pretraining.packed_examples import SMALL, MaskedExample, masked_examples, packed, padded
 
 EXACT = {"rtol": 1e-9, "atol": 1e-11}
@@ -130,6 +132,52 @@ def test_logits_and_hits_are_those_of_transformers(config: ModelConfig) -> None:
     losses = model(batch)
     assert losses.correct_words == (output.logits.argmax(-1) == arguments["labels"]).sum()
     assert losses.correct_entities == (output.entity_logits.argmax(-1) == arguments["entity_labels"]).sum()
+
+
+def losses_from_all_places(model: PretrainingModel, batch: Batch) -> Losses:
+    """The losses from the last layer's output for every place, as transformers and earlier versions compute them."""
+    stream = model.encode(batch)
+    words = slice(batch.word_targets)
+    at_words = stream[batch.word_slots_W[batch.masked_words_PW[words]]]
+    table = ClassTable(model.word_embeddings.words.weight, model.word_head.bias, model.config.vocabulary_size)
+    word = cross_entropy(model.word_head(at_words), table, batch.word_labels_PW[words])
+    entities = slice(batch.entity_targets)
+    at_entities = stream[batch.entity_slots_E[batch.masked_entities_PE[entities]]]
+    weight, bias = model.entity_embeddings.entities.weight, model.entity_head.bias
+    table = ClassTable(weight, bias, model.config.entity_vocabulary_size)
+    entity = cross_entropy(model.entity_head(at_entities), table, batch.entity_labels_PE[entities])
+    return Losses(word.loss, entity.loss, word.correct, entity.correct)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 2e-5)], ids=["float64", "float32"]
+)
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_last_layer_for_masked_places_gives_the_losses_and_gradients_of_all_places(
+    config: ModelConfig, dtype: torch.dtype, tolerance: float, training: bool
+) -> None:
+    torch.manual_seed(5)
+    model = PretrainingModel(config).to(dtype).train(training)
+    batch = packed(EXAMPLES["of several lengths"], config, spare=9)
+    results = []
+    for losses in (model(batch), losses_from_all_places(model, batch)):
+        gradients = torch.autograd.grad(losses.words / 7 + losses.entities / 3, [*model.parameters()])
+        results.append((losses, gradients))
+    torch.testing.assert_close(results[0], results[1], rtol=tolerance, atol=tolerance)
+
+
+def test_last_layer_ends_with_the_masked_places() -> None:
+    seen: list[int] = []
+    model = PretrainingModel(SMALL)
+    for layer in model.layers:
+        layer.feed_forward.register_forward_hook(lambda _, inputs, output: seen.append(len(output)))
+    batch = packed(EXAMPLES["of several lengths"], spare=9)
+    places = len(batch.word_slots_W) + len(batch.entity_slots_E)
+    model(batch)
+    assert seen == [places, len(batch.masked_words_PW) + len(batch.masked_entities_PE)]
+    model.encode(batch)
+    assert seen[2:] == [places, places]
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)

@@ -33,9 +33,13 @@ def test_counts_of_a_batch() -> None:
 
 
 def test_six_times_parameters_and_tokens() -> None:
-    """[PaLM, appendix B]: 6 N a token, and 12 · layers · width · length for attention."""
+    """[PaLM, appendix B]: 6 N a token, and 12 · layers · width · length for attention.
+
+    Nothing is predicted here, so N has only the queries, keys and values of the last layer.
+    """
     base = MODELS["base"]
-    encoder = base.layers * (4 * base.hidden_size**2 + 2 * base.hidden_size * base.feed_forward_size)
+    layer = 4 * base.hidden_size**2 + 2 * base.hidden_size * base.feed_forward_size
+    encoder = (base.layers - 1) * layer + 3 * base.hidden_size**2
     counts = Counts(examples=10, words=5120, pairs=10 * 512**2)
     expected = 5120 * (6 * encoder + 12 * base.layers * base.hidden_size * 512)
     assert step_flops(base, counts, frozen=False) == pytest.approx(expected)
