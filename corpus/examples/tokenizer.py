@@ -217,7 +217,7 @@ def _check_layout(model: bytes) -> int:
     try:
         as_is = sentencepiece.SentencePieceProcessor(model_proto=model)
     except (RuntimeError, OSError, ValueError) as error:
-        raise TokenizerError(f"the file is not a SentencePiece model ({len(model)} bytes): {error}") from error
+        raise TokenizerError(f"the file is not a SentencePiece model ({len(model):,} bytes)") from error
     first = [as_is.id_to_piece(i) for i in range(min(3, len(as_is)))]
     if first != _FIRST_PIECES or not as_is.is_unknown(0):
         raise TokenizerError(f"the model's first pieces are {first}; accepted: {_FIRST_PIECES}, as XLM-R has them")

@@ -59,14 +59,23 @@ def generic_language(code: str, header_namespaces: Mapping[int, str] | None = No
     Raises:
         ValueError: no Wikipedia has this code; the message names a code that the user may mean.
     """
-    if code not in wikipedia_codes():
-        accepted = "accepted: the code in a Wikipedia's address, such as 'el' in el.wikipedia.org"
-        raise ValueError(f"no Wikipedia has the code {code!r}{_hint(code, wikipedia_codes(), accepted)}")
+    check_code(code)
     language = _build(_made_for(code), _written_for(code))
     if not header_namespaces:
         return language
     named = replace(language, namespace_names={**language.namespace_names, **header_namespaces})
     return with_namespaces(named, header_namespaces)
+
+
+def check_code(code: str) -> None:
+    """Refuses a code that no Wikipedia has.
+
+    Raises:
+        ValueError: the message names a code that the user may mean.
+    """
+    if code not in wikipedia_codes():
+        accepted = "accepted: the code in a Wikipedia's address, such as 'el' in el.wikipedia.org"
+        raise ValueError(f"no Wikipedia has the code {code!r}{_hint(code, wikipedia_codes(), accepted)}")
 
 
 def with_namespaces(language: Language, names: Mapping[int, str]) -> Language:

@@ -246,7 +246,9 @@ def open_tokenizer(path: Path) -> Tokenizer:
     """Loads a SentencePiece model; ExamplesError if it cannot be read."""
     try:
         return Tokenizer.load(path.read_bytes())
-    except (OSError, TokenizerError) as error:
+    except OSError as error:
+        raise ExamplesError(f"{path} cannot be read: {error.strerror}") from error
+    except TokenizerError as error:
         raise ExamplesError(f"{path}: {error}") from error
 
 

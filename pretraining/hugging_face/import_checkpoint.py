@@ -5,11 +5,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlukit.corpus.examples.sentencepiece_model import export_problem
 from mlukit.engine.command_parser import CommandParser, at_least
 from mlukit.pretraining.config import ModelConfig
 from mlukit.pretraining.errors import reports_errors
 from mlukit.pretraining.local_folder import local_folder, new_local_folder
 from mlukit.pretraining.training.run_folder import CONFIG, FINGERPRINTS, IMPORTED, WEIGHTS, write_json
+from mlukit.schemas.layout import TOKENIZER
 
 if TYPE_CHECKING:
     from mlukit.pretraining.hugging_face.imported_model import Imported
@@ -28,7 +30,7 @@ _NOTE = (
 def main(arguments: Sequence[str]) -> int:
     """Runs the command, and returns its exit status."""
     options = parser().parse_args(arguments)
-    from mlukit.pretraining.hugging_face.checkpoint_files import read_checkpoint  # torch, which takes seconds
+    from mlukit.pretraining.hugging_face.checkpoint_files import CheckpointError, read_checkpoint  # torch: seconds
     from mlukit.pretraining.hugging_face.entity_vocabulary import own_fingerprints
     from mlukit.pretraining.hugging_face.imported_model import import_model
     from mlukit.pretraining.training.fingerprints import fingerprints_of_examples
@@ -36,6 +38,10 @@ def main(arguments: Sequence[str]) -> int:
     if options.output.exists():
         raise FileExistsError(f"{options.output} exists: name a folder that does not")
     source = read_checkpoint(options.folder)
+    if options.examples and (problem := export_problem((options.examples / TOKENIZER).read_bytes())):
+        raise CheckpointError(
+            f"{options.examples / TOKENIZER}: {problem}, so no model can be trained on these examples"
+        )
     fingerprints = fingerprints_of_examples(options.examples) if options.examples else own_fingerprints(source.folder)
     imported = import_model(source, options.examples, seed=options.seed, entity_width=options.entity_embedding_size)
     imported.report[FINGERPRINTS] = fingerprints  # by which train, fill and export know whose rows the weights have

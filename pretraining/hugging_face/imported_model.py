@@ -182,6 +182,10 @@ def _entity_rows(source: Checkpoint, rows: int) -> dict[str, int]:
             raise CheckpointError(
                 f"{source.folder / ENTITY_VOCABULARY_FILE}: {name!r} is {row!r}, the table has {rows:,} rows"
             )
+    if missing := [name for name in _SPECIAL_IDS if name not in names]:
+        raise CheckpointError(
+            f"{source.folder / ENTITY_VOCABULARY_FILE} lacks {', '.join(missing)}, which every LUKE has"
+        )
     return names
 
 

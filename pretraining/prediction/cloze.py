@@ -5,14 +5,10 @@ from dataclasses import dataclass
 
 from mlukit.corpus.examples.tokenizer import Tokenizer
 from mlukit.pretraining.config import DataConfig, ModelConfig
-from mlukit.pretraining.errors import PretrainingError
+from mlukit.pretraining.prediction.text_errors import TextError, check_text, shown
 from mlukit.schemas.wording import counted
 
 _MENTION = re.compile(r"\[([^\[\]]*)\]")
-
-
-class FillError(PretrainingError):
-    """A text cannot be filled; the message shows the text, and what would be accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +45,7 @@ def beyond_training(cloze: Cloze, limits: DataConfig) -> list[str]:
         if number > most
     ]
     told += [
-        f"the mention [{mention}] has {length:,} tokens, and mentions of the training had at most "
+        f"the mention {shown(f'[{mention}]')} has {length:,} tokens, and mentions of the training had at most "
         f"{limits.max_mention_tokens:,}"
         for mention, length in zip(cloze.mentions, lengths, strict=True)
         if length > limits.max_mention_tokens
@@ -63,12 +59,13 @@ def read_cloze(text: str, tokenizer: Tokenizer, config: ModelConfig) -> Cloze:
     """Reads a text with mentions in brackets.
 
     Raises:
-        FillError: the text has no mention, an empty mention, or more tokens than the model takes.
+        TextError: the text is not valid Unicode, has no mention, an empty mention, or more tokens than the model takes.
     """
+    check_text(text)
     parts = _MENTION.split(text)  # text, mention, text, mention, …, text
     mentions = parts[1::2]
     if not mentions:
-        raise FillError(f"{text!r} has no mention in brackets, such as [Germany] or [?]")
+        raise TextError(f"{shown(text)} has no mention in brackets, such as [Germany] or [?]")
     cuts = [sum(map(len, parts[:number])) for number in range(1, len(parts))]
     (segments,) = tokenizer.encode_segments(["".join(parts)], [cuts])
     token_ids, spans = [config.bos_id], []
@@ -79,8 +76,8 @@ def read_cloze(text: str, tokenizer: Tokenizer, config: ModelConfig) -> Cloze:
         token_ids += ids
     for mention, (start, end) in zip(mentions, spans, strict=True):
         if start == end:
-            raise FillError(f"{text!r} has a mention without words: [{mention}]; [?] masks them")
+            raise TextError(f"{shown(text)} has a mention without words: [{mention}]; [?] masks them")
     token_ids.append(config.eos_id)
     if len(token_ids) > (room := config.max_positions - config.pad_id - 1):
-        raise FillError(f"{text!r} has {len(token_ids)} tokens; the model takes {room}")
+        raise TextError(f"{shown(text)} has {len(token_ids)} tokens; the model takes {room}")
     return Cloze(text, token_ids, spans, mentions)

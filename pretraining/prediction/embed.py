@@ -37,7 +37,8 @@ _EXAMPLES = """\
 _NOTE = (
     'A line of FILE is {"text": "…", "mentions": [[start, end, "Q64"], …], "id": "…"}. Offsets count code points, and '
     "the end is exclusive. A mention without a name, [start, end], is [MASK]: the model says which entity it is. "
-    '"mentions" and "id" may be missing. A line that cannot be read has a row with the reason in the column `failure`.'
+    '"mentions" and "id" may be missing. A line with a fault, such as a mention outside its text, has a row with the '
+    "reason in the column `failure`; the exit status is 0 all the same."
 )
 _TOLD = {
     "failed": "could not be read (column `failure`)",
@@ -48,7 +49,7 @@ _say = partial(say, "embed")
 
 
 class LineError(PretrainingError):
-    """A line is not a text with mentions; the message shows it, and what would be accepted."""
+    """A line, or a file, is not what it should be; the message shows it, and what would be accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class Line:
 def main(arguments: Sequence[str]) -> int:
     """Runs the command, and returns its exit status."""
     options = parser().parse_args(arguments)
+    _check_files(options.file, options.output)
     from mlukit.pretraining.prediction.load_model import load_model  # imports torch, which takes seconds
 
     model = load_model(options.model, options.examples, options.device)
@@ -74,6 +76,20 @@ def main(arguments: Sequence[str]) -> int:
         with Path(options.file).open("rb") as lines:
             _embed(model, lines, options.states, options.output)
     return 0
+
+
+def _check_files(file: str, output: Path) -> None:
+    """Refuses, before the model is loaded, an input that cannot be read and an output that cannot be written."""
+    if file == "-" and sys.stdin is None:
+        raise LineError("FILE is -, and standard input is closed: name a file of JSON lines")
+    if file != "-" and not Path(file).exists():
+        raise LineError(f"there is no file {file}: name a file of JSON lines, or - for standard input")
+    if file != "-" and Path(file).is_dir():
+        raise LineError(f"{file} is a folder: name a file of JSON lines, or - for standard input")
+    if output.is_dir():
+        raise LineError(f"--output {output} is a folder: name a Parquet file")
+    if not output.parent.is_dir():
+        raise LineError(f"--output {output}: there is no folder {output.parent}")
 
 
 def _embed(model: "LoadedModel", lines: BinaryIO, states: Sequence[str], output: Path) -> None:
@@ -107,7 +123,9 @@ def read_line(line: bytes, number: int) -> Line:
         number: of the line, from 1 on; the id of a text that has none.
     """
     try:
-        value = json.loads(line)
+        value = json.loads(line.decode())
+    except UnicodeDecodeError:
+        return Line(str(number), failure=f"line {number} is not UTF-8")
     except ValueError as error:
         return Line(str(number), failure=f"line {number} is not JSON: {error}")
     if not isinstance(value, dict) or not isinstance(value.get("text"), str):
@@ -123,6 +141,8 @@ def read_line(line: bytes, number: int) -> Line:
 
 def _mention(value: Any) -> tuple[Any, ...]:
     """Start, end and, if the line has it, the entity's name."""
+    if any(isinstance(one, bool) for one in (value.values() if isinstance(value, dict) else value)):
+        raise LineError(f"the mention {value!r} has true or false where a number is expected")
     match value:
         case [int(start), int(end), *name] if len(name) < 2 and all(isinstance(one, str) for one in name):
             return (start, end, *name)

@@ -12,13 +12,9 @@ from torch import Tensor
 from mlukit.corpus.examples.tokenizer import Tokenizer
 from mlukit.pretraining.config import ModelConfig
 from mlukit.pretraining.data.batch import Batch
-from mlukit.pretraining.errors import PretrainingError
+from mlukit.pretraining.prediction.text_errors import TextError, check_text, shown
 
 MASK_ENTITY = "[MASK]"
-
-
-class TextError(PretrainingError):
-    """A text or a mention does not fit the model; the message shows it, and what would be accepted."""
 
 
 class Mention(NamedTuple):
@@ -84,8 +80,11 @@ def encode_texts(
         cut: whether a longer text than the model takes loses its end, with the mentions in it.
 
     Raises:
-        TextError: a mention is not in its text or has no word, or a text is too long and is not to be cut.
+        TextError: a text is not valid Unicode, or is too long and is not to be cut; or a mention is not in its text or
+            has no word.
     """
+    for text in texts:
+        check_text(text)
     borders = [_borders(text, of_text) for text, of_text in zip(texts, mentions, strict=True)]
     segments = tokenizer.encode_segments(texts, borders)
     return [
@@ -99,7 +98,7 @@ def _borders(text: str, mentions: Sequence[Mention]) -> list[int]:
     for start, end, _ in mentions:
         if not 0 <= start < end <= len(text):
             raise TextError(
-                f"{_shown(text)} has no mention from {start} to {end}: it has the code points 0 to {len(text)}, and a "
+                f"{shown(text)} has no mention from {start} to {end}: it has the code points 0 to {len(text)}, and a "
                 "mention ends after its start"
             )
     return sorted({offset for start, end, _ in mentions for offset in (start, end)})
@@ -123,12 +122,12 @@ def _encoded(
 ) -> EncodedText:
     tokens = [token for segment in segments for token in segment]
     if len(tokens) > (room := most_tokens(config) - 2) and not cut:
-        raise TextError(f"{_shown(text)} has {len(tokens) + 2:,} tokens; the model takes {room + 2:,}")
+        raise TextError(f"{shown(text)} has {len(tokens) + 2:,} tokens; the model takes {room + 2:,}")
     spans = [(place_of[start], place_of[end]) for start, end, _ in mentions]
     for (first, end), mention in zip(spans, mentions, strict=True):
         if first == end:
             raise TextError(
-                f"{_shown(text)}: the mention {text[mention.start : mention.end]!r} at {mention.start} has no words"
+                f"{shown(text)}: the mention {text[mention.start : mention.end]!r} at {mention.start} has no words"
             )
     kept = [number for number, (_, end) in enumerate(spans) if end <= room + 1]
     return EncodedText(
@@ -138,10 +137,6 @@ def _encoded(
         kept,
         len(tokens) > room,
     )
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 60 else f"{text[:57]}…")
 
 
 def batch_of(texts: Sequence[EncodedText], config: ModelConfig) -> Batch:

@@ -1,13 +1,15 @@
 """`mlukit fill`: asks a model which entities the mentions in a text denote."""
 
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 
+from mlukit.corpus.languages.load import check_code
 from mlukit.engine.command_parser import CommandParser, at_least, with_default
 from mlukit.pretraining.config import DataConfig
 from mlukit.pretraining.errors import reports_errors, warn
 from mlukit.pretraining.local_folder import local_folder
 from mlukit.pretraining.prediction.cloze import beyond_training, read_cloze
+from mlukit.pretraining.prediction.text_errors import shown
 from mlukit.pretraining.training.run_folder import is_run, read_run_config
 
 _EXAMPLES = """\
@@ -38,14 +40,23 @@ def _fill(options: Namespace) -> None:
     limits = read_run_config(options.model).data if is_run(options.model) else DataConfig()
     for cloze in clozes:
         for text in beyond_training(cloze, limits):
-            warn("fill", f"{cloze.text!r}: {text}")
+            warn("fill", f"{shown(cloze.text)}: {text}")
     for cloze in clozes:
         print(cloze.text)
         found = guess_entities(loaded, cloze, options.number, options.language)
         for mention, guesses in zip(cloze.mentions, found, strict=True):
             for rank, guess in enumerate(guesses):
-                shown = f"[{mention}]" if rank == 0 else ""
-                print(f"  {shown:<24} {guess.probability:6.1%}  {guess.label} ({guess.name})")
+                place = f"[{mention}]" if rank == 0 else ""
+                print(f"  {place:<24} {guess.probability:6.1%}  {guess.label} ({guess.name})")
+
+
+def _language(code: str) -> str:
+    """Reads --language: the code of a Wikipedia."""
+    try:
+        check_code(code)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
+    return code
 
 
 def parser() -> CommandParser:
@@ -61,7 +72,7 @@ def parser() -> CommandParser:
     add("--examples", type=local_folder, metavar="OUT", help=text)
     add = made.group("output").add_argument
     add("--number", type=at_least(1), default=5, metavar="N", help="Guesses to show for each mention.")
-    add("--language", default="en", metavar="CODE", help="Language of the labels of entities.")
+    add("--language", type=_language, default="en", metavar="CODE", help="Language of the labels of entities.")
     text = with_default("cpu, cuda or cuda:N.", "cuda if there is a GPU")
     made.group("running").add_argument("--device", metavar="NAME", help=text)
     return made

@@ -1,5 +1,6 @@
 """Loads a model for use: a run, INIT, an exported folder, or a folder of XLM-R or mLUKE."""
 
+import re
 from functools import partial
 from pathlib import Path
 
@@ -28,7 +29,9 @@ from mlukit.pretraining.training.run_folder import (
     weights_file,
 )
 from mlukit.schemas.layout import TOKENIZER, VOCABULARY_PARQUET
+from mlukit.schemas.wording import counted
 
+_DEVICE = re.compile(r"cpu|cuda(:[0-9]{1,3})?", re.ASCII)
 _ENTITY_HEAD = "entity_head.dense.weight"
 
 
@@ -59,6 +62,8 @@ def load_model(
     place = _device(device)
     config = read_json(folder / CONFIG)
     if isinstance(config, dict) and "model_type" in config:
+        if examples is not None:
+            raise ModelFolderError(f"{folder} has its own words and entities: leave the examples {examples} out")
         return _from_transformers(folder, place)
     return _from_mlukit(folder, Path(examples) if examples else None, place)
 
@@ -92,12 +97,10 @@ def _model(config: ModelConfig, weights: dict[str, Tensor], device: torch.device
 def _device(name: str | torch.device | None) -> torch.device:
     if name is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ModelFolderError(
-            f"the device {str(name)!r} cannot be used: {reason}; accepted: cpu, cuda or cuda:N"
-        ) from error
+    if not _DEVICE.fullmatch(str(name)):
+        raise ModelFolderError(f"the device {str(name)!r} cannot be used; accepted: cpu, cuda or cuda:N")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        gpus = torch.cuda.device_count()
+        raise ModelFolderError(f"the device {str(name)!r} cannot be used: PyTorch finds {counted(gpus, 'GPU')} here")
     return device

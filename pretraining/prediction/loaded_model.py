@@ -12,12 +12,12 @@ from mlukit.pretraining.model.model import PretrainingModel
 from mlukit.pretraining.prediction.encoded_texts import (
     EncodedText,
     Mention,
-    TextError,
     batch_of,
     encode_texts,
     split_states,
 )
 from mlukit.pretraining.prediction.entity_ids import EntityIds
+from mlukit.pretraining.prediction.text_errors import TextError
 
 BATCH_TOKENS = 8_192  # places of a batch, at most, unless one text has more
 

@@ -278,7 +278,7 @@ def test_a_tokenizer_that_is_none(dumps: Path, output: Path, tmp_path: Path) -> 
     for path, said in (
         (tmp_path / "none", "there is no such file"),
         (tmp_path / "empty", "the SentencePiece model is empty"),
-        (tmp_path / "html", "the file is not a SentencePiece model (26 bytes): "),
+        (tmp_path / "html", "the file is not a SentencePiece model (26 bytes)"),
         (tmp_path, "[Errno 21] Is a directory"),
     ):
         refused = complaint(build(dumps, output, "--sentencepiece-model", path))

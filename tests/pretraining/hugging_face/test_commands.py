@@ -126,6 +126,17 @@ def test_import_writes_what_training_starts_from(
     assert not (tmp_path / "INIT2").exists()
 
 
+def test_import_for_examples_that_no_training_takes(
+    output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    theirs = XLMRobertaModel(XLMRobertaConfig(vocab_size=9, hidden_size=8, num_hidden_layers=1, num_attention_heads=1))
+    theirs.save_pretrained(tmp_path / "XLM-R")
+    monkeypatch.setattr(import_checkpoint, "export_problem", lambda _: "the model is of type BPE")
+    arguments = [str(tmp_path / "XLM-R"), "--output", str(tmp_path / "INIT"), "--examples", str(output)]
+    assert import_checkpoint.main(arguments) == 2
+    assert "the model is of type BPE, so no model can be trained on these examples" in capsys.readouterr().err
+
+
 def test_an_import_can_be_exported(
     config: ModelConfig, output: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -238,6 +238,9 @@ def test_entities_are_needed(xlmr: XLMRobertaForMaskedLM, mluke: LukeForMaskedLM
     (folder / "entity_vocab.json").write_text('{"[PAD]": 0, "en:Berlin": 8}')
     with pytest.raises(CheckpointError, match="'en:Berlin' is 8, the table has 8 rows"):
         imported(folder, output)
+    (folder / "entity_vocab.json").write_text('{"[PAD]": 0, "en:Berlin": 3}')
+    with pytest.raises(CheckpointError, match=r"entity_vocab\.json lacks \[UNK\], \[MASK\], which every LUKE has"):
+        imported(folder, output)
     (folder / "entity_vocab.json").write_text('{"[PAD]": 1, "[UNK]": 0}')
     with pytest.raises(CheckpointError, match=r"has \[PAD\] in row 1, mlukit has it in row 0: name examples"):
         imported(folder, None)

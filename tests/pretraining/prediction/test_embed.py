@@ -86,12 +86,39 @@ def test_what_is_refused(trained: Path, tmp_path: Path) -> None:
     output = tmp_path / "states.parquet"
     wrong = run("embed", trained, file, "--output", output, "--states", "sentense")
     assert "'sentense' is not one of sentence, words, entities; did you mean 'sentence'?" in complaint(wrong)
-    assert "No such file or directory" in complaint(run("embed", trained, tmp_path / "none", "--output", output))
+    for words, told in (
+        ((tmp_path / "none", "--output", output), "there is no file"),
+        ((tmp_path, "--output", output), "is a folder: name a file of JSON lines"),
+        ((file, "--output", tmp_path), "is a folder: name a Parquet file"),
+        ((file, "--output", "."), "--output . is a folder: name a Parquet file"),
+        ((file, "--output", tmp_path / "a/b.parquet"), "there is no folder"),
+    ):
+        assert told in complaint(run("embed", trained, *words))
     assert "there is no folder" in complaint(run("embed", tmp_path / "none", file, "--output", output))
     assert not output.exists()
 
 
-@pytest.mark.parametrize("mentions", ['"x"', "7", "[[1]]", '[[1, 2, "Q1", "Q2"]]', '[["1", 2]]', "[[1, 2, 3]]", "[{}]"])
+@pytest.mark.parametrize(
+    "mentions", ['"x"', "7", "[[1]]", '[[1, 2, "Q1", "Q2"]]', '[["1", 2]]', "[[1, 2, 3]]", "[{}]", "[[true, 2]]"]
+)
 def test_mentions_in_another_form(mentions: str) -> None:
     line = read_line(f'{{"text": "The", "mentions": {mentions}}}'.encode(), 4)
     assert line.failure.startswith("line 4: ") and (line.id, line.mentions) == ("4", ())
+
+
+def test_lines_that_are_no_text() -> None:
+    assert read_line(b"\xff\xfe{}", 2).failure == "line 2 is not UTF-8"
+
+
+def test_a_surrogate_fails_alone(trained: Path, tmp_path: Path) -> None:
+    file, output = tmp_path / "texts.jsonl", tmp_path / "states.parquet"
+    file.write_text('{"text": "The"}\n{"text": "\\ud800"}\n{"text": "The"}\n')
+    assert main([str(trained), str(file), "--output", str(output)]) == 0
+    failures = pq.read_table(output)["failure"].to_pylist()
+    assert failures[0] is None and failures[2] is None
+    assert failures[1].endswith("has the surrogate U+D800 at 0, which is not a character: the text must be valid UTF-8")
+
+
+def test_closed_standard_input(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    assert main([str(trained), "-", "--output", str(tmp_path / "s.parquet")]) == 2

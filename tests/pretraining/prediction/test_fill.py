@@ -11,9 +11,10 @@ from safetensors.torch import load_file, save_file
 
 from mlukit.corpus.examples.tokenizer import Tokenizer
 from mlukit.pretraining.config import DataConfig, ModelConfig
-from mlukit.pretraining.prediction.cloze import FillError, beyond_training, read_cloze
+from mlukit.pretraining.prediction.cloze import beyond_training, read_cloze
 from mlukit.pretraining.prediction.guess_entities import GuessError, guess_entities
 from mlukit.pretraining.prediction.load_model import load_model
+from mlukit.pretraining.prediction.text_errors import TextError
 from mlukit.pretraining.training.run_folder import checkpoints, write_manifest
 from mlukit.schemas.layout import TOKENIZER
 from tests.pretraining.small_dataset import SMALL_RUN
@@ -53,7 +54,7 @@ def test_a_text_with_mentions(tokenizer: Tokenizer, text: str, pieces: str, span
 
 @pytest.mark.parametrize("text", ["", "The Thing01.", "The [] likes", "The [ ] likes"])
 def test_a_text_without(tokenizer: Tokenizer, text: str) -> None:
-    with pytest.raises(FillError, match=re.escape("[?]")):
+    with pytest.raises(TextError, match=re.escape("[?]")):
         read_cloze(text, tokenizer, ModelConfig())
 
 
@@ -100,7 +101,7 @@ def test_models_that_guess_no_entities(trained: Path) -> None:
         ("[Thing01] [?] [?]", ["it has 3 mentions, and the examples of the training had at most 2"]),
         (
             "[Thing01 likes Thing02]",
-            ["the mention [Thing01 likes Thing02] has 3 tokens, and mentions of the training had at most 2"],
+            ["the mention '[Thing01 likes Thing02]' has 3 tokens, and mentions of the training had at most 2"],
         ),
         ("[[Thing01] likes", ["1 bracket ([) without a partner: no mention is read there"]),
         ("Thing02] [[Thing01]]", ["3 brackets (] [ ]) without a partner: no mention is read there"]),
@@ -114,9 +115,9 @@ def test_a_text_beyond_what_training_had(tokenizer: Tokenizer, text: str, told: 
 def test_fill_says_what_training_did_not_have(trained: Path) -> None:
     ran = fill(trained, "--text", f"[{'Thing01 ' * 31}] likes [Thing02")
     assert ran.status == 0
-    name = f"mlukit fill: '[{'Thing01 ' * 31}] likes [Thing02': "
+    name = f"mlukit fill: '[{'Thing01 ' * 7}Th…': "
     assert ran.err.splitlines() == [
-        f"{name}the mention [{'Thing01 ' * 31}] has 31 tokens, and mentions of the training had at most 30",
+        f"{name}the mention '[{'Thing01 ' * 7}Th…' has 31 tokens, and mentions of the training had at most 30",
         f"{name}1 bracket ([) without a partner: no mention is read there",
     ]
 
@@ -137,3 +138,24 @@ def test_weights_that_cannot_be_used(trained: Path, tmp_path: Path, kind: str) -
     line = complaint(fill(folder, "--text", "[Thing01]"))
     wanted = {"cut": f"{file} is damaged: ", "nan": f"{file}: entity_head.bias has values that are not finite numbers"}
     assert wanted[kind] in line
+
+
+def test_odd_texts(trained: Path) -> None:
+    for text, told in (
+        ("\ud800 [x]", "has the surrogate U+D800 at 0, which is not a character: the text must be valid UTF-8"),
+        ("a \udcff[x] b", "has the surrogate U+DCFF at 2"),
+        ("The " * 50_000, "has no mention in brackets"),
+    ):
+        said = complaint(fill(trained, "--text", text))
+        assert told in said and len(said) < 250
+    assert fill(trained, "--text", "\u202eThe [Thing01]\u0000 \u200b[?]").status == 0
+
+
+def test_flags_of_fill(trained: Path, small_dataset: Path) -> None:
+    said = complaint(fill(trained, "--text", "[?]", "--language", "xx"))
+    assert "no Wikipedia has the code 'xx'" in said
+    for device in ("meta", "mps", "cpu:7", "gpu"):
+        said = complaint(fill(trained, "--text", "[?]", "--device", device))
+        assert said == f"mlukit fill: the device '{device}' cannot be used; accepted: cpu, cuda or cuda:N"
+    said = complaint(fill(trained, "--text", "[?]", "--device", "cuda:99"))
+    assert "the device 'cuda:99' cannot be used: PyTorch finds" in said

@@ -161,8 +161,13 @@ def test_what_cannot_be_loaded(run: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(PretrainingError, match=r"empty has no config\.json: name a folder of mlukit"):
         load_model(tmp_path / "empty")
-    with pytest.raises(PretrainingError, match=r"the device 'gpu' cannot be used: .*; accepted: cpu, cuda or cuda:N"):
+    with pytest.raises(PretrainingError, match="the device 'gpu' cannot be used; accepted: cpu, cuda or cuda:N"):
         load_model(run, device="gpu")
+
+
+def test_a_model_with_its_own_words_takes_no_examples(exported: Path, small_dataset: Path) -> None:
+    with pytest.raises(PretrainingError, match=r"has its own words and entities: leave the examples .* out"):
+        load_model(exported, small_dataset)
 
 
 def test_it_is_a_function_of_the_package(run: Path) -> None:

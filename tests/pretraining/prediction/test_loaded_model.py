@@ -12,9 +12,10 @@ from mlukit.pretraining.config import MODELS, changed
 from mlukit.pretraining.data.dataset import open_tokenizer
 from mlukit.pretraining.model.model import PretrainingModel
 from mlukit.pretraining.prediction import loaded_model
-from mlukit.pretraining.prediction.encoded_texts import Mention, TextError, encode_texts
+from mlukit.pretraining.prediction.encoded_texts import Mention, encode_texts
 from mlukit.pretraining.prediction.entity_ids import NamedIds, VocabularyIds
 from mlukit.pretraining.prediction.loaded_model import Embedding, LoadedModel, batches_by_length
+from mlukit.pretraining.prediction.text_errors import TextError
 from mlukit.schemas.layout import TOKENIZER, VOCABULARY_PARQUET
 
 TEXT = "The Thing07 follows Thing12."
