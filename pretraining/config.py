@@ -5,6 +5,8 @@ settings of its released code; [XLM-R] Conneau et al., ACL 2020, and the configu
 [RoBERTa] Liu et al., 2019.
 """
 
+import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypeVar
@@ -28,6 +30,27 @@ ROW_ALIGNMENT = 128  # tables have a multiple of so many rows, for tensor cores:
 
 class ConfigError(PretrainingError):
     """A setting is wrong; the text shows its value and what would be accepted."""
+
+
+class OtherVersionError(ConfigError):
+    """A configuration has other settings than this version of mlukit."""
+
+
+_ACCEPTED: Mapping[type[Any], str] = {
+    bool: "true or false",
+    int: "a whole number of at least 0",
+    float: "a number of at least 0",
+    str: "a text",
+}
+
+
+def _check_types(config: "ModelConfig | DataConfig | TrainingConfig") -> None:
+    """Refuses values of another type than the setting, as a file that was edited by hand may have."""
+    for f in fields(config):
+        value, kind = getattr(config, f.name), type(f.default)
+        right = type(value) in ((int, float) if kind is float else (kind,))
+        if not right or (kind in (int, float) and not 0 <= value < math.inf):
+            raise ConfigError(f"{f.name} {value!r} is not {_ACCEPTED[kind]}")
 
 
 def _check_positive(config: object, *names: str) -> None:
@@ -91,6 +114,7 @@ class ModelConfig:
         return _aligned(self.entity_vocabulary_size)
 
     def __post_init__(self) -> None:
+        _check_types(self)
         _check_positive(self, *(f.name for f in fields(self) if f.type is int and not f.name.endswith("_id")))
         if self.hidden_size % self.heads:
             raise ConfigError(f"hidden_size {self.hidden_size} is no multiple of heads {self.heads}")
@@ -128,6 +152,7 @@ class DataConfig:
     objective: str = "words and entities"  # [mLUKE]; a name in the table of objectives
 
     def __post_init__(self) -> None:
+        _check_types(self)
         _check_positive(self, "batch_size", "shuffle_megabytes", "shuffled_groups")
         _check_positive(self, "max_tokens", "max_entities", "max_mention_tokens")
         _check_shares(self, "word_mask_share", "word_mask_token_share", "word_random_share", "entity_mask_share")
@@ -180,6 +205,7 @@ class TrainingConfig:
     report_to: str = "tensorboard"  # names of REPORTS, with commas between them, or NO_REPORT
 
     def __post_init__(self) -> None:
+        _check_types(self)
         if self.stage not in (1, 2):
             raise ConfigError(f"stage {self.stage} is neither 1 nor 2")
         _check_positive(self, "steps", "checkpoints_kept", "checkpoint_interval", "log_interval", "validation_interval")
@@ -218,30 +244,35 @@ class RunConfig:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """The inverse of `to_json`; ConfigError for an unknown setting."""
+        """The inverse of `to_json`; ConfigError for a wrong value, OtherVersionError for other settings than these."""
         return cls(
             model=model_of_run(value),
-            data=_from_json(DataConfig, value["data"]),
-            training=_from_json(TrainingConfig, value["training"]),
+            data=_from_json(DataConfig, value, "data"),
+            training=_from_json(TrainingConfig, value, "training"),
         )
 
 
 def model_of_run(value: Mapping[str, Any]) -> ModelConfig:
-    """The model of a run, by the value that its config.json holds; ConfigError for other settings than these."""
-    return _from_json(ModelConfig, value["model"])
+    """The model of a run, by the value that its config.json holds; errors as in `RunConfig.from_json`."""
+    return _from_json(ModelConfig, value, "model")
 
 
 def changed(config: C, settings: Mapping[str, Any]) -> C:
-    """A configuration with some values replaced; ConfigError for an unknown setting."""
+    """A configuration with some values replaced; errors as in `RunConfig.from_json`."""
     known = [f.name for f in fields(config)]
     for name in settings:
         if name not in known:
-            raise ConfigError(f"unknown setting {name!r}: {type(config).__name__} has {', '.join(known)}")
+            raise OtherVersionError(f"unknown setting {name!r}: {type(config).__name__} has {', '.join(known)}")
     return replace(config, **settings)
 
 
-def _from_json(kind: type[C], value: Mapping[str, Any]) -> C:
-    value = {**_OLDER_RUNS.get(kind.__name__, {}), **value}
+def _from_json(kind: type[C], config: Mapping[str, Any], part: str) -> C:
+    """Reads a part of config.json."""
+    if not isinstance(found := config.get(part), dict):
+        raise ConfigError(
+            f"{part} is {json.dumps(found) if part in config else 'missing'}; an object of settings is needed"
+        )
+    value = {**_OLDER_RUNS.get(kind.__name__, {}), **found}
     if missing := [f.name for f in fields(kind) if f.name not in value]:
-        raise ConfigError(f"it lacks the setting {missing[0]!r} of {kind.__name__}")
+        raise OtherVersionError(f"it lacks the setting {missing[0]!r} of {kind.__name__}")
     return changed(kind(), value)

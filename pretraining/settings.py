@@ -131,8 +131,6 @@ def parse(arguments: Sequence[str]) -> TrainSettings:
     chosen = {name: value for name, value in values.items() if value is not None}
     if run["epochs"] is not None and "steps" in chosen:
         raise SettingsError(f"--epochs {run['epochs']:g} and --steps {chosen['steps']} exclude each other: give one")
-    if run["epochs"] == 0:
-        raise SettingsError("--epochs 0 is no training: accepted is a number above 0")
     return _checked(run, chosen)
 
 
@@ -323,7 +321,7 @@ def parser() -> CommandParser:
         for name, kind, default in _fields(config):
             _add_flag(group, name, kind, default)
             if name == "steps":
-                group.add_argument("--epochs", type=_number(float), metavar="X", help=EPOCHS_HELP)
+                group.add_argument("--epochs", type=_number(float, above=True), metavar="X", help=EPOCHS_HELP)
     return made
 
 
@@ -381,17 +379,17 @@ def _report_names(text: str) -> str:
     return ",".join(dict.fromkeys(names))
 
 
-def _number(kind: type[Any]) -> Callable[[str], Any]:
-    """An argparse type for a number of at least 0; whole numbers may have `_` or `,` between thousands."""
+def _number(kind: type[Any], *, above: bool = False) -> Callable[[str], Any]:
+    """An argparse type for a number of at least 0, or above 0; whole numbers may have `_` or `,` between thousands."""
 
     def read(text: str) -> Any:
         try:
             value = kind(text.replace("_", "").replace(",", "") if kind is int else text)
         except ValueError:
             value = None
-        if value is None or value < 0 or not value < float("inf"):
+        if value is None or not 0 <= value < math.inf or (above and value == 0):
             wanted = "a whole number" if kind is int else "a number"
-            raise argparse.ArgumentTypeError(f"{text!r} is not {wanted} of at least 0")
+            raise argparse.ArgumentTypeError(f"{text!r} is not {wanted} {'above 0' if above else 'of at least 0'}")
         return value
 
     return read

@@ -11,13 +11,12 @@ from mlukit.pretraining.local_folder import local_folder, new_local_folder
 from mlukit.pretraining.training.run_folder import (
     IMPORTED,
     RUN,
-    checkpoints,
     examples_of,
     is_run,
+    last_weights,
     read_json,
     read_model_config,
     read_run_config,
-    weights_file,
 )
 
 _EXAMPLES = "  mlukit export RUN --output DIR"
@@ -44,12 +43,11 @@ def _export(run: Path, output: Path, examples: Path | None) -> None:
     from mlukit.pretraining.training.initial_weights import attention_dropout_of
 
     config = read_model_config(run)
-    weights = weights_file(run, say=partial(say, "export"))
+    steps, weights = last_weights(run, say=partial(say, "export"))
     examples = examples_of(run, examples)
     check_vocabularies(run, examples)
     training = None
     if is_run(run):
-        steps = next(done for done, folder in checkpoints(run) if folder == weights.parent)
         training = Training(read_run_config(run), steps)
     data = training.config.data if training else None
     attention_dropout = config.attention_dropout or attention_dropout_of(run)  # 0 is a choice of pretraining alone

@@ -48,7 +48,7 @@ def check_vocabularies(weights: Path, examples: Path, found: Mapping[str, str] |
     """
     origin = _origin(weights)
     expected = origin.get(FINGERPRINTS)
-    if not isinstance(expected, dict) or not expected.keys() >= _NAMES.keys():
+    if not isinstance(expected, dict) or not all(isinstance(expected.get(part), str) for part in _NAMES):
         raise RunFolderError(
             f"{weights} does not tell which words and entities its rows are: an earlier mlukit wrote it. Import it "
             f"again: {_import_command(weights, origin, examples)}"

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from mlukit.pretraining.config import ModelConfig, RunConfig
 from mlukit.pretraining.model.model import PretrainingModel
+from mlukit.pretraining.training.checkpoint import check_shapes, read_weights, shapes_of
 from mlukit.pretraining.training.run_folder import (
     IMPORTED,
     RUN,
@@ -32,7 +32,7 @@ def initial_model(config: RunConfig, init: Path | None) -> tuple[PretrainingMode
         start as copies of the plain query.
 
     Raises:
-        RunFolderError: the weights belong to another model; the text names the parameter.
+        RunFolderError: the weights are damaged, or belong to another model; the text names the parameter.
     """
     torch.manual_seed(config.data.seed)
     model = PretrainingModel(config.model)
@@ -40,17 +40,11 @@ def initial_model(config: RunConfig, init: Path | None) -> tuple[PretrainingMode
     if init is None:
         return model, names
     file = weights_file(init)
-    weights = load_file(file)
+    weights = read_weights(file)
     queries = _entity_aware_queries(config.model, weights)
     weights |= queries
     new = (not_found(init) | set(queries)) & names
-    shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    for name, shape in shapes.items():
-        found = tuple(weights[name].shape) if name in weights else None
-        if found != shape and (found or name not in new):
-            raise RunFolderError(f"{file}: {name} is {found or 'missing'}, the model has {shape}")
-    if strange := sorted(set(weights) - set(shapes)):
-        raise RunFolderError(f"{file}: the model has no {strange[0]}")
+    check_shapes(file, shapes_of(weights), shapes_of(model.state_dict()), new)
     model.load_state_dict(weights, strict=False)
     return model, new
 
@@ -67,8 +61,11 @@ def attention_dropout_of(folder: Path | None) -> float | None:
         The value, or None if the folder does not have it.
     """
     files = [folder / name for name in (IMPORTED, RUN)] if folder else []
-    facts: Any = next((read_json(file) for file in files if file.is_file()), {})
-    value: float | None = facts.get("attention_dropout")
+    file = next((file for file in files if file.is_file()), None)
+    facts: Any = read_json(file) if file else {}
+    value: float | None = facts.get("attention_dropout") if isinstance(facts, dict) else None
+    if value is not None and type(value) not in (int, float):
+        raise RunFolderError(f"{file}: attention_dropout is {value!r}; a number or null is needed")
     return value
 
 

@@ -1,6 +1,7 @@
 """A training run from its settings to its end; wrong settings and files are reported before any work."""
 
 import platform
+import secrets
 import shutil
 import signal
 from collections.abc import Callable, Mapping
@@ -11,10 +12,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError
 
 from mlukit.corpus.examples.sentencepiece_model import export_problem
-from mlukit.pretraining.config import DataConfig, RunConfig, TrainingConfig, changed
+from mlukit.pretraining.config import DataConfig, ModelConfig, RunConfig, TrainingConfig, changed
 from mlukit.pretraining.data.batches import BatchSource, prefetch
 from mlukit.pretraining.data.dataset import ExampleDataset, open_dataset
 from mlukit.pretraining.errors import REPORTED, complain, say, warn
@@ -44,11 +44,12 @@ from mlukit.pretraining.training.run_folder import (
     METRICS,
     RUN,
     RunFolderError,
+    check_checkpoint_names,
     checkpoint_folder,
     checkpoints,
     cut_lines,
     is_run,
-    last_whole_checkpoint,
+    last_weights,
     read_facts,
     read_model_config,
     read_run_config,
@@ -206,15 +207,7 @@ def _initial_model(
     """
     if init is not None:
         check_vocabularies(init, dataset.folder, dataset.fingerprints)
-    try:
-        model, new = initial_model(config, init)
-    except SafetensorError as error:
-        raise RunFolderError(f"the weights of {init} are damaged: {error}") from error
-    if wrong := checkpoint.not_finite(dict(model.named_parameters())):
-        raise RunFolderError(
-            f"{init}: {wrong} has values that are not finite numbers, so no training can start from it"
-        )
-    return model, new
+    return initial_model(config, init)
 
 
 def _prepare_resume(settings: TrainSettings) -> Prepared:
@@ -222,10 +215,12 @@ def _prepare_resume(settings: TrainSettings) -> Prepared:
 
     A run that was killed before its first checkpoint gets its initial model again.
     """
-    run, facts = settings.output, read_facts(settings.output)
+    run, facts = settings.output, read_facts(settings.output, "starts", "new_parameters")
     before = read_run_config(run)
+    check_checkpoint_names(run)
     dataset = open_dataset(settings.examples or Path(facts["examples"]), before.data)
     check_same_examples(run, dataset.folder, dataset.fingerprints)
+    _check_sizes(run, before.model, dataset)
     settings = settings.with_steps(sum(dataset.train_examples.values()), before.data.batch_size)
     config = _override(before, settings.chosen)
     if (steps := config.training.steps) < (planned := before.training.steps):
@@ -238,6 +233,13 @@ def _prepare_resume(settings: TrainSettings) -> Prepared:
     new = facts["new_parameters"]
     freeze(model, config, frozenset(name for name, _ in model.named_parameters()) if new is None else new)
     return Prepared(run, config, dataset, model, resumed, facts, planned)
+
+
+def _check_sizes(run: Path, model: ModelConfig, dataset: ExampleDataset) -> None:
+    """Refuses vocabularies of other sizes than the examples have: the shapes of weights are rounded up."""
+    for name in ("vocabulary_size", "entity_vocabulary_size"):
+        if (size := getattr(model, name)) != (found := getattr(dataset, name)):
+            raise RunFolderError(f"{run / CONFIG}: {name} is {size}, the examples have {found}")
 
 
 def _override(config: RunConfig, chosen: Mapping[str, Any]) -> RunConfig:
@@ -256,21 +258,31 @@ def _open_folder(settings: TrainSettings, prepared: Prepared, ranks: Ranks, lock
     run = prepared.run
     if not ranks.first:
         return 0
-    done = last_whole_checkpoint(run, partial(warn, "train"))[0] if prepared.resumed else 0
-    if settings.resume:
-        _write_facts(run, prepared, done, ranks)
-        cut_lines(run / METRICS, done if prepared.resumed else -1)
-        return done
-    folder = run.with_name(f".{run.name}.writing")  # so that a folder of a run always has its settings
-    folder.mkdir(parents=True, exist_ok=True)
-    lock.take(folder)
+    if not settings.resume:
+        _make_folder(run, prepared, ranks, lock)
+        return 0
+    done, report = 0, partial(warn, "train")
+    if prepared.resumed:
+        done, weights = last_weights(run, report)
+        checkpoint.check_weights(weights, prepared.config.model)
+    _write_facts(run, prepared, done, ranks)
+    cut_lines(run / METRICS, done if prepared.resumed else -1, report)
+    return done
+
+
+def _make_folder(run: Path, prepared: Prepared, ranks: Ranks, lock: RunLock) -> None:
+    """Makes the folder of a new run under a name of its own, so that the folder of a run always has its settings."""
+    folder = run.with_name(f".{run.name}.writing-{secrets.token_hex(4)}")
+    folder.mkdir(parents=True)
     try:
-        _write_facts(folder, prepared, done, ranks)
+        lock.take(folder)
+        _write_facts(folder, prepared, 0, ranks)
         folder.rename(run)
     except OSError:
         shutil.rmtree(folder, ignore_errors=True)
+        if run.exists():
+            raise RunFolderError(f"{run} exists: another process has begun a run there") from None
         raise
-    return done
 
 
 def _write_facts(folder: Path, prepared: Prepared, done: int, ranks: Ranks) -> None:

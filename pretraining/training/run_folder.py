@@ -13,13 +13,17 @@ INIT/import.json                     the parameters that import found and did no
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, TypeGuard, TypeVar
 
-from mlukit.pretraining.config import ConfigError, ModelConfig, RunConfig, changed, model_of_run
+from mlukit.pretraining.config import ConfigError, ModelConfig, OtherVersionError, RunConfig, changed, model_of_run
 from mlukit.pretraining.errors import PretrainingError
+from mlukit.schemas.wording import counted
+
+C = TypeVar("C", ModelConfig, RunConfig)
 
 CONFIG, RUN, METRICS, TENSORBOARD, CHECKPOINTS = (
     "config.json",
@@ -29,9 +33,20 @@ CONFIG, RUN, METRICS, TENSORBOARD, CHECKPOINTS = (
     "checkpoints",
 )
 WEIGHTS, MANIFEST, IMPORTED, LOCK = "model.safetensors", "manifest.json", "import.json", "lock"
+TRAINING = "training"  # the folder in a checkpoint with parameters and optimizer
 FINGERPRINTS = "data"  # the key of run.json and of import.json
 STEP = "step-"
 _OTHER_VERSION = "Use the mlukit that wrote it (run.json names its version), or begin again in a new folder"
+
+
+# the types of values in run.json, and what is needed
+_FACTS: Mapping[str, tuple[type | UnionType, str]] = {
+    "examples": (str, "a path"),
+    FINGERPRINTS: (dict, "an object of fingerprints"),
+    "init": (str | None, "a path or null"),
+    "new_parameters": (list | None, "a list of names or null"),
+    "starts": (list, "a list"),
+}
 
 
 class RunFolderError(PretrainingError):
@@ -45,9 +60,29 @@ def checkpoint_folder(run: Path, step: int) -> Path:
 
 def checkpoints(run: Path) -> list[tuple[int, Path]]:
     """Steps and folder of each checkpoint of a run, whole or damaged, the last one first; other files are left out."""
-    folders = (run / CHECKPOINTS).glob(f"{STEP}*")
-    steps = [(folder.name.removeprefix(STEP), folder) for folder in folders if folder.is_dir()]
-    return sorted(((int(step), folder) for step, folder in steps if step.isdecimal()), reverse=True)
+    return sorted(((steps, folder) for steps, folder in named_checkpoints(run) if folder.is_dir()), reverse=True)
+
+
+def named_checkpoints(run: Path, prefix: str = "") -> list[tuple[int, Path]]:
+    """Steps and path of all that has the name of a checkpoint after a prefix, folder or not."""
+    prefix += STEP
+    paths = [(path.name.removeprefix(prefix), path) for path in (run / CHECKPOINTS).glob(f"{prefix}*")]
+    return [(int(steps), path) for steps, path in paths if steps.isascii() and steps.isdecimal()]
+
+
+def check_checkpoint_names(run: Path) -> None:
+    """Refuses files under the names of checkpoints: the run could not write these checkpoints.
+
+    Raises:
+        RunFolderError: there is such a file; the text names it.
+    """
+    paths = [
+        run / CHECKPOINTS,
+        *(path for steps, path in named_checkpoints(run) if path == checkpoint_folder(run, steps)),
+    ]
+    for path in paths:
+        if os.path.lexists(path) and not path.is_dir():
+            raise RunFolderError(f"{path} is not a folder, and the run needs the name: move it away")
 
 
 def is_run(folder: Path) -> bool:
@@ -66,8 +101,8 @@ def write_manifest(folder: Path, steps: int) -> None:
 def damage(folder: Path) -> str:
     """Describes the files of a checkpoint that are missing, cut short or changed; "" for a whole checkpoint."""
     try:
-        files = json.loads((folder / MANIFEST).read_bytes())["files"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        files = _files_of(json.loads((folder / MANIFEST).read_bytes()))
+    except (OSError, ValueError, RecursionError) as error:
         return f"its {MANIFEST} cannot be read ({error})"
     with ThreadPoolExecutor() as pool:
         found = dict(zip(files, pool.map(lambda name: _found(folder / name), files), strict=True))
@@ -80,6 +115,19 @@ def damage(folder: Path) -> str:
     return "; ".join(wrong)
 
 
+def _files_of(manifest: Any) -> dict[str, dict[str, Any]]:
+    """The files that a manifest names; ValueError if it is not the manifest of a checkpoint."""
+    files = manifest.get("files") if isinstance(manifest, dict) else None
+    if not isinstance(files, dict):
+        raise ValueError("it has no object of files")
+    for name, value in files.items():
+        if not isinstance(value, dict) or not isinstance(value.get("sha256"), str) or "bytes" not in value:
+            raise ValueError(f"{name} is {json.dumps(value)}; bytes and sha256 are needed")
+    if WEIGHTS not in files or not any(name.startswith(f"{TRAINING}/") for name in files):
+        raise ValueError(f"it names {', '.join(files) or 'no file'}; {WEIGHTS} and the files of {TRAINING}/ are needed")
+    return files
+
+
 def last_whole_checkpoint(run: Path, say: Callable[[str], None]) -> tuple[int, Path]:
     """Steps and folder of the last whole checkpoint; `say` is called for each damaged one that is passed over.
 
@@ -90,7 +138,10 @@ def last_whole_checkpoint(run: Path, say: Callable[[str], None]) -> tuple[int, P
     for steps, folder in found:
         if not (wrong := damage(folder)):
             return steps, folder
-        say(f"passing over {folder}: {wrong}")
+        if folder.is_dir():  # and not removed since by the process that trains
+            say(f"passing over {folder}: {wrong}")
+    if checkpoints(run) != found:  # by the process that trains
+        return last_whole_checkpoint(run, say)
     if not found:
         raise RunFolderError(f"{run} has no checkpoint yet: mlukit train --resume {run} begins it again at step 1")
     raise RunFolderError(
@@ -100,12 +151,28 @@ def last_whole_checkpoint(run: Path, say: Callable[[str], None]) -> tuple[int, P
 
 def weights_file(folder: Path, say: Callable[[str], None] = print) -> Path:
     """The weights file of INIT, or of a run's last whole checkpoint."""
-    file = folder / WEIGHTS
+    return last_weights(folder, say)[1]
+
+
+def last_weights(folder: Path, say: Callable[[str], None] = print) -> tuple[int, Path]:
+    """Chooses the weights to use: a run that trains may write and remove checkpoints later.
+
+    Args:
+        folder: of a run, or INIT.
+        say: called for each damaged checkpoint that is passed over.
+
+    Returns:
+        The steps and the weights file of the last whole checkpoint; 0 and the weights file of INIT.
+
+    Raises:
+        RunFolderError: there are no weights.
+    """
     if is_run(folder) or (folder / CHECKPOINTS).is_dir():
-        file = last_whole_checkpoint(folder, say)[1] / WEIGHTS
-    if not file.is_file():
+        steps, checkpoint = last_whole_checkpoint(folder, say)
+        return steps, checkpoint / WEIGHTS
+    if not (file := folder / WEIGHTS).is_file():
         raise RunFolderError(f"{folder} holds neither {WEIGHTS}, as `mlukit import` writes, nor {CHECKPOINTS} of a run")
-    return file
+    return 0, file
 
 
 def examples_of(folder: Path, chosen: Path | None) -> Path:
@@ -132,20 +199,25 @@ def read_model_config(folder: Path) -> ModelConfig:
         RunFolderError: config.json is missing, or is not a configuration.
     """
     value = _read_config(folder)
-    try:
-        return model_of_run(value) if "model" in value else changed(ModelConfig(), value)
-    except (ConfigError, KeyError, TypeError) as error:
-        raise RunFolderError(
-            f"{folder / CONFIG} is not from this version of mlukit: {error}. {_OTHER_VERSION}"
-        ) from error
+    of_run = "model" in value or is_run(folder)
+    return _checked(folder, lambda: model_of_run(value) if of_run else changed(ModelConfig(), value))
 
 
 def read_run_config(run: Path) -> RunConfig:
     """The configuration of a run; RunFolderError if it is missing or is not a configuration."""
+    value = _read_config(run)
+    return _checked(run, lambda: RunConfig.from_json(value))
+
+
+def _checked(folder: Path, read: Callable[[], C]) -> C:
+    """The configuration that `read` makes of config.json; RunFolderError with the name of the file."""
+    file = folder / CONFIG
     try:
-        return RunConfig.from_json(_read_config(run))
-    except (ConfigError, KeyError, TypeError) as error:
-        raise RunFolderError(f"{run / CONFIG} is not from this version of mlukit: {error}. {_OTHER_VERSION}") from error
+        return read()
+    except OtherVersionError as error:
+        raise RunFolderError(f"{file} is not from this version of mlukit: {error}. {_OTHER_VERSION}") from error
+    except ConfigError as error:
+        raise RunFolderError(f"{file}: {error}") from error
 
 
 def not_found(folder: Path) -> frozenset[str]:
@@ -156,23 +228,55 @@ def not_found(folder: Path) -> frozenset[str]:
     if is_run(folder):
         return frozenset(read_facts(folder).get("new_parameters") or ())
     file = folder / IMPORTED
-    return frozenset(read_json(file)["not_found"]) if file.is_file() else frozenset()
+    if not file.is_file():
+        return frozenset()
+    report = read_json(file)
+    names = report.get("not_found") if isinstance(report, dict) else None
+    if not _are_names(names):
+        raise RunFolderError(
+            f"{file}: not_found is {_shown(report, 'not_found')}; a list of names is needed. Import the model "
+            "again, by mlukit import"
+        )
+    return frozenset(names)
 
 
-def read_facts(run: Path) -> dict[str, Any]:
-    """The content of run.json; RunFolderError if it cannot be read or lacks what every run has."""
-    facts = read_json(run / RUN)
-    needed = ("examples", FINGERPRINTS, "init")
+def read_facts(run: Path, *others: str) -> dict[str, Any]:
+    """The content of run.json.
+
+    Args:
+        run: the folder of the run.
+        others: names that are needed besides those that every command needs.
+
+    Raises:
+        RunFolderError: the file cannot be read, lacks a name, or has a wrong value.
+    """
+    facts, file = read_json(run / RUN), run / RUN
+    needed = ("examples", FINGERPRINTS, "init", *others)
     if missing := [name for name in needed if not isinstance(facts, dict) or name not in facts]:
-        raise RunFolderError(f"{run / RUN} lacks {', '.join(missing)}. {_OTHER_VERSION}")
+        raise RunFolderError(f"{file} lacks {', '.join(missing)}. {_OTHER_VERSION}")
+    for name, (kind, wanted) in _FACTS.items():
+        value = facts.get(name)
+        if name in facts and not (
+            isinstance(value, kind) and (name != "new_parameters" or not value or _are_names(value))
+        ):
+            raise RunFolderError(f"{file}: {name} is {_shown(facts, name)}; {wanted} is needed")
     return dict(facts)
+
+
+def _are_names(value: Any) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def _shown(values: Any, name: str) -> str:
+    """A value of a JSON object, shortened; "missing" without it."""
+    return json.dumps(values[name])[:60] if isinstance(values, dict) and name in values else "missing"
 
 
 def read_json(file: Path) -> Any:
     """The value of a JSON file; RunFolderError if it cannot be read."""
     try:
         return json.loads(file.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunFolderError(f"{file} cannot be read: {error}") from error
 
 
@@ -193,21 +297,38 @@ def append_lines(file: Path, lines: Sequence[Mapping[str, Any]]) -> None:
         out.writelines(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
 
 
-def cut_lines(file: Path, steps: int) -> None:
-    """Keeps only the JSON lines of the first `steps` steps: the run writes later lines again, and one may be torn."""
+def cut_lines(file: Path, steps: int, say: Callable[[str], None]) -> None:
+    """Keeps only the JSON lines of the first `steps` steps: the run writes later lines again.
+
+    Args:
+        file: a JSON object with `step` in each line.
+        steps: done so far.
+        say: called once if lines are damaged, as a process that was killed may leave them; they are dropped, too.
+    """
     if not file.exists():
         return
+    damaged = 0
     temporary = file.with_name(f".{file.name}.writing")
     with file.open("rb") as old, temporary.open("wb") as new:
-        new.writelines(_lines_until(old, steps))
+        for line in old:
+            step = _step_of(line)
+            if step is None:
+                damaged += 1
+            elif step <= steps:
+                new.write(line.rstrip(b"\n") + b"\n")
     temporary.rename(file)
+    if damaged:
+        say(f"{file} had {counted(damaged, 'damaged line')}, dropped now; the weights are not concerned")
 
 
-def _lines_until(lines: Iterator[bytes], steps: int) -> Iterator[bytes]:
-    """The whole lines of the first `steps` steps."""
-    for line in lines:
-        if line.endswith(b"\n") and json.loads(line)["step"] <= steps:
-            yield line
+def _step_of(line: bytes) -> int | None:
+    """The step of a JSON line; None if the line is damaged."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    step = value.get("step") if isinstance(value, dict) else None
+    return step if type(step) is int else None
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
@@ -220,7 +341,10 @@ def _read_config(folder: Path) -> dict[str, Any]:
 
 
 def _found(file: Path) -> dict[str, Any]:
-    return _describe(file) if file.is_file() else {"bytes": 0, "sha256": "missing"}
+    try:
+        return _describe(file)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return {"bytes": 0, "sha256": "missing"}
 
 
 def _describe(file: Path, *, sync: bool = False) -> dict[str, Any]:

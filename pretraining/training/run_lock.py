@@ -28,12 +28,17 @@ class RunLock:
             OSError: the file cannot be written.
         """
         file = run / LOCK
-        self._descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            self._descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+        except IsADirectoryError:
+            raise RunFolderError(
+                f"{file} is a folder; a file is needed, which mlukit writes: remove the folder"
+            ) from None
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self.release()
-            holder = file.read_text(encoding="utf-8").strip() or "another process"
+            holder = file.read_text(encoding="utf-8", errors="replace").strip() or "another process"
             raise RunFolderError(
                 f"{run} is in use by {holder}: wait until that process ends, or stop it, which saves a checkpoint"
             ) from None

@@ -75,7 +75,8 @@ def test_every_field_is_a_flag_with_help(capsys: pytest.CaptureFixture[str]) -> 
         ),
         (["--resume", "RUN", "--model", "base"], "--output does not go with --resume: the run has its own"),
         (["--epochs", "2", "--steps", "7"], "--epochs 2 and --steps 7 exclude each other: give one"),
-        (["--epochs", "0"], "--epochs 0 is no training: accepted is a number above 0"),
+        (["--epochs", "0"], "argument --epochs: '0' is not a number above 0"),
+        (["--epochs", "nan"], "argument --epochs: 'nan' is not a number above 0"),
     ],
 )  # fmt: skip
 def test_wrong_flags(capsys: pytest.CaptureFixture[str], flags: list[str], text: str) -> None:

@@ -114,6 +114,8 @@ def test_no_whole_checkpoint_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match="has no whole checkpoint"):
         last_whole_checkpoint(tmp_path, heard.append)
     assert "manifest.json cannot be read" in heard[0]
+    (folder / "training").mkdir()
+    (folder / "training/.metadata").write_bytes(b"moments")
     write_manifest(folder, 3)
     assert last_whole_checkpoint(tmp_path, heard.append) == (3, folder)
 
@@ -131,9 +133,7 @@ def test_what_a_killed_process_left_is_taken_away(finished: Path, tmp_path: Path
 def test_files_of_others_among_the_checkpoints_stay(finished: Path, tmp_path: Path) -> None:
     run = Path(shutil.copytree(finished, tmp_path / "run"))
     shutil.rmtree(checkpoints(run)[0][1])
-    strangers = [
-        run / "checkpoints" / name for name in (".DS_Store", ".writing-step-notes", "notes", "step-1", "step-00000009")
-    ]
+    strangers = [run / "checkpoints" / name for name in (".DS_Store", ".writing-step-notes", "notes", "step-1")]
     for file in strangers:
         file.write_bytes(b"not ours")
     (run / "checkpoints/.kept").mkdir()
@@ -177,10 +177,24 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_checkpoint(small_dataset: Pa
 
 
 def test_lines_after_a_checkpoint_are_cut(tmp_path: Path) -> None:
-    file = tmp_path / "metrics.jsonl"
-    file.write_text('{"step": 1}\n{"step": 2}\n{"step": 3}\n{"st')
-    cut_lines(file, 2)
+    file, heard = tmp_path / "metrics.jsonl", list[str]()
+    file.write_text('{"step": 1}\n{"step": 3}\n{"step": 2}')
+    cut_lines(file, 2, heard.append)
+    assert (file.read_text(), heard) == ('{"step": 1}\n{"step": 2}\n', [])
+    damaged = (
+        "\0garbage",
+        "[1]",
+        "null",
+        "{}",
+        '{"step": "1"}',
+        '{"step": 1, "word_lo{"step": 2}',
+        "[" * 9_000,
+        '{"st',
+    )
+    file.write_text("\n".join(['{"step": 1}', *damaged[:-1], '{"step": 2}', damaged[-1]]))
+    cut_lines(file, 2, heard.append)
     assert file.read_text() == '{"step": 1}\n{"step": 2}\n'
+    assert heard == [f"{file} had 8 damaged lines, dropped now; the weights are not concerned"]
 
 
 def test_a_disk_that_refuses_is_one_error(

@@ -122,13 +122,13 @@ def test_a_folder_that_is_not_a_run(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_what_was_left_of_a_start_does_not_matter(small_dataset: Path, tmp_path: Path) -> None:
-    half = tmp_path / ".run.writing"
+    half = tmp_path / ".run.writing-0123abcd"
     half.mkdir()
     (half / "lock").write_text("process 7 on another-machine")
     (half / "config.json").write_text("{")
     words = ["--examples", small_dataset, "--output", tmp_path / "run", *SMALL_RUN, "--steps", 2]
     assert main([str(word) for word in words]) == 0
-    assert not half.exists()
+    assert [path.name for path in tmp_path.glob(".*")] == [half.name]
 
 
 @pytest.mark.parametrize("facts", ["[]", "{}", '{"examples": "OUT", "init": null}'])

@@ -177,13 +177,13 @@ def test_weights_with_nan_and_damaged_ones_begin_no_run(
     save_file(weights, init / "model.safetensors")
     assert train(run, "--examples", small_dataset, "--init", init, *SMALL_RUN) == 2
     (line,) = error_lines(capsys)
-    text = "word_head.norm.weight has values that are not finite numbers, so no training can start from it"
-    assert line == f"mlukit train: {init}: {text}"
+    text = "word_head.norm.weight has values that are not finite numbers, so the model cannot be used"
+    assert line == f"mlukit train: {init}/model.safetensors: {text}"
     file = init / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-9])
     assert train(run, "--examples", small_dataset, "--init", init, *SMALL_RUN, "--quiet") == 2
     (line,) = error_lines(capsys)
-    assert line.startswith(f"mlukit train: the weights of {init} are damaged: ")
+    assert line.startswith(f"mlukit train: {init}/model.safetensors is damaged: ")
     assert not run.exists()
 
 
