@@ -38,7 +38,8 @@ def write_run(folder: Path, config: ModelConfig, examples: Path, init: Path | No
     run = RunConfig(model=config, data=DataConfig(max_tokens=64), training=TrainingConfig())
     for steps in (10, 20):
         place = checkpoint_folder(folder, steps)
-        place.mkdir(parents=True)
+        (place / "training").mkdir(parents=True)
+        (place / "training/.metadata").touch()  # export reads no optimizer
         save_file(model.state_dict(), place / "model.safetensors")
         write_manifest(place, steps)
     (place / "model.safetensors").write_bytes(b"")
