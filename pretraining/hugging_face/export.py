@@ -51,7 +51,7 @@ def _export(run: Path, output: Path, examples: Path | None) -> None:
         training = Training(read_run_config(run), steps)
     data = training.config.data if training else None
     attention_dropout = config.attention_dropout or attention_dropout_of(run)  # 0 is a choice of pretraining alone
-    tensors = read_weights(weights)
+    tensors = read_weights(weights, config)
     export_model(
         config,
         tensors,

@@ -73,7 +73,7 @@ def _from_mlukit(folder: Path, examples: Path | None, device: torch.device) -> L
     examples = examples_of(folder, examples)
     check_vocabularies(folder, examples)
     config = read_model_config(folder)
-    weights = read_weights(weights_file(folder, say=partial(warn, "load_model")))
+    weights = read_weights(weights_file(folder, say=partial(warn, "load_model")), config)
     model = _model(config, with_special_entities(weights, config, examples), device)
     entities, tokenizer = VocabularyIds(examples / VOCABULARY_PARQUET), open_tokenizer(examples / TOKENIZER)
     trained = is_run(folder) or _ENTITY_HEAD not in not_found(folder)
