@@ -100,7 +100,7 @@ def _embed(model: "LoadedModel", lines: BinaryIO, states: Sequence[str], output:
         with pq.ParquetWriter(temporary, schema(states), compression="zstd") as writer:
             for rows in _chunks(lines):
                 writer.write_table(_table(model, rows, states, counts))
-                _say(f"{counts['texts']:,} texts")
+                _say(counted(counts["texts"], "text"))
         temporary.replace(output)
     finally:
         temporary.unlink(missing_ok=True)
