@@ -238,7 +238,9 @@ def open_vocabulary(path: Path) -> EntityVocabulary:
     try:
         with path.open("rb") as stream:
             return EntityVocabulary.open(stream)
-    except (OSError, VocabularyError) as error:
+    except OSError as error:
+        raise ExamplesError(f"{path} cannot be read: {error.strerror}") from error
+    except VocabularyError as error:
         raise ExamplesError(f"{path}: {error}") from error
 
 
