@@ -68,6 +68,11 @@ class VocabularyIds:
         self._items: EntityVocabulary = open_vocabulary(file)
         self._known: dict[str, int | None] = {name: number for number, name in enumerate(SPECIAL_ENTITIES)}
 
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of the vocabulary."""
+        return self._items.fingerprint
+
     def find(self, names: Sequence[str]) -> list[int | None]:
         """See `EntityIds`."""
         new = {name for name in names if name not in self._known}

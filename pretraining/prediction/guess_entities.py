@@ -1,7 +1,6 @@
 """Guesses of a trained model: the likeliest entities of masked mentions, with their labels."""
 
 from dataclasses import dataclass
-from itertools import repeat
 
 import torch
 from torch import Tensor
@@ -63,7 +62,7 @@ def _chances(loaded: LoadedModel, special: list[int], cloze: Cloze) -> Tensor:
     """The probability of every entity for each mention; 0 for special entities."""
     model, config = loaded.model, loaded.model.config
     mentions = len(cloze.spans)
-    masks = list(repeat(config.entity_mask_id, mentions))
+    masks = [config.entity_mask_id] * mentions
     text = EncodedText(cloze.token_ids, cloze.spans, masks, list(range(mentions)), cut=False)
     batch = batch_of([text], config).to(loaded.device)
     with torch.inference_mode():

@@ -71,11 +71,11 @@ def load_model(
 def _from_mlukit(folder: Path, examples: Path | None, device: torch.device) -> LoadedModel:
     """A run, or INIT, whose words and entities are those of its examples."""
     examples = examples_of(folder, examples)
-    check_vocabularies(folder, examples)
+    tokenizer, entities = open_tokenizer(examples / TOKENIZER), VocabularyIds(examples / VOCABULARY_PARQUET)
+    check_vocabularies(folder, examples, {"tokenizer": tokenizer.fingerprint, "entities": entities.fingerprint})
     config = read_model_config(folder)
     weights = read_weights(weights_file(folder, say=partial(warn, "load_model")), config)
     model = _model(config, with_special_entities(weights, config, examples), device)
-    entities, tokenizer = VocabularyIds(examples / VOCABULARY_PARQUET), open_tokenizer(examples / TOKENIZER)
     trained = is_run(folder) or _ENTITY_HEAD not in not_found(folder)
     return LoadedModel(folder, model, tokenizer, entities, device, trained)
 

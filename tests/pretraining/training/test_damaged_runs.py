@@ -24,19 +24,6 @@ from mlukit.pretraining.training.run_folder import (
 from tests.pretraining.small_dataset import SMALL_RUN, metrics
 
 
-@pytest.fixture(scope="module")
-def finished(small_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = tmp_path_factory.mktemp("runs") / "finished"
-    assert main(["--examples", str(small_dataset), "--output", str(run), *SMALL_RUN]) == 0
-    return run
-
-
-@pytest.fixture
-def run(finished: Path, tmp_path: Path) -> Path:
-    """A copy of the run."""
-    return Path(shutil.copytree(finished, tmp_path / "run"))
-
-
 def edit(file: Path, change: Callable[[Any], object]) -> None:
     value = json.loads(file.read_text())
     change(value)

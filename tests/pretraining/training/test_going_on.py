@@ -16,19 +16,6 @@ from tests.pretraining.small_dataset import SMALL_RUN, flags, metrics
 from tests.pretraining.training.test_train import write_init
 
 
-@pytest.fixture(scope="module")
-def finished(small_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = tmp_path_factory.mktemp("runs") / "finished"
-    assert main(["--examples", str(small_dataset), "--output", str(run), *SMALL_RUN]) == 0
-    return run
-
-
-@pytest.fixture
-def run(finished: Path, tmp_path: Path) -> Path:
-    """A copy of the run."""
-    return Path(shutil.copytree(finished, tmp_path / "run"))
-
-
 def resume(run: Path, *words: object) -> int:
     return main(["--resume", str(run), *map(str, words)])
 
