@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mlukit.engine.command_parser import CommandParser, nearest, with_default
+from mlukit.engine.command_parser import CommandParser, nearest
 from mlukit.pretraining.errors import PretrainingError, reports_errors, say
 from mlukit.pretraining.local_folder import local_folder, new_local_folder
+from mlukit.pretraining.prediction.model_flags import add_device, add_examples
 from mlukit.schemas.wording import counted
 
 if TYPE_CHECKING:
@@ -226,12 +227,10 @@ def parser() -> CommandParser:
     text = "Folder of mlukit train, import or export, or of XLM-R or mLUKE as transformers has it. Required."
     add("model", type=local_folder, metavar="MODEL", help=text)
     add("file", metavar="FILE", help="Texts as JSON lines; - reads standard input. Required.")
-    text = with_default("Output folder of mlukit build.", "the folder where MODEL found its examples")
-    add("--examples", type=local_folder, metavar="OUT", help=text)
+    add_examples(made)
     add = made.group("output").add_argument
     add("--output", type=new_local_folder, required=True, metavar="STATES", help="Parquet file to write. Required.")
     text = f"States to write, comma-separated: {', '.join(STATES)}. words are large: a vector for each token."
     add("--states", type=_states_of, default=("sentence", "entities"), metavar="NAMES", help=text)
-    text = with_default("cpu, cuda or cuda:N.", "cuda if there is a GPU")
-    made.group("running").add_argument("--device", metavar="NAME", help=text)
+    add_device(made)
     return made

@@ -4,11 +4,12 @@ from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 
 from mlukit.corpus.languages.load import check_code
-from mlukit.engine.command_parser import CommandParser, at_least, with_default
+from mlukit.engine.command_parser import CommandParser, at_least
 from mlukit.pretraining.config import DataConfig
 from mlukit.pretraining.errors import reports_errors, warn
 from mlukit.pretraining.local_folder import local_folder
 from mlukit.pretraining.prediction.cloze import beyond_training, read_cloze
+from mlukit.pretraining.prediction.model_flags import add_device, add_examples
 from mlukit.pretraining.prediction.text_errors import shown
 from mlukit.pretraining.training.run_folder import is_run, read_run_config
 
@@ -68,11 +69,9 @@ def parser() -> CommandParser:
     add("model", type=local_folder, metavar="MODEL", help=text)
     text = "A text with mentions in brackets. The flag may be given again. Required."
     add("--text", action="append", required=True, metavar="TEXT", help=text)
-    text = with_default("Output folder of mlukit build.", "the folder where MODEL found its examples")
-    add("--examples", type=local_folder, metavar="OUT", help=text)
+    add_examples(made)
     add = made.group("output").add_argument
     add("--number", type=at_least(1), default=5, metavar="N", help="Guesses to show for each mention.")
     add("--language", type=_language, default="en", metavar="CODE", help="Language of the labels of entities.")
-    text = with_default("cpu, cuda or cuda:N.", "cuda if there is a GPU")
-    made.group("running").add_argument("--device", metavar="NAME", help=text)
+    add_device(made)
     return made
