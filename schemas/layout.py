@@ -12,6 +12,7 @@
     tokenizer/sentencepiece.bpe.model
     index/{language}/                            the title index
     audit/residue.json links.json                the results of `mlukit audit`
+    report/index.html report.json                the page and the numbers of `mlukit report`
     _work/                                       files that are needed only until a stage is finished
 
 Every folder of articles, mentions, vocabulary, examples and failures has a `_manifest.json`.
@@ -42,6 +43,7 @@ TOKENIZER = "tokenizer/sentencepiece.bpe.model"  # the file name that Hugging Fa
 VOCABULARY_PARQUET = "vocabulary/vocabulary.parquet"
 VOCABULARY_JSONL = "vocabulary/vocabulary.jsonl"
 AUDIT_RESIDUE, AUDIT_LINKS = "audit/residue.json", "audit/links.json"
+REPORT_PAGE, REPORT_NUMBERS = "report/index.html", "report/report.json"
 WIKIDATA_ANSWERS = "wikidata-answers.sqlite"  # of --wikidata-api, if no other file is named
 
 WORK = "_work"
