@@ -24,7 +24,10 @@ COMMANDS = {
     "examples": ("mlukit.pipelines.examples", "Makes training examples from articles and the vocabulary."),
     "audit": ("mlukit.pipelines.audit", "Reports remains of markup in articles, and missing or wrong links."),
     "inspect": ("mlukit.pipelines.inspect", "Shows records that mlukit wrote, in a form for people."),
-    "report": ("mlukit.report.command", "Writes a page about the output: numbers, plots, random texts with their links."),
+    "report": (
+        "mlukit.report.command",
+        "Writes a page about the output: numbers, plots, random texts with their links.",
+    ),
     "verify": ("mlukit.pipelines.verify", "Reads the output again, and reports what has changed or is missing."),
     "train": ("mlukit.pretraining.train", "Trains a model on training examples, on GPUs or a laptop."),
     "import": (

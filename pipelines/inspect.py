@@ -120,6 +120,8 @@ def show(folder: str, number: int, characters: int = 0, wanted: Wanted = ANYTHIN
         else:
             print("\n".join([*account_lines(storage, STAGES), "", *measures_lines(storage)]))
         return
+    if storage.exists(layout.REPORT_PAGE.rpartition("/")[2]):
+        raise InspectError(f"{folder} has the page of mlukit report: open {folder}/index.html in a browser")
     if not storage.exists(MANIFEST):
         raise InspectError(
             f"{folder} has neither {RUN_RECORD} nor {MANIFEST}: name OUT, or a finished folder such as OUT/examples/en"

@@ -34,4 +34,9 @@ def sample_anchors(sample: FolderSample, language: str) -> dict[str, Any]:
         }
         for row in kept[:ANCHORS]
     ]
-    return {"anchors_read": anchors, "anchors_with_several_items": several, "most_linked": shown}
+    return {
+        "pairs_read": sample.read,
+        "anchors_read": anchors,
+        "anchors_with_several_items": several,
+        "most_linked": shown,
+    }

@@ -68,7 +68,10 @@ class _Samples:
     example_rows: Sequence[Mapping[str, Any]] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return {**(self.articles.to_json() if self.articles else {}), **(self.examples.to_json() if self.examples else {})}
+        return {
+            **(self.articles.to_json() if self.articles else {}),
+            **(self.examples.to_json() if self.examples else {}),
+        }
 
 
 def gather(storage: Storage, asked: Request) -> tuple[dict[str, Any], list[ShownText]]:

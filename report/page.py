@@ -61,6 +61,7 @@ def _environment() -> Environment:
         "number": lambda number: f"{number:,}",
         "short": _short,
         "percent": lambda part, whole=1: f"{part / whole:.1%}" if whole else "–",
+        "share": _share,
         "each": lambda part, whole: f"{part / whole:,.1f}" if whole else "–",
         "size": byte_count,
         "tag": language_tag,
@@ -77,6 +78,13 @@ def _short(number: int) -> str:
         if number >= limit:
             return f"{number / (1e3 if unit == ' k' else limit):.3g}{unit}"
     return f"{number:,}"
+
+
+def _share(part: int, whole: int) -> str:
+    """A percentage that tells nothing from little."""
+    if not part:
+        return "0"
+    return "under 0.1%" if part / whole < 0.0005 else f"{part / whole:.1%}"
 
 
 def _shown(environment: Environment, texts: Sequence[ShownText]) -> list[tuple[Markup, ShownText]]:

@@ -31,12 +31,12 @@ def rank_plot(points: Sequence[Mapping[str, Any]]) -> Markup:
     def draw(axes: Axes) -> None:
         ranks, links = [point["rank"] for point in points], [point["links"] for point in points]
         axes.loglog(ranks, links, color=_MAIN, linewidth=1.8, marker="o", markersize=3)
-        ends = {0: ("head: ", (8, 6), "left"), len(points) - 1: ("tail: ", (0, 10), "right")}
-        for number, (word, offset, side) in ends.items():
-            text = f"{word}{_plain(points[number]['label']['text']) or points[number]['name']}"
-            place = (ranks[number], links[number])
-            axes.annotate(text, place, xytext=offset, textcoords="offset points", ha=side, color=_INK, parse_math=False)
-        axes.set(xlabel="rank of the entity", ylabel="links to the entity", ylim=(0.7, max(links) * 2.5))
+        for number, word, place in ((0, "head", (0.98, 0.92)), (-1, "tail", (0.98, 0.55))):
+            text = f"{word}: {_plain(points[number]['label']['text']) or points[number]['name']}"
+            arrow = {"arrowstyle": "-", "color": _LINE, "shrinkB": 4}
+            where = {"xytext": place, "textcoords": "axes fraction", "ha": "right"}
+            axes.annotate(text, (ranks[number], links[number]), **where, color=_INK, arrowprops=arrow, parse_math=False)
+        axes.set(xlabel="rank of the entity", ylabel="links to the entity", ylim=(0.7, max(links) * 2))
 
     return _svg("rank", draw)
 
@@ -73,7 +73,7 @@ def _plain(label: str) -> str:
 
 def _svg(name: str, draw: Callable[[Axes], None]) -> Markup:
     """Draws a plot, and returns it as an element of HTML that a screen reader leaves out: a table has its numbers."""
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "font.size": 10.5}):
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "font.size": 12}):
         figure = Figure(_SIZE, layout="constrained")
         axes = figure.add_subplot()
         draw(axes)

@@ -13,13 +13,16 @@ EXAMPLE_STATUSES = {
     IN_VOCABULARY: "the entity is in the vocabulary",
     UNKNOWN: "the entity is not in the vocabulary, so it is [UNK]",
 }
-_TAGS = LABEL_CODES | {  # Source: MediaWiki 1.43, includes/language/LanguageCode.php: NON_STANDARD_LANGUAGE_CODE_MAPPING
-    "cbk-zam": "cbk",
-    "eml": "egl",
-    "map-bms": "jv-x-bms",
-    "nrm": "nrf",
-    "roa-tara": "nap-x-tara",
-}
+_TAGS = (
+    LABEL_CODES
+    | {  # Source: MediaWiki 1.43, includes/language/LanguageCode.php: NON_STANDARD_LANGUAGE_CODE_MAPPING
+        "cbk-zam": "cbk",
+        "eml": "egl",
+        "map-bms": "jv-x-bms",
+        "nrm": "nrf",
+        "roa-tara": "nap-x-tara",
+    }
+)
 _RIGHT_TO_LEFT = {"Adlm", "Arab", "Aran", "Hebr", "Nkoo", "Rohg", "Syrc", "Thaa"}  # scripts of Wikipedias
 _ARABIC_OR_SYRIAC = {"arc", "azb", "pnb"}  # Wikipedias of whose languages ICU does not know this script
 

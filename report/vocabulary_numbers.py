@@ -52,7 +52,9 @@ class VocabularyNumbers:
             "links": self.links,
             "links_to_the_most_linked_100": self.head_links,
             "entities_with_one_link": self.entities - self.linked_more_than_once,
-            "links_by_rank": [{"rank": r, "links": n, "name": name, "label": self._label(name)} for r, n, name in self.ranks],
+            "links_by_rank": [
+                {"rank": r, "links": n, "name": name, "label": self._label(name)} for r, n, name in self.ranks
+            ],
             "most_linked": [{**row, "label": self._label(row["name"])} for row in self.most_linked],
             "languages_shown": list(self.languages),
             "shared": self.shared.tolist(),

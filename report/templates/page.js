@@ -6,20 +6,26 @@
   const texts = [...document.querySelectorAll(".text")];
   const list = document.getElementById("all-texts");
   const tip = document.getElementById("tip");
+  const more = document.getElementById("more");
+  const first = 8;
+  let limit = first;
   const meaning = (status) => document.querySelector(`#meanings [data-s="${status}"]`).textContent;
 
   function filter() {
     const language = select("language").value, status = select("status").value, kind = select("kind").value;
+    let found = 0;
     hide();
     for (const text of texts) {
-      text.hidden = !((!language || text.dataset.language === language) && (!kind || text.dataset.kind === kind) &&
-        (!status || text.dataset.statuses.split(" ").includes(status)));
+      const fits = (!language || text.dataset.language === language) && (!kind || text.dataset.kind === kind) &&
+        (!status || text.dataset.statuses.split(" ").includes(status));
+      found += fits;
+      text.hidden = !fits || found > limit;
       const marks = [...text.querySelectorAll(".m")];
       for (const mark of marks) mark.classList.toggle("other", Boolean(status) && mark.dataset.s !== status);
       reach(marks.find((mark) => !mark.classList.contains("other")), marks);
     }
-    const shown = texts.filter((text) => !text.hidden).length;
-    document.getElementById("count").textContent = `${shown} of ${texts.length} texts`;
+    more.hidden = found <= limit;
+    document.getElementById("count").textContent = `${found} of ${texts.length} texts`;
   }
 
   // One mention of each text is in the order of the Tab key; the arrow keys move between the mentions.
@@ -27,19 +33,24 @@
     for (const mark of marks) mark.tabIndex = mark === chosen ? 0 : -1;
   }
 
-  function line(name, text, of) {
+  function line(name, text, lang = "en") {
     const made = document.createElement(name);
     made.textContent = text;
-    if (of) [made.lang, made.dir] = [of.lang, "auto"];
+    [made.lang, made.dir] = [lang, "auto"];
     tip.append(made);
   }
 
   function show(mark) {
-    const data = mark.dataset, words = mark.closest(".words");
+    const data = mark.dataset, language = mark.closest(".words").lang;
     tip.replaceChildren();
-    line("b", data.l || data.t, words);
+    line("b", data.l || mark.textContent, language);
     line("span", data.q || "no item");
-    line("span", `target: ${data.t}`, data.l ? null : undefined);
+    if (mark.closest(".text").dataset.kind === "article") {
+      line("span", "target:");
+      line("span", data.t, language);
+    } else {
+      line("span", data.t);
+    }
     line("span", `${data.s.replaceAll("_", " ")}: ${meaning(data.s)}`);
     tip.hidden = false;
     mark.setAttribute("aria-describedby", "tip");
@@ -80,7 +91,16 @@
     reach(next, marks);
     next.focus();
   });
-  for (const name of ["language", "status", "kind"]) select(name).addEventListener("change", filter);
+  for (const name of ["language", "status", "kind"]) {
+    select(name).addEventListener("change", () => {
+      limit = first;
+      filter();
+    });
+  }
+  more.addEventListener("click", () => {
+    limit += 24;
+    filter();
+  });
   document.getElementById("tokens").addEventListener("change", (event) => {
     list.classList.toggle("tokens", event.target.checked);
     hide();
