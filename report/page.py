@@ -17,7 +17,7 @@ from mlukit.schemas.records import KINDS, LINK_STATUSES
 from mlukit.schemas.wording import byte_count, counted
 
 TEXT_BYTES = 3_000_000  # of all texts on a page; the tables of 350 languages have less than 2 MB
-STATUSES = {**LINK_STATUSES, **EXAMPLE_STATUSES}
+STATUSES: Mapping[str, str] = dict([*LINK_STATUSES.items(), *EXAMPLE_STATUSES.items()])
 
 
 def render(value: Mapping[str, Any], texts: Sequence[ShownText], name: str) -> bytes:

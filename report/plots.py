@@ -1,11 +1,12 @@
 """The plots of a report: SVG by Matplotlib, whose colours and fonts are those of the page.
 
-Matplotlib writes colours into the SVG. Here it draws with some colours that stand for the variables of the page's style,
-and the SVG then names the variables, so that a plot changes with the colour scheme.
+Matplotlib writes colours into the SVG. Here it draws with a few colours that stand for variables of the page's style. The
+SVG then names the variables instead, so that a plot changes with the colour scheme.
 """
 
 import io
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ import matplotlib
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 _INK, _LINE, _MAIN = "#010101", "#020202", "#030303"
 _VARIABLES = {_INK: "var(--ink)", _LINE: "var(--line)", _MAIN: "var(--blue)"}
@@ -34,8 +36,10 @@ def rank_plot(points: Sequence[Mapping[str, Any]]) -> Markup:
         for number, word, place in ((0, "head", (0.98, 0.92)), (-1, "tail", (0.98, 0.55))):
             text = f"{word}: {_plain(points[number]['label']['text']) or points[number]['name']}"
             arrow = {"arrowstyle": "-", "color": _LINE, "shrinkB": 4}
-            where = {"xytext": place, "textcoords": "axes fraction", "ha": "right"}
-            axes.annotate(text, (ranks[number], links[number]), **where, color=_INK, arrowprops=arrow, parse_math=False)
+            end = (ranks[number], links[number])
+            axes.annotate(
+                text, end, place, textcoords="axes fraction", ha="right", color=_INK, arrowprops=arrow, parse_math=False
+            )
         axes.set(xlabel="rank of the entity", ylabel="links to the entity", ylim=(0.7, max(links) * 2))
 
     return _svg("rank", draw)
@@ -48,7 +52,7 @@ def spread_plot(entities: Mapping[str, int]) -> Markup:
         numbers = [int(number) for number in entities]
         axes.bar(numbers, list(entities.values()), color=_MAIN, width=0.8, log=True)
         axes.set(xlabel="languages that link to the entity", ylabel="entities", ylim=(0.7, None))
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
     return _svg("spread", draw)
 
@@ -73,7 +77,9 @@ def _plain(label: str) -> str:
 
 def _svg(name: str, draw: Callable[[Axes], None]) -> Markup:
     """Draws a plot, and returns it as an element of HTML that a screen reader leaves out: a table has its numbers."""
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "font.size": 12}):
+    style = {"svg.fonttype": "none", "svg.hashsalt": name, "font.size": 12}
+    with matplotlib.rc_context(style), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # the fonts of the browser draw the text, and not this font
         figure = Figure(_SIZE, layout="constrained")
         axes = figure.add_subplot()
         draw(axes)

@@ -19,7 +19,7 @@ from tests.conftest import CROWDED
 ROOT = Path(__file__).resolve().parents[1]
 BASH = shutil.which("bash") or "/bin/bash"
 REAL = ("bash", "cat", "dirname", "env", "find", "grep", "id", "nproc", "rm", "sha256sum")  # used as they are
-SYSTEM = ("apt-get", "g++", "java", "mvn", "pkg-config", "python3", "sudo")
+SYSTEM = ("apt-get", "chromedriver", "chromium", "g++", "java", "mvn", "pkg-config", "python3", "sudo")
 # Also in .venv/bin, which `python3 -m venv` makes. Training and export leave folders, by which the script goes.
 STAND_IN = """#!{bash}
 name=${{0##*/}}
@@ -91,7 +91,7 @@ VENV = ["python3 -m venv", "python -m pip"]
 SETUP = [*VENV, "uv pip install", "uv pip install"]
 CALLS = {  # each command of the script, and which programs it calls
     "setup": SETUP,
-    "sample": [*SETUP, "mlukit build", *["mlukit inspect"] * 4],
+    "sample": [*SETUP, "mlukit build", *["mlukit inspect"] * 4, "mlukit report"],
     "sample-model": [*SETUP, "mlukit build", "mlukit train", "mlukit export", "mlukit fill", "mlukit fill"],
     "flink": [*SETUP, "python -m tools.flink"],
     "test": [*SETUP, "uv pip install", "python -m ruff", "python -m ruff", "python -m mypy", "python -m pytest"],
@@ -121,7 +121,7 @@ def test_each_command_calls_its_programs(copy: Copy, command: str) -> None:
     ("command", "calls"),
     [
         ("setup", []),
-        ("sample", ["mlukit build", *["mlukit inspect"] * 4]),
+        ("sample", ["mlukit build", *["mlukit inspect"] * 4, "mlukit report"]),
         ("sample-model", ["mlukit build", "mlukit train", "mlukit fill", "mlukit fill"]),
         ("flink", ["python -m tools.flink"]),
         ("test", ["python -m ruff", "python -m ruff", "python -m mypy", "python -m pytest"]),
@@ -218,6 +218,7 @@ def test_a_program_that_fails_ends_the_run_with_its_status(copy: Copy, command: 
         ("flink", ["java", "mvn"], "openjdk-17-jre-headless maven"),
         ("flink", ["mvn"], "maven"),
         ("setup", ["g++", "pkg-config"], "g++ pkg-config libicu-dev"),
+        ("test", ["chromedriver"], "chromium chromium-driver fonts-noto-core fonts-noto-cjk"),
     ],
 )
 def test_missing_programs_are_installed(copy: Copy, command: str, missing: list[str], packages: str) -> None:
@@ -237,6 +238,14 @@ def test_without_apt_get_what_is_missing_is_named(copy: Copy) -> None:
     done = copy.run("flink")
     assert done.returncode == 1
     assert "run: missing: openjdk-17-jre-headless. These are names of Debian packages, but apt-get" in done.stderr
+
+
+def test_tests_run_without_chromium_where_it_cannot_be_installed(copy: Copy) -> None:
+    (copy.programs / "chromium").unlink()
+    copy.fail("apt-get", 100)
+    done = copy.run("test")
+    assert done.returncode == 0 and first_words(copy.calls())[-1] == "python -m pytest"
+    assert "Chromium is not installed, so the tests that need it will skip" in done.stderr
 
 
 def test_clean_removes_what_other_commands_made(copy: Copy) -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from importlib.resources import files
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,7 @@ def test_the_page_needs_no_network_and_is_well_formed(page: Path) -> None:
     assert kinds.count("table") == kinds.count("caption") > 8
     assert kinds.count("figure") == kinds.count("figcaption") == kinds.count("details") == kinds.count("svg") == 3
     levels = [int(tag[1]) for tag in kinds if re.fullmatch("h[1-6]", tag)]
-    assert levels[0] == 1 and levels.count(1) == 1 and all(b - a <= 1 for a, b in zip(levels, levels[1:], strict=False))
+    assert levels[0] == 1 and levels.count(1) == 1 and all(b - a <= 1 for a, b in pairwise(levels))
     assert all({"lang", "dir"} <= attributes.keys() for _, attributes in tags if attributes.get("class") == "words")
     assert page.stat().st_size < 5e6
 
@@ -148,7 +148,8 @@ def test_no_errors_and_nothing_wider_than_the_screen(chromium: Browser, page: Pa
     assert chromium.run("return window.hacked") is None
     assert chromium.run("return document.documentElement.scrollWidth") <= width
     wide = """return [...document.querySelectorAll("body *")].filter((one) => !one.closest(".scroll > *, svg, .skip"))
-        .filter((one) => one.getBoundingClientRect().right > innerWidth + 0.5).map((one) => one.outerHTML.slice(0, 99))"""
+        .filter((one) => one.getBoundingClientRect().right > innerWidth + 0.5)
+        .map((one) => one.outerHTML.slice(0, 99))"""
     assert chromium.run(wide) == []
     dark = chromium.run("return getComputedStyle(document.body).backgroundColor") == "rgb(21, 23, 26)"
     assert dark == (scheme == "dark")
