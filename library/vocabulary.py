@@ -92,7 +92,9 @@ class Vocabulary:
         if language not in self._languages:
             raise OutputError(f"the vocabulary has no titles in {language!r}; accepted: {', '.join(self._languages)}")
         page = normalise_title(title, any_language(language))
-        entity_id = self._titles_in(language).get(page.title) if page else None
+        if page is None or page.language != language:
+            return None
+        entity_id = self._titles_in(language).get(page.title)
         return None if entity_id is None else self[entity_id]
 
     def _titles_in(self, language: str) -> dict[str, int]:

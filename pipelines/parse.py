@@ -4,6 +4,7 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def as_json(page: ParsedText) -> Mapping[str, Any]:
     return {
         "text": page.text,
         "paragraphs": [span._asdict() for span in page.paragraphs],
-        "sections": [{name: getattr(one, name) for name in ("start", "end", "level", "heading")} for one in page.sections],
+        "sections": [asdict(one) for one in page.sections],
         "links": [{"anchor": page.text[link.start : link.end], **link._asdict()} for link in page.links],
         "interlanguage": [{"language": language, "title": title} for language, title in page.interlanguage],
         "categories": list(page.categories),

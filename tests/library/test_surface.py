@@ -53,11 +53,11 @@ def test_what_reads_and_parses_imports_neither_beam_nor_torch(name: str) -> None
     assert fresh(program) == "\n"
 
 
-def test_programs_of_the_document_run_as_printed(built: Path, tmp_path: Path) -> None:
+def test_programs_of_the_document_run_as_printed(built: Path, dumps: Path, tmp_path: Path) -> None:
     programs = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", DOCUMENT, re.DOTALL)
     assert len(programs) >= 4
     (tmp_path / "OUT").symlink_to(built)
-    (tmp_path / "dumps").symlink_to(built.parent / "nowhere")
+    (tmp_path / "dumps").symlink_to(dumps)
     for program, printed in programs:
         done = subprocess.run(
             [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=100

@@ -22,7 +22,7 @@ PARSED = {
     "categories": ["Cities"],
     "templates": ["x"],
     "left_out": {"same page": 1},
-    "unclosed_tables": ["|x\n"],
+    "unclosed_tables": ["{|\n|x\n"],
 }
 
 
@@ -55,5 +55,3 @@ def test_what_is_wrong_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     Path("page").write_text("a")
     assert "'qq'" in complaint(run("parse", "page", "--language", "qq"))
     assert complaint(run("parse")).startswith("mlukit parse: FILE|- is missing")
-
-
