@@ -2,6 +2,7 @@
 
     link.json vocabulary.json examples.json      the record of each finished stage
     run.json                                     facts that differ between two runs: times, hosts, duration of steps
+    README.md                                    the dataset card, for people and for the Hugging Face Hub
     account.txt                                  for people: what went in, came out or was left out, and why
     articles/{language}/{split}-{number}.parquet       also .jsonl.gz; `split` is train or
                                                        validation; not every range has validation articles
@@ -37,6 +38,7 @@ STAGE_FOLDERS: Mapping[str, tuple[str, ...]] = {
 
 RUN_RECORD = "run.json"
 ACCOUNT = "account.txt"
+CARD = "README.md"
 TITLE_INDEXES = "index"
 TOKENIZER = "tokenizer/sentencepiece.bpe.model"  # the file name that Hugging Face's tokenizers look for
 VOCABULARY_PARQUET = "vocabulary/vocabulary.parquet"
