@@ -56,7 +56,7 @@ class Table:
 
     kind: str
     language: str | None
-    rows: dict[str, int]  # by split: only those with files
+    rows: dict[str, int]  # by split: only splits with rows
 
     @property
     def name(self) -> str:
@@ -113,7 +113,10 @@ def dataset_card(storage: Storage) -> bytes:
 
 
 def tables_of(storage: Storage) -> list[Table]:
-    """The finished folders that have Parquet files, in the order of `_SCHEMAS` and of languages."""
+    """The finished folders with rows in Parquet files, in the order of `_SCHEMAS` and of languages.
+
+    A split or a folder without rows is left out, because `datasets` fails on a split without rows.
+    """
     records = (storage.read_json(name) for name in map(layout.stage_record, layout.STAGES) if storage.exists(name))
     found = []
     for folder in sorted(folder for record in records for folder in record["folders"]):
@@ -123,8 +126,8 @@ def tables_of(storage: Storage) -> list[Table]:
             if format_of(shard.path) is PARQUET:
                 split = layout.split_of(shard.path) or SPLITS[0]
                 rows[split] = rows.get(split, 0) + shard.rows
-        if rows:
-            found.append(Table(kind, language or None, {split: rows[split] for split in SPLITS if split in rows}))
+        if any(rows.values()):
+            found.append(Table(kind, language or None, {split: rows[split] for split in SPLITS if rows.get(split)}))
     return sorted(found, key=lambda table: list(_SCHEMAS).index(table.kind))
 
 

@@ -1,6 +1,7 @@
 """The dataset card: `datasets` loads what it names, and a user's own card is safe."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from datasets import Features, load_dataset
 from mlukit.engine.storage import Storage
 from mlukit.pipelines.reports.dataset_card import Table, _size, dataset_card, is_unchanged, tables_of
 from mlukit.schemas import arrow
-from tests.small_dumps import checksums, rows, run
+from tests.small_dumps import SmallPage, checksums, rows, run, write_dump, write_items
 from tests.small_wikis import build
 
 
@@ -60,18 +61,28 @@ def test_datasets_loads_each_configuration(built: Path, tmp_path: Path, name: st
     assert sorted(found) == (["train", "validation"] if name in ("articles-en", "examples-de") else ["train"])
 
 
-def test_a_language_without_examples_and_formats_without_parquet(dumps: Path, tmp_path: Path) -> None:
+def test_formats_without_parquet_have_no_configuration(dumps: Path, tmp_path: Path) -> None:
     output = tmp_path / "OUT"
     assert build(dumps, output, "--format", "tfrecord,jsonl").status == 0
     names = [one["config_name"] for one in metadata(output)["configs"]]
     assert [name for name in names if name.startswith("examples")] == []
     assert list(load(output, "mentions-de")["train"])
     assert 'load_dataset("OUT", "articles-de")' in (output / "README.md").read_text()
-    other = tmp_path / "other/OUT"
-    assert build(dumps, other, "--min-languages", "3").status == 0  # ja links to Berlin, and to Germany
-    assert build(dumps, tmp_path / "few/OUT", "--min-languages", "1", "--vocabulary-size", "5").status == 0
-    found = load(tmp_path / "few/OUT", "examples-ja")
-    assert list(found["train"]) == rows(*sorted((tmp_path / "few/OUT/examples/ja").glob("train-*.parquet")))
+
+
+def test_a_split_without_rows_and_a_language_without_examples_are_left_out(dumps: Path, tmp_path: Path) -> None:
+    folder, output = tmp_path / "dumps", tmp_path / "OUT"
+    shutil.copytree(dumps, folder)
+    write_dump(folder, "fr", [SmallPage(1, "Paris", "Paris est une ville.")])
+    write_items(folder, "fr", {1: 90})
+    assert build(folder, output, "--validation-share", "0.99").status == 0
+    splits = {
+        one["config_name"]: [files["split"] for files in one["data_files"]] for one in metadata(output)["configs"]
+    }
+    assert "examples-fr" not in splits and "mentions-fr" not in splits
+    assert splits["articles-fr"] == splits["examples-ja"] == ["validation"]
+    assert load(output, "articles-fr")["validation"]["title"][:] == ["Paris"]
+    assert "| fr | 0 | 1 | 0 | 0 |" in (output / "README.md").read_text()
 
 
 def test_after_each_stage_the_card_names_what_is_there(dumps: Path, built: Path, tmp_path: Path) -> None:
@@ -130,6 +141,7 @@ def test_size_classes_are_those_of_the_hub(number: int, size: str) -> None:
 
 def test_tables_have_the_rows_of_their_manifests(built: Path) -> None:
     for table in tables_of(Storage(str(built))):
+        assert min(table.rows.values()) > 0
         manifest = json.loads((built / table.name.replace("-", "/") / "_manifest.json").read_text())
         shards = [shard for shard in manifest["shards"] if shard["path"].endswith(".parquet")]
         assert sum(table.rows.values()) == sum(shard["rows"] for shard in shards)
