@@ -31,7 +31,7 @@ INSTALL_REQUIRES = [
 GCP = ["apache-beam[gcp]==2.77.0"]  # gs://, Dataflow
 AWS = ["apache-beam[aws]==2.77.0"]  # s3://
 TRAIN = ["safetensors", "tensorboard", "torch>=2.11", "transformers>=4.57"]  # not on the workers of a pipeline
-PUBLISH = ["huggingface_hub>=1"]
+PUBLISH = ["huggingface_hub>=2"]
 
 EXTRAS_REQUIRE = {
     "gcp": GCP,

@@ -26,6 +26,7 @@ COMMANDS = {
     "audit": ("mlukit.pipelines.audit", "Reports remains of markup in articles, and missing or wrong links."),
     "inspect": ("mlukit.pipelines.inspect", "Shows records that mlukit wrote, in a form for people."),
     "verify": ("mlukit.pipelines.verify", "Reads the output again, and reports what has changed or is missing."),
+    "publish": ("mlukit.pipelines.publish", "Uploads the output, or an exported model, to the Hugging Face Hub."),
     "train": ("mlukit.pretraining.train", "Trains a model on training examples, on GPUs or a laptop."),
     "import": (
         "mlukit.pretraining.hugging_face.import_checkpoint",
