@@ -12,7 +12,7 @@
     failures/{language}/{stage}-{number}.parquet       only if something failed
     tokenizer/sentencepiece.bpe.model
     index/{language}/                            the title index
-    audit/residue.json links.json                the results of `mlukit audit`
+    audit/residue.json links.json parsers.json   the results of `mlukit audit`
     _work/                                       files that are needed only until a stage is finished
 
 Every folder of articles, mentions, vocabulary, examples and failures has a `_manifest.json`.
@@ -43,7 +43,7 @@ TITLE_INDEXES = "index"
 TOKENIZER = "tokenizer/sentencepiece.bpe.model"  # the file name that Hugging Face's tokenizers look for
 VOCABULARY_PARQUET = "vocabulary/vocabulary.parquet"
 VOCABULARY_JSONL = "vocabulary/vocabulary.jsonl"
-AUDIT_RESIDUE, AUDIT_LINKS = "audit/residue.json", "audit/links.json"
+AUDIT_RESIDUE, AUDIT_LINKS, AUDIT_PARSERS = "audit/residue.json", "audit/links.json", "audit/parsers.json"
 WIKIDATA_ANSWERS = "wikidata-answers.sqlite"  # of --wikidata-api, if no other file is named
 
 WORK = "_work"
@@ -150,6 +150,11 @@ def merged_entities(part: int) -> str:
 def residue_tally(language: str, number: int) -> str:
     """The remains of markup in some shards of articles."""
     return f"{WORK}/residue/{language}/{number:05}.json"
+
+
+def parser_tally(language: str, number: int) -> str:
+    """The differences between two parsers on pages of some shards."""
+    return f"{WORK}/parsers/{language}/{number:05}.json"
 
 
 def seen_links(language: str, number: int) -> str:

@@ -25,7 +25,7 @@ from mlukit.schemas.manifest import MANIFEST
 _INDEX_FILES = "|".join(map(re.escape, (HEADER, INTERLANGUAGE, *DTYPES)))
 _INDEX_FILE = re.compile(rf"{layout.TITLE_INDEXES}/[\w-]+/(?:(?:{'|'.join(LAYERS)})/)?(?:{_INDEX_FILES})")
 _BESIDE_FOLDERS = {  # files that no manifest names, by the stage that writes or invalidates them
-    "link": (layout.AUDIT_RESIDUE, layout.AUDIT_LINKS),
+    "link": (layout.AUDIT_RESIDUE, layout.AUDIT_LINKS, layout.AUDIT_PARSERS),
     "examples": (layout.TOKENIZER,),
 }
 _SHOWN = 5  # maximum number of kept files in a message
