@@ -159,6 +159,8 @@ def _print(storage: Storage, examples: int, *, links: bool, parsers: bool) -> No
 
 def _sample_shares(storage: Storage, compared: Mapping[str, Compared], pages: int) -> dict[str, float]:
     """The share of pages that makes a sample of about `pages` pages, for each language that has its dump."""
+    for code in (code for code, one in compared.items() if not one.ranges):
+        warn(f"{code}: the dump from which OUT was made is missing, so the second parser reads no page of it")
     folders = {code: layout.folder(layout.ARTICLES, code) for code, one in compared.items() if one.ranges}
     articles = {code: _rows(storage, folder) for code, folder in folders.items()}
     return {code: min(1.0, pages / max(number, 1)) for code, number in articles.items()}

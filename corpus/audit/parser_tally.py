@@ -54,12 +54,12 @@ class ParserTally:
     def add(self, other: "ParserTally") -> None:
         """Adds the counts of another shard."""
         self.pages += other.pages
-        for mine, theirs in (
+        for total, more in (
             (self.left_out, other.left_out),
             (self.facts, other.facts),
             (self.differences, other.differences),
         ):
-            mine.update(theirs)
+            total.update(more)
         for name, sample in other.examples.items():
             self.examples.setdefault(name, HashSample()).add_json(sample.to_json())
 

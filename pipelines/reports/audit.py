@@ -101,7 +101,10 @@ def print_parsers(tallies: Mapping[str, ParserTally], examples: int) -> None:
     reasons = sum((tally.left_out for tally in tallies.values()), Counter[str]())
     if reasons:
         print(f"\nnot compared: {', '.join(f'{reason} {number:,}' for reason, number in sorted(reasons.items()))}")
-    classes = {**{rule.name: rule.reason for rule in RULES}, UNEXPLAINED: "No rule of MediaWiki explains it."}
+    classes = {
+        **{rule.name: rule.reason for rule in RULES},
+        UNEXPLAINED: "No other class explains the difference.",
+    }
     for language, tally in tallies.items():
         for name, text in classes.items():
             if tally.differences[name]:
