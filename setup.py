@@ -15,6 +15,7 @@ INSTALL_REQUIRES = [
     "icu-tokenizer",
     "jinja2",
     "matplotlib",
+    "mwparserfromhell",  # the second parser of `mlukit audit`
     "numpy",
     "orjson",
     "protobuf",
@@ -32,23 +33,26 @@ INSTALL_REQUIRES = [
 GCP = ["apache-beam[gcp]==2.77.0"]  # gs://, Dataflow
 AWS = ["apache-beam[aws]==2.77.0"]  # s3://
 TRAIN = ["safetensors", "tensorboard", "torch>=2.11", "transformers>=4.57"]  # not on the workers of a pipeline
+PUBLISH = ["huggingface_hub>=2"]
 
 EXTRAS_REQUIRE = {
     "gcp": GCP,
     "aws": AWS,
     "train": TRAIN,
+    "publish": PUBLISH,
     "test": [
         *GCP,
         *AWS,
         *TRAIN,
+        *PUBLISH,
         "accelerate",  # for the Trainer of transformers
         "basedpyright",  # pyright with its own Node.js, which needs no download
         "datasets",
         "duckdb",
         "hypothesis",
         "moto[s3,server]",
-        "mwparserfromhell",  # only compared with the extractor in tests
         "mypy",
+        "polars",
         "pytest",
         "pytest-timeout",
         "pytest-xdist",
@@ -60,6 +64,7 @@ EXTRAS_REQUIRE = {
         "tokenizers",
         "types-protobuf",
         "types-psutil",
+        "types-PyYAML",
     ],
 }
 

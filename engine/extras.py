@@ -12,6 +12,7 @@ EXTRAS = {  # extra in setup.py -> package -> module that the package provides
         "google-cloud-dataflow-client": "google.cloud.dataflow",
     },
     "aws": {"boto3": "boto3"},
+    "publish": {"huggingface_hub": "huggingface_hub"},
     "train": {
         "safetensors": "safetensors",
         "tensorboard": "tensorboard",

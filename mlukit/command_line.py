@@ -14,6 +14,7 @@ from mlukit.engine.logs import complain, set_up_logs
 from mlukit.engine.shell_completion import SHELLS, completion
 
 COMMANDS = {
+    "parse": ("mlukit.pipelines.parse", "Parses the wikitext of one page to text, links and sections, as JSON."),
     "download": ("mlukit.pipelines.download", "Downloads the dumps of one date, from Wikimedia or a mirror."),
     "build": ("mlukit.pipelines.build", "Makes articles, vocabulary and training examples from dumps: all stages."),
     "link": ("mlukit.pipelines.link", "Makes articles from dumps: text, and links with their Wikidata items."),
@@ -29,6 +30,7 @@ COMMANDS = {
         "Writes a page about the output: numbers, plots, random texts with their links.",
     ),
     "verify": ("mlukit.pipelines.verify", "Reads the output again, and reports what has changed or is missing."),
+    "publish": ("mlukit.pipelines.publish", "Uploads the output, or an exported model, to the Hugging Face Hub."),
     "train": ("mlukit.pretraining.train", "Trains a model on training examples, on GPUs or a laptop."),
     "import": (
         "mlukit.pretraining.hugging_face.import_checkpoint",

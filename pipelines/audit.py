@@ -1,4 +1,4 @@
-"""`mlukit audit`: how much markup is left in the text, and how links compare with the wikitext and with pagelinks."""
+"""`mlukit audit`: markup left in the text; links beside wikitext and pagelinks; two parsers beside each other."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import Any
 
 from mlukit.corpus.audit.link_audit import LinkTally
+from mlukit.corpus.audit.parser_tally import ParserTally
 from mlukit.corpus.audit.residue_tally import ResidueTally
 from mlukit.corpus.dumps.files import (
     AUDIT_TABLES,
@@ -22,13 +23,14 @@ from mlukit.engine.command_parser import BEAM_FLAGS, CommandParser, at_least, wi
 from mlukit.engine.launch.pipeline_process import PipelineProcess
 from mlukit.engine.launch.workers import complete_flags
 from mlukit.engine.logs import warn
+from mlukit.engine.manifests import ranges_of, shards_of
 from mlukit.engine.storage import Storage, match_files
 from mlukit.pipelines.command import exit_status
 from mlukit.pipelines.dataflow import check_dataflow
 from mlukit.pipelines.graphs import link
 from mlukit.pipelines.graphs.audit import STEPS, AuditGraph, Compared
 from mlukit.pipelines.option_values import plain_path, some_words
-from mlukit.pipelines.reports.audit import print_links, print_residue
+from mlukit.pipelines.reports.audit import print_links, print_parsers, print_residue
 from mlukit.pipelines.run import Run
 from mlukit.pipelines.settings import (
     INPUT,
@@ -49,6 +51,7 @@ from mlukit.schemas import layout
 _EXAMPLES = """  mlukit audit OUT                     remains of markup in OUT/articles
   mlukit audit OUT --dumps DIR         also: which remains the authors wrote so; links compared with the dumps and
                                        with their tables pagelinks and linktarget
+  mlukit audit OUT --dumps DIR --second-parser     also: how mwparserfromhell reads a sample of the pages
   mlukit audit OUT --languages en,nl --examples 12"""
 
 
@@ -89,6 +92,13 @@ def parser() -> CommandParser:
     add("--config", default="", metavar="FILE", help=text)
     text = "Number of examples to show for each class of remains and links."
     made.group(OUTPUT).add_argument("--examples", type=at_least(0), default=3, metavar="N", help=text)
+    text = (
+        "Also read a sample of the dumps' pages with mwparserfromhell, and report each class of difference from "
+        "mlukit's parser. Needs --dumps."
+    )
+    add("--second-parser", action="store_true", help=text)
+    text = "About how many pages of each language the second parser reads (default 500)."
+    add("--sample-pages", type=at_least(1), default=500, metavar="N", help=text)
     text = "Accept a dump whose header names another wiki than the requested one."
     add("--foreign-header", action="store_true", help=text)
     made.group(RUNNING).add_argument("--workers", type=at_least(1), default=0, metavar="N", help=WORKERS_HELP)
@@ -96,7 +106,7 @@ def parser() -> CommandParser:
 
 
 def audit(asked: argparse.Namespace, beam_flags: Sequence[str], process: PipelineProcess) -> None:
-    """Runs the audit, writes OUT/audit/residue.json and links.json, and prints both.
+    """Runs the audit, writes OUT/audit/residue.json, links.json and parsers.json, and prints them.
 
     Args:
         asked: the values of the command's flags.
@@ -104,7 +114,8 @@ def audit(asked: argparse.Namespace, beam_flags: Sequence[str], process: Pipelin
         process: the process in which Beam runs.
 
     Raises:
-        SettingsError: OUT has no finished articles, or no articles in a requested language.
+        SettingsError: OUT has no finished articles, or no articles in a requested language; or a second parser has no
+            dumps to read.
         DumpError: DIR has neither the dump nor the tables of a language.
     """
     settings = Settings(
@@ -114,6 +125,8 @@ def audit(asked: argparse.Namespace, beam_flags: Sequence[str], process: Pipelin
         date=asked.date,
         foreign_header=asked.foreign_header,
     )
+    if asked.second_parser and not asked.dumps:
+        raise SettingsError("--second-parser needs --dumps DIR, with the dumps from which OUT was made")
     check_dataflow(settings, beam_flags)
     storage = Storage(asked.output)
     if not storage.exists(layout.stage_record("link")):
@@ -124,13 +137,37 @@ def audit(asked: argparse.Namespace, beam_flags: Sequence[str], process: Pipelin
         languages = _languages(asked.languages, linked, storage.root)
         patterns = FilePatterns.from_table(_patterns(asked.config))
         compared = {code: _find(settings, code, linked, patterns) for code in languages} if asked.dumps else {}
-        _begin(storage, {"link": fingerprint(linked), "languages": languages, "compared": repr(compared)})
-        run.run(AuditGraph(tuple(languages), compared), _input_bytes(storage, compared))
+        shares = _sample_shares(storage, compared, asked.sample_pages) if asked.second_parser else {}
+        plan = {"link": fingerprint(linked), "languages": languages, "compared": repr(compared), "shares": shares}
+        _begin(storage, plan)
+        run.run(AuditGraph(tuple(languages), compared, shares), _input_bytes(storage, compared))
         clean(storage)
-    residue, links = storage.read_json(layout.AUDIT_RESIDUE), storage.read_json(layout.AUDIT_LINKS) if compared else {}
-    print_residue({code: ResidueTally.from_json(tally) for code, tally in residue.items()}, asked.examples)
-    if compared:
-        print_links({code: LinkTally.from_json(tally) for code, tally in links.items()}, asked.examples)
+    _print(storage, asked.examples, links=bool(compared), parsers=bool(shares))
+
+
+def _print(storage: Storage, examples: int, *, links: bool, parsers: bool) -> None:
+    """Prints the findings, which the pipeline has written."""
+    residue = storage.read_json(layout.AUDIT_RESIDUE)
+    print_residue({code: ResidueTally.from_json(tally) for code, tally in residue.items()}, examples)
+    if links:
+        found = storage.read_json(layout.AUDIT_LINKS)
+        print_links({code: LinkTally.from_json(tally) for code, tally in found.items()}, examples)
+    if parsers:
+        found = storage.read_json(layout.AUDIT_PARSERS)
+        print_parsers({code: ParserTally.from_json(tally) for code, tally in found.items()}, examples)
+
+
+def _sample_shares(storage: Storage, compared: Mapping[str, Compared], pages: int) -> dict[str, float]:
+    """The share of pages that makes a sample of about `pages` pages, for each language that has its dump."""
+    for code in (code for code, one in compared.items() if not one.ranges):
+        warn(f"{code}: the dump from which OUT was made is missing, so the second parser reads no page of it")
+    folders = {code: layout.folder(layout.ARTICLES, code) for code, one in compared.items() if one.ranges}
+    articles = {code: _rows(storage, folder) for code, folder in folders.items()}
+    return {code: min(1.0, pages / max(number, 1)) for code, number in articles.items()}
+
+
+def _rows(storage: Storage, folder: str) -> int:
+    return sum(shard.rows for shards in ranges_of(shards_of(storage, folder)) for shard in shards)
 
 
 def _input_bytes(storage: Storage, compared: Mapping[str, Compared]) -> int:

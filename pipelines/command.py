@@ -12,6 +12,7 @@ from mlukit.engine.launch.run_pipeline import GOES_ON
 from mlukit.pipelines.damage import recorded_damage, tell_of_damage
 from mlukit.pipelines.dataflow import check_dataflow
 from mlukit.pipelines.preparation.dry_run import show_plan
+from mlukit.pipelines.reports.dataset_card import write_card
 from mlukit.pipelines.reports.summary import tell_summary, write_account
 from mlukit.pipelines.run import Run
 from mlukit.pipelines.settings import Settings, read_settings
@@ -63,6 +64,7 @@ def run_command(
                 run.do(stages)
                 names = [stage.name for stage in stages]
                 account = write_account(run.storage)
+                write_card(run.storage)
                 tell_summary(run.storage, account, time.monotonic() - began)
                 damaged, allowed = recorded_damage(run.storage), settings.allow_damaged
                 return tell_of_damage(damaged, allowed=allowed, reads_dumps="link" in names)

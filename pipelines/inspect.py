@@ -24,7 +24,7 @@ from mlukit.pipelines.settings import add_output, output_and_words
 from mlukit.pipelines.stage import check_formats
 from mlukit.schemas import layout
 from mlukit.schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS, RecordCodec
-from mlukit.schemas.formats import FORMATS, PARQUET, format_of
+from mlukit.schemas.formats import PARQUET, format_of, in_one_format
 from mlukit.schemas.layout import (
     ARTICLES,
     EXAMPLES,
@@ -179,16 +179,10 @@ def _show_records(
 def _rows(root: Storage, manifest: dict[str, Any], chosen: Selection) -> Iterator[Any]:
     paths = [shard["path"] for shard in manifest["shards"]]
     codec = _CODECS.get(manifest["kind"])
-    for path in _in_one_format(paths):
+    for path in in_one_format(paths):
         with root.open(path) as stream:
             for batch in chosen.read(stream, format_of(path) or PARQUET, codec.schema if codec else None):
                 yield from batch.to_pylist() if codec is None else codec.to_records(batch)
-
-
-def _in_one_format(paths: Sequence[str]) -> list[str]:
-    """The shards of the first format that a folder has, in order."""
-    by_format = ([path for path in paths if format_of(path) is one] for one in FORMATS.values())
-    return next(filter(None, by_format), [])
 
 
 def _renderer(root: Storage, manifest: dict[str, Any]) -> Callable[[Any], str]:

@@ -1,6 +1,6 @@
 """The file formats of shards. A new format needs an entry here and a module with a codec (CONTRIBUTING.md)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
@@ -88,6 +88,12 @@ READ_ERRORS = (
 def format_names(table: str) -> tuple[str, ...]:
     """The names of the formats that can hold a table, in order of preference."""
     return tuple(name for name, one in FORMATS.items() if table in one.tables)
+
+
+def in_one_format(paths: Sequence[str]) -> list[str]:
+    """The files of the first format that a folder has, in order."""
+    by_format = ([path for path in paths if format_of(path) is one] for one in FORMATS.values())
+    return next(filter(None, by_format), [])
 
 
 def format_of(path: str) -> Format | None:

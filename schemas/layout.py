@@ -2,6 +2,7 @@
 
     link.json vocabulary.json examples.json      the record of each finished stage
     run.json                                     facts that differ between two runs: times, hosts, duration of steps
+    README.md                                    the dataset card, for people and for the Hugging Face Hub
     account.txt                                  for people: what went in, came out or was left out, and why
     articles/{language}/{split}-{number}.parquet       also .jsonl.gz; `split` is train or
                                                        validation; not every range has validation articles
@@ -11,7 +12,7 @@
     failures/{language}/{stage}-{number}.parquet       only if something failed
     tokenizer/sentencepiece.bpe.model
     index/{language}/                            the title index
-    audit/residue.json links.json                the results of `mlukit audit`
+    audit/residue.json links.json parsers.json   the results of `mlukit audit`
     report/index.html report.json                the page and the numbers of `mlukit report`
     _work/                                       files that are needed only until a stage is finished
 
@@ -38,11 +39,12 @@ STAGE_FOLDERS: Mapping[str, tuple[str, ...]] = {
 
 RUN_RECORD = "run.json"
 ACCOUNT = "account.txt"
+CARD = "README.md"
 TITLE_INDEXES = "index"
 TOKENIZER = "tokenizer/sentencepiece.bpe.model"  # the file name that Hugging Face's tokenizers look for
 VOCABULARY_PARQUET = "vocabulary/vocabulary.parquet"
 VOCABULARY_JSONL = "vocabulary/vocabulary.jsonl"
-AUDIT_RESIDUE, AUDIT_LINKS = "audit/residue.json", "audit/links.json"
+AUDIT_RESIDUE, AUDIT_LINKS, AUDIT_PARSERS = "audit/residue.json", "audit/links.json", "audit/parsers.json"
 REPORT_PAGE, REPORT_NUMBERS = "report/index.html", "report/report.json"
 WIKIDATA_ANSWERS = "wikidata-answers.sqlite"  # of --wikidata-api, if no other file is named
 
@@ -150,6 +152,11 @@ def merged_entities(part: int) -> str:
 def residue_tally(language: str, number: int) -> str:
     """The remains of markup in some shards of articles."""
     return f"{WORK}/residue/{language}/{number:05}.json"
+
+
+def parser_tally(language: str, number: int) -> str:
+    """The differences between two parsers on pages of some shards."""
+    return f"{WORK}/parsers/{language}/{number:05}.json"
 
 
 def seen_links(language: str, number: int) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from mlukit.corpus.dumps.mediawiki_tables import MAX_QID
+from mlukit.corpus.languages.iso_codes import LABEL_CODES
 from mlukit.schemas.records import qid_number
 
 MAX_LINE_BYTES = 1 << 24  # an entity must fit into a MediaWiki page: the largest entities have some 4 MB
@@ -21,17 +22,6 @@ SKIP_REASONS = {
     "lexeme": "the entity is a lexeme",
     "no_sitelink": "the item has no page in the requested wikis",
     "bad_sitelink": "the title of the sitelink is not text; the item's other sitelinks are kept",
-}
-LABEL_CODES = {  # https://www.mediawiki.org/wiki/Manual:$wgExtraLanguageCodes and Wikidata's own use
-    "als": "gsw",
-    "bat-smg": "sgs",
-    "fiu-vro": "vro",
-    "no": "nb",
-    "roa-rup": "rup",
-    "simple": "en",
-    "zh-classical": "lzh",
-    "zh-min-nan": "nan",
-    "zh-yue": "yue",
 }
 ANY_LANGUAGE = "mul"  # for languages without a label: www.wikidata.org/wiki/Help:Default_values_for_labels_and_aliases
 

@@ -25,7 +25,7 @@ from wikidata_client.api import HEADERS
 from wikidata_client.constants import WIKIDATA_ENDPOINT
 
 from mlukit.corpus.dumps.mediawiki_tables import MAX_QID
-from mlukit.corpus.dumps.wikidata_json import LABEL_CODES
+from mlukit.corpus.languages.iso_codes import LABEL_CODES
 from mlukit.corpus.web.retry_after import retry_after
 from mlukit.schemas.records import qid_number
 

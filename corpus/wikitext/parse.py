@@ -26,13 +26,14 @@ MAX_CHARACTERS = 8_000_000  # MediaWiki's own limit is 2 MiB
 _TARGET = re.compile(r"\[\[([^\[\]|{}\n]+)")
 
 
-def parse_wikitext(text: str, title: str, language: Language) -> ParsedText:
+def parse_wikitext(text: str, title: str, language: Language, *, show_templates: bool = True) -> ParsedText:
     """The text of a page, and the links of its running text.
 
     Args:
         text: the page's wikitext.
         title: the page's title.
         language: the language of the page's Wikipedia.
+        show_templates: whether templates show the text that the tables of the language say; False for the audit.
 
     Raises:
         WikitextError: the page is longer than MAX_CHARACTERS.
@@ -43,7 +44,7 @@ def parse_wikitext(text: str, title: str, language: Language) -> ParsedText:
         )
     table = load_template_table(language.code)
     stripped = Stripped()
-    templates = TemplateReader(table, Functions(title, table, stripped))
+    templates = TemplateReader(table, Functions(title, table, stripped), show_templates)
     page = normalise_title(title, language) or Title(language.code, 0, title)
     links = LinkReader(page, language, table.picture_places)
 

@@ -37,6 +37,7 @@ class TemplateReader:
 
     table: TemplateTable
     functions: Functions
+    shown: bool = True  # False: no template shows text
     names: dict[str, Pattern | None] = field(default_factory=dict)  # all templates found, in order, and their patterns
     dropped: list[str] = field(default_factory=list)  # texts of templates that show nothing
     _dropped: list[tuple[int, int]] = field(
@@ -134,7 +135,7 @@ class TemplateReader:
     def _pattern(self, name: str) -> Pattern | None:
         """The pattern of a template, looked up once for each name on a page."""
         if name not in self.names:
-            self.names[name] = self.table.pattern(name)
+            self.names[name] = self.table.pattern(name) if self.shown else None
         return self.names[name]
 
     def _rendered(self, pattern: Pattern, name: str, text: str, piece: _Piece, name_end: int, end: int) -> str:
@@ -155,7 +156,7 @@ class TemplateReader:
 
     def _list(self, text: str, piece: _Piece, start: int, end: int) -> str:
         """The list in an unknown template with only one list and settings, because such templates make columns."""
-        if text.find("\n*", start, end) < 0 and text.find("\n#", start, end) < 0:
+        if not self.shown or (text.find("\n*", start, end) < 0 and text.find("\n#", start, end) < 0):
             return ""
         given = split_arguments(_edited(text, start, end, _without_pipes(piece.edits)))
         lists = [value for name, value in given.items() if name.isdecimal() and value.startswith(("\n*", "\n#"))]

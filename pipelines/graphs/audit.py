@@ -1,4 +1,4 @@
-"""The graph of the audit: finds remains of markup in articles, and compares links with wikitext and pagelinks."""
+"""The graph of the audit: looks for remains of markup, compares links, and compares two parsers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import apache_beam as beam
 from apache_beam.pvalue import AsDict
 
 from mlukit.corpus.audit.link_audit import LinkTally
+from mlukit.corpus.audit.parser_tally import ParserTally
 from mlukit.corpus.audit.residue_tally import ResidueTally
 from mlukit.corpus.dumps.files import FileInfo
 from mlukit.corpus.dumps.ranges import DumpRange
@@ -27,10 +28,11 @@ from mlukit.transforms.audit_links import (
     PartitionPageLinks,
     ShardsToCompare,
 )
+from mlukit.transforms.audit_parsers import CompareParsers, PagesToCompare
 from mlukit.transforms.audit_residue import AuditResidue, ShardsToAudit
 from mlukit.transforms.reread_pages import ArticleShards
 
-STEPS = ("residue", "seen", "pagelinks", "compare")
+STEPS = ("residue", "seen", "pagelinks", "compare", "parsers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class AuditGraph:
 
     languages: tuple[str, ...]
     compared: Mapping[str, Compared]
+    sample_shares: Mapping[str, float]  # of pages that a second parser reads, too; empty without a second parser
 
     def __call__(self, pipeline: beam.Pipeline, workplace: Workplace) -> list[beam.PCollection]:
         """Applies the transforms, and returns the outputs of the last ones."""
@@ -57,6 +60,8 @@ class AuditGraph:
         last = [pipeline | "markup" >> LookForMarkup(workplace, shards, namespaces)]
         if self.compared:
             last.append(pipeline | "links" >> CheckLinks(workplace, shards, self.compared))
+        if self.sample_shares:
+            last.append(pipeline | "parsers" >> ReadTwice(workplace, shards, namespaces, self.sample_shares))
         return last
 
 
@@ -107,6 +112,43 @@ class MarkupPlan:
         """Returns the tasks."""
         pairs = ((language, some) for language, parts in self.shards.items() for some in parts)
         return [ShardsToAudit(language, some.first, some.size, some) for language, some in pairs]
+
+
+class ReadTwice(beam.PTransform):
+    """Reads a sample of the pages with mwparserfromhell, too, and writes OUT/audit/parsers.json."""
+
+    def __init__(
+        self,
+        workplace: Workplace,
+        shards: Mapping[str, Sequence[ArticleShards]],
+        namespaces: Mapping[str, Mapping[int, str]],
+        shares: Mapping[str, float],
+    ) -> None:
+        super().__init__()
+        self._workplace, self._shards, self._namespaces, self._shares = workplace, shards, namespaces, shares
+
+    def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection:
+        """Applies the transforms to the pipeline."""
+        work, plan = self._workplace, ParsersPlan(self._shards, self._shares)
+        found = begin | Step("audit", "compare parsers", plan, [CompareParsers(work, self._namespaces)])
+        write = WriteTallies(work.storage, tuple(self._shares), layout.AUDIT_PARSERS, ParserTally)
+        return begin | Once(work, "write parsers.json", write, [AsDict(found)])
+
+
+@dataclass(frozen=True, slots=True)
+class ParsersPlan:
+    """Plans a task for each range of a dump."""
+
+    shards: Mapping[str, Sequence[ArticleShards]]
+    shares: Mapping[str, float]
+
+    def __call__(self) -> list[PagesToCompare]:
+        """Returns the tasks."""
+        return [
+            PagesToCompare(language, some.first, some.size, some, share)
+            for language, share in self.shares.items()
+            for some in self.shards[language]
+        ]
 
 
 class CheckLinks(beam.PTransform):
@@ -177,7 +219,7 @@ class WriteTallies:
     storage: Storage
     languages: tuple[str, ...]
     path: str
-    kind: type[ResidueTally] | type[LinkTally]
+    kind: type[ResidueTally] | type[LinkTally] | type[ParserTally]
 
     def __call__(self, found: Results) -> None:
         """Writes the file."""

@@ -15,6 +15,7 @@ from mlukit.corpus.linking.title_index import DTYPES, HEADER, INTERLANGUAGE
 from mlukit.engine.storage import Storage, is_local
 from mlukit.pipelines.graphs.stages import STAGES
 from mlukit.pipelines.integrity import is_inside
+from mlukit.pipelines.reports.dataset_card import is_unchanged
 from mlukit.pipelines.settings import SettingsError
 from mlukit.pipelines.stage import Stage
 from mlukit.schemas import layout
@@ -24,7 +25,7 @@ from mlukit.schemas.manifest import MANIFEST
 _INDEX_FILES = "|".join(map(re.escape, (HEADER, INTERLANGUAGE, *DTYPES)))
 _INDEX_FILE = re.compile(rf"{layout.TITLE_INDEXES}/[\w-]+/(?:(?:{'|'.join(LAYERS)})/)?(?:{_INDEX_FILES})")
 _BESIDE_FOLDERS = {  # files that no manifest names, by the stage that writes or invalidates them
-    "link": (layout.AUDIT_RESIDUE, layout.AUDIT_LINKS),
+    "link": (layout.AUDIT_RESIDUE, layout.AUDIT_LINKS, layout.AUDIT_PARSERS),
     "examples": (layout.TOKENIZER, layout.REPORT_PAGE, layout.REPORT_NUMBERS),
 }
 _SHOWN = 5  # maximum number of kept files in a message
@@ -57,7 +58,7 @@ def find_old_output(storage: Storage, first: Stage) -> OldOutput:
     present, again = storage.sizes(), stages_from(first)
     written = {stage: set(_written(storage, present, stage.name)) & present.keys() for stage in STAGES}
     receipts = set(_named_by_receipts(storage, present, again)) & present.keys()
-    removable = receipts.union(*(written[stage] for stage in again))
+    removable = receipts.union(*(written[stage] for stage in again), _own_card(storage, present))
     foreign = sorted(path for path in present.keys() - removable if not _is_ours(path, written.values()))
     lost = [path for path in foreign if path.startswith(f"{layout.TITLE_INDEXES}/")]
     if lost and first is STAGES[0]:
@@ -91,6 +92,14 @@ def _written(storage: Storage, present: Collection[str], stage: str) -> Iterator
         yield from filter(_INDEX_FILE.fullmatch, present)
     yield from _BESIDE_FOLDERS.get(stage, ())
     yield layout.stage_record(stage)
+
+
+def _own_card(storage: Storage, present: Collection[str]) -> set[str]:
+    """The dataset card, unless a user has written or changed it."""
+    if layout.CARD not in present:
+        return set()
+    with storage.open(layout.CARD) as stream:
+        return {layout.CARD} if is_unchanged(stream.read()) else set()
 
 
 def _named_by_receipts(storage: Storage, present: Collection[str], stages: Sequence[Stage]) -> Iterator[str]:

@@ -1,11 +1,17 @@
 """Prints the findings of an audit as tables."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
+from mlukit.corpus.audit.compare_parsers import UNEXPLAINED
 from mlukit.corpus.audit.link_audit import MISSED, RECORDED, SET_ASIDE, TOO_MANY, WRONG, LinkTally
+from mlukit.corpus.audit.mediawiki_rules import RULES
+from mlukit.corpus.audit.parser_tally import KINDS, ParserTally
 from mlukit.corpus.audit.residue import residue_classes
 from mlukit.corpus.audit.residue_tally import LEFT, SIDES, UNTOLD, ResidueTally
 from mlukit.schemas.wording import counted
+
+_SIDES = {"theirs": "mwparserfromhell", "ours": "mlukit"}
 
 
 def print_residue(tallies: Mapping[str, ResidueTally], examples: int) -> None:
@@ -81,6 +87,32 @@ def _print_classes(language: str, tally: LinkTally, number: int) -> None:
         for item in sample.items()[:number] if sample else []:
             other = f" | {item['other']}" if item["other"] else ""
             print(f"    {item['title']} ({item['page_id']}): {item['target']}{other}")
+
+
+def print_parsers(tallies: Mapping[str, ParserTally], examples: int) -> None:
+    """Prints how often mlukit's parser and mwparserfromhell differ, by language and class; then examples."""
+    print("\nmlukit's parser beside mwparserfromhell, on a sample of pages:\n")
+    rows = [["language", "pages", *(f"{kind}s" for kind in KINDS), "differences", UNEXPLAINED, "not compared"]]
+    for language, tally in tallies.items():
+        numbers = [tally.pages, *(tally.facts[kind] for kind in KINDS), tally.differences.total()]
+        numbers += [tally.differences[UNEXPLAINED], tally.left_out.total()]
+        rows.append([language, *(f"{number:,}" for number in numbers)])
+    _print_table(rows)
+    reasons = sum((tally.left_out for tally in tallies.values()), Counter[str]())
+    if reasons:
+        print(f"\nnot compared: {', '.join(f'{reason} {number:,}' for reason, number in sorted(reasons.items()))}")
+    classes = {
+        **{rule.name: rule.reason for rule in RULES},
+        UNEXPLAINED: "No other class explains the difference.",
+    }
+    for language, tally in tallies.items():
+        for name, text in classes.items():
+            if tally.differences[name]:
+                print(f"\n{language}  {name}: {tally.differences[name]:,}  {text}")
+                for item in tally.examples[name].items()[:examples]:
+                    side = _SIDES[item["only_in"]]
+                    what = " ".join(filter(None, [item["kind"], item["target"], repr(item["text"])]))
+                    print(f"    {item['title']} ({item['page_id']}): only {side} has the {what}")
 
 
 def _percent(share: float | None) -> str:

@@ -4,12 +4,11 @@ https://huggingface.co/docs/hub/model-cards describes the keys.
 """
 
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlukit.corpus.dumps.wikidata_json import LABEL_CODES
+from mlukit.corpus.languages.iso_codes import iso_codes
 
 DATASET = "wikimedia/wikipedia"  # the Hub's copy of Wikipedia
 _TEXT, _OTHER = "cc-by-sa-4.0", "other"  # licences, by the Hub's names
@@ -22,12 +21,6 @@ _LICENCES = {  # a model of the Hub -> its licence there
     "studio-ousia/mluke-large-lite": "apache-2.0",
 }
 _CACHED = "models--"  # the cache of huggingface_hub: models--FacebookAI--xlm-roberta-base/snapshots/…
-_CODES = {  # Wikipedias whose code is not ISO 639: includes/language/LanguageCode.php of MediaWiki, without subtags
-    **LABEL_CODES,
-    **{"be-x-old": "be", "bh": "bho", "cbk-zam": "cbk", "eml": "egl", "map-bms": "jv", "mo": "ro", "nrm": "nrf"},
-    "roa-tara": "nap",
-}
-_CODE = re.compile(r"[a-z]{2,3}(?=-|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +57,11 @@ def front_matter(wikipedias: Iterable[str], origin: Origin) -> str:
     licence = [f"license: {origin.licence}", *(["license_name: undecided"] if origin.licence == _OTHER else [])]
     base = [f"base_model: {json.dumps(origin.base_model)}"] if origin.base_model else []
     lines = [
-        *("language:", *(f"- {json.dumps(code)}" for code in hub_languages(wikipedias))),  # `no` is false in YAML
+        *("language:", *(f"- {json.dumps(code)}" for code in iso_codes(wikipedias))),  # `no` is false in YAML
         *(*licence, *base, "datasets:", f"- {DATASET}"),
         *("library_name: transformers", "pipeline_tag: fill-mask", "tags: [mluke, luke, entities, wikipedia]"),
     ]
     return "\n".join(["---", *lines, "---"])
-
-
-def hub_languages(wikipedias: Iterable[str]) -> list[str]:
-    """The ISO 639 codes of the languages of Wikipedias, sorted; a code that names no language is left out."""
-    found = (match for code in wikipedias if (match := _CODE.match(_CODES.get(code, code))))
-    return sorted({match[0] for match in found})
 
 
 def licence_text(origin: Origin) -> str:

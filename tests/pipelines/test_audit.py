@@ -162,12 +162,40 @@ def test_again_gives_the_same(folder: Path) -> None:
     assert not [path for path in (folder / "out/_work").rglob("*") if path.is_file()]
 
 
+def test_a_second_parser_reads_a_sample(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = [str(folder / "out"), "--dumps", str(folder / "dumps"), "--second-parser"]
+    assert audit.main(command) == 0
+    found = read(folder, "parsers.json")
+    assert (found["pages"], found["left_out"], found["facts"]) == (3, {}, {"link": 7, "paragraph": 5})
+    assert found["differences"] == {"link trail": 1, "unexplained": 1}  # the space before [[fr:Rhin]]
+    shown = capsys.readouterr().out
+    assert "en            3      7         0       0           5            2            1             0" in shown
+    assert "only mlukit has the link en:Bonn 'Bonns'" in shown
+    before = (folder / "out/audit/parsers.json").read_bytes()
+    assert audit.main([*command, "--examples", "0"]) == 0
+    assert (folder / "out/audit/parsers.json").read_bytes() == before
+    assert "only mlukit has" not in capsys.readouterr().out
+    assert not [path for path in (folder / "out/_work").rglob("*") if path.is_file()]
+    assert audit.main([*command, "--sample-pages", "1"]) == 0
+    assert read(folder, "parsers.json")["pages"] < 3
+
+
+def test_a_second_parser_needs_the_dump(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "tables").mkdir()
+    write_old_schema(folder / "tables")
+    assert audit.main([str(folder / "out"), "--dumps", str(folder / "tables"), "--second-parser"]) == 0
+    ran = capsys.readouterr()
+    assert "so the second parser reads no page of it" in ran.err
+    assert "mwparserfromhell" not in ran.out and not (folder / "out/audit/parsers.json").exists()
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
         (["out", "--languages", "ne"], "out has no articles in 'ne'"),
         (["out", "--dumps", "empty"], "has neither enwiki-20260901-pages-articles.xml.gz nor pagelinks.sql of en"),
         (["empty"], "has no finished link stage"),
+        (["out", "--second-parser"], "--second-parser needs --dumps DIR"),
         (["out", "--dumpz", "x"], "unknown flag --dumpz; did you mean '--dumps'?"),
     ],
 )

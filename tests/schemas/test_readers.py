@@ -22,9 +22,10 @@ from mlukit.corpus.entities.mention_dictionary import merge_mentions
 from mlukit.corpus.entities.vocabulary import EntityNames, merge_entities, order_vocabulary
 from mlukit.engine.split_shards import SplitShards
 from mlukit.engine.storage import Storage
+from mlukit.pipelines.reports.dataset_card import write_card
 from mlukit.schemas import arrow, layout
 from mlukit.schemas.arrow import ARTICLE_ROWS, EXAMPLE_ROWS, FAILURE_ROWS
-from mlukit.schemas.manifest import MANIFEST
+from mlukit.schemas.manifest import MANIFEST, Shard, dump_json
 from mlukit.schemas.records import (
     KINDS,
     LINK_STATUSES,
@@ -144,11 +145,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             storage = Storage(str(top / name))
             with SplitShards(storage, table, batch.schema, language=language, number=0, formats=formats) as shards:
                 shards.write(batch)
-    shutil.rmtree(out / layout.WORK)
     write_table(out / "failures/de/link-00000.parquet", FAILURE_ROWS.to_batch([FAILED]))
     write_counted(out)
-    for held in {path.parent for path in out.rglob("*.parquet")}:
-        (held / MANIFEST).write_text("{}\n")
+    folders = sorted({path.parent for path in out.rglob("*.parquet")})
+    for held in folders:
+        paths = sorted(held.glob("*.parquet"))
+        shards = [Shard(path.relative_to(out).as_posix(), pq.read_metadata(path).num_rows, 0, "") for path in paths]
+        (held / MANIFEST).write_bytes(dump_json({"schema_version": 1, "shards": [shard.to_json() for shard in shards]}))
+    names = [held.relative_to(out).as_posix() for held in folders]
+    record = {"folders": names, "inputs": {"languages": list(ARTICLES)}, "sources": [], "damaged": []}
+    (out / "link.json").write_bytes(dump_json(record))
+    write_card(Storage(str(out)))
+    shutil.rmtree(out / layout.WORK)
     return top
 
 
@@ -165,7 +173,7 @@ def run(program: str, folder: Path) -> str:
 
 def test_the_page_has_a_program_for_each_reader() -> None:
     imported = [re.findall(r"^(?:from|import) (\w+)", program, re.MULTILINE)[-1] for program, _ in PROGRAMS]
-    assert imported == ["pyarrow", "datasets", "duckdb", "tensorflow", "tfrecord"]
+    assert imported == ["pyarrow", "datasets", "datasets", "polars", "duckdb", "tensorflow", "tfrecord"]
     assert all(len(program.splitlines()) <= 10 for program, _ in PROGRAMS)
 
 

@@ -1,6 +1,5 @@
 """The metadata of a model card, as the Hub reads it."""
 
-import icu
 import pytest
 import yaml
 from huggingface_hub import ModelCardData
@@ -9,7 +8,6 @@ from mlukit.pretraining.hugging_face.card_metadata import (
     RANDOM_WEIGHTS,
     Origin,
     front_matter,
-    hub_languages,
     licence_text,
 )
 
@@ -58,19 +56,3 @@ def test_base_model_and_licence(origin: Origin, base: str, licence: str, reason:
     assert found.get("license_name") == ("undecided" if licence == "other" else None)
     text = licence_text(origin)
     assert reason in text and f"The metadata says `{licence}`: " in text
-
-
-@pytest.mark.parametrize(
-    ("wikipedias", "languages"),
-    [
-        (["de", "als", "simple", "en"], ["de", "en", "gsw"]),
-        (["be-tarask", "be-x-old", "nds-nl", "zh-classical", "zh-min-nan"], ["be", "lzh", "nan", "nds"]),
-        (["bat-smg", "fiu-vro", "roa-rup", "roa-tara", "cbk-zam"], ["cbk", "nap", "rup", "sgs", "vro"]),
-        (["map-bms", "eml", "nrm", "bh", "ceb"], ["bho", "ceb", "egl", "jv", "nrf"]),
-        (["test2wiki", "UPPER"], []),
-    ],
-)
-def test_languages_are_of_iso_639(wikipedias: list[str], languages: list[str]) -> None:
-    assert hub_languages(wikipedias) == languages
-    known = {*icu.Locale.getISOLanguages(), "cbk", "nrf", "vro"}  # of ISO 639-3; ICU has a part
-    assert set(languages) <= known

@@ -10,14 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal, TypeAlias
-from unittest import mock
 
-from mlukit.corpus.languages.language import Language
-from mlukit.corpus.titles.normalise import decode_entities
-from mlukit.corpus.wikitext import ParsedText, parse_wikitext
-from mlukit.corpus.wikitext.template_table import TemplateTable
-from mlukit.corpus.wikitext.templates import TemplateReader
-from tests.corpus.wikitext.mediawiki_rules import (
+from mlukit.corpus.audit.mediawiki_rules import (
     BRACKET,
     EMPTY_ANCHOR,
     ENTITY,
@@ -27,12 +21,15 @@ from tests.corpus.wikitext.mediawiki_rules import (
     TRAIL,
     Reading,
 )
-from tests.corpus.wikitext.read_with_mwparserfromhell import BREAK, GAP, UNREAD, TheirLink, TheirPage, fold, read_page
+from mlukit.corpus.audit.second_parser import BREAK, GAP, UNREAD, TheirLink, TheirPage, fold, read_page
+from mlukit.corpus.languages.language import Language
+from mlukit.corpus.titles.normalise import decode_entities
+from mlukit.corpus.wikitext import ParsedText, parse_wikitext
 
 UNEXPLAINED = "unexplained"
 
 Kind: TypeAlias = Literal["link", "heading", "label", "paragraph"]
-Side: TypeAlias = Literal["theirs", "ours"]
+Side: TypeAlias = Literal["theirs", "ours"]  # mwparserfromhell, mlukit
 Fact: TypeAlias = tuple[Kind, str, str]  # link: target, anchor; heading: level, text; label and paragraph: "", text
 
 _LONGEST_PREFIX = 64  # characters
@@ -96,13 +93,8 @@ def _differ(theirs: TheirPage, ours: ParsedText, reading: Reading) -> Counter[tu
 
 def _our_page(reading: Reading) -> ParsedText:
     """Our reading of the page; after TEMPLATE_TEXT, without what templates show."""
-    if TEMPLATE_TEXT not in reading.rules:
-        return parse_wikitext(reading.wikitext, reading.title, reading.language)
-    with (
-        mock.patch.object(TemplateTable, "pattern", lambda *_: None),
-        mock.patch.object(TemplateReader, "_list", lambda *_: ""),
-    ):
-        return parse_wikitext(reading.wikitext, reading.title, reading.language)
+    shown = TEMPLATE_TEXT not in reading.rules
+    return parse_wikitext(reading.wikitext, reading.title, reading.language, show_templates=shown)
 
 
 def _our_facts(page: ParsedText) -> Counter[Fact]:

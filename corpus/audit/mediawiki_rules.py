@@ -8,10 +8,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from mlukit.corpus.audit.second_parser import EDGE, GAP, STOP
 from mlukit.corpus.languages.language import Language
 from mlukit.corpus.wikitext.markers import without_markers
 from mlukit.corpus.wikitext.variants import resolve_variants
-from tests.corpus.wikitext.read_with_mwparserfromhell import EDGE, GAP, STOP
 
 TRAIL = "link trail"
 ENTITY = "entity in a target"

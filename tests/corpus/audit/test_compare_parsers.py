@@ -1,6 +1,6 @@
 """Our reading of real pages beside mwparserfromhell's: where they differ, one of MediaWiki's rules says why.
 
-    python -m tests.corpus.wikitext.test_against_mwparserfromhell
+    python -m tests.corpus.audit.test_compare_parsers
 
 reads every page of the dumps instead of a sample, in some minutes, and writes the rules into
 docs/mwparserfromhell.md and the tables into docs/results/mwparserfromhell.md.
@@ -15,14 +15,14 @@ from typing import BinaryIO
 
 import pytest
 
+from mlukit.corpus.audit.compare_parsers import UNEXPLAINED, Difference, Kind, compare, number_of
+from mlukit.corpus.audit.mediawiki_rules import RULES
 from mlukit.corpus.dumps.files import FileInfo
 from mlukit.corpus.dumps.pages import PageReader
 from mlukit.corpus.dumps.ranges import plan_ranges
 from mlukit.corpus.languages.load import any_language
 from mlukit.corpus.titles.normalise import namespace_of
 from mlukit.schemas.records import Page
-from tests.corpus.wikitext.compare_with_mwparserfromhell import UNEXPLAINED, Difference, Kind, compare, number_of
-from tests.corpus.wikitext.mediawiki_rules import RULES
 
 ROOT = Path(__file__).resolve().parents[3]
 DUMPS = ROOT.parent / "shared/data/dumps"
