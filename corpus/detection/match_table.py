@@ -52,10 +52,10 @@ class MatchTable:
         Raises:
             ArrayFileError: the file is missing, damaged, or of another kind or version.
         """
-        return cls.of(ArrayFile.open(path, KIND, VERSION, ARRAYS))
+        return cls.from_file(ArrayFile.open(path, KIND, VERSION, ARRAYS))
 
     @classmethod
-    def of(cls, file: ArrayFile) -> Self:
+    def from_file(cls, file: ArrayFile) -> Self:
         """The table in an open file, which may have other arrays, too."""
         return cls(dict(file.facts), file.facts["capacity"], *(file.arrays[name] for name in ARRAYS))
 

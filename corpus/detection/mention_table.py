@@ -42,7 +42,7 @@ class MentionTable:
         """Takes an open file; see `open`."""
         arrays = file.arrays
         self.language: str = file.facts["language"]
-        self.match_table = MatchTable.of(file)
+        self.match_table = MatchTable.from_file(file)
         self.link_probability: npt.NDArray[np.float32] = arrays["link_probability"]  # by row of the anchors
         self._arrays = arrays
         self._finder = AnchorFinder(self.match_table, self.language)
