@@ -5,8 +5,8 @@ The scores of a name's candidates are a log-linear mix:
     score(c) ~ prior(c) * exp(COHERENCE * coherence(c)) * model(c) ** MODEL
 
 - The prior is the share of the name's links that go to the item.
-- The coherence is the mean relatedness (`corpus.entities.related_entities`) to what the CONTEXT names before and after
-  the name most likely mean, weighted by their priors. The same name elsewhere in the text is no context.
+- The coherence is the mean relatedness (`corpus.relatedness.related_entities`) to what the CONTEXT names before and the
+  CONTEXT names after most likely mean, weighted by their priors. The same name elsewhere in the text is no context.
 - The model's share is its probability of the item among the candidates that its vocabulary has. The candidates that
   the vocabulary does not have keep their share of the score.
 """
@@ -95,7 +95,8 @@ def _shares(weights: Floats, offsets: Integers) -> Floats:
     """The weights of each name's candidates, divided by their sum."""
     if not len(weights):
         return weights
-    return weights / np.repeat(np.add.reduceat(weights, offsets[:-1]), np.diff(offsets))
+    shares: Floats = weights / np.repeat(np.add.reduceat(weights, offsets[:-1]), np.diff(offsets))
+    return shares
 
 
 def by_coherence(candidates: Candidates, relatedness: Relatedness) -> Candidates:

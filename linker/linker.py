@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mlukit.corpus.detection.find_anchors import Matches, longest
 from mlukit.corpus.detection.mention_table import MentionTable
-from mlukit.corpus.entities.related_entities import RelatedEntities
+from mlukit.corpus.relatedness.related_entities import RelatedEntities
 from mlukit.linker.annotation import Annotation, Candidate
 from mlukit.linker.choose_items import Candidates, by_coherence, by_model
 from mlukit.linker.normalise_text import NormalisedText, normalise_text
@@ -154,7 +154,8 @@ class Linker:
     def _candidate(self, chosen: Candidates, row: int) -> Candidate:
         qid = int(chosen.qids[row])
         title, label = self.mentions.title_of(qid), self.mentions.label_of(qid)
-        return Candidate(qid_name(qid), title, label or qid_name(qid), float(chosen.scores[row]), float(chosen.priors[row]))
+        score, prior = float(chosen.scores[row]), float(chosen.priors[row])
+        return Candidate(qid_name(qid), title, label or qid_name(qid), score, prior)
 
 
 def _lists(candidates: Candidates) -> list[list[int]]:

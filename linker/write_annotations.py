@@ -6,9 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict
 from html import escape
+from itertools import pairwise
 from typing import TextIO
 
-from mlukit.corpus.detection.word_borders import word_borders
+from mlukit.corpus.detection.word_borders import WordBorders, code_points_of
 from mlukit.linker.annotation import Annotation, Candidate
 
 _HEAD = """\
@@ -121,6 +122,10 @@ class Conll(Writer):
     Tokens are ICU's words, cut where names begin and end; in languages written without blanks, code points.
     """
 
+    def __init__(self, stream: TextIO, language: str) -> None:
+        super().__init__(stream, language)
+        self._borders = WordBorders(language)
+
     def begin_file(self, name: str) -> None:
         """See `Writer`."""
         super().begin_file(name)
@@ -130,9 +135,9 @@ class Conll(Writer):
         """See `Writer`."""
         item_of = {annotation.start: annotation for annotation in annotations}
         cuts = {offset for annotation in annotations for offset in (annotation.start, annotation.end)}
-        places = sorted({0, len(text), *cuts, *word_borders(text, self.language).tolist()})
+        places = sorted({0, len(text), *cuts, *self._borders.find(text, code_points_of(text)).tolist()})
         current: Annotation | None = None
-        for start, end in zip(places, places[1:], strict=False):
+        for start, end in pairwise(places):
             current = item_of.get(start, current if current and start < current.end else None)
             token = _SPACE.sub(" ", text[start:end]).strip()
             if token:

@@ -8,10 +8,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlukit.linker.linker import Linker
     from mlukit.pretraining.prediction.load_model import load_model
 
-__all__ = ["load_model"]
-_HOMES = {"load_model": "mlukit.pretraining.prediction.load_model"}  # imported when used: `import mlukit` stays quick
+__all__ = ["Linker", "load_model"]
+_HOMES = {  # imported when used: `import mlukit` stays quick
+    "Linker": "mlukit.linker.linker",
+    "load_model": "mlukit.pretraining.prediction.load_model",
+}
 
 
 def __getattr__(name: str) -> Any:

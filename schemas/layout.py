@@ -42,6 +42,7 @@ TOKENIZER = "tokenizer/sentencepiece.bpe.model"  # the file name that Hugging Fa
 VOCABULARY_PARQUET = "vocabulary/vocabulary.parquet"
 VOCABULARY_JSONL = "vocabulary/vocabulary.jsonl"
 AUDIT_RESIDUE, AUDIT_LINKS = "audit/residue.json", "audit/links.json"
+RELATEDNESS = "mentions/related.bin"  # the related entities of all languages
 WIKIDATA_ANSWERS = "wikidata-answers.sqlite"  # of --wikidata-api, if no other file is named
 
 WORK = "_work"
@@ -98,6 +99,11 @@ def split_shard(folder_type: str, language: str, split: Split, number: int, endi
 def mentions_shard(language: str, number: int) -> str:
     """A shard of a mention dictionary."""
     return f"{MENTIONS}/{language}/mentions-{number:05}.parquet"
+
+
+def mention_dictionary(language: str) -> str:
+    """The mention dictionary of a language as one file, for the detection of mentions in texts."""
+    return f"{MENTIONS}/{language}/dictionary.bin"
 
 
 def failures_shard(language: str, stage: str, number: int) -> str:

@@ -1,4 +1,4 @@
-"""Imports point one way: schemas <- corpus, engine <- transforms <- pipelines, and schemas, corpus <- pretraining.
+"""Imports point one way: schemas <- corpus, engine <- transforms <- pipelines; schemas, corpus <- pretraining <- linker.
 
 All code is imported under one name, `mlukit`. In a checkout its rooms could be imported bare as well (`corpus`, …), and
 one record would then have two classes.
@@ -21,8 +21,10 @@ FLOORS = {  # what lies at the top of the repository -> what it may import of ou
     "transforms": {"schemas", "corpus", "engine", "transforms"},
     "pipelines": {"schemas", "corpus", "engine", "transforms", "pipelines"},
     "pretraining": {"schemas", "corpus", "pretraining"},
+    "linker": {"schemas", "corpus", "pretraining", "linker"},
 }
-ALONE = {"pretraining": {"engine.errors", "engine.logs", "engine.command_parser"}}  # how commands speak to users
+_MESSAGES = {"engine.errors", "engine.logs", "engine.command_parser"}  # how commands speak to users
+ALONE = {"pretraining": _MESSAGES, "linker": _MESSAGES}
 OF_TRAINING = {"torch", "transformers", "safetensors", "tensorboard"}  # an extra, never on Beam's workers
 KEPT_OUT = {
     "schemas": {"apache_beam", *OF_TRAINING},
@@ -31,6 +33,7 @@ KEPT_OUT = {
     "transforms": OF_TRAINING,
     "pipelines": OF_TRAINING,
     "pretraining": {"apache_beam"},
+    "linker": {"apache_beam", *OF_TRAINING},
 }
 FILES = sorted(file for package in FLOORS for file in (ROOT / package).rglob("*.py"))
 BESIDE = ("tests", "tools", "benchmarks", "sample")
@@ -130,7 +133,7 @@ def test_what_is_installed_is_a_link_to_each_room() -> None:
     assert links == {name: f"../{name}" for name in [*FLOORS, "configs"]}
 
 
-@pytest.mark.parametrize("command", ["build", "inspect"])
+@pytest.mark.parametrize("command", ["build", "inspect", "annotate"])
 def test_other_commands_do_without_torch(command: str) -> None:
     program = (
         "import sys\nfrom mlukit.command_line import main\n"

@@ -1,4 +1,4 @@
-"""Which entities are related: linked near each other, or from each other's page, on train pages of all languages.
+"""Counts which entities are related: linked near each other, or from each other's page, on train pages.
 
 Relatedness is counted in three steps, each of which holds one hash part in memory. `count_neighbours` counts the pairs
 of a shard of articles, `merge_neighbours` adds up a part over all shards, and `relate` keeps the NEIGHBOURS most
@@ -8,33 +8,23 @@ rare pairs of Pantel and Lin (2002). Pairs that occur no more often than by chan
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Self, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlukit.corpus.detection.array_file import ArrayFile
 from mlukit.corpus.entities.count_links import Tally
+from mlukit.corpus.relatedness.related_entities import STRENGTHS, key_of
 from mlukit.schemas.manifest import Flow
 
 Integers: TypeAlias = npt.NDArray[np.int64]
 
 NEAR = 5  # an entity is paired with this many different entities after it, and with the entity of the page
 NEIGHBOURS = 32  # that are kept of an entity
-STRENGTHS = 255  # a strength of 1 is written as this
 COLUMNS = ["kind", "split", "qid", *(f"links.list.element.{field}" for field in ("start", "qid"))]
 PAIRS = pa.schema([pa.field(name, pa.int64(), nullable=False) for name in ("first", "second", "count")])
-KIND, VERSION = "related entities", 1
-ARRAYS = {"keys": "<u4", "offsets": "<u8", "neighbours": "<u4", "strengths": "|u1"}
-_PAIRS_AT_ONCE = 1 << 16
-
-
-def key_of(qids: npt.NDArray[np.integer]) -> npt.NDArray[np.uint32]:
-    """The place of entities in the order of the file: a product with an odd number, so each QID has its own key."""
-    return qids.astype(np.uint32) * np.uint32(0x9E3779B1)
 
 
 def part_of(qids: npt.NDArray[np.integer], parts: int) -> Integers:
@@ -153,51 +143,5 @@ def _strengths(count: Integers, totals: Integers, others: Integers, overall: int
         information = np.log(count * (overall / totals) / others) / -np.log(share)
     rarer = np.minimum(totals, others)
     discounted = np.where(share < 1, information, 1) * (count / (count + 1)) * (rarer / (rarer + 1))
-    return np.rint(np.clip(discounted, 0, 1) * STRENGTHS).astype(np.uint8)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RelatedEntities:
-    """The related entities of all languages of a build, mapped into memory."""
-
-    keys: npt.NDArray[np.uint32]
-    offsets: npt.NDArray[np.uint64]
-    neighbours: npt.NDArray[np.uint32]
-    codes: npt.NDArray[np.uint8]
-
-    @classmethod
-    def open(cls, path: Path) -> Self:
-        """Maps the file.
-
-        Raises:
-            ArrayFileError: the file is missing, damaged, or of another kind or version.
-        """
-        arrays = ArrayFile.open(path, KIND, VERSION, ARRAYS).arrays
-        return cls(*(arrays[name] for name in ARRAYS))
-
-    def strengths(self, first: npt.NDArray[np.uint32], second: npt.NDArray[np.uint32]) -> npt.NDArray[np.float32]:
-        """How related the entities of each pair are, from 0 to 1; 1 for an entity and itself.
-
-        A pair counts as related if one of the two is among the neighbours of the other.
-        """
-        found = np.zeros(len(first), np.float32)
-        for start in range(0, len(first), _PAIRS_AT_ONCE):
-            part = slice(start, start + _PAIRS_AT_ONCE)
-            codes = np.maximum(self._codes(first[part], second[part]), self._codes(second[part], first[part]))
-            found[part] = np.where(first[part] == second[part], 1, codes.astype(np.float32) / STRENGTHS)
-        return found
-
-    def _codes(self, entities: npt.NDArray[np.uint32], others: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint8]:
-        """The strength of `others` among the neighbours of `entities`; 0 for no neighbour."""
-        codes = np.zeros(len(entities), np.uint8)
-        keys = key_of(entities)
-        rows = np.searchsorted(self.keys, keys)
-        known = np.flatnonzero(rows < len(self.keys))
-        known = known[self.keys[rows[known]] == keys[known]]
-        starts = self.offsets[rows[known]].astype(np.int64)
-        lengths = self.offsets[rows[known] + 1].astype(np.int64) - starts
-        pair = np.repeat(np.arange(len(known)), lengths)
-        places = np.arange(len(pair)) - np.repeat(np.cumsum(lengths) - lengths - starts, lengths)
-        same = np.flatnonzero(self.neighbours[places] == others[known][pair])
-        codes[known[pair[same]]] = self.codes[places[same]]
-        return codes
+    strengths: npt.NDArray[np.uint8] = np.rint(np.clip(discounted, 0, 1) * STRENGTHS).astype(np.uint8)
+    return strengths
