@@ -24,7 +24,7 @@ Relatedness: TypeAlias = Callable[[npt.NDArray[np.uint32], npt.NDArray[np.uint32
 
 MOST_CANDIDATES = 30  # of a name: the items with the highest priors
 CONTEXT = 10  # names before, and names after
-COHERENCE = 20.0
+COHERENCE = 10.0
 MODEL = 1.0
 _PAIRS = 1 << 18  # that are compared at once
 
