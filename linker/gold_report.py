@@ -54,8 +54,14 @@ def _prf(score: Score) -> list[float]:
 
 def _accuracy_table(rows: Mapping[str, Measured], choices: Sequence[str]) -> list[str]:
     head = ["language", "gold", "in dictionary", "item among candidates", *choices]
+    head += ["of these, ambiguous", *(f"ambiguous: {choice}" for choice in choices)]
     cells = (
-        [name, gold, one.named / max(1, gold), one.reachable / max(1, gold), *_shares(one.right, gold, choices)]
+        [
+            *(name, gold, one.named / max(1, gold), one.reachable / max(1, gold)),
+            *_shares(one.right, gold, choices),
+            one.ambiguous,
+            *(one.resolved[choice] / max(1, one.ambiguous) for choice in choices),
+        ]
         for name, one in rows.items()
         for gold in [one.spans.gold]
     )

@@ -139,23 +139,27 @@ class Linker:
         starts, ends = text.given_spans(found.start, found.end)
         probabilities = self.mentions.link_probability[found.anchor].tolist()
         best = chosen.best().tolist()
+        texts: dict[int, tuple[str | None, str]] = {}
         annotations = []
         for name, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
-            first = self._candidate(chosen, best[name])
+            first = self._candidate(chosen, best[name], texts)
             annotation = Annotation(
                 start, end, given[start:end], first.qid, first.title, first.label, first.score, probabilities[name]
             )
             if candidates:
-                every = tuple(self._candidate(chosen, row) for row in chosen.rows(name))
+                every = tuple(self._candidate(chosen, row, texts) for row in chosen.rows(name))
                 annotation = replace(annotation, candidates=every)
             annotations.append(annotation)
         return annotations
 
-    def _candidate(self, chosen: Candidates, row: int) -> Candidate:
+    def _candidate(self, chosen: Candidates, row: int, texts: dict[int, tuple[str | None, str]]) -> Candidate:
+        """A candidate; `texts` remembers titles and labels."""
         qid = int(chosen.qids[row])
-        title, label = self.mentions.title_of(qid), self.mentions.label_of(qid)
+        if qid not in texts:
+            texts[qid] = self.mentions.title_of(qid), self.mentions.label_of(qid) or qid_name(qid)
+        title, label = texts[qid]
         score, prior = float(chosen.scores[row]), float(chosen.priors[row])
-        return Candidate(qid_name(qid), title, label or qid_name(qid), score, prior)
+        return Candidate(qid_name(qid), title, label, score, prior)
 
 
 def _lists(candidates: Candidates) -> list[list[int]]:

@@ -7,9 +7,10 @@ from itertools import islice
 from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from mlukit.corpus.detection.find_anchors import Matches, longest
-from mlukit.linker.choose_items import Candidates
+from mlukit.linker.choose_items import Candidates, Integers
 from mlukit.linker.gold_documents import GoldDocument
 from mlukit.linker.linker import Linker
 from mlukit.linker.normalise_text import NormalisedText, normalise_text
@@ -19,6 +20,7 @@ THRESHOLDS = (0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.8)
 BANDS = (0, 1, 10, 100, 1_000, 10_000)  # the lower borders of Mewsli-9's frequency bins
 _DOCUMENTS = 32  # measured together
 Span: TypeAlias = tuple[int, int]
+Flags: TypeAlias = npt.NDArray[np.bool]
 
 
 @dataclass(slots=True)
@@ -61,6 +63,8 @@ class Measured:
         curve: `spans` at other thresholds.
         named: gold mentions whose text is in the dictionary.
         reachable: gold mentions whose item is among the candidates of their text.
+        ambiguous: of these, the mentions with several candidates.
+        resolved: ambiguous mentions whose item is chosen, by choice.
         bands: gold mentions by `BANDS`, the frequency of their item.
         right: gold mentions whose item is chosen, given their spans, by choice and band.
         linked: names of which span and item are right, by choice and band.
@@ -71,6 +75,8 @@ class Measured:
     curve: dict[float, Score] = field(default_factory=lambda: {threshold: Score() for threshold in THRESHOLDS})
     named: int = 0
     reachable: int = 0
+    ambiguous: int = 0
+    resolved: Counter[str] = field(default_factory=Counter)
     bands: Counter[int] = field(default_factory=Counter)
     right: Counter[tuple[str, int]] = field(default_factory=Counter)
     linked: Counter[tuple[str, int]] = field(default_factory=Counter)
@@ -82,6 +88,8 @@ class Measured:
             score.add(one.gold, one.found, one.right)
         self.named += other.named
         self.reachable += other.reachable
+        self.ambiguous += other.ambiguous
+        self.resolved += other.resolved
         self.bands += other.bands
         self.right += other.right
         self.linked += other.linked
@@ -133,10 +141,16 @@ def _add_items(
         gold = _gold_spans(document)
         measured.named += len(one)
         measured.bands.update(band_of(frequency[qid]) for qid in gold.values())
-        measured.reachable += _reachable(linker.by_prior(one), _spans(None, one), gold)
+        reachable, ambiguous = _reachable(linker.by_prior(one), _wanted(one, gold))
+        measured.reachable += int(reachable.sum())
+        measured.ambiguous += int((reachable & ambiguous).sum())
     for choice, scored in _choices(linker, [document.text for document in documents], given):
         for document, one, candidates in zip(documents, given, scored, strict=True):
-            _add_right(measured.right, choice, _spans(None, one), candidates, _gold_spans(document), frequency)
+            gold = _gold_spans(document)
+            _add_right(measured.right, choice, _spans(None, one), candidates, gold, frequency)
+            reachable, ambiguous = _reachable(candidates, wanted := _wanted(one, gold))
+            right = candidates.qids[candidates.best()] == wanted
+            measured.resolved[choice] += int((reachable & ambiguous & right).sum())
     for choice, scored in _choices(linker, plain, found):
         for document, text, one, candidates in zip(documents, texts, found, scored, strict=True):
             _add_right(measured.linked, choice, _spans(text, one), candidates, _gold_spans(document), frequency)
@@ -179,9 +193,15 @@ def _add_right(
             counts[choice, band_of(frequency[qid])] += 1
 
 
-def _reachable(candidates: Candidates, spans: Sequence[Span], gold: dict[Span, int]) -> int:
-    wanted = np.array([gold[span] for span in spans], np.int64)
-    return int((candidates.qids == wanted[candidates.names]).sum())
+def _wanted(given: Matches, gold: dict[Span, int]) -> Integers:
+    """The items of gold mentions."""
+    return np.array([gold[span] for span in _spans(None, given)], np.int64)
+
+
+def _reachable(candidates: Candidates, wanted: Integers) -> tuple[Flags, Flags]:
+    """Whether the wanted item of each mention is among its candidates, and whether it has several candidates."""
+    same = candidates.qids == wanted[candidates.names]
+    return np.bincount(candidates.names[same], minlength=len(wanted)) > 0, np.diff(candidates.offsets) > 1
 
 
 def _spans(text: NormalisedText | None, found: Matches) -> list[Span]:

@@ -1,4 +1,4 @@
-"""Imports point one way: schemas <- corpus, engine <- transforms <- pipelines; schemas, corpus <- pretraining <- linker.
+"""Imports point one way: schemas <- corpus, engine <- transforms <- pipelines; corpus <- pretraining <- linker.
 
 All code is imported under one name, `mlukit`. In a checkout its rooms could be imported bare as well (`corpus`, …), and
 one record would then have two classes.

@@ -58,7 +58,8 @@ class CandidateModel:
         """The logits of all candidates of each text, one name after the other; NaN for unknown items.
 
         A text that is longer than the examples of the training is read in windows, each of which begins a quarter of
-        its length before its first new name. All names of a window are masked.
+        its length before its first new name. All names of a window are masked. Windows in which no name has several
+        candidates are passed over.
         """
         ids = self._ids(texts)
         windows = [(number, *window) for number, text in enumerate(texts) for window in self._windows(text)]
@@ -119,5 +120,6 @@ class CandidateModel:
             inside = [(start - begin + 1, end - begin + 1) for start, end in spans[name:last]]
             ids = [config.bos_id, *tokens[begin : begin + self.tokens], config.eos_id]
             masks = [config.entity_mask_id] * len(inside)
-            yield name, EncodedText(ids, inside, masks, list(range(len(inside))), cut=False)
+            if any(len(qids) > 1 for qids in text.qids[name:last]):
+                yield name, EncodedText(ids, inside, masks, list(range(len(inside))), cut=False)
             name = last
