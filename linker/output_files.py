@@ -54,6 +54,6 @@ def open_relatedness(output: Path) -> RelatedEntities:
         LinkerError: the file is missing or damaged.
     """
     try:
-        return RelatedEntities.open(output / layout.RELATEDNESS)
+        return RelatedEntities.open(output / layout.RELATED_ENTITIES)
     except ArrayFileError as error:
         raise LinkerError(f"{error}. Write it again: mlukit mentions {output} --overwrite") from error

@@ -22,6 +22,10 @@ COMMANDS = {
         "Makes one entity vocabulary from articles, and a mention dictionary for each language.",
     ),
     "examples": ("mlukit.pipelines.examples", "Makes training examples from articles and the vocabulary."),
+    "mentions": (
+        "mlukit.pipelines.mentions",
+        "Counts how often each anchor of the mention dictionaries is a link where it stands.",
+    ),
     "audit": ("mlukit.pipelines.audit", "Reports remains of markup in articles, and missing or wrong links."),
     "inspect": ("mlukit.pipelines.inspect", "Shows records that mlukit wrote, in a form for people."),
     "verify": ("mlukit.pipelines.verify", "Reads the output again, and reports what has changed or is missing."),

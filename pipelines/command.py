@@ -32,7 +32,7 @@ def exit_status(
 
 def run_command(
     parser: CommandParser,
-    stages: Sequence[Stage],
+    stages_of: Callable[[Settings], Sequence[Stage]],
     arguments: Sequence[str],
     check: Callable[[Settings], None] = lambda _: None,
 ) -> int:
@@ -40,7 +40,7 @@ def run_command(
 
     Args:
         parser: the parser of the command's flags.
-        stages: the stages of the command, in order.
+        stages_of: the stages of the command, in order.
         arguments: the arguments of the command.
         check: checks the settings before any work, and may raise SettingsError.
 
@@ -51,6 +51,7 @@ def run_command(
     def work() -> int:
         began = time.monotonic()
         settings, beam_flags = read_settings(parser, arguments)
+        stages = stages_of(settings)
         if settings.dry_run:
             check_dataflow(settings, beam_flags)
             check(settings)

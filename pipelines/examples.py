@@ -10,7 +10,7 @@ from mlukit.pipelines.settings import command_parser
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command, and returns the exit status."""
-    return run_command(parser(), [examples.STAGE], arguments, examples.check)
+    return run_command(parser(), lambda _: [examples.STAGE], arguments, examples.check)
 
 
 def parser() -> CommandParser:

@@ -101,7 +101,7 @@ def folders_of(records: Records) -> list[Folder]:
     """The folders of finished stages, with the expected values in their manifests."""
     folders = []
     for stage, record in records.items():
-        inputs = {"link": {}, "vocabulary": record["inputs"], "examples": record.get("fingerprints")}[stage]
+        inputs = record.get("fingerprints") if stage == "examples" else {} if stage == "link" else record["inputs"]
         common = {"options": record["options"], "inputs": inputs, "schema_version": SCHEMA_VERSION}
         for path in record["folders"]:
             kind, _, language = path.partition("/")
@@ -201,6 +201,8 @@ def repair_steps(storage: Storage, problems: Sequence[Problem]) -> list[str]:
     broken = {problem.stage for problem in problems if problem.what not in (EXTRA, UNFINISHED)}
     if "link" in broken and any("/examples-" in path for path in storage.sizes(layout.FAILURES)):
         broken.add("examples")  # its failures are in a folder that the link stage rewrites
+    if "vocabulary" in broken and storage.exists(layout.stage_record("mentions")):
+        broken.add("mentions")  # its figures are in folders that the vocabulary stage rewrites
     records = [
         f"{root}/{layout.stage_record(stage)}"
         for stage in STAGES

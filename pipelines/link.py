@@ -10,7 +10,7 @@ from mlukit.pipelines.settings import command_parser
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command, and returns the exit status."""
-    return run_command(parser(), [link.STAGE], arguments)
+    return run_command(parser(), lambda _: [link.STAGE], arguments)
 
 
 def parser() -> CommandParser:

@@ -87,7 +87,7 @@ class Settings:
 
     output: str = _option(
         "",
-        "link vocabulary examples",
+        "link vocabulary examples mentions",
         "Folder to write to. Required.",
         plain_path,
         group=OUTPUT,
@@ -96,7 +96,7 @@ class Settings:
     )
     config: str = _option(
         "",
-        "link vocabulary examples",
+        "link vocabulary examples mentions",
         "TOML file with these options, or the name of a configuration that comes with mlukit, such as wikipedia24. "
         "Flags override the file.",
         plain_path,
@@ -105,7 +105,7 @@ class Settings:
     )
     workers: int = _option(
         0,
-        "link vocabulary examples",
+        "link vocabulary examples mentions",
         WORKERS_HELP,
         at_least(1),
         metavar="N",
@@ -310,10 +310,18 @@ class Settings:
         "Do everything exactly as the script of mLUKE does, including what the script loses.",
         also="vocabulary",
     )
+    # the mentions
+    link_probability: bool = _option(
+        False,
+        "",
+        "Also count how often each anchor of the mention dictionaries is a link where it stands (mlukit mentions).",
+        group=IN_VOCABULARY,
+        affects_output=False,
+    )
     # how the command runs
     overwrite: bool = _option(
         False,
-        "link vocabulary examples",
+        "link vocabulary examples mentions",
         "First remove what earlier runs wrote to OUT for these stages and all later stages. Files that mlukit did not "
         "write are kept.",
         group=OUTPUT,
@@ -321,7 +329,7 @@ class Settings:
     )
     dry_run: bool = _option(
         False,
-        "link vocabulary examples",
+        "link vocabulary examples mentions",
         "Show what the command would read and write, and the expected disk space and time. Nothing is written.",
         affects_output=False,
     )
@@ -340,8 +348,8 @@ def _plain(value: Any) -> Any:
 
 def command_parser(command: str, description: str, examples: str) -> CommandParser:
     """The parser of the flags of a stage's command; the command "build" has the flags of all stages."""
-    usage, default = f"{_REQUIRED[command]} --output OUT [FLAGS]", argparse.SUPPRESS
-    parser = CommandParser(command, usage.strip(), description, examples, [_NOTE, BEAM_FLAGS], default)
+    usage, default = f"{_REQUIRED[command]} [FLAGS]", argparse.SUPPRESS
+    parser = CommandParser(command, usage, description, examples, [_NOTE, BEAM_FLAGS], default)
     options = [f for f in fields(Settings) if f.metadata and (command == "build" or command in f.metadata["commands"])]
     for group in GROUPS:
         for f in options:
@@ -351,10 +359,11 @@ def command_parser(command: str, description: str, examples: str) -> CommandPars
 
 
 _REQUIRED = {
-    "build": "--dumps DIR --sentencepiece-model FILE",
-    "link": "--dumps DIR",
-    "vocabulary": "",
-    "examples": "--sentencepiece-model FILE",
+    "build": "--dumps DIR --sentencepiece-model FILE --output OUT",
+    "link": "--dumps DIR --output OUT",
+    "vocabulary": "--output OUT",
+    "examples": "--sentencepiece-model FILE --output OUT",
+    "mentions": "OUT",
 }
 _NOTE = "Required values may also be set in the configuration file (--config)."
 

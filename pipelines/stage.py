@@ -28,9 +28,10 @@ _UNNAMED_FORMATS = {"schema_version": 1, "title_index_version": 2}  # of old rec
 class Stage:
     """A part of the work with its own record."""
 
-    name: str  # "link", "vocabulary", "examples"
+    name: str  # "link", "vocabulary", "examples", "mentions"
     steps: tuple[str, ...]  # steps whose results and files are removed when the stage is finished
     leftovers: tuple[str, ...] = ()  # files and folders that are removed before the stage begins
+    needs: tuple[str, ...] = ()  # the names of the earlier stages whose output the stage reads
 
     def record(self, storage: Storage) -> dict[str, Any] | None:
         """The record of the stage; None if the stage is not finished."""

@@ -129,6 +129,12 @@ MENTIONS = pa.schema(
         _required("qid", pa.string()),
         _required("linked", pa.int64()),  # links with this anchor to this item, on pages of the train split
         _required("prior", pa.float64()),  # share of the anchor's links that go to this item
+        # Figures of the anchor, the same in all of its rows; null until the mentions stage has run.
+        pa.field("pages", pa.int64()),  # train pages that have the anchor in the text as a sequence of words
+        pa.field("linked_pages", pa.int64()),  # those of these pages that have a link with the anchor to an item
+        pa.field("occurrences", pa.int64()),  # places of the anchor on train pages
+        pa.field("nested", pa.int64()),  # those of these places that lie inside a place of a longer anchor
+        pa.field("link_probability", pa.float64()),  # linked_pages / pages
     ]
 )
 

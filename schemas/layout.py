@@ -5,7 +5,9 @@
     account.txt                                  for people: what went in, came out or was left out, and why
     articles/{language}/{split}-{number}.parquet       also .jsonl.gz; `split` is train or
                                                        validation; not every range has validation articles
-    mentions/{language}/mentions-{number}.parquet
+    mentions/{language}/mentions-{number}.parquet      figures-{number}.parquet with link probabilities
+    mentions/{language}/_dictionary.arrays       with link probabilities: the dictionary for programs that map files
+    related/_related.arrays                      which entities are related, in all languages, with link probabilities
     vocabulary/vocabulary.parquet vocabulary.jsonl
     examples/{language}/{split}-{number}.parquet       also .tfrecord.gz and .jsonl.gz
     failures/{language}/{stage}-{number}.parquet       only if something failed
@@ -14,7 +16,7 @@
     audit/residue.json links.json                the results of `mlukit audit`
     _work/                                       files that are needed only until a stage is finished
 
-Every folder of articles, mentions, vocabulary, examples and failures has a `_manifest.json`.
+Every folder of articles, mentions, related, vocabulary, examples and failures has a `_manifest.json`.
 """
 
 import re
@@ -24,15 +26,19 @@ from typing import TypeVar
 from mlukit.schemas.manifest import MANIFEST, Shard
 from mlukit.schemas.records import SPLITS, Split
 
+FIGURES = "figures"  # the content of shards of mention dictionaries with link probabilities
+ARRAYS = ".arrays"  # the ending of files of arrays
 ALL_LANGUAGES = "all"  # stands for every language, in place of a language's code
 
 # The folders of data, each of which has a manifest, by the stage that writes them.
 ARTICLES, FAILURES, VOCABULARY, MENTIONS, EXAMPLES = "articles", "failures", "vocabulary", "mentions", "examples"
-STAGES = ("link", "vocabulary", "examples")
+RELATED = "related"
+STAGES = ("link", "vocabulary", "examples", "mentions")
 STAGE_FOLDERS: Mapping[str, tuple[str, ...]] = {
     "link": (ARTICLES, FAILURES),
     "vocabulary": (VOCABULARY, MENTIONS),
     "examples": (EXAMPLES,),
+    "mentions": (RELATED,),  # its other files are in the folders of mentions, and in their manifests
 }
 
 RUN_RECORD = "run.json"
@@ -42,7 +48,7 @@ TOKENIZER = "tokenizer/sentencepiece.bpe.model"  # the file name that Hugging Fa
 VOCABULARY_PARQUET = "vocabulary/vocabulary.parquet"
 VOCABULARY_JSONL = "vocabulary/vocabulary.jsonl"
 AUDIT_RESIDUE, AUDIT_LINKS = "audit/residue.json", "audit/links.json"
-RELATEDNESS = "mentions/related.bin"  # the related entities of all languages
+RELATED_ENTITIES = f"{RELATED}/_related.arrays"
 WIKIDATA_ANSWERS = "wikidata-answers.sqlite"  # of --wikidata-api, if no other file is named
 
 WORK = "_work"
@@ -101,9 +107,14 @@ def mentions_shard(language: str, number: int) -> str:
     return f"{MENTIONS}/{language}/mentions-{number:05}.parquet"
 
 
+def figures_shard(language: str, number: int) -> str:
+    """A shard of a mention dictionary with figures about the places of anchors in texts."""
+    return f"{MENTIONS}/{language}/figures-{number:05}.parquet"
+
+
 def mention_dictionary(language: str) -> str:
-    """The mention dictionary of a language as one file, for the detection of mentions in texts."""
-    return f"{MENTIONS}/{language}/dictionary.bin"
+    """The mention dictionary of a language as one file for programs that map files into memory."""
+    return f"{MENTIONS}/{language}/_dictionary.arrays"
 
 
 def failures_shard(language: str, stage: str, number: int) -> str:
@@ -151,6 +162,31 @@ def merged_entities(part: int) -> str:
     return f"{WORK}/merge/entities-{part:05}.parquet"
 
 
+def anchor_entries(language: str, number: int) -> str:
+    """The hashes of the anchors in a shard of a mention dictionary, and of the beginnings of these anchors."""
+    return f"{WORK}/anchors/{language}/entries-{number:05}.parquet"
+
+
+def match_table(language: str) -> str:
+    """The table of all anchors of a language."""
+    return f"{WORK}/tables/{language}/anchors.arrays"
+
+
+def anchor_figures(language: str, number: int) -> str:
+    """How often each anchor stands in a shard's articles."""
+    return f"{WORK}/detect/{language}/figures-{number:05}.parquet"
+
+
+def entity_pairs(language: str, number: int) -> str:
+    """How often entities are linked near each other in a shard's articles, a row group for each part."""
+    return f"{WORK}/pairs/{language}/pairs-{number:05}.parquet"
+
+
+def merged_pairs(part: int) -> str:
+    """The pairs of entities of one hash part, counted over all languages."""
+    return f"{WORK}/neighbours/pairs-{part:05}.parquet"
+
+
 def residue_tally(language: str, number: int) -> str:
     """The remains of markup in some shards of articles."""
     return f"{WORK}/residue/{language}/{number:05}.json"
@@ -183,7 +219,9 @@ def content_of(path: str) -> str:
 
 def is_shard(path: str) -> bool:
     """Whether a file has the name of a shard that mlukit writes."""
-    return _NUMBER.search(path) is not None and content_of(path) in (*SPLITS, *STAGES, MENTIONS)
+    return path.endswith(ARRAYS) or (
+        _NUMBER.search(path) is not None and content_of(path) in (*SPLITS, *STAGES, MENTIONS, FIGURES)
+    )
 
 
 def split_of(path: str) -> Split | None:

@@ -124,6 +124,14 @@ class MadeExamples(SummaryOfNumbers):
 
 
 @dataclass(frozen=True, slots=True)
+class Anchors(Summary):
+    """The number of different anchors in a shard of a mention dictionary."""
+
+    name = "anchors"
+    anchors: int
+
+
+@dataclass(frozen=True, slots=True)
 class VerifiedShard(Summary):
     """The result of reading a shard again."""
 
@@ -141,6 +149,7 @@ SUMMARIES: Mapping[str, type[Summary]] = {
         EntitySpread,
         TokenizerModel,
         MadeExamples,
+        Anchors,
         VerifiedShard,
     )
 }

@@ -9,7 +9,8 @@ import pyarrow as pa
 from mlukit.corpus.detection import match_table
 from mlukit.corpus.detection.anchor_entries import anchor_entries
 from mlukit.corpus.detection.array_file import ArrayFile, ArrayFileWriter
-from mlukit.corpus.detection.mention_table import MentionSource, heap_piece, write_mention_table
+from mlukit.corpus.detection.match_table import heap_piece
+from mlukit.corpus.detection.mention_table import MentionSource, write_mention_table
 from mlukit.corpus.detection.word_borders import WordBorders
 
 

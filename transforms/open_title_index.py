@@ -1,4 +1,4 @@
-"""Opens the title indexes of an output folder on the machine of a worker.
+"""Opens the title indexes of an output folder, and other memory-mapped files, on the machine of a worker.
 
 An index is memory-mapped, so it must be on a local disk: in the output folder if that is local, otherwise in a copy,
 which the first worker on a machine makes while the others wait.
@@ -94,6 +94,14 @@ def local_folders(storage: Storage, languages: Sequence[str]) -> dict[str, Path]
         files = {path.removeprefix(prefix): file for path, file in found.items() if path.startswith(prefix)}
         folders[language] = _copy(storage, prefix, files)
     return folders
+
+
+def local_file(storage: Storage, path: str) -> Path:
+    """A file of the output folder on a local disk; a copy of a store, which must not be changed."""
+    if is_local(storage.root):
+        return Path(storage.path(path))
+    folder, _, name = path.rpartition("/")
+    return _copy(storage, f"{folder}/", {name: storage.objects(path)[path]}) / name
 
 
 @contextmanager

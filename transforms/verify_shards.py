@@ -4,10 +4,12 @@ import hashlib
 from dataclasses import dataclass
 from typing import BinaryIO, ClassVar
 
+from mlukit.corpus.detection.array_file import ArrayFileError, read_rows
 from mlukit.engine.heartbeat import Heartbeat
 from mlukit.engine.storage import Storage
 from mlukit.engine.task import Task
 from mlukit.engine.task_transform import TaskTransform
+from mlukit.schemas import layout
 from mlukit.schemas.formats import READ_ERRORS, format_of
 from mlukit.schemas.manifest import Shard, TaskResult
 from mlukit.schemas.summaries import VerifiedShard
@@ -35,7 +37,7 @@ class VerifyShards(TaskTransform[FinishedShard]):
         try:
             with Storage(self.root).open(task.shard.path) as stream:
                 problem = _difference(task.shard, stream, heartbeat)
-        except READ_ERRORS as error:
+        except (*READ_ERRORS, ArrayFileError) as error:
             problem = f"cannot be read: {' '.join(str(error).split())}"
         return TaskResult(task.name, summary=VerifiedShard(problem))
 
@@ -61,6 +63,9 @@ def count_rows(path: str, stream: BinaryIO) -> int:
 
     Raises:
         schemas.formats.READ_ERRORS: the file is damaged.
+        ArrayFileError: a file of arrays is damaged.
     """
+    if path.endswith(layout.ARRAYS):
+        return read_rows(stream)
     shard_format = format_of(path)
     return sum(1 for _ in stream) if shard_format is None else sum(shard_format.row_groups(stream))

@@ -13,7 +13,7 @@ import mmap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, BinaryIO, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -98,14 +98,19 @@ class ArrayFile:
 
 
 def _read_footer(path: Path, content: mmap.mmap) -> dict[str, Any]:
-    tail = len(content) - len(_MAGIC) - 8
-    if tail < 0 or content[-len(_MAGIC) :] != _MAGIC:
-        raise ArrayFileError(f"{path} is damaged: its end is missing")
-    length = int.from_bytes(content[tail : tail + 8], "little")
     try:
-        footer = json.loads(content[max(0, tail - length) : tail])
+        return _footer_of(content)
     except ValueError as error:
         raise ArrayFileError(f"{path} is damaged: {error}") from error
+
+
+def _footer_of(content: bytes | mmap.mmap) -> dict[str, Any]:
+    """The footer at the end of a file; ValueError if there is none."""
+    tail = len(content) - len(_MAGIC) - 8
+    if tail < 0 or content[-len(_MAGIC) :] != _MAGIC:
+        raise ValueError("the end of the file is missing")
+    length = int.from_bytes(content[tail : tail + 8], "little")
+    footer = json.loads(content[max(0, tail - length) : tail])
     return footer if isinstance(footer, dict) else {}
 
 
@@ -113,3 +118,20 @@ def _map_array(content: mmap.mmap, dtype: str, start: int, count: int) -> npt.ND
     if dtype not in _DTYPES:
         raise ValueError(f"dtype {dtype!r}; accepted: {', '.join(_DTYPES)}")
     return np.frombuffer(content, dtype, count, start)
+
+
+def read_rows(stream: BinaryIO) -> int:
+    """The number of rows that a file of arrays says it has, read from its end.
+
+    Raises:
+        ArrayFileError: the file is damaged.
+    """
+    size, tail = stream.seek(0, 2), len(_MAGIC) + 8
+    stream.seek(max(0, size - tail))
+    end = stream.read(tail)
+    length = int.from_bytes(end[:8], "little")
+    stream.seek(max(0, size - tail - length))
+    try:
+        return int(_footer_of(stream.read(length) + end)["facts"]["rows"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArrayFileError(f"the end of the file is damaged: {error}") from error

@@ -94,7 +94,7 @@ def _matches(table: MatchTable, hashes: SpanHashes, count: int, last: int) -> tu
     found = [_NO_MATCHES]
     for length in range(1, MAX_SEGMENTS + 1):
         starts = starts[: np.searchsorted(starts, last - length, "right")]
-        values = table.values_of(hashes.of(starts, starts + length))
+        values = table.values_of(hashes.between(starts, starts + length))
         anchors = np.flatnonzero(values < 2 * NO_ROW)
         found.append((starts[anchors], starts[anchors] + length, values[anchors] >> np.uint32(1)))
         starts = starts[np.flatnonzero(values & np.uint32(1))]

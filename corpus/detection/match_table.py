@@ -52,10 +52,10 @@ class MatchTable:
         Raises:
             ArrayFileError: the file is missing, damaged, or of another kind or version.
         """
-        return cls.of(ArrayFile.open(path, KIND, VERSION, ARRAYS))
+        return cls.from_file(ArrayFile.open(path, KIND, VERSION, ARRAYS))
 
     @classmethod
-    def of(cls, file: ArrayFile) -> Self:
+    def from_file(cls, file: ArrayFile) -> Self:
         """The table in an open file, which may have other arrays, too."""
         return cls(dict(file.facts), file.facts["capacity"], *(file.arrays[name] for name in ARRAYS))
 
@@ -108,7 +108,7 @@ class MatchTable:
             ends: the end of each span, which is not empty.
         """
         begins, lengths = self.offsets[rows].astype(np.int64), ends - starts
-        same = self.offsets[rows + np.uint32(1)].astype(np.int64) - begins == lengths
+        same: npt.NDArray[np.bool] = self.offsets[rows + np.uint32(1)].astype(np.int64) - begins == lengths
         checked = np.flatnonzero(same)
         for some in np.array_split(checked, 1 + int(lengths[checked].sum()) // _COMPARED_BYTES):
             same[some] = _same_bytes(self.heap, begins[some], utf8, starts[some], lengths[some])
@@ -152,9 +152,9 @@ def write_match_table(
     capacity = max(1, int(count / _LOAD))
     writer.write("keys", "<u8", (keys for keys, _ in _placed(entries(), capacity)))
     writer.write("values", "<u4", (values for _, values in _placed(entries(), capacity)))
-    writer.write("offsets", "<u8", offsets_of(lengths for lengths, _ in anchors()))
+    rows = writer.write("offsets", "<u8", offsets_of(lengths for lengths, _ in anchors()))
     writer.write("heap", "|u1", (heap for _, heap in anchors()))
-    return {"capacity": capacity, "entries": count}
+    return {"capacity": capacity, "rows": rows - 1}
 
 
 def _ideal_slots(hashes: Hashes, capacity: int) -> npt.NDArray[np.uint64]:
@@ -191,3 +191,10 @@ def offsets_of(lengths_of_pieces: Iterable[npt.NDArray[np.int64]]) -> Iterator[n
         ends = end + np.cumsum(lengths)
         yield ends
         end = int(ends[-1]) if len(ends) else end
+
+
+def heap_piece(texts: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
+    """The lengths of texts in UTF-8, and their bytes."""
+    encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
+    lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
+    return lengths, np.frombuffer(b"".join(encoded), np.uint8)

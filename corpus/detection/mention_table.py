@@ -23,7 +23,8 @@ import pyarrow.compute as pc
 
 from mlukit.corpus.detection.array_file import ArrayFile, ArrayFileError, ArrayFileWriter
 from mlukit.corpus.detection.find_anchors import AnchorFinder, Matches
-from mlukit.corpus.detection.match_table import ARRAYS, MatchTable, Rows, offsets_of
+from mlukit.corpus.detection.match_table import ARRAYS, MatchTable, Rows, heap_piece, offsets_of
+from mlukit.corpus.entities.mention_dictionary import first_rows
 
 KIND, VERSION = "mention dictionary", 1
 _TEXTS = ("title", "label")
@@ -42,7 +43,7 @@ class MentionTable:
         """Takes an open file; see `open`."""
         arrays = file.arrays
         self.language: str = file.facts["language"]
-        self.match_table = MatchTable.of(file)
+        self.match_table = MatchTable.from_file(file)
         self.link_probability: npt.NDArray[np.float32] = arrays["link_probability"]  # by row of the anchors
         self._arrays = arrays
         self._finder = AnchorFinder(self.match_table, self.language)
@@ -92,7 +93,7 @@ class MentionTable:
         return self._text("title", qid) or None
 
     def label_of(self, qid: int) -> str | None:
-        """The label of an item in this language; the title if the item is not in the vocabulary or has no label."""
+        """The label of an item in this language; the title if no source had its label."""
         return self._text("label", qid) or self.title_of(qid)
 
     def _text(self, name: str, qid: int) -> str:
@@ -137,7 +138,7 @@ def write_mention_table(writer: ArrayFileWriter, source: MentionSource) -> dict[
     for name, texts in (("title", source.titles_of), ("label", _Labels(source))):
         writer.write(f"{name}_offsets", "<u8", offsets_of(lengths for lengths, _ in _heap_pieces(items, texts)))
         writer.write(f"{name}_heap", "|u1", (heap for _, heap in _heap_pieces(items, texts)))
-    writer.finish(KIND, VERSION, {**source.anchors.facts, "language": source.language})
+    writer.finish(KIND, VERSION, {**source.anchors.facts, "language": source.language, "rows": candidates})
     return {"anchors": anchors, "candidates": candidates, "items": len(items)}
 
 
@@ -150,15 +151,6 @@ class _Labels:
     def __call__(self, qids: Sequence[int]) -> Sequence[str | None]:
         pairs = zip(self.source.labels_of(qids), self.source.titles_of(qids), strict=True)
         return [None if label == title else label for label, title in pairs]
-
-
-def first_rows(anchors: pa.ChunkedArray) -> npt.NDArray[np.int64]:
-    """The first row of each anchor; the rows of an anchor are adjacent."""
-    if not len(anchors):
-        return np.empty(0, np.int64)
-    whole = anchors.combine_chunks()
-    changes = pc.not_equal(whole[1:], whole[:-1]).to_numpy(zero_copy_only=False)
-    return np.append(0, np.flatnonzero(changes) + 1)
 
 
 def _of_anchors(table: pa.Table) -> npt.NDArray[Any]:
@@ -181,10 +173,3 @@ def _heap_pieces(
 ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]]:
     for start in range(0, len(items), _ITEMS):
         yield heap_piece([text or "" for text in texts_of(items[start : start + _ITEMS].tolist())])
-
-
-def heap_piece(texts: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
-    """The lengths of texts in UTF-8, and their bytes."""
-    encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
-    lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
-    return lengths, np.frombuffer(b"".join(encoded), np.uint8)

@@ -35,7 +35,7 @@ class SpanHashes:
         np.cumsum(_mixed(code_points) * powers[: len(code_points)], out=sums[1:])
         self._sums, self._inverses = sums[places], inverses[places]
 
-    def of(self, starts: Offsets, ends: Offsets) -> Hashes:
+    def between(self, starts: Offsets, ends: Offsets) -> Hashes:
         """The hash of each span; starts and ends are numbers of places."""
         hashes: Hashes = (self._sums[ends] - self._sums[starts]) * self._inverses[starts]
         return hashes

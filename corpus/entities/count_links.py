@@ -33,13 +33,15 @@ _PENDING_ROWS = 1 << 20
 
 
 class Tally:
-    """Adds up the last column of a table over the rows that are equal in all other columns.
+    """Adds up the last columns of a table over the rows that are equal in all other columns.
 
     Memory: at most twice the number of distinct rows, or 2**20 rows.
     """
 
-    def __init__(self, schema: pa.Schema) -> None:
+    def __init__(self, schema: pa.Schema, numbers: int = 1) -> None:
+        """Begins with no rows; the last columns, as many as `numbers`, are added up."""
         self._schema = schema
+        self._keys, self._numbers = schema.names[:-numbers], schema.names[-numbers:]
         self._pending = [schema.empty_table()]
         self._rows, self._limit = 0, _PENDING_ROWS
 
@@ -54,14 +56,17 @@ class Tally:
     def total(self) -> pa.Table:
         """The distinct rows, in ascending order of their keys."""
         self._combine()
-        return self._pending[0].sort_by([(name, "ascending") for name in self._schema.names[:-1]])
+        return self._pending[0].sort_by([(name, "ascending") for name in self._keys])
 
     def _combine(self) -> None:
         """Merges the pending tables into one, in which the keys are distinct."""
-        *keys, number = self._schema.names
         rows = pa.concat_tables(self._pending)
-        summed = rows.group_by(keys, use_threads=False).aggregate([(number, "sum")])
-        table = summed.rename_columns({f"{number}_sum": number}).select(self._schema.names).cast(self._schema)
+        summed = rows.group_by(self._keys, use_threads=False).aggregate([(name, "sum") for name in self._numbers])
+        table = (
+            summed.rename_columns({f"{name}_sum": name for name in self._numbers})
+            .select(self._schema.names)
+            .cast(self._schema)
+        )
         self._pending, self._rows = [table], table.num_rows
 
 
@@ -84,16 +89,16 @@ def count_shard(
     flows = {"pages": Flow(), "links": Flow(), "mentions": Flow()}
     entity_tally, mention_tally = Tally(ENTITY_COUNTS), Tally(MENTION_COUNTS)
     for batch in batches:
-        pages = _pages_of_kinds(batch.select(["kind", "split", "text", "links"]), kinds, flows["pages"])
-        links = _links_with_item(pages, flows["links"])
+        pages = pages_of_kinds(batch.select(["kind", "split", "text", "links"]), kinds, flows["pages"])
+        links = links_with_item(pages, flows["links"])
         ones = pa.array(np.ones(links.num_rows, np.int64))
         entity_tally.add(pa.table([links["qid"], ones], schema=ENTITY_COUNTS))
         links = _links_of_train_pages(links, pages, flows["mentions"])
         columns = [_anchors(links, pages), links["qid"], ones[: links.num_rows]]
         mention_tally.add(pa.table(columns, schema=MENTION_COUNTS))
     entity_total, mention_total = entity_tally.total(), mention_tally.total()
-    _write_parts(entity_total, part_of_qids(entity_total["qid"].to_numpy(), parts), parts, entities)
-    _write_parts(mention_total, part_of_anchors(mention_total["anchor"], parts), parts, mentions)
+    write_parts(entity_total, part_of_qids(entity_total["qid"].to_numpy(), parts), parts, entities)
+    write_parts(mention_total, part_of_anchors(mention_total["anchor"], parts), parts, mentions)
     return flows
 
 
@@ -121,7 +126,7 @@ def read_part(stream: BinaryIO, part: int) -> pa.Table:
         return file.read_row_group(part, use_threads=False)
 
 
-def _pages_of_kinds(batch: pa.RecordBatch, kinds: Set[str], flow: Flow) -> pa.RecordBatch:
+def pages_of_kinds(batch: pa.RecordBatch, kinds: Set[str], flow: Flow) -> pa.RecordBatch:
     """The pages of the kinds; the other pages are counted by kind."""
     chosen = batch.filter(pc.is_in(batch["kind"], pa.array(sorted(kinds), pa.string())))
     found = Counter(batch["kind"].to_pylist())
@@ -131,7 +136,7 @@ def _pages_of_kinds(batch: pa.RecordBatch, kinds: Set[str], flow: Flow) -> pa.Re
     return chosen
 
 
-def _links_with_item(pages: pa.RecordBatch, flow: Flow) -> pa.Table:
+def links_with_item(pages: pa.RecordBatch, flow: Flow) -> pa.Table:
     """A row for each link with an item: the row of its page, start, end, QID as a number.
 
     The other links are counted by status.
@@ -173,7 +178,7 @@ def _slices(links: pa.Table, pages: pa.RecordBatch) -> Iterator[str]:
         yield text[start:end]
 
 
-def _write_parts(table: pa.Table, part_of: npt.NDArray[np.int64], parts: int, stream: BinaryIO) -> None:
+def write_parts(table: pa.Table, part_of: npt.NDArray[np.int64], parts: int, stream: BinaryIO) -> None:
     """Writes a row group for each part, also for empty parts; in a part, rows keep their order."""
     order = np.argsort(part_of, kind="stable")
     borders = np.searchsorted(part_of[order], np.arange(parts + 1))

@@ -1,22 +1,24 @@
 """Counts which entities are related: linked near each other, or from each other's page, on train pages.
 
 Relatedness is counted in three steps, each of which holds one hash part in memory. `count_neighbours` counts the pairs
-of a shard of articles, `merge_neighbours` adds up a part over all shards, and `relate` keeps the NEIGHBOURS most
+of a shard of articles, `merge_neighbours` adds up a part over all shards, and `write_related` keeps the NEIGHBOURS most
 related entities of each. The measure is normalised pointwise mutual information (Bouma, 2009) with the discount for
 rare pairs of Pantel and Lin (2002). Pairs that occur no more often than by chance are left out.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlukit.corpus.entities.count_links import Tally
-from mlukit.corpus.relatedness.related_entities import STRENGTHS, key_of
+from mlukit.corpus.detection.array_file import ArrayFileWriter
+from mlukit.corpus.detection.match_table import offsets_of
+from mlukit.corpus.entities.count_links import Tally, pages_of_kinds, read_part, write_parts
+from mlukit.corpus.relatedness.related_entities import KIND, STRENGTHS, VERSION, key_of
 from mlukit.schemas.manifest import Flow
 
 Integers: TypeAlias = npt.NDArray[np.int64]
@@ -24,7 +26,14 @@ Integers: TypeAlias = npt.NDArray[np.int64]
 NEAR = 5  # an entity is paired with this many different entities after it, and with the entity of the page
 NEIGHBOURS = 32  # that are kept of an entity
 COLUMNS = ["kind", "split", "qid", *(f"links.list.element.{field}" for field in ("start", "qid"))]
-PAIRS = pa.schema([pa.field(name, pa.int64(), nullable=False) for name in ("first", "second", "count")])
+PARTS = 256
+PAIRS = pa.schema(
+    [
+        pa.field("first", pa.uint32(), nullable=False),
+        pa.field("second", pa.uint32(), nullable=False),
+        pa.field("count", pa.int64(), nullable=False),
+    ]
+)
 
 
 def part_of(qids: npt.NDArray[np.integer], parts: int) -> Integers:
@@ -32,28 +41,32 @@ def part_of(qids: npt.NDArray[np.integer], parts: int) -> Integers:
     return (key_of(qids).astype(np.int64) * parts) >> 32
 
 
-def count_neighbours(batches: Iterable[pa.RecordBatch], kinds: frozenset[str]) -> tuple[pa.Table, Flow]:
+def count_neighbours(
+    batches: Iterable[pa.RecordBatch], kinds: Set[str], parts: int, stream: BinaryIO
+) -> tuple[int, dict[str, Flow]]:
     """Counts the pairs of entities on train pages of some kinds, in both directions.
 
     Args:
         batches: batches of `schemas.arrow.ARTICLES`, with at least COLUMNS.
         kinds: the kinds of pages that count.
+        parts: the number of hash parts, the same for all shards.
+        stream: receives PAIRS, a row group for each part of the first entity.
 
     Returns:
-        Rows of PAIRS, and the flow of pages.
+        The number of different pairs, and the flow of pages.
     """
     tally, flow = Tally(PAIRS), Flow()
     for batch in batches:
-        wanted = pc.and_(pc.is_in(batch["kind"], pa.array(sorted(kinds))), pc.equal(batch["split"], "train"))
-        pages = batch.filter(wanted)
-        flow.entered += batch.num_rows
-        flow.out += pages.num_rows
-        if left_out := batch.num_rows - pages.num_rows:
-            flow.skipped["other kind or split"] += left_out
-        first, second = _pairs(*_linked(pages), _numbers(pages["qid"]))
+        pages = pages_of_kinds(batch, kinds, flow)
+        train = pages.filter(pc.equal(pages["split"], "train"))
+        flow.leave_out("split validation", len(pages) - len(train))
+        first, second = _pairs(*_linked(train), _numbers(train["qid"]))
         both = [np.concatenate([first, second]), np.concatenate([second, first])]
-        tally.add(pa.table([*both, np.ones(2 * len(first), np.int64)], schema=PAIRS))
-    return tally.total(), flow
+        columns = [*(column.astype(np.uint32) for column in both), np.ones(2 * len(first), np.int64)]
+        tally.add(pa.table(columns, schema=PAIRS))
+    pairs = tally.total()
+    write_parts(pairs, part_of(pairs["first"].to_numpy(), parts), parts, stream)
+    return len(pairs), {"pages searched for related entities": flow}
 
 
 def _numbers(qids: pa.Array) -> Integers:
@@ -85,53 +98,86 @@ def _pairs(rows: Integers, qids: Integers, pages: Integers) -> tuple[Integers, I
     return first[kept], second[kept]
 
 
-def merge_neighbours(shards: Iterable[pa.Table]) -> pa.Table:
-    """Adds up one part of the pairs over all shards: rows of PAIRS, sorted by the key of the first entity."""
+def merge_neighbours(shards: Iterable[BinaryIO], part: int, merged: BinaryIO) -> int:
+    """Adds up one part of the pairs over all shards of all languages.
+
+    Args:
+        shards: files of `count_neighbours`; each is opened only when it is read.
+        part: the number of the hash part.
+        merged: receives PAIRS in one row group, in the order of `key_of` the first entity and of the second entity.
+
+    Returns:
+        The number of different pairs.
+    """
     tally = Tally(PAIRS)
-    for shard in shards:
-        tally.add(shard)
-    rows = tally.total()
-    return rows.take(pa.array(np.argsort(key_of(rows["first"].to_numpy()), kind="stable")))
+    for stream in shards:
+        tally.add(read_part(stream, part))
+    pairs = tally.total()
+    pairs = pairs.take(pa.array(np.argsort(key_of(pairs["first"].to_numpy()), kind="stable")))
+    write_parts(pairs, np.zeros(len(pairs), np.int64), 1, merged)
+    return len(pairs)
 
 
-def totals_of(pairs: pa.Table) -> tuple[npt.NDArray[np.uint32], Integers]:
-    """The entities of a merged part, in order, and the number of pairs of each."""
-    firsts, counts = pairs["first"].to_numpy(), pairs["count"].to_numpy()
-    starts = np.flatnonzero(np.diff(firsts, prepend=-1))
-    return firsts[starts].astype(np.uint32), np.add.reduceat(counts, starts) if len(starts) else counts
+def write_related(writer: ArrayFileWriter, parts: Callable[[], Iterable[BinaryIO]]) -> dict[str, int]:
+    """Writes the file of related entities. Memory: one part, and 12 bytes for each entity.
+
+    Args:
+        writer: of the file.
+        parts: opens the files of `merge_neighbours` one after the other; called several times.
+
+    Returns:
+        The number of entities and of neighbours.
+    """
+    sums = [_sums(read_part(stream, 0)) for stream in parts()]
+    keys = np.concatenate([np.empty(0, np.uint32), *(keys for keys, _ in sums)])
+    totals = np.concatenate([np.empty(0, np.int64), *(totals for _, totals in sums)])
+
+    def related() -> Iterator[_RelatedPart]:
+        return (_relate(read_part(stream, 0), keys, totals) for stream in parts())
+
+    entities = writer.write("keys", "<u4", (part.keys for part in related()))
+    writer.write("offsets", "<u8", offsets_of(part.lengths for part in related()))
+    neighbours = writer.write("neighbours", "<u4", (part.neighbours for part in related()))
+    writer.write("strengths", "|u1", (part.strengths for part in related()))
+    writer.finish(KIND, VERSION, {"rows": entities})
+    return {"entities with related entities": entities, "related entities": neighbours}
+
+
+def _sums(pairs: pa.Table) -> tuple[npt.NDArray[np.uint32], Integers]:
+    """The key of each first entity, ascending, and the number of its pairs."""
+    keys, counts = key_of(pairs["first"].to_numpy()), pairs["count"].to_numpy()
+    starts = np.flatnonzero(np.diff(keys.astype(np.int64), prepend=-1))
+    return keys[starts], np.add.reduceat(counts, starts) if len(starts) else counts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RelatedPart:
-    """The related entities of one hash part: the arrays of the file."""
+class _RelatedPart:
+    """The related entities of one hash part: pieces of the arrays of the file."""
 
-    keys: npt.NDArray[np.uint32]  # of the entities, ascending
-    lengths: Integers  # the number of neighbours of each entity
-    neighbours: npt.NDArray[np.uint32]  # of one entity after the other, ascending
-    strengths: npt.NDArray[np.uint8]  # of each neighbour, from 1 to STRENGTHS
+    keys: npt.NDArray[np.uint32]
+    lengths: Integers
+    neighbours: npt.NDArray[np.uint32]
+    strengths: npt.NDArray[np.uint8]
 
 
-def relate(pairs: pa.Table, others: Integers, overall: int) -> RelatedPart:
+def _relate(pairs: pa.Table, keys: npt.NDArray[np.uint32], totals: Integers) -> _RelatedPart:
     """Keeps the most related entities of each entity of a merged part.
 
     Args:
-        pairs: rows of PAIRS, sorted by the key of the first entity.
-        others: the number of pairs of the second entity of each row.
-        overall: the number of all pairs.
+        pairs: rows of PAIRS, as `merge_neighbours` writes them.
+        keys: the keys of all entities, ascending.
+        totals: the number of pairs of each of these entities.
     """
-    entities, sums = totals_of(pairs)
     first, second, count = (pairs[name].to_numpy() for name in PAIRS.names)
-    starts = np.flatnonzero(np.diff(first, prepend=-1))
-    rows = np.diff(np.append(starts, len(first)))
-    strengths = _strengths(count, np.repeat(sums, rows), others, overall)
-    entity = np.repeat(np.arange(len(starts)), rows)
+    of_first, of_second = (totals[np.searchsorted(keys, key_of(qids))] for qids in (first, second))
+    strengths = _strengths(count, of_first, of_second, int(totals.sum()))
+    entities, entity, numbers = np.unique(key_of(first), return_inverse=True, return_counts=True)
     order = np.lexsort([second, -count, -strengths.astype(np.int64), entity])
-    rank = np.arange(len(order)) - np.repeat(starts, rows)
-    kept = order[(rank < NEIGHBOURS) & (strengths[order] > 0)]
-    kept = kept[np.lexsort([second[kept], entity[kept]])]
-    lengths = np.bincount(entity[kept], minlength=len(starts))
+    rank = np.arange(len(order)) - np.repeat(np.cumsum(numbers) - numbers, numbers)
+    kept = np.sort(order[(rank < NEIGHBOURS) & (strengths[order] > 0)])  # ascending by entity and neighbour, as `pairs`
+    lengths = np.bincount(entity[kept], minlength=len(entities))
     some = lengths > 0
-    return RelatedPart(key_of(entities)[some], lengths[some], second[kept].astype(np.uint32), strengths[kept])
+    return _RelatedPart(entities[some], lengths[some], second[kept], strengths[kept])
 
 
 def _strengths(count: Integers, totals: Integers, others: Integers, overall: int) -> npt.NDArray[np.uint8]:

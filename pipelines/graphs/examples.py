@@ -19,6 +19,7 @@ from mlukit.engine.task import Task
 from mlukit.engine.task_transform import TaskTransform
 from mlukit.engine.workplace import Workplace
 from mlukit.pipelines.graphs.link import Linked
+from mlukit.pipelines.graphs.vocabulary import check_current
 from mlukit.pipelines.settings import Settings, SettingsError
 from mlukit.pipelines.stage import Stage, fingerprint
 from mlukit.schemas import layout
@@ -29,7 +30,7 @@ from mlukit.schemas.summaries import ResolvedArticles, TokenizerModel, summary_i
 from mlukit.transforms.make_examples import ArticleShard, MakeExampleShards
 from mlukit.transforms.train_tokenizer import CopyTokenizer, ModelFile, TrainingText, TrainTokenizer
 
-STAGE = Stage("examples", ("tokenizer", "examples"))
+STAGE = Stage("examples", ("tokenizer", "examples"), needs=("link", "vocabulary"))
 
 
 def check_tokenizer(settings: Settings) -> TokenizerIdentity | None:
@@ -86,25 +87,16 @@ def _warn_of_model(model: str) -> None:
 
 
 def inputs_of(
-    root: str, settings: Settings, identity: TokenizerIdentity | None, linked: Mapping[str, Any], vocabulary: Any
+    settings: Settings, identity: TokenizerIdentity | None, linked: Mapping[str, Any], vocabulary: Any
 ) -> dict[str, Any]:
     """Identifies the inputs of the stage: the records of the two earlier stages, and the tokenizer.
 
     Args:
-        root: the output folder, for the message.
         settings: the settings of the run.
         identity: the identity of the tokenizer; None if it is to be trained.
         linked: the record of the link stage.
         vocabulary: the record of the vocabulary stage.
-
-    Raises:
-        SettingsError: the vocabulary was made from other articles.
     """
-    if vocabulary["inputs"]["link"] != fingerprint(linked):
-        raise SettingsError(
-            f"{root}: the articles have changed since the vocabulary was made: "
-            "delete vocabulary/, mentions/ and vocabulary.json, then run mlukit vocabulary again"
-        )
     return {
         "link": fingerprint(linked),
         "vocabulary": fingerprint(vocabulary),
@@ -172,7 +164,8 @@ class BeginExamples:
         Raises:
             SettingsError: the stage was begun with other inputs or options.
         """
-        inputs = inputs_of(self.storage.root, self.settings, self.identity, linked, vocabulary)
+        check_current(self.storage.root, linked, vocabulary)
+        inputs = inputs_of(self.settings, self.identity, linked, vocabulary)
         STAGE.begin(self.storage, self.settings, inputs)
         return inputs
 

@@ -9,14 +9,14 @@ import apache_beam as beam
 from mlukit.engine.steps import Once
 from mlukit.engine.storage import Storage
 from mlukit.engine.workplace import Workplace
-from mlukit.pipelines.graphs import examples, link, vocabulary
+from mlukit.pipelines.graphs import examples, link, mentions, vocabulary
 from mlukit.pipelines.settings import Settings
 from mlukit.pipelines.sources import Sources, find_sources, no_source_of_items
 from mlukit.pipelines.stage import Stage
 from mlukit.schemas import layout
 from mlukit.transforms.open_title_index import check_index_versions
 
-STAGES = (link.STAGE, vocabulary.STAGE, examples.STAGE)
+STAGES = (link.STAGE, vocabulary.STAGE, examples.STAGE, mentions.STAGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,15 @@ class StagesGraph:
         if "vocabulary" in self.stages:
             make = vocabulary.MakeVocabulary(workplace, settings, self.languages, linked)
             last = pipeline | "vocabulary" >> make
-        elif "examples" in self.stages:
-            kinds = vocabulary.STAGE.needed(storage, "examples")["options"]["kinds"]
+        elif {"examples", "mentions"}.intersection(self.stages):
+            kinds = vocabulary.STAGE.needed(storage, self.stages[0])["options"]["kinds"]
             read = link.ReadRecord(storage, vocabulary.STAGE)
             last = pipeline | "finished vocabulary" >> Once(workplace, "read vocabulary.json", read)
+        made = last
         if "examples" in self.stages:
-            last = pipeline | "examples" >> examples.MakeExamples(workplace, settings, kinds, linked, last)
+            last = pipeline | "examples" >> examples.MakeExamples(workplace, settings, kinds, linked, made)
+        if "mentions" in self.stages:
+            last = pipeline | "mentions" >> mentions.CountMentions(workplace, settings, kinds, linked, made, last)
         return [last]
 
 
@@ -108,8 +111,12 @@ class Build:
             check_index_versions(self._storage, linked["inputs"]["languages"])
             return vocabulary.inputs_of(linked)
         made = vocabulary.STAGE.needed(self._storage, stage.name)
+        vocabulary.check_current(self._storage.root, linked, made)
+        if stage is mentions.STAGE:
+            check_index_versions(self._storage, linked["inputs"]["languages"])
+            return mentions.inputs_of(linked, made)
         identity = examples.check_tokenizer(self._given)
-        return examples.inputs_of(self._storage.root, self._given, identity, linked, made)
+        return examples.inputs_of(self._given, identity, linked, made)
 
     def graph(self, stages: Sequence[Stage]) -> StagesGraph:
         """The graph of consecutive stages; all earlier stages must be finished."""

@@ -33,7 +33,12 @@ from mlukit.transforms.count_links import CountLinks, LinkedShard
 from mlukit.transforms.merge_counts import EntityPart, MentionPart, MergeEntities, MergeMentions
 from mlukit.transforms.order_vocabulary import EntityParts, OrderVocabulary
 
-STAGE = Stage("vocabulary", ("count", "merge", "mentions", "order"))
+STAGE = Stage(
+    "vocabulary",
+    ("count", "merge", "mentions", "order"),
+    leftovers=(layout.stage_record("mentions"),),  # new mention dictionaries have no figures
+    needs=("link",),
+)
 
 
 def inputs_of(linked: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,6 +108,24 @@ def check_links(settings: Settings, root: str, linked: Mapping[str, Any]) -> Non
         raise SettingsError(
             f"the entity vocabulary would be empty: no link in {root}/articles has an item. Make the articles with a "
             "source of items, or make examples without entities (--keep-without-entities)"
+        )
+
+
+def check_current(root: str, linked: Mapping[str, Any], vocabulary: Mapping[str, Any]) -> None:
+    """Refuses a vocabulary that was made from other articles than the present ones.
+
+    Args:
+        root: the output folder, for the message.
+        linked: the record of the link stage.
+        vocabulary: the record of the vocabulary stage.
+
+    Raises:
+        SettingsError: the message says how to make the vocabulary again.
+    """
+    if vocabulary["inputs"]["link"] != fingerprint(linked):
+        raise SettingsError(
+            f"{root}: the articles have changed since the vocabulary was made: "
+            "delete vocabulary/, mentions/ and vocabulary.json, then run mlukit vocabulary again"
         )
 
 

@@ -8,6 +8,7 @@ from mlukit.engine.logs import warn
 from mlukit.engine.storage import Storage, is_local
 from mlukit.pipelines.preparation.estimate import disk_bytes, xml_of
 from mlukit.pipelines.settings import Settings
+from mlukit.schemas import layout
 from mlukit.schemas.layout import STAGES
 from mlukit.schemas.wording import byte_count
 
@@ -25,7 +26,7 @@ def warn_of_little_space(
     """
     if not is_local(storage.root):
         return
-    before = STAGES[: min(map(STAGES.index, stages))]  # the output of these stages lies there, or will
+    before = [stage for stage in STAGES if storage.exists(layout.stage_record(stage))]
     formats = len(settings.articles_format), len(settings.format)
     _, most = disk_bytes(xml_of(dumps), {*before, *stages}, *formats)
     needed = most - sum(storage.sizes().values())

@@ -11,7 +11,7 @@ from mlukit.schemas.layout import STAGES
 
 # Bytes of XML for a byte of a dump's file: 60 GB of bzip2 are 300 GB. gzip packs less.
 _XML_OF_COMPRESSED = {".bz2": 5.0, ".gz": 4.0, ".xz": 5.0, ".zst": 5.0, ".7z": 5.0}
-_MB_A_SECOND = {"link": 6.2, "vocabulary": 45.0, "examples": 10.0}  # of XML, by a core
+_MB_A_SECOND = {"link": 6.2, "vocabulary": 45.0, "examples": 10.0, "mentions": 12.0}  # of XML, by a core
 _START = 5.0  # seconds before the first task and after the last one
 # Bytes on disk for a byte of XML, by benchmarks/disk.py (docs/results/disk.md).
 _PARSED = 0.28  # articles without items, gone when the link stage is finished
@@ -19,6 +19,7 @@ _ARTICLES = 0.32  # in each format
 _TITLE_INDEXES = 0.04  # of complete dumps; the index of a short dump has the titles of the whole table of items
 _EXAMPLES = 0.22  # in each format
 _MENTIONS = 0.03
+_DICTIONARIES = 0.06
 _VOCABULARY = 0.4  # of short dumps; those of complete ones reach the most that a vocabulary takes
 _VOCABULARY_MOST = 700e6  # bytes: 1.2 million entities
 _TOKENIZER = 5e6  # bytes
@@ -53,6 +54,7 @@ def disk_bytes(xml: int, stages: Collection[str], articles_formats: int, example
         "link": xml * (_ARTICLES * articles_formats + _TITLE_INDEXES),
         "vocabulary": min(xml * _VOCABULARY, _VOCABULARY_MOST) + xml * _MENTIONS,
         "examples": xml * _EXAMPLES * examples_formats + _TOKENIZER,
+        "mentions": xml * _DICTIONARIES,
     }
     end = sum(size for stage, size in parts.items() if stage in stages)
     return round(end), round(max(end, parts["link"] + xml * _PARSED if "link" in stages else 0.0))

@@ -44,8 +44,8 @@ class OldOutput:
 
 
 def stages_from(first: Stage) -> tuple[Stage, ...]:
-    """A stage and all later stages, which need it."""
-    return STAGES[STAGES.index(first) :]
+    """A stage and all stages that need its output."""
+    return tuple(stage for stage in STAGES if stage is first or first.name in stage.needs)
 
 
 def find_old_output(storage: Storage, first: Stage) -> OldOutput:
