@@ -47,13 +47,14 @@ def anchor_entries(anchors: Sequence[str], first_row: int, borders: WordBorders)
 def merge_entries(pieces: Iterable[Entries]) -> Entries:
     """The entries in ascending order of their keys, each key once.
 
-    Two anchors with the same hash become one entry, of the smaller row: there are few or none in 2**64 hashes.
+    Two anchors with the same hash become one entry, of the smaller row: there are few or none in 2**64 hashes. The key
+    0 stands for an empty slot, and is left out: it is the hash of the empty text.
     """
     nothing = np.empty(0, np.uint64), np.empty(0, np.uint32)
     hashes, values = map(np.concatenate, zip(nothing, *pieces, strict=True))
     order = np.argsort(hashes, kind="stable")
     hashes, values = hashes[order], values[order]
-    firsts = np.flatnonzero(np.append(True, hashes[1:] != hashes[:-1])[: len(hashes)])
+    firsts = np.flatnonzero((hashes != 0) & np.append(True, hashes[1:] != hashes[:-1])[: len(hashes)])
     if not len(firsts):
         return nothing
     rows: npt.NDArray[np.uint32] = np.minimum.reduceat(values >> np.uint32(1), firsts) << np.uint32(1)

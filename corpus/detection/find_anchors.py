@@ -84,7 +84,9 @@ def _windows(table: MatchTable, points: CodePoints, borders: Offsets) -> Iterato
         hashes = SpanHashes(points[begin : begin + MAX_POINTS], window - begin)
         starts, ends, rows = _matches(table, hashes, following - first, len(window) - 1)
         order = np.argsort(starts, kind="stable")  # runs of ascending starts, which the stable sort merges
-        yield window[starts[order]], window[ends[order]], rows[order]
+        starts, ends, rows = window[starts[order]], window[ends[order]], rows[order]
+        fits = ends - starts <= MAX_ANCHOR_POINTS  # whether longer ones are found depends on the window
+        yield starts[fits], ends[fits], rows[fits]
         first = following
 
 
