@@ -146,7 +146,7 @@ def row(
     score: Score | None,
 ) -> str:
     """A row of the table; the ratio is the speed of mlukit at the first threshold, divided by this speed."""
-    cells = [language, name, "" if threshold is None else f"{threshold:g}", f"{megabytes / seconds:.1f}"]
+    cells = [language, name, "" if threshold is None else f"{threshold:g}", f"{megabytes / seconds:.2f}"]
     cells.append(f"{seconds / first:.1f}")
     cells += ["", "", ""] if score is None else [f"{v:.3f}" for v in (score.precision, score.recall, score.f1)]
     return f"| {' | '.join(cells)} |"
