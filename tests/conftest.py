@@ -1,12 +1,13 @@
 """What holds for all tests."""
 
+import shutil
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.small_dumps import Ran
+from tests.small_dumps import IN_MEMORY, Ran, run
 from tests.small_wikis import build, write_small_wikis
 
 if TYPE_CHECKING:
@@ -75,3 +76,12 @@ def first_build(dumps: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
 def built(first_build: tuple[Path, Ran]) -> Path:
     """The output folder of the small wikis; not to be changed."""
     return first_build[0]
+
+
+@pytest.fixture(scope="session")
+def counted(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output folder of the small wikis with link probabilities; not to be changed."""
+    output = Path(shutil.copytree(built, tmp_path_factory.mktemp("counted") / "OUT"))
+    ran = run("mentions", output, IN_MEMORY)
+    assert ran.status == 0, ran.err
+    return output
