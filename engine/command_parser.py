@@ -106,8 +106,22 @@ class CommandParser(Parser):
         wrong = [word for word in flags if word.startswith("--") and word.partition("=")[0] not in self.flags]
         values, unknown = (None, wrong) if wrong else self.parse_known_args(args, namespace)
         if unknown:
+            unknown = self.take_words(values, unknown)
+        if unknown:
             raise RefusedError(self.unknown(unknown[0], self.flags))
         return values
+
+    def take_words(self, values: argparse.Namespace | None, words: Sequence[str]) -> list[str]:
+        """Adds words that follow a flag to the argument that takes any number of words; returns the other words.
+
+        argparse before Python 3.12 gives such an argument only the words before the first flag.
+        """
+        name = next((a.dest for a in self._actions if a.nargs == "*" and not a.option_strings), None)
+        if values is None or name is None:
+            return list(words)
+        taken = [word for word in words if word == "-" or not word.startswith("-")]
+        setattr(values, name, [*getattr(values, name), *taken])
+        return [word for word in words if word not in taken]
 
     @property
     def flags(self) -> list[str]:

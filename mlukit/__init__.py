@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from mlukit.library.read_pages import read_pages
     from mlukit.library.read_tables import read_articles, read_examples
     from mlukit.library.vocabulary import Vocabulary
+    from mlukit.linker.linker import Linker
     from mlukit.pretraining.prediction.load_model import load_model
     from mlukit.schemas.arrow import as_row
 
 __all__ = [
+    "Linker",
     "Mentions",
     "Vocabulary",
     "as_row",
@@ -27,6 +29,7 @@ __all__ = [
     "read_pages",
 ]
 _HOMES = {  # imported when used: `import mlukit` stays quick
+    "Linker": "mlukit.linker.linker",
     "Mentions": "mlukit.library.mentions",
     "Vocabulary": "mlukit.library.vocabulary",
     "as_row": "mlukit.schemas.arrow",

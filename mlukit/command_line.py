@@ -45,6 +45,7 @@ COMMANDS = {
         "mlukit.pretraining.prediction.embed",
         "Writes the states of a model for texts, their words and their entities.",
     ),
+    "annotate": ("mlukit.linker.annotate", "Finds names in plain text, and says which Wikidata item each name means."),
     "fill": ("mlukit.pretraining.prediction.fill", "Asks a trained model which entities a text mentions."),
 }
 OPTIONS = {

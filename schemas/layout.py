@@ -8,6 +8,7 @@
                                                        validation; not every range has validation articles
     mentions/{language}/mentions-{number}.parquet      figures-{number}.parquet with link probabilities
     mentions/{language}/_dictionary.arrays       with link probabilities: the dictionary for programs that map files
+    related/_related.arrays                      which entities are related, in all languages, with link probabilities
     vocabulary/vocabulary.parquet vocabulary.jsonl
     examples/{language}/{split}-{number}.parquet       also .tfrecord.gz and .jsonl.gz
     failures/{language}/{stage}-{number}.parquet       only if something failed
@@ -17,7 +18,7 @@
     report/index.html report.json                the page and the numbers of `mlukit report`
     _work/                                       files that are needed only until a stage is finished
 
-Every folder of articles, mentions, vocabulary, examples and failures has a `_manifest.json`.
+Every folder of articles, mentions, related, vocabulary, examples and failures has a `_manifest.json`.
 """
 
 import re
@@ -33,12 +34,13 @@ ALL_LANGUAGES = "all"  # stands for every language, in place of a language's cod
 
 # The folders of data, each of which has a manifest, by the stage that writes them.
 ARTICLES, FAILURES, VOCABULARY, MENTIONS, EXAMPLES = "articles", "failures", "vocabulary", "mentions", "examples"
+RELATED = "related"
 STAGES = ("link", "vocabulary", "examples", "mentions")
 STAGE_FOLDERS: Mapping[str, tuple[str, ...]] = {
     "link": (ARTICLES, FAILURES),
     "vocabulary": (VOCABULARY, MENTIONS),
     "examples": (EXAMPLES,),
-    "mentions": (),  # its files are in the folders of mentions, and in their manifests
+    "mentions": (RELATED,),  # its other files are in the folders of mentions, and in their manifests
 }
 
 RUN_RECORD = "run.json"
@@ -50,6 +52,7 @@ VOCABULARY_PARQUET = "vocabulary/vocabulary.parquet"
 VOCABULARY_JSONL = "vocabulary/vocabulary.jsonl"
 AUDIT_RESIDUE, AUDIT_LINKS, AUDIT_PARSERS = "audit/residue.json", "audit/links.json", "audit/parsers.json"
 REPORT_PAGE, REPORT_NUMBERS = "report/index.html", "report/report.json"
+RELATED_ENTITIES = f"{RELATED}/_related.arrays"
 WIKIDATA_ANSWERS = "wikidata-answers.sqlite"  # of --wikidata-api, if no other file is named
 
 WORK = "_work"
@@ -176,6 +179,16 @@ def match_table(language: str) -> str:
 def anchor_figures(language: str, number: int) -> str:
     """How often each anchor stands in a shard's articles."""
     return f"{WORK}/detect/{language}/figures-{number:05}.parquet"
+
+
+def entity_pairs(language: str, number: int) -> str:
+    """How often entities are linked near each other in a shard's articles, a row group for each part."""
+    return f"{WORK}/pairs/{language}/pairs-{number:05}.parquet"
+
+
+def merged_pairs(part: int) -> str:
+    """The pairs of entities of one hash part, counted over all languages."""
+    return f"{WORK}/neighbours/pairs-{part:05}.parquet"
 
 
 def residue_tally(language: str, number: int) -> str:

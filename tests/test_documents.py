@@ -16,7 +16,7 @@ from apache_beam.io.filesystems import FileSystems
 from torch.distributed.run import get_args_parser
 
 from mlukit.command_line import COMMANDS, FLAGS, main, usage
-from mlukit.engine.command_parser import EXAMPLES
+from mlukit.engine.command_parser import EXAMPLES, CommandParser
 from mlukit.pipelines.settings import _beam_parser as beam_parser
 from mlukit.pipelines.settings import command_parser, read_settings
 from mlukit.pretraining import settings as training
@@ -26,7 +26,20 @@ from tests.small_dumps import run
 CODE = [code for document in DOCUMENTS for code in code_of(document)]
 LINES = [line for code in CODE for line in command_lines(code)]
 BUILDS = ("build", "link", "vocabulary", "examples")
-ROOMS = ("corpus", "engine", "library", "schemas", "transforms", "pipelines", "pretraining", "configs")
+ROOMS = (
+    *(
+        "corpus",
+        "engine",
+        "library",
+        "linker",
+        "schemas",
+        "transforms",
+        "pipelines",
+        "pretraining",
+        "report",
+        "configs",
+    ),
+)
 FOLDERS = (*ROOMS, "mlukit", "tests", "tools", "benchmarks", "docs", "sample", ".ci")  # of the repository
 OF_OTHERS = {  # flags that documents name, of programs that are not ours
     "--artifacts-dir": "Beam's job server",
@@ -40,9 +53,9 @@ OF_OTHERS = {  # flags that documents name, of programs that are not ours
 class Parsed(BaseException):  # no command takes it for an error of its own
     """Ends a command when it has read its arguments."""
 
-    def __init__(self, parser: argparse.ArgumentParser, unknown: Sequence[str]) -> None:
+    def __init__(self, parser: argparse.ArgumentParser, values: argparse.Namespace, unknown: Sequence[str]) -> None:
         super().__init__()
-        self.parser, self.unknown = parser, unknown
+        self.parser, self.values, self.unknown = parser, values, unknown
 
 
 @contextlib.contextmanager
@@ -51,7 +64,7 @@ def only_parsing() -> Iterator[None]:
     parse = argparse.ArgumentParser.parse_known_args
 
     def parse_and_stop(self: argparse.ArgumentParser, args: Any = None, namespace: Any = None) -> None:
-        raise Parsed(self, parse(self, args, namespace)[1])
+        raise Parsed(self, *parse(self, args, namespace))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(argparse.ArgumentParser, "parse_known_args", parse_and_stop)
@@ -80,7 +93,8 @@ def read_others(command: str, arguments: Sequence[str]) -> None:
         try:
             importlib.import_module(COMMANDS[command][0]).main(arguments)
         except Parsed as parsed:
-            parser, unknown = parsed.parser, list(parsed.unknown)
+            assert isinstance(parsed.parser, CommandParser)
+            parser, unknown = parsed.parser, parsed.parser.take_words(parsed.values, parsed.unknown)
         else:
             raise AssertionError("the command did not take its arguments")
     if "Flags of Apache Beam" in (parser.epilog or ""):

@@ -22,9 +22,11 @@ FLOORS = {  # what lies at the top of the repository -> what it may import of ou
     "transforms": {"schemas", "corpus", "engine", "transforms"},
     "pipelines": {"schemas", "corpus", "engine", "transforms", "library", "pipelines"},
     "pretraining": {"schemas", "corpus", "pretraining"},
+    "linker": {"schemas", "corpus", "pretraining", "linker"},
     "report": {"schemas", "corpus", "engine", "pipelines", "report"},
 }
-ALONE = {"pretraining": {"engine.errors", "engine.logs", "engine.command_parser"}}  # how commands speak to users
+_MESSAGES = {"engine.errors", "engine.logs", "engine.command_parser"}  # how commands speak to users
+ALONE = {"pretraining": _MESSAGES, "linker": _MESSAGES}
 OF_TRAINING = {"torch", "transformers", "safetensors", "tensorboard"}  # an extra, never on Beam's workers
 OF_PAGES = {"jinja2", "matplotlib"}  # slow to import, and not needed on Beam's workers
 KEPT_OUT = {
@@ -35,6 +37,7 @@ KEPT_OUT = {
     "transforms": {*OF_TRAINING, *OF_PAGES},
     "pipelines": {*OF_TRAINING, *OF_PAGES},
     "pretraining": {"apache_beam", *OF_PAGES},
+    "linker": {"apache_beam", *OF_TRAINING, *OF_PAGES},
     "report": OF_TRAINING,
 }
 FILES = sorted(file for package in FLOORS for file in (ROOT / package).rglob("*.py"))
@@ -135,7 +138,7 @@ def test_what_is_installed_is_a_link_to_each_room() -> None:
     assert links == {name: f"../{name}" for name in [*FLOORS, "configs"]}
 
 
-@pytest.mark.parametrize("command", ["build", "inspect"])
+@pytest.mark.parametrize("command", ["build", "inspect", "annotate"])
 def test_other_commands_do_without_torch(command: str) -> None:
     program = (
         "import sys\nfrom mlukit.command_line import main\n"

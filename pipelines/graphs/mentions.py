@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import apache_beam as beam
 from apache_beam.pvalue import AsDict
 
+from mlukit.corpus.relatedness.count_neighbours import PAIRS, PARTS
 from mlukit.engine.manifests import publish_manifest, ranges_of, shards_of
 from mlukit.engine.step_results import Results, join
 from mlukit.engine.steps import Once, Step, value_of
@@ -30,8 +31,15 @@ from mlukit.transforms.detection.count_anchors import CountAnchors, SearchedShar
 from mlukit.transforms.detection.hash_anchors import HashAnchors, MentionShard
 from mlukit.transforms.detection.merge_figures import FiguresPart, MergeFigures
 from mlukit.transforms.detection.write_dictionary import MentionDictionary, WriteDictionary
+from mlukit.transforms.relatedness.count_pairs import CountPairs, PairedShard
+from mlukit.transforms.relatedness.merge_pairs import MergePairs, PairPart
+from mlukit.transforms.relatedness.write_related import PairParts, WriteRelated
 
-STAGE = Stage("mentions", ("anchors", "tables", "detect", "figures", "dictionary"), needs=("link", "vocabulary"))
+STAGE = Stage(
+    "mentions",
+    ("anchors", "tables", "detect", "figures", "dictionary", "pairs", "neighbours", "related"),
+    needs=("link", "vocabulary"),
+)
 
 Shards: TypeAlias = Mapping[str, Sequence[Shard]]  # the shards of the mention dictionaries, by language
 
@@ -87,10 +95,16 @@ class CountMentions(beam.PTransform):
         merged = step("merge figures", shards, AsDict(hashed), AsDict(counted), plan=plan_figures, transforms=[merging])
         writing = WriteDictionary(work).after(merged)
         written = step("write dictionaries", AsDict(merged), plan=plan_dictionaries, transforms=[writing])
-        finish = FinishMentions(work, settings)
-        return begin | Once(
-            work, "finish mentions", finish, [*records, *map(AsDict, (hashed, counted, merged, written))]
+        pairing = CountPairs(work, self._kinds)
+        pairs = step("count pairs of entities", shards, articles, plan=plan_pairs, transforms=[pairing])
+        merging_pairs = MergePairs(work).after(pairs)
+        pair_parts = step(
+            "merge pairs of entities", articles, AsDict(pairs), plan=plan_pair_parts, transforms=[merging_pairs]
         )
+        relating = WriteRelated(work).after(pair_parts)
+        related = step("write related entities", AsDict(pair_parts), plan=plan_related, transforms=[relating])
+        finish, results = FinishMentions(work, settings), (hashed, counted, merged, written, pairs, related)
+        return begin | Once(work, "finish mentions", finish, [*records, *map(AsDict, results)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +177,33 @@ def plan_dictionaries(merged: Results) -> list[MentionDictionary]:
     ]
 
 
+def plan_pairs(shards: Shards, articles: Results) -> list[PairedShard]:
+    """Plans a task for each range of the dumps."""
+    parts = _pair_parts(articles)
+    return [
+        PairedShard(language, number, layout.total_bytes(files), layout.paths(files), parts)
+        for language in shards
+        for number, files in enumerate(ranges_of(articles[language].shards))
+    ]
+
+
+def plan_pair_parts(articles: Results, pairs: Results) -> list[PairPart]:
+    """Plans a task for each hash part of the pairs."""
+    parts = _pair_parts(articles)
+    cost = sum(layout.total_bytes(results.shards) for results in pairs.values()) // parts
+    return [PairPart(layout.ALL_LANGUAGES, part, cost) for part in range(parts)]
+
+
+def plan_related(merged: Results) -> list[PairParts]:
+    """Plans the task for the file of related entities."""
+    return [PairParts(layout.ALL_LANGUAGES, 0, layout.total_bytes(merged[layout.ALL_LANGUAGES].shards))]
+
+
+def _pair_parts(articles: Results) -> int:
+    """The number of hash parts of the pairs: 1 for a small corpus, at most PARTS."""
+    return min(PARTS, max(1, sum(len(ranges_of(results.shards)) for results in articles.values()) // 4))
+
+
 @dataclass(frozen=True, slots=True)
 class FinishMentions:
     """Publishes the mention dictionaries with their figures and the record of the stage, and returns the record."""
@@ -178,6 +219,8 @@ class FinishMentions:
         counted: Results,
         merged: Results,
         written: Results,
+        pairs: Results,
+        related: Results,
     ) -> dict[str, Any]:
         """Replaces the manifests, and writes the record from the results of the steps."""
         storage, published = self.workplace.storage, join(merged, written)
@@ -185,6 +228,10 @@ class FinishMentions:
             old = storage.read_json(layout.manifest(layout.folder(layout.MENTIONS, language)))
             kept = {name: old[name] for name in ("options", "inputs", "sources")}
             publish_manifest(storage, FolderContents(layout.MENTIONS, MENTIONS, language, **kept), results)
-        totals = join(hashed, counted, merged, written)
+        settings, inputs = self.settings, inputs_of(linked, vocabulary)
+        common = {"options": settings.output_options(STAGE.name), "inputs": inputs, "sources": linked["sources"]}
+        contents = FolderContents(layout.RELATED, PAIRS, None, **common)
+        folders = [publish_manifest(storage, contents, related[layout.ALL_LANGUAGES])]
+        totals = join(hashed, counted, merged, written, pairs, related)
         result = {"languages": {code: results.to_json() for code, results in totals.items()}}
-        return STAGE.finish(self.workplace, self.settings, inputs_of(linked, vocabulary), result, [])
+        return STAGE.finish(self.workplace, settings, inputs, result, folders)

@@ -38,7 +38,7 @@ def guess_entities(loaded: LoadedModel, cloze: Cloze, number: int, language: str
     Raises:
         GuessError: the model has no entities, or no trained entity head.
     """
-    entities = _entities_of(loaded)
+    entities = entities_of(loaded)
     special = [row for row in entities.find(SPECIAL_ENTITIES) if row is not None]
     chances = _chances(loaded, special, cloze)
     best = chances.topk(min(number, chances.shape[1] - len(special)))
@@ -49,7 +49,12 @@ def guess_entities(loaded: LoadedModel, cloze: Cloze, number: int, language: str
     ]
 
 
-def _entities_of(loaded: LoadedModel) -> EntityIds:
+def entities_of(loaded: LoadedModel) -> EntityIds:
+    """The entities of a model that predicts them.
+
+    Raises:
+        GuessError: the model has no entities, or no trained entity head.
+    """
     if loaded.entities is None or not loaded.predicts_entities:
         missing = "entities" if loaded.entities is None else "a trained entity head"
         raise GuessError(

@@ -1,0 +1,1 @@
+"""Transforms that count which entities are related."""
