@@ -34,16 +34,18 @@ GCP = ["apache-beam[gcp]==2.77.0"]  # gs://, Dataflow
 AWS = ["apache-beam[aws]==2.77.0"]  # s3://
 TRAIN = ["safetensors", "tensorboard", "torch>=2.11", "transformers>=4.57"]  # not on the workers of a pipeline
 PUBLISH = ["huggingface_hub>=2"]
+EVALUATE = [*TRAIN, "networkx", "scikit-learn", "seqeval==1.2.2"]
 
 EXTRAS_REQUIRE = {
     "gcp": GCP,
     "aws": AWS,
     "train": TRAIN,
     "publish": PUBLISH,
+    "evaluate": EVALUATE,
     "test": [
         *GCP,
         *AWS,
-        *TRAIN,
+        *EVALUATE,
         *PUBLISH,
         "accelerate",  # for the Trainer of transformers
         "basedpyright",  # pyright with its own Node.js, which needs no download
@@ -79,6 +81,7 @@ setup(
         "mlukit": ["py.typed", "configs/*.toml"],
         "mlukit.corpus.languages": ["**/*.json", "**/*.toml"],
         "mlukit.report": ["templates/*"],
+        "mlukit.evaluation.data": ["*.toml"],
     },
     install_requires=INSTALL_REQUIRES,
     extras_require=EXTRAS_REQUIRE,

@@ -1,7 +1,7 @@
 """The plots of a report: SVG by Matplotlib, whose colours and fonts are those of the page.
 
-Matplotlib writes colours into the SVG. Here it draws with a few colours that stand for variables of the page's style. The
-SVG then names the variables instead, so that a plot changes with the colour scheme.
+Matplotlib writes colours into the SVG. Here it draws with a few colours that stand for variables of the page's style.
+The SVG then names the variables instead, so that a plot changes with the colour scheme.
 """
 
 import io

@@ -21,25 +21,12 @@ from mlukit.pipelines.settings import _beam_parser as beam_parser
 from mlukit.pipelines.settings import command_parser, read_settings
 from mlukit.pretraining import settings as training
 from tests.documents import DOCUMENTS, ROOT, Code, CommandLine, code_of, command_lines
+from tests.rooms import ROOMS
 from tests.small_dumps import run
 
 CODE = [code for document in DOCUMENTS for code in code_of(document)]
 LINES = [line for code in CODE for line in command_lines(code)]
 BUILDS = ("build", "link", "vocabulary", "examples")
-ROOMS = (
-    *(
-        "corpus",
-        "engine",
-        "library",
-        "linker",
-        "schemas",
-        "transforms",
-        "pipelines",
-        "pretraining",
-        "report",
-        "configs",
-    ),
-)
 FOLDERS = (*ROOMS, "mlukit", "tests", "tools", "benchmarks", "docs", "sample", ".ci")  # of the repository
 OF_OTHERS = {  # flags that documents name, of programs that are not ours
     "--artifacts-dir": "Beam's job server",

@@ -1,0 +1,1 @@
+"""Pure functions of predictions and right answers. No torch, and no files."""
