@@ -77,7 +77,7 @@ def _plain(label: str) -> str:
 
 def _svg(name: str, draw: Callable[[Axes], None]) -> Markup:
     """Draws a plot, and returns it as an element of HTML that a screen reader leaves out: a table has its numbers."""
-    style = {"svg.fonttype": "none", "svg.hashsalt": name, "font.size": 12}
+    style: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": name, "font.size": 12}
     with matplotlib.rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # the fonts of the browser draw the text, and not this font
         figure = Figure(_SIZE, layout="constrained")

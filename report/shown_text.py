@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from icu import Locale
 
-from mlukit.corpus.dumps.wikidata_json import LABEL_CODES
+from mlukit.corpus.languages.iso_codes import LABEL_CODES
 
 MOST_CHARACTERS = 1200  # shown of an article
 UNKNOWN, IN_VOCABULARY = "unknown_entity", "in_vocabulary"
