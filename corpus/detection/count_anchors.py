@@ -88,7 +88,7 @@ def _places(finder: AnchorFinder, texts: Sequence[str], links: _Links) -> tuple[
     found = finder.find(texts)
     keys = _keys(found.text, found.start, found.end, texts)
     wanted = _keys(links.text, links.start, links.end, texts)
-    at = np.searchsorted(keys, wanted)
+    places = np.searchsorted(keys, wanted)
     known = np.zeros(len(wanted), bool)
     inside = at < len(keys)
     known[inside] = keys[at[inside]] == wanted[inside]
