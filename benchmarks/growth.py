@@ -8,7 +8,7 @@ usage: python benchmarks/growth.py DUMP.xml.bz2 [--sizes 0.1,1,10] [--language e
 
 Prints, for each size in GB of XML, the seconds of each stage, MB of XML per second for `link` and for all stages, and
 the maximum memory of the launcher, of its child that runs Beam, and of a worker process: private memory, and all
-resident memory. The difference is mapped files, mostly title indexes, which workers share and the system can drop.
+resident memory. The difference is mapped files, mostly title indexes and match tables, which workers share and the system can drop.
 """
 
 import argparse
@@ -44,7 +44,7 @@ TABLE = b"""CREATE TABLE `wb_items_per_site` (
 );
 """
 COLUMNS = (
-    *("XML GB", "bzip2 GB", "link s", "vocabulary s", "examples s"),
+    *("XML GB", "bzip2 GB", "link s", "vocabulary s", "examples s", "mentions s"),
     *("link MB/s", "all MB/s", "launcher MB", "pipeline MB", "worker MB", "resident MB"),
 )
 
@@ -166,7 +166,7 @@ def measure(dumps: Path, output: Path, language: str, model: str | None) -> Meas
     tokenizer = ("--sentencepiece-model", model) if model else ("--train-sentencepiece", "8000")
     command = [
         *(sys.executable, "-m", "mlukit", "build", "--dumps", str(dumps), "--output", str(output)),
-        *("--languages", language, *tokenizer),
+        *("--languages", language, *tokenizer, "--link-probability"),
         *("--direct_running_mode=multi_processing", "--direct_num_workers=2"),
     ]
     run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -88,13 +88,13 @@ def _places(finder: AnchorFinder, texts: Sequence[str], links: _Links) -> tuple[
     found = finder.find(texts)
     keys = _keys(found.text, found.start, found.end, texts)
     wanted = _keys(links.text, links.start, links.end, texts)
-    places = np.searchsorted(keys, wanted)
+    nearest = np.searchsorted(keys, wanted)
     known = np.zeros(len(wanted), bool)
-    inside = at < len(keys)
-    known[inside] = keys[at[inside]] == wanted[inside]
+    inside = nearest < len(keys)
+    known[inside] = keys[nearest[inside]] == wanted[inside]
     known &= links.end - links.start <= MAX_ANCHOR_POINTS
     linked = np.zeros(len(found), bool)
-    linked[at[known]] = True
+    linked[nearest[known]] = True
     others = np.flatnonzero(~known)
     spans = zip(*(values[others].tolist() for values in (links.text, links.start, links.end)), strict=True)
     rows = finder.table.rows_of([texts[text][start:end] for text, start, end in spans])

@@ -25,6 +25,7 @@ from mlukit.corpus.detection.array_file import ArrayFile, ArrayFileError, ArrayF
 from mlukit.corpus.detection.find_anchors import AnchorFinder, Matches
 from mlukit.corpus.detection.match_table import ARRAYS, MatchTable, Rows, heap_piece, offsets_of
 from mlukit.corpus.entities.mention_dictionary import first_rows
+from mlukit.corpus.entities.vocabulary import labels_of_titles
 
 KIND, VERSION = "mention dictionary", 1
 _TEXTS = ("title", "label")
@@ -93,7 +94,7 @@ class MentionTable:
         return self._text("title", qid) or None
 
     def label_of(self, qid: int) -> str | None:
-        """The label of an item in this language; the title if no source had its label."""
+        """The label of an item in this language; as in the vocabulary: without a label, the title."""
         return self._text("label", qid) or self.title_of(qid)
 
     def _text(self, name: str, qid: int) -> str:
@@ -144,13 +145,15 @@ def write_mention_table(writer: ArrayFileWriter, source: MentionSource) -> dict[
 
 @dataclass(frozen=True, slots=True)
 class _Labels:
-    """Labels of items; None for a label that is the title."""
+    """Labels of items as in the vocabulary; None for a label that is the title."""
 
     source: MentionSource
 
     def __call__(self, qids: Sequence[int]) -> Sequence[str | None]:
-        pairs = zip(self.source.labels_of(qids), self.source.titles_of(qids), strict=True)
-        return [None if label == title else label for label, title in pairs]
+        titles = self.source.titles_of(qids)
+        short: list[str | None] = labels_of_titles(pa.array(titles, pa.string())).to_pylist()
+        labels = [label or other for label, other in zip(self.source.labels_of(qids), short, strict=True)]
+        return [None if label == title else label for label, title in zip(labels, titles, strict=True)]
 
 
 def _of_anchors(table: pa.Table) -> npt.NDArray[Any]:

@@ -19,7 +19,8 @@ _ARTICLES = 0.32  # in each format
 _TITLE_INDEXES = 0.04  # of complete dumps; the index of a short dump has the titles of the whole table of items
 _EXAMPLES = 0.22  # in each format
 _MENTIONS = 0.03
-_DICTIONARIES = 0.06
+_DICTIONARIES = 0.3  # of short dumps; in whole ones anchors repeat
+_DICTIONARIES_MOST = 15e9  # bytes: a hundred million anchors
 _VOCABULARY = 0.4  # of short dumps; those of complete ones reach the most that a vocabulary takes
 _VOCABULARY_MOST = 700e6  # bytes: 1.2 million entities
 _TOKENIZER = 5e6  # bytes
@@ -54,7 +55,7 @@ def disk_bytes(xml: int, stages: Collection[str], articles_formats: int, example
         "link": xml * (_ARTICLES * articles_formats + _TITLE_INDEXES),
         "vocabulary": min(xml * _VOCABULARY, _VOCABULARY_MOST) + xml * _MENTIONS,
         "examples": xml * _EXAMPLES * examples_formats + _TOKENIZER,
-        "mentions": xml * _DICTIONARIES,
+        "mentions": min(xml * _DICTIONARIES, _DICTIONARIES_MOST),
     }
     end = sum(size for stage, size in parts.items() if stage in stages)
     return round(end), round(max(end, parts["link"] + xml * _PARSED if "link" in stages else 0.0))

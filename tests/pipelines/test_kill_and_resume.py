@@ -14,7 +14,7 @@ def test_a_build_that_is_killed_three_times_ends_as_an_undisturbed_one(
     dumps: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    model = ("--sentencepiece-model", str(dumps / "tokenizer.model"), "--min-languages", "1")
+    model = ("--sentencepiece-model", str(dumps / "tokenizer.model"), "--min-languages", "1", "--link-probability")
     outputs = tmp_path / "outputs"
     outputs.mkdir()
     assert kill_and_resume(["--dumps", str(dumps), *model, IN_MEMORY], outputs, kills=3, seed=5) == []

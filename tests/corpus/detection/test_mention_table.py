@@ -14,9 +14,9 @@ def table(tmp_path: Path) -> MentionTable:
     anchors = [
         Anchor("Berlin", 0.25, {64: 8, 821244: 2}),
         Anchor("Spree", 0.125, {1585: 2}),
-        Anchor("die Spree", 1.0, {1585: 1}),
+        Anchor("die Spree", 1.0, {1585: 1, 7: 1}),
     ]
-    titles = {64: "Berlin", 1585: "Spree (Fluss)"}
+    titles = {64: "Berlin", 1585: "Spree (Fluss)", 7: "Oder (Fluss)"}
     path = write_dictionary(
         tmp_path / "dictionary", "de", anchors, titles, {1585: "Spree", 64: "Berlin", 821244: "Ort"}
     )
@@ -32,13 +32,13 @@ def test_content(table: MentionTable) -> None:
         pytest.approx([0.8, 0.2]),
         [8, 2],
     )
-    assert table.candidates(2)[0].tolist() == [1585]
+    assert table.candidates(2)[0].tolist() == [7, 1585]
     assert [table.title_of(qid) for qid in (64, 1585, 821244, 1, -1, 1 << 40)] == [
         "Berlin",
         "Spree (Fluss)",
         *[None] * 4,
     ]
-    assert [table.label_of(qid) for qid in (64, 1585, 821244, 1)] == ["Berlin", "Spree", "Ort", None]
+    assert [table.label_of(qid) for qid in (64, 1585, 821244, 7, 1)] == ["Berlin", "Spree", "Ort", "Oder", None]
 
 
 def test_search(table: MentionTable) -> None:

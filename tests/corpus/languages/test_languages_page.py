@@ -21,6 +21,7 @@ SHARED_BY_HAND = {
     "sentences",
     "variants",
     "wikipedias",
+    "word_breaks",
 }  # no language
 
 
