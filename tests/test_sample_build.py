@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -100,11 +101,11 @@ def test_vocabulary_is_readable(built: Path) -> None:
     assert len(entities) >= 100
 
 
-def run(*words: str) -> str:
-    """What another command prints."""
+def run(*words: str, text: str = "") -> str:
+    """What another command prints, with a text on its standard input."""
     command = [sys.executable, "-m", "mlukit", *words]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=250)
+    done = subprocess.run(command, env=environment, input=text, capture_output=True, text=True, timeout=250)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -136,3 +137,16 @@ def test_the_pipeline_of_the_beam_page_gives_what_the_command_wrote(built: Path,
 def in_order(rows: pa.Table) -> list[dict[str, Any]]:
     """Rows of examples or failures by page and number."""
     return sorted(rows.to_pylist(), key=lambda row: (row["page_id"], row.get("index", 0)))
+
+
+def test_the_commands_of_the_readme_annotate_a_sentence(built: Path) -> None:
+    lines = re.findall(
+        r"^echo '(.*)' \| \.venv/bin/mlukit annotate sample-output (--language \w+ -)$",
+        (ROOT / "README.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    found = [json.loads(run("annotate", str(built), *words.split(), text=text))["mentions"] for text, words in lines]
+    assert [[(name["text"], name["qid"]) for name in names] for names in found] == [
+        [("ベルリン", "Q64"), ("ドイツ", "Q183")],
+        [("Hamburg", "Q1055"), ("Elbe", "Q1644"), ("Berlin", "Q64")],
+    ]

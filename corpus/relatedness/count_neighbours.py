@@ -87,8 +87,8 @@ def _linked(pages: pa.RecordBatch) -> tuple[Integers, Integers]:
 
 def _pairs(rows: Integers, qids: Integers, pages: Integers) -> tuple[Integers, Integers]:
     """The pairs of linked entities that stand near, and of each linked entity and the page's own."""
-    own = pages[rows] if len(rows) else rows
-    firsts, seconds = [own], [qids]
+    page_items = pages[rows] if len(rows) else rows
+    firsts, seconds = [page_items], [qids]
     for distance in range(1, NEAR + 1):
         same = rows[:-distance] == rows[distance:]
         firsts.append(qids[:-distance][same])

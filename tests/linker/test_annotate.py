@@ -10,6 +10,7 @@ import pytest
 from tests.linker.test_gold_documents import write_gold
 from tests.linker.written_output import write_output
 from tests.small_dumps import complaint, run
+from tests.small_wikis import build
 
 TEXTS = "Die Spree fließt durch Berlin.\n\nParis\r\n"
 
@@ -101,3 +102,20 @@ def test_an_output_without_link_probabilities(tmp_path: Path, texts: Path) -> No
     said = complaint(run("annotate", written, "--language", "de", texts))
     assert said.startswith(f"mlukit annotate: {written} has no link probabilities (")
     assert said.endswith(f": run mlukit mentions {written}")
+
+
+def test_from_dumps_to_annotations(dumps: Path, tmp_path: Path, texts: Path) -> None:
+    output = tmp_path / "OUT"
+    assert build(dumps, output, "--link-probability").status == 0
+    texts.write_text("Die Spree fließt durch Berlin in Deutschland.\n")
+    ran = run("annotate", output, "--language", "de", texts)
+    assert ran.status == 0, ran.err
+    (line,) = map(json.loads, ran.out.splitlines())
+    assert [(name["text"], name["qid"], name["label"]) for name in line["mentions"]] == [
+        ("Spree", "Q7", "Spree"),
+        ("Berlin", "Q64", "Berlin"),
+        ("Deutschland", "Q183", "Deutschland"),
+    ]
+    manifest = json.loads((output / "related/_manifest.json").read_text())
+    assert [shard["path"] for shard in manifest["shards"]] == ["related/_related.arrays"]
+    assert "is whole" in run("verify", output).out
