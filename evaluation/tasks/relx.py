@@ -149,9 +149,10 @@ def _with_marks(
     Returns:
         The tokens with marks, without <s>, and the tokens of each entity with its marks, counted from <s> on.
     """
-    marks = []  # where in `pieces`, closing before opening at one place, which entity, the mark
+    marks = []  # where in `pieces`; the order at one place, so that marks nest; which entity; the mark
     for number, ((start, end), mark) in enumerate(entities):
-        marks += [(start, 1 + number, number, mark), (end, 1 + number if start == end else 0, number, mark)]
+        closing = (1, -end, number, 1) if start == end else (0, -start, number, 0)
+        marks += [(start, (1, -end, number, 0), number, mark), (end, closing, number, mark)]
     tokens: list[int] = []
     places: list[list[int]] = [[] for _ in entities]
     done = 0
