@@ -10,6 +10,7 @@ letters of the shapes. This module adds three letters: N, the places of the stre
 an entity's embedding.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -156,17 +157,29 @@ class PretrainingModel(nn.Module):
         """Returns the last layer's output for every place of the stream, N x H."""
         return self._encoded(batch, None)
 
+    def encode_by_layer(self, batch: Batch) -> Iterator[Tensor]:
+        """Yields the input of the first layer, then the output of each layer, for every place of the stream, N x H."""
+        stream_NH, sequences = self._inputs(batch)
+        yield stream_NH
+        for layer in self.layers:
+            stream_NH = layer(stream_NH, sequences)
+            yield stream_NH
+
     def _encoded(self, batch: Batch, places_P: Tensor | None) -> Tensor:
         """Returns the last layer's output for every place of the stream, or only for some places."""
-        slots_N = torch.cat([batch.word_slots_W, batch.entity_slots_E])
-        inputs_NH = torch.cat([self.word_embeddings(batch), self.entity_embeddings(batch)])
-        stream_NH = torch.empty_like(inputs_NH).index_copy(0, slots_N, inputs_NH)
-        sequences = self._sequences(batch, stream_NH)
+        stream_NH, sequences = self._inputs(batch)
         *layers, last = self.layers
         for layer in layers:
             stream_NH = layer(stream_NH, sequences)
         output: Tensor = last(stream_NH, sequences, places_P)
         return output
+
+    def _inputs(self, batch: Batch) -> tuple[Tensor, Sequences]:
+        """Returns the input of the first layer for every place of the stream, N x H, and the sequences of the stream."""
+        slots_N = torch.cat([batch.word_slots_W, batch.entity_slots_E])
+        inputs_NH = torch.cat([self.word_embeddings(batch), self.entity_embeddings(batch)])
+        stream_NH = torch.empty_like(inputs_NH).index_copy(0, slots_N, inputs_NH)
+        return stream_NH, self._sequences(batch, stream_NH)
 
     def compile_parts(self) -> None:
         """Compiles the layers and the softmaxes with `torch.compile`, once for all batches."""
