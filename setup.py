@@ -30,15 +30,17 @@ INSTALL_REQUIRES = [
 GCP = ["apache-beam[gcp]==2.77.0"]  # gs://, Dataflow
 AWS = ["apache-beam[aws]==2.77.0"]  # s3://
 TRAIN = ["safetensors", "tensorboard", "torch>=2.11", "transformers>=4.57"]  # not on the workers of a pipeline
+EVALUATE = [*TRAIN, "networkx", "scikit-learn", "seqeval==1.2.2"]
 
 EXTRAS_REQUIRE = {
     "gcp": GCP,
     "aws": AWS,
     "train": TRAIN,
+    "evaluate": EVALUATE,
     "test": [
         *GCP,
         *AWS,
-        *TRAIN,
+        *EVALUATE,
         "accelerate",  # for the Trainer of transformers
         "basedpyright",  # pyright with its own Node.js, which needs no download
         "datasets",
@@ -70,6 +72,7 @@ setup(
     package_data={
         "mlukit": ["py.typed", "configs/*.toml"],
         "mlukit.corpus.languages": ["**/*.json", "**/*.toml"],
+        "mlukit.evaluation.data": ["*.toml"],
     },
     install_requires=INSTALL_REQUIRES,
     extras_require=EXTRAS_REQUIRE,

@@ -18,6 +18,13 @@ EXTRAS = {  # extra in setup.py -> package -> module that the package provides
         "torch": "torch",
         "transformers": "transformers",
     },
+    "evaluate": {
+        "safetensors": "safetensors",
+        "torch": "torch",
+        "networkx": "networkx",
+        "scikit-learn": "sklearn",
+        "seqeval": "seqeval",
+    },
 }
 
 

@@ -36,6 +36,10 @@ COMMANDS = {
         "Writes the states of a model for texts, their words and their entities.",
     ),
     "fill": ("mlukit.pretraining.prediction.fill", "Asks a trained model which entities a text mentions."),
+    "evaluate": (
+        "mlukit.evaluation.evaluate",
+        "Fine-tunes and tests a model on the paper's tasks across languages, or measures its states.",
+    ),
 }
 OPTIONS = {
     "--help": "Show this help and exit. mlukit COMMAND --help shows the flags of a command.",
@@ -93,10 +97,10 @@ def _call(command: str, arguments: Sequence[str]) -> int:
         module = importlib.import_module(COMMANDS[command][0])
         status: int = module.main(arguments)
     except ModuleNotFoundError as error:
-        missing = missing_packages("train")
-        if (error.name or "").partition(".")[0] not in EXTRAS["train"].values():
+        extra = "evaluate" if command == "evaluate" else "train"
+        if (error.name or "").partition(".")[0] not in EXTRAS[extra].values():
             raise
-        complain(how_to_install(f"mlukit {command}", "train", missing))
+        complain(how_to_install(f"mlukit {command}", extra, missing_packages(extra)))
         return 1
     except BrokenPipeError:  # the reader of the output has ended, as in `mlukit inspect … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

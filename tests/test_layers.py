@@ -1,4 +1,5 @@
-"""Imports point one way: schemas <- corpus, engine <- transforms <- pipelines, and schemas, corpus <- pretraining.
+"""Imports point one way: schemas <- corpus, engine <- transforms <- pipelines, and schemas, corpus <- pretraining <-
+evaluation.
 
 All code is imported under one name, `mlukit`. In a checkout its rooms could be imported bare as well (`corpus`, …), and
 one record would then have two classes.
@@ -21,8 +22,10 @@ FLOORS = {  # what lies at the top of the repository -> what it may import of ou
     "transforms": {"schemas", "corpus", "engine", "transforms"},
     "pipelines": {"schemas", "corpus", "engine", "transforms", "pipelines"},
     "pretraining": {"schemas", "corpus", "pretraining"},
+    "evaluation": {"schemas", "corpus", "pretraining", "evaluation"},
 }
-ALONE = {"pretraining": {"engine.errors", "engine.logs", "engine.command_parser"}}  # how commands speak to users
+_SPOKEN = {"engine.errors", "engine.logs", "engine.command_parser"}  # how commands speak to users
+ALONE = {"pretraining": _SPOKEN, "evaluation": _SPOKEN}
 OF_TRAINING = {"torch", "transformers", "safetensors", "tensorboard"}  # an extra, never on Beam's workers
 KEPT_OUT = {
     "schemas": {"apache_beam", *OF_TRAINING},
@@ -31,6 +34,7 @@ KEPT_OUT = {
     "transforms": OF_TRAINING,
     "pipelines": OF_TRAINING,
     "pretraining": {"apache_beam"},
+    "evaluation": {"apache_beam"},
 }
 FILES = sorted(file for package in FLOORS for file in (ROOT / package).rglob("*.py"))
 BESIDE = ("tests", "tools", "benchmarks", "sample")
@@ -91,7 +95,7 @@ def test_no_file_imports_a_bare_room(file: Path) -> None:
     assert not names & {*FLOORS, "configs"}
 
 
-@pytest.mark.parametrize("package", ["corpus", "pretraining"])
+@pytest.mark.parametrize("package", ["corpus", "pretraining", "evaluation"])
 def test_rooms_import_each_other_in_no_circle(package: str) -> None:
     rooms: dict[str, set[str]] = {}
     for file in (ROOT / package).glob("*/*.py"):

@@ -15,7 +15,7 @@ from mlukit.engine.launch.worker_package import build_wheel
 from tests.bare_python import bare_environment, bare_python, editable_python
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("corpus", "engine", "schemas", "transforms", "pipelines", "pretraining", "configs")
+ROOMS = ("corpus", "engine", "schemas", "transforms", "pipelines", "pretraining", "evaluation", "configs")
 BESIDE = ("setup.py", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in")
 BUILD = "import sys\nfrom setuptools import build_meta\nprint(getattr(build_meta, sys.argv[1])(sys.argv[2]))"
 VERSION = "mlukit 0.1.0\n"

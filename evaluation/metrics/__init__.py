@@ -1,1 +1,1 @@
-"""Metrics: functions of predictions and of what is right, without torch."""
+"""Pure functions of predictions and right answers. No torch, and no files."""

@@ -83,12 +83,3 @@ def modularity(graph: Graph, languages: Integers) -> Modularity:
         newman=float(newman),
         newman_normalized=float(newman / most) if np.count_nonzero(strengths) > 1 else float("nan"),
     )
-
-
-def share_within(graph: Graph, languages: Integers, number: int) -> npt.NDArray[np.float64]:
-    """Returns, for each of NUMBER languages, the share of the weight of its edges that stays within the language."""
-    of_first, of_second = languages[graph.first], languages[graph.second]
-    same = of_first == of_second
-    strengths = sum(np.bincount(ends, graph.weights, minlength=number) for ends in (of_first, of_second))
-    within = 2 * np.bincount(of_first[same], graph.weights[same], minlength=number)
-    return np.divide(within, strengths, out=np.full(number, np.nan), where=np.asarray(strengths) > 0)

@@ -13,7 +13,8 @@ _CHUNK = 1_024  # queries at once
 def unit_vectors(vectors: Floats) -> Floats:
     """Scales each vector to length 1; a zero vector stays zero, and its cosine with every vector is 0."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    unit: Floats = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    return unit
 
 
 def nearest(
@@ -51,7 +52,8 @@ def nearest(
 def mean_of_nearest(queries: Floats, keys: Floats, number: int) -> Floats:
     """Returns the mean cosine of each query with its nearest keys."""
     _, values = nearest(queries, keys, number)
-    return values.mean(axis=1, dtype=np.float32)
+    means: Floats = values.mean(axis=1, dtype=np.float32)
+    return means
 
 
 def _cosines(queries: Floats, keys: Floats) -> Iterator[tuple[int, Floats]]:

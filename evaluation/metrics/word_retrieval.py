@@ -1,4 +1,4 @@
-"""Contextual word retrieval [Cao, Kitaev and Klein 2020, arXiv 2002.03518]: item i of a language finds item i of another.
+"""Contextual word retrieval [Cao, Kitaev and Klein 2020, arXiv 2002.03518]: item i must find item i.
 
 The nearest neighbour is found by cosine, or by CSLS [Conneau et al. 2018, arXiv 1710.04087, section 2.3], which makes
 vectors that are near to many others (hubs) less attractive: CSLS(x, y) = 2 cos(x, y) - r(x) - r(y), where r is the mean
@@ -21,8 +21,8 @@ def nearest_by_cosine(source: Floats, target: Floats) -> Integers:
 
 def nearest_by_csls(source: Floats, target: Floats, neighbours: int = CSLS_NEIGHBOURS) -> Integers:
     """Returns the index of the target vector with the highest CSLS for each source vector; all are unit vectors."""
-    penalty = mean_of_nearest(target, source, neighbours) / 2  # r(x) is the same for every y
-    return nearest(source, target, 1, penalty=penalty)[0][:, 0]
+    half = np.float32(0.5) * mean_of_nearest(target, source, neighbours)  # r(x) is the same for every y
+    return nearest(source, target, 1, penalty=half.astype(np.float32))[0][:, 0]
 
 
 def retrieval_accuracy(found: Sequence[int] | Integers) -> float:

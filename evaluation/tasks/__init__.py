@@ -1,1 +1,1 @@
-"""Tasks, one per file."""
+"""The tasks: a file each, and a line in `table.py`. No torch here."""

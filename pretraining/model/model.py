@@ -10,7 +10,6 @@ letters of the shapes. This module adds three letters: N, the places of the stre
 an entity's embedding.
 """
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -148,38 +147,34 @@ class PretrainingModel(nn.Module):
     def forward(self, batch: Batch) -> Losses:
         """Returns the losses, summed over the targets; the entity loss of a batch without room for entities is 0."""
         masked_words, masked_entities = _masked_places(batch)
-        output_PH = self._encoded(batch, torch.cat([masked_words, masked_entities]))
+        output_PH = self.encode(batch, torch.cat([masked_words, masked_entities]))
         words = self._predict_words(output_PH[: len(masked_words)], batch)
         entities = self._predict_entities(output_PH[len(masked_words) :], batch)
         return Losses(words.loss, entities.loss, words.correct, entities.correct)
 
-    def encode(self, batch: Batch) -> Tensor:
-        """Returns the last layer's output for every place of the stream, N x H."""
-        return self._encoded(batch, None)
-
-    def encode_by_layer(self, batch: Batch) -> Iterator[Tensor]:
-        """Yields the input of the first layer, then the output of each layer, for every place of the stream, N x H."""
-        stream_NH, sequences = self._inputs(batch)
-        yield stream_NH
-        for layer in self.layers:
-            stream_NH = layer(stream_NH, sequences)
-            yield stream_NH
-
-    def _encoded(self, batch: Batch, places_P: Tensor | None) -> Tensor:
-        """Returns the last layer's output for every place of the stream, or only for some places."""
-        stream_NH, sequences = self._inputs(batch)
+    def encode(self, batch: Batch, places_P: Tensor | None = None) -> Tensor:
+        """Returns the last layer's output for every place of the stream, N x H, or only for some places, P x H."""
+        stream_NH = self._embedded(batch)
+        sequences = self._sequences(batch, stream_NH)
         *layers, last = self.layers
         for layer in layers:
             stream_NH = layer(stream_NH, sequences)
         output: Tensor = last(stream_NH, sequences, places_P)
         return output
 
-    def _inputs(self, batch: Batch) -> tuple[Tensor, Sequences]:
-        """Returns the input of the first layer for every place of the stream, N x H, and the sequences of the stream."""
+    def encode_layers(self, batch: Batch) -> list[Tensor]:
+        """Returns the input of the first layer and the output of every layer, N x H each."""
+        outputs = [self._embedded(batch)]
+        sequences = self._sequences(batch, outputs[0])
+        for layer in self.layers:
+            outputs.append(layer(outputs[-1], sequences))
+        return outputs
+
+    def _embedded(self, batch: Batch) -> Tensor:
+        """Returns the input of the first layer for every place of the stream, N x H."""
         slots_N = torch.cat([batch.word_slots_W, batch.entity_slots_E])
         inputs_NH = torch.cat([self.word_embeddings(batch), self.entity_embeddings(batch)])
-        stream_NH = torch.empty_like(inputs_NH).index_copy(0, slots_N, inputs_NH)
-        return stream_NH, self._sequences(batch, stream_NH)
+        return torch.empty_like(inputs_NH).index_copy(0, slots_N, inputs_NH)
 
     def compile_parts(self) -> None:
         """Compiles the layers and the softmaxes with `torch.compile`, once for all batches."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from mlukit.pretraining.config import ModelConfig
 from mlukit.pretraining.data.dataset import open_tokenizer
 from mlukit.pretraining.errors import PretrainingError, warn
-from mlukit.pretraining.hugging_face.checkpoint_files import read_checkpoint
+from mlukit.pretraining.hugging_face.checkpoint_files import Checkpoint, read_checkpoint
 from mlukit.pretraining.hugging_face.imported_model import model_with_own_vocabularies
 from mlukit.pretraining.hugging_face.tokenizer_files import SENTENCEPIECE_FILE
 from mlukit.pretraining.model.model import PretrainingModel
@@ -59,12 +59,12 @@ def load_model(
     if not (folder / CONFIG).is_file():
         problem = f"{folder} has no {CONFIG}" if folder.is_dir() else f"there is no folder {folder}"
         raise ModelFolderError(f"{problem}: name a folder of mlukit train, import or export, or of XLM-R or mLUKE")
-    place = _device(device)
+    place = device_of(device)
     config = read_json(folder / CONFIG)
     if isinstance(config, dict) and "model_type" in config:
         if examples is not None:
             raise ModelFolderError(f"{folder} has its own words and entities: leave the examples {examples} out")
-        return _from_transformers(folder, place)
+        return model_of_checkpoint(read_checkpoint(folder), place)
     return _from_mlukit(folder, Path(examples) if examples else None, place)
 
 
@@ -80,11 +80,12 @@ def _from_mlukit(folder: Path, examples: Path | None, device: torch.device) -> L
     return LoadedModel(folder, model, tokenizer, entities, device, trained)
 
 
-def _from_transformers(folder: Path, device: torch.device) -> LoadedModel:
-    found = model_with_own_vocabularies(read_checkpoint(folder))
-    model, tokenizer = _model(found.config, found.weights, device), open_tokenizer(folder / SENTENCEPIECE_FILE)
+def model_of_checkpoint(source: Checkpoint, device: torch.device) -> LoadedModel:
+    """Makes a model of a folder of transformers, ready for use; errors as in `load_model`."""
+    found = model_with_own_vocabularies(source)
+    model, tokenizer = _model(found.config, found.weights, device), open_tokenizer(source.folder / SENTENCEPIECE_FILE)
     entities = None if found.rows is None else NamedIds(found.rows)
-    return LoadedModel(folder, model, tokenizer, entities, device, _ENTITY_HEAD in found.found)
+    return LoadedModel(source.folder, model, tokenizer, entities, device, _ENTITY_HEAD in found.found)
 
 
 def _model(config: ModelConfig, weights: dict[str, Tensor], device: torch.device) -> PretrainingModel:
@@ -94,7 +95,8 @@ def _model(config: ModelConfig, weights: dict[str, Tensor], device: torch.device
     return model.to(device).eval()
 
 
-def _device(name: str | torch.device | None) -> torch.device:
+def device_of(name: str | torch.device | None) -> torch.device:
+    """The device of a name; None for the GPU if there is one. ModelFolderError if it cannot be used."""
     if name is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if not _DEVICE.fullmatch(str(name)):

@@ -88,5 +88,5 @@ def test_names_are_listed_in_words() -> None:
 
 def test_the_packages_are_those_of_setup_py() -> None:
     setup = (ROOT / "setup.py").read_text(encoding="utf-8")
-    assert all(f'"{package}' in setup for package in EXTRAS["train"])
+    assert all(f'"{package}' in setup for extra in ("train", "evaluate") for package in EXTRAS[extra])
     assert all(f'"apache-beam[{extra}]' in setup for extra in ("gcp", "aws"))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlukit.evaluation.metrics.modularity import Graph, modularity, neighbour_graph, share_within
+from mlukit.evaluation.metrics.modularity import Graph, modularity, neighbour_graph
 from mlukit.evaluation.metrics.nearest_neighbours import nearest, unit_vectors
 
 
@@ -69,11 +69,6 @@ def test_an_edge_for_two_neighbours_of_each_other_and_no_edge_without_a_positive
     assert list(edges) == [(0, 1, 0.5), (1, 2, 0.25)]
 
 
-def test_the_share_within_a_language() -> None:
-    shares = share_within(graph((0, 1, 1), (0, 2, 0.5), (2, 3, 0.5)), languages("0011"), 3)
-    np.testing.assert_allclose(shares, [2 / 2.5, 1 / 1.5, np.nan])
-
-
 @given(st.integers(0, 10_000), st.integers(1, 6), st.integers(2, 4))
 def test_the_same_as_networkx_and_the_authors(seed: int, number: int, communities: int) -> None:
     random = np.random.default_rng(seed)
@@ -83,7 +78,8 @@ def test_the_same_as_networkx_and_the_authors(seed: int, number: int, communitie
     found = modularity(edges, of_node)
     theirs = nx.Graph()
     theirs.add_nodes_from(range(24))
-    theirs.add_weighted_edges_from(zip(*(part.tolist() for part in (edges.first, edges.second, edges.weights))))
+    parts = (part.tolist() for part in (edges.first, edges.second, edges.weights))
+    theirs.add_weighted_edges_from(zip(*parts, strict=True))
     sets = [set(np.flatnonzero(of_node == language).tolist()) for language in range(communities)]
     assert found.newman == pytest.approx(nx.community.modularity(theirs, [one for one in sets if one]))
     assert found.authors == pytest.approx(by_the_authors(edges, of_node.tolist()))

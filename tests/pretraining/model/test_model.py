@@ -227,7 +227,7 @@ def test_every_layer_is_that_of_transformers(config: ModelConfig) -> None:
     theirs, batch = luke(config), packed([example], config)
     model = ours(config, theirs)
     output = theirs(**padded([example], config), output_hidden_states=True)
-    layers = list(model.encode_by_layer(batch))
+    layers = model.encode_layers(batch)
     expected = zip(output.hidden_states, output.entity_hidden_states, strict=True)
     for layer, (words, entities) in zip(layers, expected, strict=True):
         torch.testing.assert_close(layer, torch.cat([words[0], entities[0]]), **EXACT)

@@ -5,24 +5,19 @@ Each line is a text in one language:
     {"id": "1", "language": "en", "text": "Berlin is a city.", "spans": {"city": [0, 6]}}
     {"id": "1", "language": "de", "text": "Eine Stadt ist Berlin.", "spans": {"city": [15, 21]}}
 
-Texts with the same "id" are translations of each other; spans with the same name are aligned. Offsets count code points,
-and the end is exclusive.
+Texts with the same "id" are translations of each other, and spans with the same name are aligned. Offsets count code
+points, and the end is exclusive.
 """
 
-import gzip
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlukit.pretraining.errors import PretrainingError
+from mlukit.evaluation.errors import EvaluationError
 
-_FORM = '{"id": "1", "language": "en", "text": "Berlin is a city.", "spans": {"city": [0, 6]}}'
-
-
-class ParallelTextError(PretrainingError):
-    """A file is not what it should be; the message shows what is wrong, and what would be accepted."""
+LINE = '{"id": "1", "language": "en", "text": "Berlin is a city.", "spans": {"city": [0, 6]}}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +27,7 @@ class ParallelText:
     Attributes:
         language: code of the language.
         text: the text.
-        spans: start and end in code points, by the name of the item; names are the same in all languages.
+        spans: start and end in code points, by the name of the item; an item has the same name in all languages.
     """
 
     language: str
@@ -44,45 +39,32 @@ def read_json_lines(file: Path) -> Iterator[ParallelText]:
     """Reads parallel texts in the form of this module; the name of an item is the text's id and the span's name.
 
     Raises:
-        ParallelTextError: a line has another form, or a text comes twice; the message has the number of the line.
+        EvaluationError: a line has another form, or a text comes twice; the message has the number of the line.
     """
     seen: set[tuple[str, str]] = set()
-    for number, line in enumerate(read_bytes(file).splitlines(), 1):
-        value = _object(line, f"{file}, line {number}")
+    for number, line in enumerate(file.read_bytes().splitlines(), 1):
+        place = f"{file} line {number}"
+        value = _object(line, place)
         key = value["id"], value["language"]
         if key in seen:
-            raise ParallelTextError(f"{file}, line {number}: the text {key[0]!r} has the language {key[1]!r} twice")
+            raise EvaluationError(f"{place}: the text {key[0]!r} is there twice in the language {key[1]!r}")
         seen.add(key)
         spans = {
-            f"{value['id']} {name}": _span(value["text"], span, f"{file}, line {number}: the span {name!r}")
+            f"{value['id']} {name}": _span(value["text"], span, f"{place}: the span {name!r}")
             for name, span in value["spans"].items()
         }
         yield ParallelText(value["language"], value["text"], spans)
-
-
-def read_bytes(file: Path) -> bytes:
-    """Reads a file, compressed by gzip or not.
-
-    Raises:
-        ParallelTextError: the file is damaged.
-    """
-    try:
-        with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
-            return stream.read()
-    except (EOFError, gzip.BadGzipFile) as error:
-        raise ParallelTextError(f"{file} is damaged, or is not a gzip file: {error}") from error
 
 
 def _object(line: bytes, place: str) -> dict[str, Any]:
     try:
         value = json.loads(line)
     except ValueError as error:
-        raise ParallelTextError(f"{place} is not JSON: {error}; accepted: {_FORM}") from error
-    kinds = {"id": str, "language": str, "text": str, "spans": dict}
-    for key, kind in kinds.items():
+        raise EvaluationError(f"{place} is not JSON in UTF-8 ({error}); accepted: {LINE}") from error
+    for key, kind in {"id": str, "language": str, "text": str, "spans": dict}.items():
         found = value.get(key) if isinstance(value, dict) else None
         if not isinstance(found, kind):
-            raise ParallelTextError(f"{place}: {key!r} is {found!r}; accepted: {_FORM}")
+            raise EvaluationError(f"{place}: {key!r} is {found!r}; accepted: {LINE}")
     return dict(value)
 
 
@@ -90,6 +72,6 @@ def _span(text: str, span: Any, place: str) -> tuple[int, int]:
     match span:
         case [int(start), int(end)] if 0 <= start < end <= len(text) and text[start:end].strip():
             return start, end
-    raise ParallelTextError(
+    raise EvaluationError(
         f"{place} is {span!r}; accepted: [start, end] of words in the text, which has {len(text):,} code points"
     )

@@ -1,0 +1,1 @@
+"""A checkpoint of any kind, texts as its inputs, and its states for them."""

@@ -1,0 +1,30 @@
+"""The table of tasks. A task is in the file of its name, with _ for -, as `TASK`."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from mlukit.engine.command_parser import nearest
+from mlukit.evaluation.errors import EvaluationError
+
+if TYPE_CHECKING:
+    from mlukit.evaluation.tasks.task import Task
+
+TASKS: Mapping[str, str] = {  # the name of a task -> what it measures
+    "relx": "the relation between two entities of a sentence: KBP37 (English) to RELX (five languages)",
+    "retrieval": "whether words in context find their translation, in every layer: XQuAD, or your own parallel texts",
+    "modularity": "how far the nearest neighbours of words split by language, in every layer: the same texts",
+}
+
+
+def load_task(name: str) -> "Task":
+    """The task of a name in the table.
+
+    Raises:
+        EvaluationError: the table has no such task.
+    """
+    if name not in TASKS:
+        hint = nearest(name, tuple(TASKS)) or f"; accepted: {', '.join(TASKS)}"
+        raise EvaluationError(f"unknown task {name!r}{hint}")
+    found: Task = import_module(f"mlukit.evaluation.tasks.{name.replace('-', '_')}").TASK
+    return found
