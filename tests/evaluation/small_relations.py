@@ -5,7 +5,9 @@ from pathlib import Path
 
 LANGUAGES = ("en", "de", "es", "fr", "tr")
 VERBS = {"founded": "org:founded_by", "leads": "org:top_members", "near": "no_relation"}
-LABELS = sorted([f"{relation}({order})" for relation in ("org:founded_by", "org:top_members") for order in ("e1,e2", "e2,e1")])
+LABELS = sorted(
+    [f"{relation}({order})" for relation in ("org:founded_by", "org:top_members") for order in ("e1,e2", "e2,e1")]
+)
 THINGS = 30
 
 
@@ -27,7 +29,7 @@ def sentence(chance: random.Random, language: str) -> tuple[str, str]:
     return f"<e1> {one} </e1> not {verb} <e2> {other} </e2> .", f"{relation}(e2,e1)"
 
 
-def write_relations(folder: Path, train: int = 320, others: int = 40) -> Path:
+def write_relations(folder: Path, train: int = 192, others: int = 24) -> Path:
     """Writes all official files."""
     folder.mkdir(parents=True, exist_ok=True)
     files = {"train": ("en", train), "dev": ("en", others), "test": ("en", others)}
