@@ -46,6 +46,7 @@ class HeldOut(MeasuredTask):
     measures = "Loss and accuracy of masked words and entities on the validation examples of an OUT of mlukit build."
     variants = (ENTITIES,)
     metric = "entity accuracy"
+    english = (ALL,)  # left out of the mean of the languages
     flags: ClassVar[tuple[Flag, ...]] = (
         Flag("number", "N", "Examples of each language at most.", "1024"),
         Flag("precision", "NAME", f"{' or '.join(_PRECISIONS)}.", _PRECISIONS[0]),

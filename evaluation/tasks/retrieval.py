@@ -4,8 +4,9 @@ The items are aligned spans of parallel texts. A test is a pair of languages: "e
 German ones. No protocol of the mLUKE paper could be read; docs/evaluation-analysis.md says what was decided.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import permutations
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -31,13 +32,18 @@ class Retrieval(ParallelTask):
         Flag("methods", "NAMES", "How the nearest is found: cosine, or cosine,csls for both ways.", "cosine"),
     )
 
+    def read(self, folder: Path, options: Mapping[str, str]) -> ParallelData:
+        """Reads parallel texts, and checks --methods first."""
+        _methods(options)
+        return super().read(folder, options)
+
     def test_names(self, languages: Sequence[str]) -> Sequence[str]:
         """Both directions of every pair."""
         return [f"{source}-{target}" for source, target in permutations(languages, 2)]
 
     def compare(self, data: ParallelData, layers: Iterable[Floats]) -> Iterator[tuple[str, Iterable[Line]]]:
         """A line for each item: by method, the number of the item that it found in each layer."""
-        methods, languages = _methods(data), data.parallel.languages
+        methods, languages = _methods(data.options), data.parallel.languages
         pairs = {f"{source}-{target}": (source, target) for source, target in permutations(languages, 2)}
         pairs = {test: pairs[test] for test in data.tests}
         found: dict[tuple[str, str], list[Integers]] = {(test, method): [] for test in pairs for method in methods}
@@ -53,7 +59,7 @@ class Retrieval(ParallelTask):
 
     def counts(self, data: TaskData, name: str, predictions: Sequence[Line]) -> Numbers:
         """1 for each layer and method in which the item found itself, and a last column of ones."""
-        by_id, methods = {line["id"]: line for line in predictions}, _methods(data)
+        by_id, methods = {line["id"]: line for line in predictions}, _methods(data.options)
         layers = max((len(line.get(method, ())) for line in predictions for method in methods), default=0)
         counts = np.zeros((len(data.examples(name)), layers * len(methods) + 1))
         counts[:, -1] = 1
@@ -64,13 +70,13 @@ class Retrieval(ParallelTask):
 
     def numbers(self, data: TaskData, totals: Numbers) -> dict[str, float]:
         """Accuracy by method: of the last layer, and of every layer."""
-        methods = _methods(data)
+        methods = _methods(data.options)
         shares = (totals[:-1] / max(totals[-1], 1)).reshape(-1, len(methods))
         return layer_numbers([_NAMES[method] for method in methods], shares.tolist())
 
 
-def _methods(data: TaskData) -> list[str]:
-    methods = [method.strip() for method in (data.options.get("methods") or "cosine").split(",")]
+def _methods(options: Mapping[str, str]) -> list[str]:
+    methods = [method.strip() for method in (options.get("methods") or "cosine").split(",")]
     for method in methods:
         if method not in _METHODS:
             raise EvaluationError(f"--methods {method!r} is not one of {', '.join(_METHODS)}")
