@@ -14,14 +14,9 @@ dependency of mlukit: pip install matplotlib. The same runs give the same bytes.
 
 import argparse
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
-
-if TYPE_CHECKING:  # what plotting does without
-    from mlukit.pretraining.config import DataConfig, Precision
-    from mlukit.pretraining.data.dataset import ExampleDataset
+from typing import Any, TypeAlias
 
 Rows: TypeAlias = Mapping[str, Mapping[str, float]]  # by language, the last of which is all of them
 
@@ -57,56 +52,19 @@ def named(text: str) -> tuple[str, str]:
 def measure(asked: argparse.Namespace) -> None:
     import torch
 
-    from mlukit.pretraining.config import DataConfig
+    from mlukit.evaluation.encoder.held_out import constant_on_held_out, model_on_held_out
+    from mlukit.pretraining.config import DataConfig, RunConfig, TrainingConfig
     from mlukit.pretraining.data.dataset import open_dataset
+    from mlukit.pretraining.training.initial_weights import initial_model
+    from mlukit.pretraining.training.run_folder import read_model_config
 
     torch.set_num_threads(asked.threads)
-    data = DataConfig()
-    dataset = open_dataset(asked.examples_folder, data)
-    show("always the most frequent entity", most_frequent(dataset, data, asked.examples))
+    dataset = open_dataset(asked.examples_folder, DataConfig())
+    show("always the most frequent entity", dict(constant_on_held_out(dataset, asked.examples)))
     for name, folder in asked.models:
-        show(name, held_out_rows(Path(folder), dataset, data, asked.examples, asked.precision))
-
-
-def most_frequent(dataset: "ExampleDataset", data: "DataConfig", examples: int) -> Rows:
-    """How often the masked entity is the one that the language's train examples mention most; the same masks."""
-    from mlukit.pretraining.data.batches import read_rows, validation_batches
-
-    rows: dict[str, dict[str, float]] = {}
-    for language in dataset.languages:
-        mentions: Counter[int] = Counter()
-        for group in dataset.groups[language]:
-            if group.split == "train":
-                mentions.update(read_rows(dataset, group, data).entity_ids.tolist())
-        guess, _ = mentions.most_common(1)[0]
-        labels = [
-            label
-            for batch in validation_batches(dataset, data, language, examples)
-            for label in batch.entity_labels_PE[: batch.entity_targets].tolist()
-        ]
-        if labels:
-            rows[language] = {"targets": len(labels), "entity_accuracy": labels.count(guess) / len(labels)}
-    targets = sum(row["targets"] for row in rows.values())
-    right = sum(row["targets"] * row["entity_accuracy"] for row in rows.values())
-    return {**rows, "all": {"targets": targets, "entity_accuracy": right / targets}}
-
-
-def held_out_rows(
-    folder: Path, dataset: "ExampleDataset", data: "DataConfig", examples: int, precision: "Precision"
-) -> Rows:
-    """Losses and accuracies of a model, as `mlukit train` measures them."""
-    import torch
-
-    from mlukit.pretraining.config import RunConfig, TrainingConfig
-    from mlukit.pretraining.training.initial_weights import initial_model
-    from mlukit.pretraining.training.ranks import Ranks
-    from mlukit.pretraining.training.run_folder import read_model_config
-    from mlukit.pretraining.training.validation import held_out
-
-    training = TrainingConfig(precision=precision, compile=False, validation_examples=examples)
-    config = RunConfig(model=read_model_config(folder), data=data, training=training)
-    model, _ = initial_model(config, folder)
-    return dict(held_out(model, dataset, config, Ranks(0, 1, torch.device("cpu"))))
+        config = RunConfig(model=read_model_config(Path(folder)), data=DataConfig(), training=TrainingConfig())
+        model, _ = initial_model(config, Path(folder))
+        show(name, dict(model_on_held_out(model, dataset, asked.examples, asked.precision)))
 
 
 def show(name: str, rows: Rows) -> None:

@@ -6,18 +6,20 @@ from pathlib import Path
 from mlukit.engine.command_parser import CommandParser, nearest
 from mlukit.evaluation.errors import say
 from mlukit.evaluation.results.formats import FORMATS
-from mlukit.evaluation.results.table import make_table
+from mlukit.evaluation.results.table import make_layer_table, make_table
 from mlukit.pretraining.local_folder import local_folder, new_local_folder
 
 _EXAMPLES = """\
   mlukit evaluate table RUN
   mlukit evaluate table RUN1 RUN2 --format html --output table.html
+  mlukit evaluate table RUN --layers --format svg --output layers.svg
 """
 
 
 def run(flags: Namespace) -> int:
     """Writes the table; returns the exit status."""
-    text = FORMATS[flags.format](make_table(flags.runs, flags.metric))
+    make = make_layer_table if flags.layers else make_table
+    text = FORMATS[flags.format](make(flags.runs, flags.metric))
     if flags.output is None:
         print(text, end="")
     else:
@@ -48,5 +50,7 @@ def parser() -> CommandParser:
     add = made.group("output").add_argument
     add("--format", type=_format, default="markdown", metavar="NAME", help=f"One of {', '.join(FORMATS)}.")
     add("--metric", metavar="NAME", help="Number to show. Default: the task's main metric.")
+    text = "Show layers x variants, the mean of all tests (retrieval and modularity)."
+    add("--layers", action="store_true", default=False, help=text)
     add("--output", type=new_local_folder, metavar="FILE", help="File to write. Default: standard output.")
     return made

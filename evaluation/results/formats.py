@@ -48,18 +48,28 @@ def to_html(table: Table) -> str:
         f"<tr><th>{escape(first)}</th>{''.join(f'<td>{escape(text)}</td>' for text in others)}</tr>"
         for first, *others in rows
     )
-    columns = [[cells[number] for cells in table.rows.values()] for number in range(len(table.columns))]
-    series = {name: _series(cells) for name, cells in zip(table.columns, columns, strict=True)}
     notes = "".join(f"<li>{escape(note)}</li>" for note in _captions(table))
     title = escape(table.title)
     return (
         f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>\n'
         f"<h1>{title}, in %</h1>\n<table><tr>{head}</tr>{body}</table>\n"
-        f"{plot(f'{table.title}, in %', list(table.rows), series)}\n<ul>{notes}</ul></html>\n"
+        f"{to_svg(table)}<ul>{notes}</ul></html>\n"
     )
 
 
-FORMATS: Mapping[str, Callable[[Table], str]] = {"markdown": to_markdown, "csv": to_csv, "html": to_html}
+def to_svg(table: Table) -> str:
+    """The plot of the table alone."""
+    columns = [[cells[number] for cells in table.rows.values()] for number in range(len(table.columns))]
+    series = {name: _series(cells) for name, cells in zip(table.columns, columns, strict=True)}
+    return f"{plot(f'{table.title}, in %', list(table.rows), series)}\n"
+
+
+FORMATS: Mapping[str, Callable[[Table], str]] = {
+    "markdown": to_markdown,
+    "csv": to_csv,
+    "html": to_html,
+    "svg": to_svg,
+}
 
 
 def _series(cells: Sequence[Cell | None]) -> Series:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mlukit.evaluation.errors import warn
+from mlukit.evaluation.errors import say, warn
 from mlukit.evaluation.results.run_folder import CONFIG, RunError, describe_files
 from mlukit.evaluation.tasks.task import FineTunedTask, Task, TaskData
 from mlukit.pretraining.training.run_folder import read_json, write_json
@@ -30,6 +30,8 @@ def read_data(task: Task, folder: Path, options: Mapping[str, Any]) -> TaskData:
     for fault, rows in data.faults.items():
         shown = ", ".join(rows[:_SHOWN]) + (", …" if len(rows) > _SHOWN else "")
         warn(f"{counted(len(rows), 'row')} {fault}, scored as wrong: {shown}")
+    for reason, rows in data.left_out.items():
+        say(f"{counted(len(rows), 'row')} left out: {reason}")
     chosen = options["tests"] or tuple(data.tests)
     for name in chosen:
         if name not in data.tests:
@@ -121,6 +123,7 @@ def run_config(task: Task, flags: Namespace, data: TaskData, fingerprint: str) -
         "data": str(flags.data.resolve()),
         "files": describe_files(data.files),
         "faults": {fault: len(rows) for fault, rows in data.faults.items()},
+        "left_out": {reason: len(rows) for reason, rows in data.left_out.items()},
         "labels": list(data.labels),
         **options,
         "deviations": deviations(task, options),

@@ -25,6 +25,8 @@ from mlukit.evaluation.tasks.table import load_task
 from mlukit.evaluation.tasks.task import DEV, ENTITIES, WORDS, Numbers, Task, TaskData
 from mlukit.schemas.wording import counted
 
+_NAMED = 6  # tests whose mean is named by all of them
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -69,25 +71,81 @@ def make_table(runs: Sequence[Path], metric: str | None = None) -> Table:
     Raises:
         RunError: a folder is not a finished RUN, or the runs are of several tasks.
     """
+    found = _read(runs, metric)
+    task, metric, columns = found.task, found.metric, found.columns
+    tests = list(dict.fromkeys(test for found in columns.values() for test in found[0].scores))
+    rows = {test: [_cell(results, [test], metric) for results in columns.values()] for test in tests}
+    others = [test for test in tests if test not in task.english]
+    if len(others) > 1:
+        name = f"mean of {', '.join(others) if len(others) <= _NAMED else f'{len(others)} tests'}"
+        rows[name] = [_cell(results, others, metric) for results in columns.values()]
+    pairs = {run: (found.groups.get((run, WORDS)), found.groups.get((run, ENTITIES))) for run in runs}
+    comparisons = [_compare(task, found.configs[run], tests, metric, *pair) for run, pair in pairs.items()]
+    names = [run.name for run, one in zip(runs, comparisons, strict=True) if one]
+    compared = {test: [one.get(test) for one in comparisons if one] for test in tests}
+    return Table(f"{task.name}: {metric}", list(columns), rows, compared, names, found.notes)
+
+
+def make_layer_table(runs: Sequence[Path], metric: str | None = None) -> Table:
+    """Makes the table of some runs of a task over layers, layers x variants: a number is the mean of all tests.
+
+    Args:
+        runs: their folders.
+        metric: the number to show, which has a value for each layer; None for the task's main metric.
+
+    Raises:
+        RunError: as `make_table`, or the metric has no values for layers.
+    """
+    found = _read(runs, metric)
+    scores = [values for results in found.groups.values() for one in results for values in one.scores.values()]
+    prefix = f"{found.metric}, layer "
+    layers = {int(name.removeprefix(prefix)) for values in scores for name in values if name.startswith(prefix)}
+    if not layers:
+        raise RunError(f"{found.task.name} does not measure {found.metric!r} by layer; retrieval and modularity do")
+    rows = {
+        str(layer): [_cell(results, list(results[0].scores), f"{prefix}{layer}") for results in found.columns.values()]
+        for layer in sorted(layers)
+    }
+    return Table(f"{found.task.name} by layer: {found.metric}", list(found.columns), rows, {}, [], found.notes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """Runs of one task.
+
+    Attributes:
+        task: their task.
+        metric: the number to show.
+        configs: the content of config.json by run.
+        groups: the results that count, by run and variant.
+    """
+
+    task: Task
+    metric: str
+    configs: Mapping[Path, Mapping[str, Any]]
+    groups: Mapping[tuple[Path, str], list[Result]]
+
+    @property
+    def columns(self) -> dict[str, list[Result]]:
+        """The results by the name of their column."""
+        one = len(self.configs) == 1
+        return {name if one else f"{run.name}: {name}": found for (run, name), found in self.groups.items()}
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must know of the runs."""
+        return [note for run, config in self.configs.items() for note in _notes(run, config, self.groups)]
+
+
+def _read(runs: Sequence[Path], metric: str | None) -> _Runs:
+    """Reads runs; see `make_table`."""
     configs = {run: read_config(run) for run in runs}
     tasks = {config["task"] for config in configs.values()}
     if len(tasks) > 1:
         raise RunError(f"the runs are of the tasks {', '.join(sorted(tasks))}: a table shows one task")
     task = load_task(tasks.pop())
     metric = metric or task.metric
-    groups = _groups(runs, metric, task.variants)
-    columns = {name if len(runs) == 1 else f"{run.name}: {name}": found for (run, name), found in groups.items()}
-    tests = list(dict.fromkeys(test for found in columns.values() for test in found[0].scores))
-    rows = {test: [_cell(found, [test], metric) for found in columns.values()] for test in tests}
-    others = [test for test in tests if test not in task.english]
-    if len(others) > 1:
-        rows[f"mean of {', '.join(others)}"] = [_cell(found, others, metric) for found in columns.values()]
-    pairs = {run: (groups.get((run, WORDS)), groups.get((run, ENTITIES))) for run in runs}
-    comparisons = [_compare(task, configs[run], tests, metric, *pair) for run, pair in pairs.items()]
-    names = [run.name for run, found in zip(runs, comparisons, strict=True) if found]
-    compared = {test: [found.get(test) for found in comparisons if found] for test in tests}
-    notes = [note for run in runs for note in _notes(run, configs[run], groups)]
-    return Table(f"{task.name}: {metric}", list(columns), rows, compared, names, notes)
+    return _Runs(task, metric, configs, _groups(runs, metric, task.variants))
 
 
 def _groups(runs: Sequence[Path], metric: str, variants: Sequence[str]) -> dict[tuple[Path, str], list[Result]]:
@@ -151,6 +209,8 @@ def _notes(run: Path, config: Mapping[str, Any], groups: Mapping[tuple[Path, str
             notes.append(f"{run.name}, {variant}: {counted(len(results), 'seed')}, {rate}.")
     for name, (here, published) in config["deviations"].items():
         notes.append(f"{run.name}: {name.replace('_', ' ')} {_text(here)} in place of {_text(published)}.")
+    for reason, number in config["left_out"].items():
+        notes.append(f"{run.name}: {counted(number, 'row')} left out: {reason}.")
     for fault, number in config["faults"].items():
         notes.append(f"{run.name}: {counted(number, 'row')} {fault}, scored as wrong.")
     return notes

@@ -56,6 +56,7 @@ class TaskData:
         files: every file that was read.
         faults: for each kind of fault, the names of the rows ("RELX_tr.txt line 17") that have it. Such rows stay among
             the examples, and are scored as wrong.
+        left_out: the names of rows that are no examples, by the reason why they cannot be.
         options: the values of the task's flags.
     """
 
@@ -65,6 +66,7 @@ class TaskData:
     labels: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     faults: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    left_out: Mapping[str, Sequence[str]] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
 
     def examples(self, name: str) -> Sequence[Any]:

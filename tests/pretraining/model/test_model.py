@@ -221,6 +221,19 @@ def test_every_parameter_has_a_gradient_in_a_batch_that_has_nothing_to_predict()
     assert all((p.grad == 0).all() for p in model.parameters())
 
 
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_every_layer_is_that_of_transformers(config: ModelConfig) -> None:
+    (example,) = masked_examples([(13, 2)])
+    theirs, batch = luke(config), packed([example], config)
+    model = ours(config, theirs)
+    output = theirs(**padded([example], config), output_hidden_states=True)
+    layers = model.encode_layers(batch)
+    expected = zip(output.hidden_states, output.entity_hidden_states, strict=True)
+    for layer, (words, entities) in zip(layers, expected, strict=True):
+        torch.testing.assert_close(layer, torch.cat([words[0], entities[0]]), **EXACT)
+    torch.testing.assert_close(layers[-1], model.encode(batch), **EXACT)
+
+
 def test_no_example_sees_another() -> None:
     examples = masked_examples([(20, 3), (15, 2), (11, 1)])
     model = PretrainingModel(SMALL).double()
