@@ -8,7 +8,8 @@ usage: python benchmarks/growth.py DUMP.xml.bz2 [--sizes 0.1,1,10] [--language e
 
 Prints, for each size in GB of XML, the seconds of each stage, MB of XML per second for `link` and for all stages, and
 the maximum memory of the launcher, of its child that runs Beam, and of a worker process: private memory, and all
-resident memory. The difference is mapped files, mostly title indexes and match tables, which workers share and the system can drop.
+resident memory. The difference is mapped files, mostly title indexes and match tables, which workers
+share and the system can drop.
 """
 
 import argparse
