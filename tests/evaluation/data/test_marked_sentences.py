@@ -34,7 +34,7 @@ def test_a_block(tmp_path: Path) -> None:
     [
         ("(<e1> A </e1>) x <e2> B </e2>.", "(A) x B.", (1, 2), (6, 7)),
         ("<e2>B</e2>'s <e1>A</e1>", "B's A", (4, 5), (0, 1)),
-        ("x <e1> </e1> y <e2> B </e2>", "x  y B", (2, 2), (5, 6)),  # KBP37 has four such entities
+        ("x <e1> </e1> y <e2> B </e2>", "x  y B", (2, 2), (5, 6)),  # 146 rows of KBP37
         ("中<e1>北京</e1>的<e2>市</e2>", "中北京的市", (1, 3), (4, 5)),
     ],
 )

@@ -132,3 +132,10 @@ def test_the_best_learning_rate_on_dev_is_reported(relx_flags: list[str], tmp_pa
     assert [(one.learning_rate, one.seed) for one in results] == [(1e-9, 0), (1e-9, 1), (5e-3, 0), (5e-3, 1)]
     assert len(list(run.rglob("best/model.safetensors"))) == 1
     assert len((results[0].folder / "predictions/de.jsonl").read_text().splitlines()) == 8
+
+
+def test_bfloat16(relx_flags: list[str], tmp_path: Path) -> None:
+    flags = ["--precision", "bfloat16", "--variant", "entities", "--tests", "de", "--epochs", "4"]
+    assert main([*relx_flags, *flags, "--output", str(tmp_path / "RUN")]) == 0
+    (found,) = read_results(tmp_path / "RUN")
+    assert set(found.scores) == {"dev", "de"} and found.scores["de"]["accuracy"] > 0.4
