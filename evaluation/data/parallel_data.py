@@ -49,10 +49,10 @@ def read_parallel_items(data: Path, languages: Sequence[str] = ()) -> ParallelIt
     """
     files = _find(data)
     texts = [text for file in files for text in _read(file)]
-    there = sorted({text.language for text in texts})
-    wanted = list(dict.fromkeys(languages)) or there
-    if missing := [code for code in wanted if code not in there]:
-        raise EvaluationError(f"{data} has no texts in {', '.join(missing)}; it has {', '.join(there)}")
+    available = sorted({text.language for text in texts})
+    wanted = list(dict.fromkeys(languages)) or available
+    if missing := [code for code in wanted if code not in available]:
+        raise EvaluationError(f"{data} has no texts in {', '.join(missing)}; it has {', '.join(available)}")
     if len(wanted) < 2:
         raise EvaluationError(f"{data}: only the language {', '.join(wanted)}; two or more are needed")
     chosen = [text for code in wanted for text in texts if text.language == code]

@@ -28,7 +28,7 @@ def to_csv(table: Table) -> str:
     """The table as CSV: a line for each test and column, shares with all their digits."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["test", "column", "mean", "standard_deviation", "low", "high", "p"])
+    writer.writerow([table.heading, "column", "mean", "standard_deviation", "low", "high", "p"])
     for test, cells in table.rows.items():
         for column, cell in zip(table.columns, cells, strict=True):
             if cell:
@@ -83,7 +83,7 @@ def _texts(table: Table) -> Iterator[list[str]]:
     """The header and the rows."""
     several = len(table.compared_columns) > 1
     names = [f"{run}: {ENTITIES} - {WORDS}" if several else f"{ENTITIES} - {WORDS}" for run in table.compared_columns]
-    yield ["test", *table.columns, *names]
+    yield [table.heading, *table.columns, *names]
     for test, cells in table.rows.items():
         compared = table.compared.get(test) or [None] * len(names)
         yield [test, *map(_cell_text, cells), *map(_bootstrap_text, compared)]

@@ -51,6 +51,7 @@ class Table:
         rows: for each test, the cells of the columns; None where a run has no such test.
         compared: for each test, how much better entities are than words, for the runs that have both, by run.
         notes: the caption: seeds, learning rates, and what deviates from the paper's values.
+        heading: of the names of the rows.
     """
 
     title: str
@@ -59,6 +60,7 @@ class Table:
     compared: dict[str, list[Bootstrap | None]]
     compared_columns: list[str]
     notes: list[str]
+    heading: str = "test"
 
 
 def make_table(runs: Sequence[Path], metric: str | None = None) -> Table:
@@ -106,7 +108,7 @@ def make_layer_table(runs: Sequence[Path], metric: str | None = None) -> Table:
         str(layer): [_cell(results, list(results[0].scores), f"{prefix}{layer}") for results in found.columns.values()]
         for layer in sorted(layers)
     }
-    return Table(f"{found.task.name} by layer: {found.metric}", list(found.columns), rows, {}, [], found.notes)
+    return Table(f"{found.task.name} by layer: {found.metric}", list(found.columns), rows, {}, [], found.notes, "layer")
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def test_numbers_are_those_of_training(
     assert list(result.scores) == ["de", "en", "all"]
     for language, numbers in result.scores.items():
         for name in ("word loss", "entity loss", "word accuracy", "entity accuracy"):
-            # [PAD], [UNK] and [MASK2] have the rows that every user of the weights sees, which changes the sums a little
+            # [PAD], [UNK] and [MASK2] have the rows of export here, which changes the sums a little
             assert numbers[name] == pytest.approx(expected[language][name.replace(" ", "_")], rel=0.02)
     constant = dict(constant_on_held_out(open_dataset(dataset, DataConfig()), 8))
     for language, guess in constant.items():
