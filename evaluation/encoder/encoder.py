@@ -52,6 +52,10 @@ class Encoder:
     def check_variant(self, variant: str, needs_entities: bool) -> None:
         """Refuses a variant with entities for a checkpoint without entities.
 
+        Args:
+            variant: its name.
+            needs_entities: `Task.needs_entities` of it.
+
         Raises:
             EvaluationError: the text names the checkpoint.
         """

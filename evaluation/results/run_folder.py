@@ -14,7 +14,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,10 @@ class Result:
     learning_rate: float | None = None
     epoch: int | None = None
     scores: Mapping[str, Mapping[str, float]]
+
+    def with_scores(self, scores: Mapping[str, Mapping[str, float]]) -> "Result":
+        """The same model with other scores."""
+        return replace(self, scores=scores)
 
     def write(self) -> None:
         """Writes result.json."""

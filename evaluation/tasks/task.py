@@ -154,6 +154,10 @@ class Task(ABC):
             EvaluationError: a file is missing or is not what it should be; `data.official_files` makes the message.
         """
 
+    def needs_entities(self, variant: str) -> bool:
+        """Whether the inputs of a variant have entities, which a checkpoint such as XLM-R cannot take."""
+        return variant != WORDS
+
     def counts(self, data: TaskData, name: str, predictions: Sequence[Line]) -> Numbers | None:
         """What each example adds to the metrics: examples x counts, so that any sample of examples can be scored.
 

@@ -143,7 +143,7 @@ class Progress:
             f"{line['tokens_per_second']:,.0f} tokens/s{mfu}",
             f"learning rate {line['learning_rate']:.2e}",
             f"memory {line['memory_gib']:.1f} GiB",
-            f"{_duration(line['seconds_left'])} left",
+            f"{duration(line['seconds_left'])} left",
         ]
         text = ", ".join(parts)
         if not self._out.isatty():
@@ -168,7 +168,8 @@ def _losses(values: Mapping[str, float]) -> str:
     return ", ".join(parts)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Converts 3,725 to "1:02:05"."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
