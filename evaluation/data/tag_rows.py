@@ -1,4 +1,4 @@
-"""Reads the token-classification form of the Hugging Face Hub: rows with `tokens` and `ner_tags`, Parquet or JSON lines."""
+"""Reads the Hugging Face Hub's form of token classification: Parquet or JSON lines, with `tokens` and `ner_tags`."""
 
 import json
 from collections.abc import Iterator, Sequence

@@ -119,7 +119,7 @@ def find_tagged_files(folder: Path) -> TaggedFiles:
 
 
 def _files_of(official: OfficialSet, folder: Path, split: str) -> tuple[Path, ...]:
-    """The files of a split in the folder of a language: TRAIN, TRAIN.jsonl, TRAIN-00000-of-00002.parquet, TRAIN/*.parquet."""
+    """The files of a split in the folder of a language; for "train": train, train.jsonl, or train/*.parquet."""
     found = [
         file
         for file in sorted(folder.iterdir())

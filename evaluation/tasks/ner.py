@@ -2,9 +2,9 @@
 
 Every span of whole words is classified, as in LUKE's code (studio-ousia/luke, examples/ner): the sentence stands in the
 middle of its document, and each span with at most 16 pieces is a candidate. E: a [MASK] entity over each candidate; the
-states of its first and last piece and of the entity are classified. W: the states of the two pieces. Candidates overlap;
-of those that are entities, the ones with the highest logits win. Scores count every entity of the file, while LUKE's
-code drops those that no candidate covers.
+states of its first piece, its last piece and its entity are classified. W: the states of the two pieces. Candidates
+overlap; of those that are entities, the ones with the highest logits win. Scores count every entity of the file, while
+LUKE's code drops those that no candidate covers.
 
 Also read: a folder for each language with WikiANN's files, or files in the token-classification form of the Hub.
 """
@@ -56,6 +56,8 @@ _CONTEXTS = ("document", "sentence")
 _NO_TAG, _OTHER_LABEL = "with words without a tag", "with an entity of a type that the training file does not have"
 _UNCOVERED = f"with an entity that no span of at most {MOST_PIECES} pieces covers"
 _CLIPPED = "longer than the model, without the last words"
+_FIRST_LINE = '{"text": "Ada lives in London ."} or {"words": ["Ada", "lives"]}'
+_SHOWN = 5
 _LUKE_NAMES = {"NIL": OUTSIDE}  # in published checkpoints
 
 
@@ -122,7 +124,7 @@ class NamedEntities(FineTunedTask):
             made.append(_input(tokens, borders[part], targets, part, texts.mask if variant == ENTITIES else None))
         return made
 
-    def notes(self, example: TaggedSentence, inputs: Sequence[Input]) -> list[str]:
+    def notes(self, data: TaskData, example: TaggedSentence, inputs: Sequence[Input]) -> list[str]:
         """What is lost of a sentence."""
         candidates = {tuple(span) for one in inputs for span in one.details.tolist()}
         lost = [one for one in example.entities if one.label != UNTAGGED and one[:2] not in candidates]
@@ -157,7 +159,8 @@ class NamedEntities(FineTunedTask):
         lines: list[Line] = []
         for row, example in zip(rows, examples, strict=False):
             if tuple(row.words) != example.words:
-                raise official.wrong(file, f"{row.id} begins {row.words[:5]}, where {name} has {list(example.words[:5])}")
+                found, expected = (" ".join(words[:_SHOWN]) for words in (row.words, example.words))
+                raise official.wrong(file, f"the sentence at {row.id} begins {found!r}, that of {name} {expected!r}")
             try:
                 lines.append({"id": example.id, "entities": entities_of(row.tags)})
             except TagError as error:
@@ -175,7 +178,7 @@ class NamedEntities(FineTunedTask):
         text, words = line.get("text"), line.get("words")
         words = text.split() if isinstance(text, str) and words is None else words
         if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
-            raise EvaluationError(f'line {number} is not like {{"text": "Ada lives in London ."}} or {{"words": ["Ada"]}}')
+            raise EvaluationError(f"line {number} is not like {_FIRST_LINE}")
         return TaggedSentence(str(line.get("id", number)), tuple(words), (), Document([tuple(words)]), 0)
 
 
@@ -265,7 +268,7 @@ def _faults(files: Mapping[str, TaggedFile], labels: Sequence[str]) -> dict[str,
 def _say_missing(there: TaggedFiles, tests: Mapping[str, Split]) -> None:
     """Says which of CoNLL's tests --data does not have."""
     if all(split.is_conll for split in tests.values()) and (missing := [one for one in CONLL if one not in tests]):
-        say(f"--data {there.folder} has no test in {', '.join(missing)}; mlukit evaluate list says where it is published")
+        say(f"--data {there.folder} has no test in {', '.join(missing)}; mlukit evaluate list says where to get it")
 
 
 def _say_forms(files: Mapping[str, TaggedFile], splits: Mapping[str, Split], context: str) -> None:

@@ -218,6 +218,16 @@ class FineTunedTask(Task):
             ExampleError: the example cannot be given to the model; the text is the reason.
         """
 
+    def notes(self, data: TaskData, example: Any, inputs: Sequence[Input]) -> Sequence[str]:
+        """What the inputs of an example lost, such as "longer than the model"; it is counted in a warning.
+
+        Args:
+            data: what `read` gave.
+            example: one of its examples.
+            inputs: what `inputs` gave for it.
+        """
+        return ()
+
     @abstractmethod
     def decode(self, data: TaskData, example: Any, inputs: Sequence[Input], scores: Sequence[Numbers]) -> Line:
         """The prediction for an example; the loop adds "id".

@@ -5,7 +5,9 @@ from pathlib import Path
 
 LANGUAGES = ("en", "de", "es", "fr", "tr")
 VERBS = {"founded": "org:founded_by", "leads": "org:top_members", "near": "no_relation"}
-LABELS = sorted([f"{relation}({order})" for relation in ("org:founded_by", "org:top_members") for order in ("e1,e2", "e2,e1")])
+LABELS = sorted(
+    [f"{relation}({order})" for relation in ("org:founded_by", "org:top_members") for order in ("e1,e2", "e2,e1")]
+)
 THINGS = 30
 
 
