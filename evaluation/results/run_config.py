@@ -44,6 +44,23 @@ def read_data(task: Task, folder: Path, options: Mapping[str, Any]) -> TaskData:
     )
 
 
+def check_files(config: Mapping[str, Any]) -> None:
+    """Refuses official files that are no longer those of a RUN.
+
+    Args:
+        config: the content of its config.json.
+
+    Raises:
+        RunError: a file is missing or has changed; the text names it.
+    """
+    for name, digest in config["files"].items():
+        file = Path(name)
+        if not file.is_file():
+            raise RunError(f"{file}, which the run has read, is not there: put it back")
+        if describe_files([file])[name] != digest:
+            raise RunError(f"{file} has changed since the run has read it: its SHA-256 was {digest}")
+
+
 def _sample(examples: Any, limit: int | None) -> Any:
     """At most `limit` examples, by the hashes of their ids; a smaller sample is part of a larger one."""
     if limit is None or len(examples) <= limit:

@@ -18,6 +18,7 @@ from mlukit.evaluation.encoder.text_encoder import TextEncoder
 from mlukit.evaluation.errors import EvaluationError, ExampleError
 from mlukit.evaluation.metrics.relations import relation_counts, relation_numbers, relations_of
 from mlukit.evaluation.tasks.task import (
+    DEV,
     ENTITIES,
     ExportForm,
     FineTunedTask,
@@ -39,13 +40,16 @@ class Relations(FineTunedTask):
     measures = "The relation between two entities of a sentence, in en, de, es, fr and tr."
     official = ("kbp37", "relx")
     metric = "macro F1"
+    english = (DEV, "en", "kbp37")
     hyper_parameters = HyperParameters(
         batch_size=32,
         epochs=5,
         clip=0.0,
         source="studio-ousia/luke, examples/relation_classification (its README: a grid search is needed)",
     )
-    exported: ClassVar[Mapping[str, ExportForm]] = {ENTITIES: ExportForm("LukeForEntityPairClassification")}
+    exported: ClassVar[Mapping[str, ExportForm]] = {
+        ENTITIES: ExportForm("LukeForEntityPairClassification", tokenizer_task="entity_pair_classification")
+    }
 
     def read(self, folder: Path, options: Mapping[str, str]) -> TaskData:
         """Reads KBP37 and RELX; the test "kbp37" is KBP37's own, in English."""

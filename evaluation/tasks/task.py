@@ -101,10 +101,12 @@ class ExportForm:
     Attributes:
         architecture: such as "LukeForEntityPairClassification".
         head: the name of the head in it.
+        tokenizer_task: the task of its MLukeTokenizer, which then marks the entities; "" for none.
     """
 
     architecture: str
     head: str = "classifier"
+    tokenizer_task: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +134,7 @@ class Task(ABC):
         official: the official sets that it needs, by their names in data/official_files.toml.
         variants: what is compared.
         metric: the number that tables show, by its name in `numbers`.
+        english: the tests in English, which a mean over the languages of the zero-shot transfer leaves out.
         flags: the flags of this task alone.
     """
 
@@ -140,6 +143,7 @@ class Task(ABC):
     official: ClassVar[tuple[str, ...]] = ()
     variants: ClassVar[tuple[str, ...]] = (WORDS, ENTITIES)
     metric: ClassVar[str]
+    english: ClassVar[tuple[str, ...]] = (DEV, "en")
     flags: ClassVar[tuple[Flag, ...]] = ()
 
     @abstractmethod

@@ -1,0 +1,96 @@
+"""Writes a table as Markdown, CSV, or one HTML page with a plot."""
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from html import escape
+
+from mlukit.evaluation.metrics.bootstrap import Bootstrap
+from mlukit.evaluation.results.plot import Series, plot
+from mlukit.evaluation.results.table import Cell, Table, bootstrap_note, percent
+from mlukit.evaluation.tasks.task import ENTITIES, WORDS
+
+_STYLE = (
+    "body{font:16px sans-serif;max-width:60em;margin:2em auto}table{border-collapse:collapse}"
+    "th,td{border:1px solid #999;padding:.3em .6em;text-align:right}th:first-child{text-align:left}"
+)
+
+
+def to_markdown(table: Table) -> str:
+    """The table as Markdown, with its caption below."""
+    header, *rows = _texts(table)
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    body = "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+    return f"**{table.title}**, in %\n\n{body}\n\n" + "\n".join(f"- {note}" for note in _captions(table)) + "\n"
+
+
+def to_csv(table: Table) -> str:
+    """The table as CSV: a line for each test and column, shares with all their digits."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["test", "column", "mean", "standard_deviation", "low", "high", "p"])
+    for test, cells in table.rows.items():
+        for column, cell in zip(table.columns, cells, strict=True):
+            if cell:
+                writer.writerow([test, column, cell.mean, "" if cell.spread is None else cell.spread, "", "", ""])
+        for run, found in zip(table.compared_columns, table.compared.get(test, ()), strict=False):
+            if found:
+                name = f"{run}: {ENTITIES} - {WORDS}"
+                writer.writerow([test, name, found.difference, "", found.low, found.high, found.p])
+    return out.getvalue()
+
+
+def to_html(table: Table) -> str:
+    """The table as one page that needs no other file."""
+    header, *rows = _texts(table)
+    head = "".join(f"<th>{escape(text)}</th>" for text in header)
+    body = "".join(
+        f"<tr><th>{escape(first)}</th>{''.join(f'<td>{escape(text)}</td>' for text in others)}</tr>"
+        for first, *others in rows
+    )
+    columns = [[cells[number] for cells in table.rows.values()] for number in range(len(table.columns))]
+    series = {name: _series(cells) for name, cells in zip(table.columns, columns, strict=True)}
+    notes = "".join(f"<li>{escape(note)}</li>" for note in _captions(table))
+    title = escape(table.title)
+    return (
+        f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>\n'
+        f"<h1>{title}, in %</h1>\n<table><tr>{head}</tr>{body}</table>\n"
+        f"{plot(f'{table.title}, in %', list(table.rows), series)}\n<ul>{notes}</ul></html>\n"
+    )
+
+
+FORMATS: Mapping[str, Callable[[Table], str]] = {"markdown": to_markdown, "csv": to_csv, "html": to_html}
+
+
+def _series(cells: Sequence[Cell | None]) -> Series:
+    return Series(
+        [None if cell is None else 100 * cell.mean for cell in cells],
+        [0 if cell is None else 100 * (cell.spread or 0) for cell in cells],
+    )
+
+
+def _texts(table: Table) -> Iterator[list[str]]:
+    """The header and the rows."""
+    several = len(table.compared_columns) > 1
+    names = [f"{run}: {ENTITIES} - {WORDS}" if several else f"{ENTITIES} - {WORDS}" for run in table.compared_columns]
+    yield ["test", *table.columns, *names]
+    for test, cells in table.rows.items():
+        compared = table.compared.get(test) or [None] * len(names)
+        yield [test, *map(_cell_text, cells), *map(_bootstrap_text, compared)]
+
+
+def _cell_text(cell: Cell | None) -> str:
+    if cell is None:
+        return "-"
+    return percent(cell.mean) if cell.spread is None else f"{percent(cell.mean)} ± {percent(cell.spread)}"
+
+
+def _bootstrap_text(found: Bootstrap | None) -> str:
+    if found is None:
+        return "-"
+    return f"{100 * found.difference:+.1f} [{100 * found.low:+.1f}, {100 * found.high:+.1f}], p = {found.p:.3f}"
+
+
+def _captions(table: Table) -> list[str]:
+    note = bootstrap_note(table)
+    return [*table.notes, "± is the sample standard deviation over seeds.", *([note] if note else [])]

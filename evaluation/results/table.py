@@ -1,0 +1,181 @@
+"""Tables of runs: tests x variants, mean and spread over seeds, and a paired bootstrap where there are W and E."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import numpy as np
+
+from mlukit.evaluation.errors import EvaluationError, warn
+from mlukit.evaluation.metrics.bootstrap import RESAMPLES, SEED, Bootstrap, paired_bootstrap
+from mlukit.evaluation.results.choice import chosen_results
+from mlukit.evaluation.results.run_config import check_files, read_data
+from mlukit.evaluation.results.run_folder import (
+    Result,
+    RunError,
+    predictions_file,
+    read_config,
+    read_predictions,
+    read_results,
+)
+from mlukit.evaluation.tasks.table import load_task
+from mlukit.evaluation.tasks.task import DEV, ENTITIES, WORDS, Numbers, Task, TaskData
+from mlukit.schemas.wording import counted
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A metric over the seeds of a variant: the mean, and the sample standard deviation (None for one seed)."""
+
+    mean: float
+    spread: float | None
+
+    @classmethod
+    def from_values(cls, values: Sequence[float]) -> "Cell":
+        """The cell of the values of all seeds."""
+        return cls(mean(values), stdev(values) if len(values) > 1 else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table.
+
+    Attributes:
+        title: the task and the metric.
+        columns: a name for each run and variant.
+        rows: for each test, the cells of the columns; None where a run has no such test.
+        compared: for each test, how much better entities are than words, for the runs that have both, by run.
+        notes: the caption: seeds, learning rates, and what deviates from the paper's values.
+    """
+
+    title: str
+    columns: list[str]
+    rows: dict[str, list[Cell | None]]
+    compared: dict[str, list[Bootstrap | None]]
+    compared_columns: list[str]
+    notes: list[str]
+
+
+def make_table(runs: Sequence[Path], metric: str | None = None) -> Table:
+    """Makes the table of some runs of one task.
+
+    Args:
+        runs: their folders.
+        metric: the number to show; None for the task's main metric.
+
+    Raises:
+        RunError: a folder is not a finished RUN, or the runs are of several tasks.
+    """
+    configs = {run: read_config(run) for run in runs}
+    tasks = {config["task"] for config in configs.values()}
+    if len(tasks) > 1:
+        raise RunError(f"the runs are of the tasks {', '.join(sorted(tasks))}: a table shows one task")
+    task = load_task(tasks.pop())
+    metric = metric or task.metric
+    groups = _groups(runs, metric, task.variants)
+    columns = {name if len(runs) == 1 else f"{run.name}: {name}": found for (run, name), found in groups.items()}
+    tests = list(dict.fromkeys(test for found in columns.values() for test in found[0].scores))
+    rows = {test: [_cell(found, [test], metric) for found in columns.values()] for test in tests}
+    others = [test for test in tests if test not in task.english]
+    if len(others) > 1:
+        rows[f"mean of {', '.join(others)}"] = [_cell(found, others, metric) for found in columns.values()]
+    pairs = {run: (groups.get((run, WORDS)), groups.get((run, ENTITIES))) for run in runs}
+    comparisons = [_compare(task, configs[run], tests, metric, *pair) for run, pair in pairs.items()]
+    names = [run.name for run, found in zip(runs, comparisons, strict=True) if found]
+    compared = {test: [found.get(test) for found in comparisons if found] for test in tests}
+    notes = [note for run in runs for note in _notes(run, configs[run], groups)]
+    return Table(f"{task.name}: {metric}", list(columns), rows, compared, names, notes)
+
+
+def _groups(runs: Sequence[Path], metric: str, variants: Sequence[str]) -> dict[tuple[Path, str], list[Result]]:
+    """The results that count, of each run and variant."""
+    found: dict[tuple[Path, str], list[Result]] = {}
+    for run in runs:
+        results = read_results(run)
+        for variant in variants:
+            if of_variant := [one for one in results if one.variant == variant]:
+                found[run, variant] = chosen_results(of_variant, metric)
+    known = {name for results in found.values() for one in results for values in one.scores.values() for name in values}
+    if metric not in known:
+        raise RunError(f"--metric {metric}: the runs have {', '.join(sorted(known))}")
+    return found
+
+
+def _cell(results: Sequence[Result], tests: Sequence[str], metric: str) -> Cell | None:
+    """The mean of some tests; None where a result lacks one of them."""
+    if not all(metric in one.scores.get(test, {}) for one in results for test in tests):
+        return None
+    return Cell.from_values([mean(one.scores[test][metric] for test in tests) for one in results])
+
+
+def _compare(
+    task: Task,
+    config: Mapping[str, Any],
+    tests: Sequence[str],
+    metric: str,
+    words: Sequence[Result] | None,
+    entities: Sequence[Result] | None,
+) -> dict[str, Bootstrap]:
+    """The paired bootstrap of each test; nothing for a run without both variants or without its data."""
+    if not words or not entities:
+        return {}
+    try:
+        check_files(config)
+        data = read_data(task, Path(config["data"]), config)
+    except EvaluationError as error:
+        warn(f"no bootstrap: {error}")
+        return {}
+    found = {}
+    for test in tests:
+        pair = [[_counts(task, data, one, test) for one in results] for results in (words, entities)]
+        first, second = ([one for one in counts if one is not None] for counts in pair)
+        if first and second and len(first[0]):
+            found[test] = paired_bootstrap(first, second, lambda totals: task.numbers(data, totals)[metric])
+    return found
+
+
+def _counts(task: Task, data: TaskData, result: Result, test: str) -> Numbers | None:
+    file = predictions_file(result.folder, test)
+    return task.counts(data, test, read_predictions(file)) if file.is_file() else None
+
+
+def _notes(run: Path, config: Mapping[str, Any], groups: Mapping[tuple[Path, str], list[Result]]) -> list[str]:
+    """What a reader must know of a run."""
+    notes = [f"{run.name}: the checkpoint {config['model']} (SHA-256 {config['fingerprint'][:12]}…)."]
+    for (place, variant), results in groups.items():
+        if place == run and results[0].learning_rate is not None:
+            rate = f"learning rate {results[0].learning_rate:g}, chosen on {DEV} of {_grid(config)}"
+            notes.append(f"{run.name}, {variant}: {counted(len(results), 'seed')}, {rate}.")
+    for name, (here, published) in config["deviations"].items():
+        notes.append(f"{run.name}: {name.replace('_', ' ')} {_text(here)} in place of {_text(published)}.")
+    for fault, number in config["faults"].items():
+        notes.append(f"{run.name}: {counted(number, 'row')} {fault}, scored as wrong.")
+    return notes
+
+
+def _grid(config: Mapping[str, Any]) -> str:
+    return _text(config["learning_rates"])
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
+    return f"{value:g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def bootstrap_note(table: Table) -> str:
+    """What the compared columns are; "" without any."""
+    if not table.compared_columns:
+        return ""
+    return (
+        f"{ENTITIES} - {WORDS}: difference of the means over seeds, with the 95% percentile interval of a paired "
+        f"bootstrap over examples ({RESAMPLES:,} resamples, seed {SEED}), and p, the share of resamples in which "
+        f"{ENTITIES} is not better."
+    )
+
+
+def percent(value: float) -> str:
+    """A share as tables show it: 0.6781 is "67.8"."""
+    return f"{100 * value:.1f}" if np.isfinite(value) else "-"
