@@ -19,7 +19,6 @@ _EXAMPLES = """\
   mlukit evaluate list
   mlukit evaluate relx --model DIR --data DIR --variant words,entities --seeds 3 --output RUN
   mlukit evaluate table RUN --format markdown
-  mlukit evaluate relx --help
 """
 
 

@@ -17,6 +17,7 @@ from torch.distributed.run import get_args_parser
 
 from mlukit.command_line import COMMANDS, FLAGS, main, usage
 from mlukit.engine.command_parser import EXAMPLES
+from mlukit.evaluation.evaluate import parsers as evaluations
 from mlukit.pipelines.settings import _beam_parser as beam_parser
 from mlukit.pipelines.settings import command_parser, read_settings
 from mlukit.pretraining import settings as training
@@ -236,6 +237,7 @@ def known_flags() -> set[str]:
         with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
             main([command, "--help"])
         flags |= set(re.findall(r"--[a-z][\w-]*", out.getvalue().split(EXAMPLES)[0]))
+    flags |= {flag for parser in evaluations().values() for flag in parser.flags}
     scripts = [path for name in ("benchmarks", "tools", "tests") for path in (ROOT / name).glob("*.py")]
     return flags | {flag for path in scripts for flag in re.findall(r'add_argument\("(--[\w-]+)"', path.read_text())}
 
@@ -268,6 +270,10 @@ ELSEWHERE = {
     **{f"mlukit.corpus.dumps.sitelinks_csv.{name}": "" for name in ("begins_as_sitelinks", "read_sitelinks_csv")},
     "pretraining/objectives/entities.py": "made by whoever follows the recipe for an objective of pretraining",
     "tests/pretraining/objectives/test_entities.py": "as above",
+    "evaluation/metrics/accuracy.py": "made by whoever follows the recipe for a task of evaluation",
+    "evaluation/tasks/topics.py": "as above",
+    "mlukit.evaluation.metrics.accuracy": "as above, and what is in it:",
+    **{f"mlukit.evaluation.metrics.accuracy.{name}": "" for name in ("accuracy", "accuracy_counts")},
 }
 SOURCES = [path.relative_to(ROOT).as_posix() for name in FOLDERS for path in (ROOT / name).rglob("*.py")]
 

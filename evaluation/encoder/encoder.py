@@ -14,7 +14,7 @@ from mlukit.evaluation.encoder.published_head import PublishedHead, published_he
 from mlukit.evaluation.encoder.task_words import add_task_words
 from mlukit.evaluation.encoder.text_encoder import TextEncoder
 from mlukit.evaluation.errors import EvaluationError
-from mlukit.pretraining.config import changed
+from mlukit.pretraining.config import ModelConfig, changed
 from mlukit.pretraining.data.batch import Batch
 from mlukit.pretraining.hugging_face.checkpoint_files import read_checkpoint
 from mlukit.pretraining.model.attention import Attention
@@ -65,10 +65,6 @@ class Encoder:
                 "is possible"
             )
 
-    def batch(self, inputs: Sequence[Input]) -> Batch:
-        """The batch of some inputs, on the CPU: one stream, without padding."""
-        return batch_of([_encoded(one) for one in inputs], self.model.config)
-
     def states(self, inputs: Sequence[Input], layers: Sequence[int] | None = None) -> Iterator[tuple[int, Tensor]]:
         """The states of inputs, computed in batches of similar length.
 
@@ -83,7 +79,7 @@ class Encoder:
         """
         device = self.loaded.device
         for numbers in batches_by_length([len(one) for one in inputs]):
-            batch = self.batch([inputs[number] for number in numbers]).to(device)
+            batch = batch_of_inputs([inputs[number] for number in numbers], self.model.config).to(device)
             with torch.inference_mode():
                 if layers is None:
                     found = self.model.encode(batch)[None]
@@ -140,8 +136,10 @@ def fingerprint_of(model: PretrainingModel) -> str:
     return digest.hexdigest()
 
 
-def _encoded(one: Input) -> EncodedText:
-    return EncodedText(list(one.token_ids), list(one.spans), list(one.entity_ids), [], False)
+def batch_of_inputs(inputs: Sequence[Input], config: ModelConfig) -> Batch:
+    """The batch of some inputs, on the CPU: one stream, without padding."""
+    texts = [EncodedText(list(one.token_ids), list(one.spans), list(one.entity_ids), [], False) for one in inputs]
+    return batch_of(texts, config)
 
 
 def _text_encoder(loaded: LoadedModel) -> TextEncoder:

@@ -22,12 +22,13 @@ from mlukit.evaluation.results.run_folder import (
     RESULT,
     Result,
     RunError,
-    read_results,
+    finished_results,
     training_folder,
     variant_folder,
     write_predictions,
 )
 from mlukit.evaluation.tasks.task import DEV, TRAIN, FineTunedTask, TaskData
+from mlukit.pretraining.training.run_folder import CHECKPOINTS
 from mlukit.pretraining.training.stop import StopSignal
 
 
@@ -64,6 +65,7 @@ class FineTuning:
             for rate, seed in product(self.config["learning_rates"], range(self.config["seeds"]))
             if not ((folder := training_folder(self.run, variant, seed, rate)) / RESULT).is_file()
         ]
+        self._tidy(variant)  # a process that was killed may have left files of a finished model
         if not left:
             return
         features = {name: self._features(name, variant) for name in (TRAIN, DEV, *self.data.tests)}
@@ -72,7 +74,7 @@ class FineTuning:
         for rate, seed, folder in left:
             folder.mkdir(parents=True, exist_ok=True)
             self._train_one(variant, rate, seed, folder, features, stop)
-            self._keep_best(variant)
+            self._tidy(variant)
 
     def test_published(self, variant: str) -> None:
         """Tests a published fine-tuned checkpoint, whose head is trained already."""
@@ -110,7 +112,6 @@ class FineTuning:
         loop.run(stop)
         made = Result(folder=folder, variant=variant, seed=seed, learning_rate=rate, epoch=loop.best_epoch, scores={})
         self._test(model, made, features)
-        loop.finish()
 
     def _settings(self, rate: float, seed: int) -> LoopSettings:
         values, config = self.task.hyper_parameters, self.config
@@ -146,10 +147,10 @@ class FineTuning:
         shown = ", ".join(f"{name} {values[self.task.metric]:.1%}" for name, values in scores.items())
         say(f"{made.variant}: {self.task.metric} {shown}")
 
-    def _keep_best(self, variant: str) -> None:
-        """Removes the weights of all models of a variant but the best one on dev."""
-        of_variant = [one for one in read_results(self.run) if one.variant == variant]
-        best = best_of_variant(of_variant, self.task.metric)
+    def _tidy(self, variant: str) -> None:
+        """Removes the checkpoints of finished models of a variant, and the weights of all but the best one on dev."""
+        of_variant = [one for one in finished_results(self.run) if one.variant == variant]
         for one in of_variant:
-            if one.folder != best.folder:
+            shutil.rmtree(one.folder / CHECKPOINTS, ignore_errors=True)
+            if one.folder != best_of_variant(of_variant, self.task.metric).folder:
                 shutil.rmtree(one.folder / BEST, ignore_errors=True)

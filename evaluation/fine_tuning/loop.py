@@ -7,7 +7,6 @@ optimizer and the number of steps; the best epoch follows from log.jsonl.
 import hashlib
 import json
 import math
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -140,10 +139,6 @@ class Loop:
             elif done % self.settings.checkpoint_interval == 0:
                 self._save(done, optimizer)
         self.model.load_state_dict(load_file(self.folder / BEST / WEIGHTS))
-
-    def finish(self) -> None:
-        """Removes the checkpoints."""
-        shutil.rmtree(self.folder / CHECKPOINTS, ignore_errors=True)
 
     def _go_on(self, optimizer: torch.optim.Optimizer) -> int:
         """Loads the last checkpoint, if there is one; returns the steps done."""

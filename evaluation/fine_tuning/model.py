@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from mlukit.evaluation.encoder.encoder import batch_of_inputs
 from mlukit.evaluation.encoder.inputs import IGNORED, Input
 from mlukit.evaluation.tasks.task import Head
 from mlukit.pretraining.data.batch import Batch
 from mlukit.pretraining.model.model import PretrainingModel
-from mlukit.pretraining.prediction.encoded_texts import EncodedText, batch_of
 
 _UNUSED = ("word_head.", "entity_head.")  # of pretraining: no task trains them
 _ENTITY_INPUT = "entity_embeddings."
@@ -81,12 +81,11 @@ class FineTunedModel(nn.Module):
 
 def task_batch(inputs: Sequence[Input], encoder: PretrainingModel) -> TaskBatch:
     """Makes a batch of some inputs, on the CPU."""
-    texts = [EncodedText(list(one.token_ids), list(one.spans), list(one.entity_ids), [], False) for one in inputs]
     starts = np.cumsum([0, *map(len, inputs)])
     places = np.concatenate([one.rows + start for one, start in zip(inputs, starts, strict=False)])
     unique, rows = np.unique(places, return_inverse=True)
     return TaskBatch(
-        batch_of(texts, encoder.config),
+        batch_of_inputs(inputs, encoder.config),
         torch.from_numpy(unique),
         torch.from_numpy(rows.reshape(places.shape)),
         torch.from_numpy(np.concatenate([one.targets for one in inputs])),

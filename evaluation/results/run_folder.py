@@ -69,11 +69,18 @@ def training_folder(run: Path, variant: str, seed: int, learning_rate: float) ->
 
 
 def read_results(run: Path) -> list[Result]:
-    """The results of a RUN that are there, sorted by variant, learning rate and seed.
+    """The results of a RUN, at least one, sorted by variant, learning rate and seed.
 
     Raises:
         RunError: a result cannot be read, or there is none.
     """
+    if not (found := finished_results(run)):
+        raise RunError(f"{run} has no result yet: run mlukit evaluate with --output {run} to its end")
+    return found
+
+
+def finished_results(run: Path) -> list[Result]:
+    """The results of a RUN that are there, sorted as in `read_results`; RunError if one cannot be read."""
     found = []
     for file in sorted(run.rglob(RESULT)):
         value = read_json(file)
@@ -81,8 +88,6 @@ def read_results(run: Path) -> list[Result]:
             found.append(Result(folder=file.parent, **value))
         except TypeError as error:
             raise RunError(f"{file} is not a result of this version of mlukit: {error}") from error
-    if not found:
-        raise RunError(f"{run} has no result yet: run mlukit evaluate with --output {run} to its end")
     return sorted(found, key=lambda one: (one.variant, one.learning_rate or 0, one.seed or 0))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -91,15 +92,15 @@ def make_table(runs: Sequence[Path], metric: str | None = None) -> Table:
 
 def _groups(runs: Sequence[Path], metric: str, variants: Sequence[str]) -> dict[tuple[Path, str], list[Result]]:
     """The results that count, of each run and variant."""
-    found: dict[tuple[Path, str], list[Result]] = {}
-    for run in runs:
-        results = read_results(run)
-        for variant in variants:
-            if of_variant := [one for one in results if one.variant == variant]:
-                found[run, variant] = chosen_results(of_variant, metric)
-    known = {name for results in found.values() for one in results for values in one.scores.values() for name in values}
-    if metric not in known:
-        raise RunError(f"--metric {metric}: the runs have {', '.join(sorted(known))}")
+    results = {run: read_results(run) for run in runs}
+    scores = [values for of_run in results.values() for one in of_run for values in one.scores.values()]
+    if not any(metric in values for values in scores):
+        known = sorted({name for values in scores for name in values})
+        raise RunError(f"--metric {metric}: the runs have {', '.join(known)}")
+    found = {}
+    for run, variant in product(runs, variants):
+        if of_variant := [one for one in results[run] if one.variant == variant]:
+            found[run, variant] = chosen_results(of_variant, metric)
     return found
 
 

@@ -149,9 +149,12 @@ def _with_marks(
     Returns:
         The tokens with marks, without <s>, and the tokens of each entity with its marks, counted from <s> on.
     """
-    marks = []  # where in `pieces`, closing before opening at one place, which entity, the mark
+    marks = []  # where in `pieces`; the order at one place; which entity; the mark
     for number, ((start, end), mark) in enumerate(entities):
-        marks += [(start, 1 + number, number, mark), (end, 1 + number if start == end else 0, number, mark)]
+        nested = (2, -end, number), (0, -start, number)
+        # an entity without words lies between those that end and those that begin at its place
+        orders = ((1, number, 0), (1, number, 1)) if start == end else nested
+        marks += [(start, orders[0], number, mark), (end, orders[1], number, mark)]
     tokens: list[int] = []
     places: list[list[int]] = [[] for _ in entities]
     done = 0

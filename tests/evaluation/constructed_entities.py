@@ -80,9 +80,7 @@ class Constructed(FineTunedTask):
     def read(self, folder: Path, options: Mapping[str, str]) -> TaskData:
         """Makes the sentences."""
         tests = {language: sentences(language, 100, "test") for language in LANGUAGES}
-        return TaskData(
-            train=sentences("en", 400, "train"), dev=sentences("en", 50, "dev"), tests=tests, labels=LABELS
-        )
+        return TaskData(train=sentences("en", 400, "train"), dev=sentences("en", 50, "dev"), tests=tests, labels=LABELS)
 
     def head(self, data: TaskData, variant: str) -> Head:
         """The states of the two entities, or of the first words of their names."""

@@ -29,7 +29,7 @@ def sentence(chance: random.Random, language: str) -> tuple[str, str]:
     return f"<e1> {one} </e1> not {verb} <e2> {other} </e2> .", f"{relation}(e2,e1)"
 
 
-def write_relations(folder: Path, train: int = 320, others: int = 40) -> Path:
+def write_relations(folder: Path, train: int = 192, others: int = 24) -> Path:
     """Writes all official files."""
     folder.mkdir(parents=True, exist_ok=True)
     files = {"train": ("en", train), "dev": ("en", others), "test": ("en", others)}
