@@ -1,10 +1,10 @@
-"""CoNLL-2003 in small: the title before a name tells its type, titles are shared, and names differ by language."""
+"""CoNLL-2003 in small: languages share the words before and after a name, which tell its type; names differ."""
 
 import random
 from collections.abc import Sequence
 from pathlib import Path
 
-TITLES = {"mr": "PER", "city": "LOC", "firm": "ORG"}
+AROUND = {"PER": ("mr", "jr"), "LOC": ("city", "town"), "ORG": ("firm", "inc")}
 OTHERS = ("saw", "left", "near", "again", "today")
 LANGUAGES = {"eng": "en", "deu": "de"}
 NAMES = 30
@@ -13,17 +13,18 @@ _LONG = 5  # one sentence in so many is long enough for more than 128 spans
 
 def words() -> list[str]:
     """Every word of the sentences."""
-    return [*TITLES, *OTHERS, *(f"{language}{number}" for language in LANGUAGES.values() for number in range(NAMES))]
+    around = [word for pair in AROUND.values() for word in pair]
+    return [*around, *OTHERS, *(f"{language}{number}" for language in LANGUAGES.values() for number in range(NAMES))]
 
 
-def sentence(chance: random.Random, language: str, parts: int) -> list[tuple[str, str]]:
-    """Words and tags: a title and one or two names, then other words, and so on."""
+def sentence(chance: random.Random, language: str, *, is_long: bool) -> list[tuple[str, str]]:
+    """Words and tags: one to three entities of different types, with other words after each."""
     rows = []
-    for _ in range(parts):
-        title, kind = chance.choice(list(TITLES.items()))
-        rows.append((title, f"B-{kind}"))
-        rows += [(f"{language}{chance.randrange(NAMES)}", f"I-{kind}") for _ in range(chance.randint(1, 2))]
-        rows += [(word, "O") for word in chance.sample(OTHERS, chance.randint(1, 2))]
+    for kind in chance.sample(list(AROUND), 3 if is_long else chance.randint(1, 2)):
+        before, after = AROUND[kind]
+        names = [f"{language}{chance.randrange(NAMES)}" for _ in range(chance.randint(1, 2))]
+        rows += [(before, f"B-{kind}"), *((name, f"I-{kind}") for name in [*names, after])]
+        rows += [(word, "O") for word in chance.sample(OTHERS, 4 if is_long else chance.randint(1, 2))]
     return rows
 
 
@@ -34,8 +35,8 @@ def write_columns(file: Path, language: str, number: int, *, border: bool = True
     for row in range(number):
         if border and row % 4 == 0:
             blocks.append("-DOCSTART- -X- O\n")
-        parts = 5 if row % _LONG == 0 else 2
-        blocks.append("".join(f"{word} X {tag}\n" for word, tag in sentence(chance, language, parts)))
+        rows = sentence(chance, language, is_long=row % _LONG == 0)
+        blocks.append("".join(f"{word} X {tag}\n" for word, tag in rows))
     file.write_text("\n".join(blocks))
 
 
