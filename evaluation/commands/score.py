@@ -16,8 +16,8 @@ _EXAMPLES = """\
   mlukit evaluate score relx --data DIR --predictions answers.txt --test de
 """
 _NOTE = (
-    "The official form of predictions is that of each set: relx takes lines of number, tab and relation. An example "
-    "without a prediction counts as wrong."
+    "The official form of predictions is that of each set: relx takes lines of number, tab and relation; ner takes the "
+    "test file with a last column of predicted tags. An example without a prediction counts as wrong."
 )
 
 
@@ -37,7 +37,8 @@ def _score_file(flags: Namespace) -> int:
         if getattr(flags, flag) is None:
             raise RefusedError(f"--{flag} is missing: score {flags.what} needs --data, --predictions and --test")
     task = load_task(flags.what)
-    options = {"flags": {flag.name: flag.default for flag in task.flags}, "limit": None, "test_limit": None}
+    values = {one.name: one.default if one.when_scoring is None else one.when_scoring for one in task.flags}
+    options = {"flags": values, "limit": None, "test_limit": None}
     data = read_data(task, flags.data, {**options, "tests": [flags.test]})
     if not flags.predictions.is_file():
         raise RefusedError(f"--predictions {flags.predictions}: there is no such file")

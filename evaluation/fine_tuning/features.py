@@ -34,17 +34,21 @@ class Features:
 
 
 def make_features(task: FineTunedTask, data: TaskData, name: str, variant: str, texts: TextEncoder) -> Features:
-    """Makes the inputs of "train", of "dev" or of a test, and warns of examples that cannot be given to the model."""
-    features = Features(data.examples(name), [])
+    """Makes the inputs of "train", of "dev" or of a test, and warns of what cannot be given to the model."""
+    features, noted = Features(data.examples(name), []), dict[str, list[str]]()
     for example in features.examples:
         try:
-            features.inputs.append(task.inputs(data, example, variant, texts))
+            features.inputs.append(inputs := task.inputs(data, example, variant, texts))
+            for note in task.notes(data, example, inputs):
+                noted.setdefault(note, []).append(example.id)
         except ExampleError as error:
             features.inputs.append([])
             features.refused.setdefault(str(error), []).append(example.id)
     for reason, ids in features.refused.items():
         wrong = "not trained on" if name == "train" else "scored as wrong"
         warn(f"{name}: {counted(len(ids), 'example')} {reason}, {wrong}: {_some(ids)}")
+    for note, ids in noted.items():
+        warn(f"{name}: {counted(len(ids), 'example')} {note}: {_some(ids)}")
     return features
 
 

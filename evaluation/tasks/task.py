@@ -36,12 +36,21 @@ class Example(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A flag of one task, `--name VALUE`; its value is a text in `TaskData.options`."""
+    """A flag of one task, `--name VALUE`; its value is a text in `TaskData.options`.
+
+    Attributes:
+        name: without --.
+        metavar: in --help.
+        help: in --help.
+        default: its value where it is not given.
+        when_scoring: its value where anyone's predictions are scored; None for the default.
+    """
 
     name: str
     metavar: str
     help: str
     default: str = ""
+    when_scoring: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +232,16 @@ class FineTunedTask(Task):
         Raises:
             ExampleError: the example cannot be given to the model; the text is the reason.
         """
+
+    def notes(self, data: TaskData, example: Any, inputs: Sequence[Input]) -> Sequence[str]:
+        """What the inputs of an example lost, such as "longer than the model"; it is counted in a warning.
+
+        Args:
+            data: what `read` gave.
+            example: one of its examples.
+            inputs: what `inputs` gave for it.
+        """
+        return ()
 
     @abstractmethod
     def decode(self, data: TaskData, example: Any, inputs: Sequence[Input], scores: Sequence[Numbers]) -> Line:
