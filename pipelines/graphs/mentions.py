@@ -1,7 +1,7 @@
 """The graph of the mentions stage: how often each anchor of the mention dictionaries is a link where it stands.
 
 The figures are columns of the mention dictionaries, which the vocabulary stage has made. New shards are written under
-new names beside the old ones; then the manifest names the new shards, and the old ones are removed.
+new names beside the old ones; then the manifest names the new shards; at the end, the old ones are removed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import apache_beam as beam
 from apache_beam.pvalue import AsDict
 
-from mlukit.engine.manifests import publish_manifest, ranges_of, shards_of
+from mlukit.engine.manifests import publish_manifest, ranges_of, remove_unlisted, shards_of
 from mlukit.engine.step_results import Results, join
 from mlukit.engine.steps import Once, Step, value_of
 from mlukit.engine.storage import Storage
@@ -31,7 +31,22 @@ from mlukit.transforms.detection.hash_anchors import HashAnchors, MentionShard
 from mlukit.transforms.detection.merge_figures import FiguresPart, MergeFigures
 from mlukit.transforms.detection.write_dictionary import MentionDictionary, WriteDictionary
 
-STAGE = Stage("mentions", ("anchors", "tables", "detect", "figures", "dictionary"), needs=("link", "vocabulary"))
+
+@dataclass(frozen=True, slots=True)
+class MentionsStage(Stage):
+    """The stage, which replaces the shards of another stage."""
+
+    def tidy(self, storage: Storage) -> None:
+        """Also removes the shards without figures: a job that is restarted on a cluster needs them until its end."""
+        record = self.record(storage)
+        for language in record["languages"] if record else ():
+            remove_unlisted(storage, layout.folder(layout.MENTIONS, language))
+        super(MentionsStage, self).tidy(storage)  # super() alone fails in a dataclass with slots
+
+
+STAGE = MentionsStage(
+    "mentions", ("anchors", "tables", "detect", "figures", "dictionary"), needs=("link", "vocabulary")
+)
 
 Shards: TypeAlias = Mapping[str, Sequence[Shard]]  # the shards of the mention dictionaries, by language
 
@@ -184,7 +199,8 @@ class FinishMentions:
         for language, results in published.items():
             old = storage.read_json(layout.manifest(layout.folder(layout.MENTIONS, language)))
             kept = {name: old[name] for name in ("options", "inputs", "sources")}
-            publish_manifest(storage, FolderContents(layout.MENTIONS, MENTIONS, language, **kept), results)
+            contents = FolderContents(layout.MENTIONS, MENTIONS, language, **kept)
+            publish_manifest(storage, contents, results, remove=False)
         totals = join(hashed, counted, merged, written)
         result = {"languages": {code: results.to_json() for code, results in totals.items()}}
         return STAGE.finish(self.workplace, self.settings, inputs_of(linked, vocabulary), result, [])
