@@ -33,25 +33,21 @@
     for (const mark of marks) mark.tabIndex = mark === chosen ? 0 : -1;
   }
 
-  function line(name, text, lang = "en") {
-    const made = document.createElement(name);
-    made.textContent = text;
-    [made.lang, made.dir] = [lang, "auto"];
+  function line(before, text, lang = "en") {
+    const made = document.createElement("span"), words = document.createElement("bdi");
+    [words.textContent, words.lang] = [text, lang];
+    made.append(before, words);
     tip.append(made);
   }
 
   function show(mark) {
     const data = mark.dataset, language = mark.closest(".words").lang;
     tip.replaceChildren();
-    line("b", data.l || mark.textContent, language);
-    line("span", data.q || "no item");
-    if (mark.closest(".text").dataset.kind === "article") {
-      line("span", "target:");
-      line("span", data.t, language);
-    } else {
-      line("span", data.t);
-    }
-    line("span", `${data.s.replaceAll("_", " ")}: ${meaning(data.s)}`);
+    line("", data.l || mark.textContent, language);
+    line("", data.q || "no item");
+    if (mark.closest(".text").dataset.kind === "article") line("target: ", data.t, language);
+    else line("", data.t);
+    line("", `${data.s.replaceAll("_", " ")}: ${meaning(data.s)}`);
     tip.hidden = false;
     mark.setAttribute("aria-describedby", "tip");
     const box = mark.getClientRects()[0], width = document.documentElement.clientWidth;

@@ -214,7 +214,7 @@ def test_mentions_by_keyboard_and_pointer(chromium: Browser, page: Path, width: 
         chromium.press(key)
         seen.append(tip(chromium))
     assert seen[0] == seen[3] and seen[4] is None and None not in seen[:4]
-    berlin = ["Berlin", "Q64", "target:", "Berlin", "resolved: the target page has an item"]
+    berlin = ["Berlin", "Q64", "target: Berlin", "resolved: the target page has an item"]
     assert chromium.run(
         """const mark = [...document.querySelectorAll('.text:not([hidden]) .m')].find((one) => one.dataset.q === "Q64");
         mark.click(); return [mark.getAttribute("aria-describedby"), mark.textContent.startsWith("Berlin")]"""
