@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,7 @@ def test_decoding_takes_the_best_and_leaves_nothing_out(size: int, seed: int) ->
     spans = np.array([(start, end) for start in range(size) for end in range(start + 1, size + 1)])
     logits = np.random.default_rng(seed).integers(-3, 4, (len(spans), len(LABELS))).astype(float)
     found = entities_without_overlap(spans, logits, LABELS)
-    assert all(one.end <= other.start for one, other in zip(found, found[1:], strict=False))
+    assert all(one.end <= other.start for one, other in pairwise(found))
     chosen = {(one.start, one.end): one.label for one in found}
     for (start, end), row in zip(spans.tolist(), logits, strict=True):
         best = LABELS[row.argmax()]
@@ -157,7 +158,7 @@ def test_published_labels() -> None:
 
 @pytest.mark.parametrize("line", [{}, {"text": " "}, {"words": []}, {"words": "Ada"}, {"words": [1]}])
 def test_own_texts_of_another_form_are_refused(line: dict[str, Any]) -> None:
-    with pytest.raises(EvaluationError, match='line 3 is not like {"text": "Ada lives in London ."}'):
+    with pytest.raises(EvaluationError, match=r'line 3 is not like {"text": "Ada lives in London ."}'):
         TASK.example_of_text(line, 3)
 
 
