@@ -20,6 +20,7 @@ class MentionedItem:
     qid: int
     linked: int  # links with the anchor to this item, on pages of the train split
     prior: float  # the share of the anchor's links that lead to this item
+    link_probability: float | None = None  # of the anchor; None if `mlukit mentions` has not counted it
 
 
 class Mentions:
@@ -51,5 +52,6 @@ class Mentions:
             return ()
         (part,) = part_of_anchors(pa.chunked_array([[anchor]], pa.string()), len(self._files))
         wanted = ds.field("anchor") == anchor
-        rows = ds.dataset(self._files[part]).to_table(["qid", "linked", "prior"], filter=wanted, use_threads=False)
-        return tuple(MentionedItem(qid_number(row["qid"]), row["linked"], row["prior"]) for row in rows.to_pylist())
+        names = ["qid", "linked", "prior", "link_probability"]
+        rows = ds.dataset(self._files[part]).to_table(names, filter=wanted, use_threads=False)
+        return tuple(MentionedItem(**{**row, "qid": qid_number(row["qid"])}) for row in rows.to_pylist())

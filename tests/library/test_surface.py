@@ -28,7 +28,7 @@ def test_transforms_of_elements_are_documented() -> None:
 
 
 def test_another_name_is_refused() -> None:
-    with pytest.raises(AttributeError, match=r"no attribute 'parze'; it has Mentions, .*, parse, "):
+    with pytest.raises(AttributeError, match=r"no attribute 'parze'; it has Linker, Mentions, .*, parse, "):
         _ = mlukit.parze
 
 
