@@ -58,13 +58,16 @@ PEERS = {"spaCy PhraseMatcher": spacy_phrase_matcher, "wikipedia2vec": wikipedia
 
 
 def main() -> None:
-    """Prints what one peer found, and how long it took."""
+    """Prints what one peer found, and how long it took: the shortest of three runs, as for mlukit."""
     peer, texts_file, anchors_file, data, threshold, language = sys.argv[1:]
     texts, anchors = (json.loads(Path(file).read_text(encoding="utf-8")) for file in (texts_file, anchors_file))
     find = PEERS[peer](language, anchors, Path(data), float(threshold))
-    began = time.process_time()
-    spans = [find(text) for text in texts]
-    print(json.dumps({"seconds": time.process_time() - began, "spans": spans}))
+    seconds, spans = [], []
+    for _ in range(3):
+        began = time.process_time()
+        spans = [find(text) for text in texts]
+        seconds.append(time.process_time() - began)
+    print(json.dumps({"seconds": min(seconds), "spans": spans}))
 
 
 if __name__ == "__main__":
