@@ -151,10 +151,9 @@ def _with_marks(
     """
     marks = []  # where in `pieces`; the order at one place; which entity; the mark
     for number, ((start, end), mark) in enumerate(entities):
-        if start == end:  # an entity without words lies between those that end and those that begin at its place
-            orders = (1, number, 0), (1, number, 1)
-        else:  # marks nest
-            orders = (2, -end, number), (0, -start, number)
+        nested = (2, -end, number), (0, -start, number)
+        # an entity without words lies between those that end and those that begin at its place
+        orders = ((1, number, 0), (1, number, 1)) if start == end else nested
         marks += [(start, orders[0], number, mark), (end, orders[1], number, mark)]
     tokens: list[int] = []
     places: list[list[int]] = [[] for _ in entities]
