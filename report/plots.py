@@ -1,7 +1,7 @@
 """The plots of a report: SVG by Matplotlib, whose colours and fonts are those of the page.
 
-Matplotlib writes colours into the SVG. Here it draws with a few colours that stand for variables of the page's style. The
-SVG then names the variables instead, so that a plot changes with the colour scheme.
+Matplotlib writes colours into the SVG. Here it draws with a few colours that stand for variables of the page's style.
+The SVG then names the variables instead, so that a plot changes with the colour scheme.
 """
 
 import io
@@ -77,8 +77,10 @@ def _plain(label: str) -> str:
 
 def _svg(name: str, draw: Callable[[Axes], None]) -> Markup:
     """Draws a plot, and returns it as an element of HTML that a screen reader leaves out: a table has its numbers."""
-    style = {"svg.fonttype": "none", "svg.hashsalt": name, "font.size": 12}
-    with matplotlib.rc_context(style), warnings.catch_warnings():
+    with (
+        matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "font.size": 12}),
+        warnings.catch_warnings(),
+    ):
         warnings.filterwarnings("ignore", "Glyph")  # the fonts of the browser draw the text, and not this font
         figure = Figure(_SIZE, layout="constrained")
         axes = figure.add_subplot()

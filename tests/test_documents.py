@@ -26,7 +26,7 @@ from tests.small_dumps import run
 CODE = [code for document in DOCUMENTS for code in code_of(document)]
 LINES = [line for code in CODE for line in command_lines(code)]
 BUILDS = ("build", "link", "vocabulary", "examples")
-ROOMS = ("corpus", "engine", "schemas", "transforms", "pipelines", "pretraining", "configs")
+ROOMS = ("corpus", "engine", "schemas", "transforms", "pipelines", "pretraining", "report", "configs")
 FOLDERS = (*ROOMS, "mlukit", "tests", "tools", "benchmarks", "docs", "sample", ".ci")  # of the repository
 OF_OTHERS = {  # flags that documents name, of programs that are not ours
     "--artifacts-dir": "Beam's job server",
