@@ -94,7 +94,7 @@ def gather(storage: Storage, asked: Request) -> tuple[dict[str, Any], list[Shown
     vocabulary = _vocabulary(storage, records, by_links, samples, asked)
     total = stage_numbers.sum_up(list(numbers.values()))
     damaged = damaged_files(records["link"]) if "link" in records else []
-    value = {
+    value: dict[str, Any] = {
         "sample": {"seed": asked.seed, "complete": asked.complete, "row_groups_of_a_folder": asked.groups},
         "stages": {stage: "finished" if stage in records else "not finished" for stage in layout.STAGES},
         "problems": [str(problem) for problem in problems],
@@ -109,7 +109,20 @@ def gather(storage: Storage, asked: Request) -> tuple[dict[str, Any], list[Shown
         "steps": list(stage_numbers.step_numbers(storage.read_json(layout.RUN_RECORD)["runs"])),
         "audit": _audit(storage),
     }
+    value["sample"]["everything_was_read"] = _is_all(value)
     return value, _texts(storage, by_links, samples, vocabulary)
+
+
+def _is_all(value: Mapping[str, Any]) -> bool:
+    """Whether nothing of what the numbers come from was left out by sampling."""
+    total, entities, examples = value["total"], value["entities"] or {}, value["total"].get("examples", {})
+    pairs = sum(one["pairs_read"] for one in value["anchors"]["languages"].values())
+    return (
+        total.get("articles_read") == total.get("articles")
+        and total.get("examples_read", 0) == examples.get("train", 0) + examples.get("validation", 0)
+        and entities.get("entities_read") == entities.get("entities")
+        and pairs == total.get("anchor_item_pairs", 0)
+    )
 
 
 def _bin_tokens(records: Records) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from icu import Locale
+from icu import ICUError, Locale
 
 from mlukit.corpus.languages.iso_codes import LABEL_CODES
 
@@ -59,14 +59,21 @@ def language_tag(code: str) -> str:
 
 def language_name(code: str) -> str:
     """The English name of a Wikipedia's language; the code if ICU knows no name."""
-    return str(Locale.forLanguageTag(language_tag(code)).getDisplayName(Locale("en")))
+    return str(_locale(code).getDisplayName(Locale("en")))
 
 
 def direction(code: str) -> str:
     """The direction of a Wikipedia's language for the HTML attribute `dir`: "ltr" or "rtl"."""
-    locale = Locale.forLanguageTag(language_tag(code))
+    locale = _locale(code)
     locale.addLikelySubtags()
     return "rtl" if locale.getScript() in _RIGHT_TO_LEFT or code in _ARABIC_OR_SYRIAC else "ltr"
+
+
+def _locale(code: str) -> Locale:
+    try:
+        return Locale.forLanguageTag(language_tag(code))
+    except ICUError:  # the code is not a tag; ICU then takes it as a name
+        return Locale(code)
 
 
 def cut_paragraphs(

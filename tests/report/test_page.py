@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from mlukit.report.shown_text import direction, language_name, language_tag
+from mlukit.report.gather import FAILURES_SHOWN, MOST_TEXTS, ShownText
+from mlukit.report.page import render
+from mlukit.report.shown_text import Mark, Paragraph, Part, direction, language_name, language_tag
+from mlukit.report.vocabulary_numbers import LANGUAGES_SHOWN
 from tests.browser import Browser, browser, needs_chromium
-from tests.small_dumps import SmallPage, run, write_dump, write_items
+from tests.small_dumps import SmallPage, load, run, write_dump, write_items
 from tests.small_wikis import EN, build, write_small_wikis
 
 ATTACK = '<script>window.hacked = 1</script><img src=x onerror="window.hacked = 2">'
@@ -82,6 +85,23 @@ def test_the_page_needs_no_network_and_is_well_formed(page: Path) -> None:
     assert page.stat().st_size < 5e6
 
 
+def test_a_page_of_350_languages_with_long_texts_is_under_5_MB(page: Path) -> None:
+    value = load(page.with_name("report.json"))
+    english = value["languages"]["en"]
+    value["languages"] = {f"x{number}": english for number in range(350)}
+    value["entities"]["languages_shown"] = [f"x{number}" for number in range(LANGUAGES_SHOWN)]
+    value["entities"]["shared"] = [[1_000_000] * LANGUAGES_SHOWN] * LANGUAGES_SHOWN
+    value["failures"] *= FAILURES_SHOWN
+    mark = Mark(0, 9, "Q123456789", "字" * 80, "字" * 80, "resolved")
+    paragraph = Paragraph(0, [Part(("字" * 9,), mark)] * 130)
+    facts = {"title": "字" * 80, "qid": "Q1", "kind": "article", "split": "train"}
+    texts = [ShownText("article", f"x{number}", 1, facts, [paragraph]) for number in range(2 * MOST_TEXTS)]
+    made = render(value, texts, "OUT")
+    assert 3e6 < len(made) < 5e6
+    shown = made.count(b"<article")
+    assert f"{2 * MOST_TEXTS - shown:,} further texts are left out".encode() in made
+
+
 def colours(style: str) -> tuple[dict[str, str], dict[str, str]]:
     """The colours of the light and of the dark scheme."""
     light, dark = style.split("prefers-color-scheme: dark", 1)
@@ -127,6 +147,7 @@ def test_contrast_is_AA_in_both_schemes(scheme: int) -> None:
         ("ckb", "ckb", "Central Kurdish", "rtl"),
         ("zh-min-nan", "nan", "Min Nan Chinese", "ltr"),
         ("als", "gsw", "Swiss German", "ltr"),
+        ("x0", "x0", "x0", "ltr"),
     ],
 )
 def test_languages(code: str, tag: str, name: str, side: str) -> None:
