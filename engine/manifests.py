@@ -62,7 +62,9 @@ def damage_of(storage: Storage, folder: str) -> str:
     return ""
 
 
-def publish_manifest(storage: Storage, contents: FolderContents, results: StepResults, stage: str = "") -> str:
+def publish_manifest(
+    storage: Storage, contents: FolderContents, results: StepResults, stage: str = "", *, remove: bool = True
+) -> str:
     """Writes the manifest of a folder whose shards are done, and removes shards that an interrupted run left there.
 
     Args:
@@ -70,6 +72,7 @@ def publish_manifest(storage: Storage, contents: FolderContents, results: StepRe
         contents: what the manifest says besides the shards.
         results: the results of the tasks that wrote the shards; shards in other folders are ignored.
         stage: the stage of these shards if several stages write to the folder; shards of other stages are kept.
+        remove: whether to remove the shards that the manifest does not name; see `remove_unlisted`.
 
     Returns:
         The path of the folder.
@@ -81,11 +84,19 @@ def publish_manifest(storage: Storage, contents: FolderContents, results: StepRe
         others = (shard for shard in shards_of(storage, folder) if not shard.path.startswith(f"{folder}/{stage}-"))
         shards += [shard for shard in others if sizes.get(shard.path) == shard.bytes]
     names = {shard.path for shard in shards}
-    for path in sizes:
+    for path in sizes if remove else ():
         if path not in names and path.startswith(f"{folder}/{stage and f'{stage}-'}") and layout.is_shard(path):
             storage.delete(path)
     storage.write_json(layout.manifest(folder), folder_manifest(contents, shards, results.to_json()))
     return folder
+
+
+def remove_unlisted(storage: Storage, folder: str) -> None:
+    """Removes the shards that the manifest of a folder does not name."""
+    names = {shard.path for shard in shards_of(storage, folder)}
+    for path in storage.sizes(folder):
+        if path not in names and layout.is_shard(path):
+            storage.delete(path)
 
 
 def add_failures(storage: Storage, language: str, stage: str, results: StepResults) -> None:

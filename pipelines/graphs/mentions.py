@@ -1,7 +1,7 @@
 """The graph of the mentions stage: how often each anchor of the mention dictionaries is a link where it stands.
 
 The figures are columns of the mention dictionaries, which the vocabulary stage has made. New shards are written under
-new names beside the old ones; then the manifest names the new shards, and the old ones are removed.
+new names beside the old ones; then the manifest names the new shards; at the end, the old ones are removed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ import apache_beam as beam
 from apache_beam.pvalue import AsDict
 
 from mlukit.corpus.relatedness.count_neighbours import PAIRS, PARTS
-from mlukit.engine.manifests import publish_manifest, ranges_of, shards_of
+from mlukit.engine.manifests import publish_manifest, ranges_of, remove_unlisted, shards_of
 from mlukit.engine.step_results import Results, join
 from mlukit.engine.steps import Once, Step, value_of
 from mlukit.engine.storage import Storage
@@ -35,7 +35,21 @@ from mlukit.transforms.relatedness.count_pairs import CountPairs, PairedShard
 from mlukit.transforms.relatedness.merge_pairs import MergePairs, PairPart
 from mlukit.transforms.relatedness.write_related import PairParts, WriteRelated
 
-STAGE = Stage(
+
+@dataclass(frozen=True, slots=True)
+class MentionsStage(Stage):
+    """The stage, which replaces the shards of another stage."""
+
+    def tidy(self, storage: Storage) -> None:
+        """Also removes the shards without figures: a job that is restarted on a cluster needs them until its end."""
+        record = self.record(storage)
+        for language in record["languages"] if record else ():
+            if language != layout.ALL_LANGUAGES:  # the related entities, which have a folder of their own
+                remove_unlisted(storage, layout.folder(layout.MENTIONS, language))
+        super(MentionsStage, self).tidy(storage)  # super() alone fails in a dataclass with slots
+
+
+STAGE = MentionsStage(
     "mentions",
     ("anchors", "tables", "detect", "figures", "dictionary", "pairs", "neighbours", "related"),
     needs=("link", "vocabulary"),
@@ -227,11 +241,12 @@ class FinishMentions:
         for language, results in published.items():
             old = storage.read_json(layout.manifest(layout.folder(layout.MENTIONS, language)))
             kept = {name: old[name] for name in ("options", "inputs", "sources")}
-            publish_manifest(storage, FolderContents(layout.MENTIONS, MENTIONS, language, **kept), results)
+            contents = FolderContents(layout.MENTIONS, MENTIONS, language, **kept)
+            publish_manifest(storage, contents, results, remove=False)
         settings, inputs = self.settings, inputs_of(linked, vocabulary)
         common = {"options": settings.output_options(STAGE.name), "inputs": inputs, "sources": linked["sources"]}
-        contents = FolderContents(layout.RELATED, PAIRS, None, **common)
-        folders = [publish_manifest(storage, contents, related[layout.ALL_LANGUAGES])]
+        folder = FolderContents(layout.RELATED, PAIRS, None, **common)
+        folders = [publish_manifest(storage, folder, related[layout.ALL_LANGUAGES])]
         totals = join(hashed, counted, merged, written, pairs, related)
         result = {"languages": {code: results.to_json() for code, results in totals.items()}}
         return STAGE.finish(self.workplace, settings, inputs, result, folders)

@@ -291,7 +291,12 @@ class FinishVocabulary:
     def __call__(
         self, linked: Mapping[str, Any], counted: Results, merged: Results, ordered: Results
     ) -> dict[str, Any]:
-        """Writes the manifests and the record, from the record of the link stage and the results of all steps."""
+        """Writes the manifests and the record, from the record of the link stage and the results of all steps.
+
+        Writes nothing if the record exists, in a job that is restarted: the mentions stage may have replaced manifests.
+        """
+        if (finished := STAGE.record(self.workplace.storage)) is not None:
+            return finished
         settings, results = self.plan.settings, join(counted, merged, ordered)
         options, inputs, folders = settings.output_options(STAGE.name), inputs_of(linked), []
         storage = self.workplace.storage

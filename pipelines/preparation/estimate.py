@@ -11,7 +11,7 @@ from mlukit.schemas.layout import STAGES
 
 # Bytes of XML for a byte of a dump's file: 60 GB of bzip2 are 300 GB. gzip packs less.
 _XML_OF_COMPRESSED = {".bz2": 5.0, ".gz": 4.0, ".xz": 5.0, ".zst": 5.0, ".7z": 5.0}
-_MB_A_SECOND = {"link": 6.2, "vocabulary": 45.0, "examples": 10.0, "mentions": 12.0}  # of XML, by a core
+_MB_A_SECOND = {"link": 6.2, "vocabulary": 45.0, "examples": 10.0, "mentions": 10.0}  # of XML, by a core
 _START = 5.0  # seconds before the first task and after the last one
 # Bytes on disk for a byte of XML, by benchmarks/disk.py (docs/results/disk.md).
 _PARSED = 0.28  # articles without items, gone when the link stage is finished

@@ -27,7 +27,7 @@ def done_by(graph: StagesGraph, output: Path, attempt: int) -> dict[str, tuple[i
 
 
 def test_a_job_that_begins_anew_finds_the_tasks_of_finished_stages_done(
-    dumps: Path, built: Path, tmp_path: Path
+    dumps: Path, counted: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "OUT"
     settings = Settings(
@@ -47,4 +47,4 @@ def test_a_job_that_begins_anew_finds_the_tasks_of_finished_stages_done(
     for stage in STAGES:
         stage.tidy(storage)
     storage.delete("_work/boards")
-    assert checksums(output) == {path: sum_ for path, sum_ in checksums(built).items() if path != "account.txt"}
+    assert checksums(output) == {path: sum_ for path, sum_ in checksums(counted).items() if path != "account.txt"}
