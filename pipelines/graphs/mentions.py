@@ -44,7 +44,8 @@ class MentionsStage(Stage):
         """Also removes the shards without figures: a job that is restarted on a cluster needs them until its end."""
         record = self.record(storage)
         for language in record["languages"] if record else ():
-            remove_unlisted(storage, layout.folder(layout.MENTIONS, language))
+            if language != layout.ALL_LANGUAGES:  # the related entities, which have a folder of their own
+                remove_unlisted(storage, layout.folder(layout.MENTIONS, language))
         super(MentionsStage, self).tidy(storage)  # super() alone fails in a dataclass with slots
 
 
@@ -244,8 +245,8 @@ class FinishMentions:
             publish_manifest(storage, contents, results, remove=False)
         settings, inputs = self.settings, inputs_of(linked, vocabulary)
         common = {"options": settings.output_options(STAGE.name), "inputs": inputs, "sources": linked["sources"]}
-        related_contents = FolderContents(layout.RELATED, PAIRS, None, **common)
-        folders = [publish_manifest(storage, related_contents, related[layout.ALL_LANGUAGES])]
+        folder = FolderContents(layout.RELATED, PAIRS, None, **common)
+        folders = [publish_manifest(storage, folder, related[layout.ALL_LANGUAGES])]
         totals = join(hashed, counted, merged, written, pairs, related)
         result = {"languages": {code: results.to_json() for code, results in totals.items()}}
         return STAGE.finish(self.workplace, settings, inputs, result, folders)
