@@ -69,7 +69,9 @@ class NamedEntities(FineTunedTask):
     official = ("conll2003", "conll2002", "wikiann")
     metric = "F1"
     flags = (
-        Flag("train-language", "CODE", "Language to fine-tune on; none for a checkpoint that is fine-tuned.", "en", NONE),
+        Flag(
+            "train-language", "CODE", "Language to fine-tune on; none for a checkpoint that is fine-tuned.", "en", NONE
+        ),
         Flag("context", "NAME", "document: context of a sentence is its document; sentence: no context.", "document"),
         Flag("tag-names", "NAMES", "Names of tags that are numbers, comma-separated, such as O,B-PER,I-PER."),
     )
@@ -79,7 +81,9 @@ class NamedEntities(FineTunedTask):
         clip=5.0,
         source="studio-ousia/luke, examples/ner (its README: a grid search is needed)",
     )
-    exported: ClassVar[Mapping[str, ExportForm]] = {ENTITIES: ExportForm("LukeForEntitySpanClassification", tokenizer_task="entity_span_classification")}
+    exported: ClassVar[Mapping[str, ExportForm]] = {
+        ENTITIES: ExportForm("LukeForEntitySpanClassification", tokenizer_task="entity_span_classification")
+    }
 
     def read(self, folder: Path, options: Mapping[str, str]) -> TaskData:
         """Reads train and dev of one language, and the test of every language that --data has one of."""

@@ -44,7 +44,9 @@ def test_parts_are_numbered_through(tmp_path: Path) -> None:
 
 
 def test_json_lines_with_numbers_and_with_texts(tmp_path: Path) -> None:
-    numbers = write_lines(tmp_path / "a.jsonl", *({"tokens": r.words, "ner_tags": list(map(NAMES.index, r.tags))} for r in ROWS))
+    numbers = write_lines(
+        tmp_path / "a.jsonl", *({"tokens": r.words, "ner_tags": list(map(NAMES.index, r.tags))} for r in ROWS)
+    )
     texts = write_lines(tmp_path / "b.jsonl", *({"tokens": row.words, "ner_tags": row.tags} for row in ROWS))
     assert list(read_tag_rows(SET, [numbers], NAMES)) == list(read_tag_rows(SET, [texts])) == ROWS
 

@@ -42,7 +42,11 @@ def test_a_folder_for_each_language(tmp_path: Path) -> None:
 
 
 def test_parts_of_the_hub(tmp_path: Path) -> None:
-    names = ["en/validation-00000-of-00002.parquet", "en/validation-00001-of-00002.parquet", "wikiann/de/test/0000.parquet"]
+    names = [
+        "en/validation-00000-of-00002.parquet",
+        "en/validation-00001-of-00002.parquet",
+        "wikiann/de/test/0000.parquet",
+    ]
     put(tmp_path, *names)
     splits = find_tagged_files(tmp_path).splits
     assert [path.name for path in splits["en"]["dev"].paths] == [Path(name).name for name in names[:2]]
