@@ -37,6 +37,9 @@ def load(folder: str, inputs: list[dict[str, Any]]) -> dict[str, Any]:
                 "entity_ids": torch.tensor([one["entity_ids"]]),
                 "entity_position_ids": torch.tensor([padded]),
             }
+            if config["architectures"] == ["LukeForEntitySpanClassification"]:
+                found["entity_start_positions"] = torch.tensor([[start for start, _ in one["spans"]]])
+                found["entity_end_positions"] = torch.tensor([[end - 1 for _, end in one["spans"]]])
         tokens.append(found["input_ids"][0].tolist())
         with torch.no_grad():
             logits.append(model(**found).logits[0].double().tolist())

@@ -93,7 +93,7 @@ def test_documents() -> None:
 
 
 def test_an_empty_file_and_a_wrong_tag_name_the_set() -> None:
-    with pytest.raises(OfficialFileError, match=r"it has no sentence. It should be a file of CoNLL-2002"):
+    with pytest.raises(OfficialFileError, match=r"it has no sentence\. It should be a file of CoNLL-2002"):
         read()
     with pytest.raises(OfficialFileError, match=r"the sentence at line 0 has the tag 'E-PER'; accepted are O"):
         read("E-PER")

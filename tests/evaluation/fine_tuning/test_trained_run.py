@@ -2,10 +2,7 @@
 
 import io
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +14,10 @@ from mlukit.evaluation.fine_tuning.model import task_batch
 from mlukit.evaluation.fine_tuning.trained_run import load_trained_run
 from mlukit.evaluation.results.run_folder import read_results
 from tests.evaluation import load_with_transformers
+from tests.evaluation.load_in_transformers4 import load_in_transformers4
 from tests.evaluation.small_checkpoint import write_xlmr
 from tests.evaluation.small_relations import words
 
-TRANSFORMERS4 = Path(sys.prefix) / "transformers4"
 MARKED = [
     "<e1> de3 </e1> not leads <e2> de4 </e2> .",
     "<e1> en1 </e1> founded <e2> en9 </e2> near",
@@ -59,23 +56,11 @@ def test_transformers_gives_the_same_logits(
     if version == 5:
         found = load_with_transformers.load(str(exported), questions)
     else:
-        found = _in_transformers4(exported, questions, tmp_path)
+        found = load_in_transformers4(exported, questions, tmp_path)
     assert found["version"].startswith(f"{version}.") and found["missing"] == []
     torch.testing.assert_close(torch.tensor(found["logits"][:3]), torch.tensor(logits), rtol=1e-4, atol=1e-5)
     assert found["tokens"][3] == found["tokens"][1]  # its tokenizer marks the entities as ours
     torch.testing.assert_close(torch.tensor(found["logits"][3]), torch.tensor(logits[1]), rtol=1e-4, atol=1e-5)
-
-
-def _in_transformers4(folder: Path, questions: list[dict[str, Any]], place: Path) -> dict[str, Any]:
-    if not TRANSFORMERS4.is_dir():
-        pytest.skip(f"{TRANSFORMERS4} is not there: ./run test installs it")
-    (place / "inputs.json").write_text(json.dumps(questions))
-    program = Path(load_with_transformers.__file__)
-    arguments = [program, folder, place / "inputs.json", place / "result.json"]
-    environment = {**os.environ, "PYTHONPATH": str(TRANSFORMERS4), "HF_HUB_OFFLINE": "1", "USE_TF": "0"}
-    subprocess.run([sys.executable, *arguments], check=True, env=environment, timeout=250)
-    result: dict[str, Any] = json.loads((place / "result.json").read_bytes())
-    return result
 
 
 def test_an_exported_model_is_tested_without_training_and_scores_the_same(

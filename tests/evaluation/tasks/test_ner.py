@@ -1,6 +1,7 @@
 """Named entities: inputs, decoding, predictions of others, and the whole task on small data."""
 
 import json
+import shutil
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -8,17 +9,23 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mlukit.evaluation.data.official_files import OfficialFileError
-from mlukit.evaluation.data.tagged_sentences import UNTAGGED, Entity, tags_of
+from mlukit.evaluation.data.tagged_sentences import UNTAGGED, Entity
 from mlukit.evaluation.encoder.encoder import Encoder, load_encoder
 from mlukit.evaluation.encoder.inputs import IGNORED
 from mlukit.evaluation.errors import EvaluationError, ExampleError
 from mlukit.evaluation.evaluate import main
+from mlukit.evaluation.fine_tuning.model import task_batch
+from mlukit.evaluation.fine_tuning.trained_run import load_trained_run
+from mlukit.evaluation.results.run_folder import read_results
 from mlukit.evaluation.tasks.ner import TASK, entities_without_overlap
 from mlukit.evaluation.tasks.task import ENTITIES, WORDS, TaskData
+from tests.evaluation import load_with_transformers
+from tests.evaluation.load_in_transformers4 import load_in_transformers4
 from tests.evaluation.small_checkpoint import write_mluke
 from tests.evaluation.small_entities import with_predictions, words, write_columns, write_conll
 
@@ -41,6 +48,22 @@ def encoder(mluke: Path) -> Encoder:
     return load_encoder(mluke, device="cpu")
 
 
+@pytest.fixture(scope="module")
+def finished(conll: Path, mluke: Path) -> Path:
+    """A RUN of both variants."""
+    run = mluke.with_name("RUN")
+    flags = ["--model", str(mluke), "--data", str(conll), "--learning-rate", "1e-3", "--epochs", "3"]
+    assert main(["ner", *flags, "--output", str(run)]) == 0
+    return run
+
+
+@pytest.fixture(scope="module")
+def exported(finished: Path) -> Path:
+    folder = finished.with_name("exported")
+    assert main(["export", str(finished), "--output", str(folder)]) == 0
+    return folder
+
+
 def read(folder: Path, **options: str) -> TaskData:
     chosen = {**OPTIONS, **{name.replace("_", "-"): value for name, value in options.items()}}
     return replace(TASK.read(folder, chosen), options=chosen)
@@ -49,7 +72,7 @@ def read(folder: Path, **options: str) -> TaskData:
 def test_reads_what_is_there(conll: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = read(conll)
     assert (data.labels, data.faults, list(data.tests)) == (LABELS, {}, ["en", "de"])
-    assert [len(data.examples(name)) for name in ("train", "dev", "en", "de")] == [160, 24, 24, 24]
+    assert [len(data.examples(name)) for name in ("train", "dev", "en", "de")] == [800, 24, 24, 24]
     assert "has no test in es, nl" in capsys.readouterr().err
 
 
@@ -60,7 +83,7 @@ def test_counts_rows_without_a_tag_and_unknown_types(conll: Path, tmp_path: Path
         out.write("\nmr\n")
     (tmp_path / "deu.testb").write_text("mr NN B-MISC\n\nmr\n")
     data = read(tmp_path)
-    assert len(data.train) == 160
+    assert len(data.train) == 800
     assert data.faults == {
         "with words without a tag": [
             f"eng.train at line {len((tmp_path / 'eng.train').read_text().splitlines())}",
@@ -158,7 +181,7 @@ def test_published_labels() -> None:
 
 @pytest.mark.parametrize("line", [{}, {"text": " "}, {"words": []}, {"words": "Ada"}, {"words": [1]}])
 def test_own_texts_of_another_form_are_refused(line: dict[str, Any]) -> None:
-    with pytest.raises(EvaluationError, match=r'line 3 is not like {"text": "Ada lives in London ."}'):
+    with pytest.raises(EvaluationError, match=r'line 3 is not like \{"text": "Ada lives in London'):
         TASK.example_of_text(line, 3)
 
 
@@ -185,20 +208,57 @@ def test_predictions_in_conlls_form(conll: Path, tmp_path: Path, capsys: pytest.
     assert "it has 20 sentences, where de has 24" in capsys.readouterr().err
 
 
-def test_the_whole_task_above_chance_in_an_unseen_language(conll: Path, mluke: Path, tmp_path: Path) -> None:
-    run = tmp_path / "RUN"
-    flags = ["--model", str(mluke), "--data", str(conll), "--learning-rate", "3e-3", "--epochs", "3"]
-    assert main(["ner", *flags, "--output", str(run)]) == 0
-    for variant in (WORDS, ENTITIES):
-        (result,) = (json.loads(file.read_text()) for file in run.glob(f"{variant}/**/result.json"))
-        assert result["scores"]["de"]["F1"] > 0.7, result
-    assert main(["score", str(run)]) == 0
-    lines = [json.loads(line) for line in next(run.glob("entities/**/predictions/de.jsonl")).read_text().splitlines()]
-    data = read(conll)
-    for line, example in zip(lines, data.tests["de"], strict=True):
+def test_the_whole_task_is_above_chance_in_an_unseen_language(conll: Path, finished: Path) -> None:
+    for result in read_results(finished):
+        assert result.scores["de"]["F1"] > 0.7, result
+    assert main(["score", str(finished)]) == 0
+    file = next(finished.glob("entities/**/predictions/de.jsonl"))
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    for line, example in zip(lines, read(conll).tests["de"], strict=True):
         assert line["id"] == example.id
-        tags_of([Entity(*one[:3]) for one in line["entities"]], len(example.words))
-        assert all(" ".join(example.words[start:end]) == text for start, end, _, text in line["entities"])
+        for start, end, _, text in line["entities"]:
+            assert " ".join(example.words[start:end]) == text
+
+
+def test_own_texts(finished: Path) -> None:
+    lines = [{"text": "again mr de7 jr"}, {"id": "b", "words": ["firm", "en1", "inc", "saw"]}]
+    assert load_trained_run(finished, device="cpu").predict(lines) == [
+        {"id": "1", "entities": [[1, 4, "PER", "mr de7 jr"]]},
+        {"id": "b", "entities": [[0, 3, "ORG", "firm en1 inc"]]},
+    ]
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_transformers_gives_the_same_logits(version: int, finished: Path, exported: Path, tmp_path: Path) -> None:
+    trained = load_trained_run(finished, device="cpu")
+    example = trained.task.example_of_text({"text": "mr de1 de2 jr left again city en1 town"}, 1)
+    (one,) = trained.task.inputs(trained.data, example, ENTITIES, trained.encoder.texts)
+    with torch.no_grad():
+        logits = trained.model(task_batch([one], trained.model.encoder))
+    question = {"token_ids": one.token_ids, "entity_ids": one.entity_ids, "spans": one.spans}
+    if version == 5:
+        found = load_with_transformers.load(str(exported), [question])
+    else:
+        found = load_in_transformers4(exported, [question], tmp_path)
+    assert found["version"].startswith(f"{version}.") and found["missing"] == []
+    torch.testing.assert_close(torch.tensor(found["logits"][0]), logits, rtol=1e-4, atol=1e-5)
+
+
+def test_a_published_checkpoint_is_tested_without_training(
+    conll: Path, finished: Path, exported: Path, tmp_path: Path
+) -> None:
+    config = json.loads((exported / "config.json").read_text())
+    published, data = tmp_path / "published", tmp_path / "data"
+    shutil.copytree(exported, published)
+    names = {**config["id2label"], "0": "NIL"}
+    (published / "config.json").write_text(json.dumps({**config, "id2label": names}))
+    data.mkdir()
+    shutil.copy(conll / "deu.testb", data)
+    flags = ["--model", str(published), "--data", str(data), "--train-language", "none"]
+    assert main(["ner", *flags, "--output", str(tmp_path / "RUN")]) == 0
+    (found,) = read_results(tmp_path / "RUN")
+    (trained,) = (one for one in read_results(finished) if one.variant == ENTITIES)
+    assert found.scores["de"] == trained.scores["de"]
 
 
 def test_a_file_for_each_language(mluke: Path, tmp_path: Path) -> None:
