@@ -1,7 +1,7 @@
 """The Universal Declaration of Human Rights: each of its 30 articles is an item, whose span is the whole article.
 
-The heading of an article is left out, since the number in it would tell which article it is. Texts are brought to NFC,
-which Wikipedia and pretraining have: the package has Vietnamese in decomposed letters, which get other pieces.
+The heading of an article is left out, since the number in it would tell which article it is. The text is brought to
+NFC, as Wikipedia has it: the package has Vietnamese in decomposed letters, which get other pieces.
 """
 
 import unicodedata

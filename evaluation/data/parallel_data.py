@@ -5,6 +5,7 @@ item before it, since two answers would then be right. Case, spaces and compatib
 """
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,8 @@ def read_parallel_items(data: Path, languages: Sequence[str] = ()) -> ParallelIt
         languages: codes; none for all languages of the data.
 
     Raises:
-        EvaluationError: the data has another form, does not have one of the languages, or has only one language.
+        EvaluationError: the data has another form, does not have one of the languages, has only one language, or has
+            an item twice.
     """
     files = _find(data)
     texts = [text for file in files for text in _read(file)]
@@ -56,6 +58,9 @@ def read_parallel_items(data: Path, languages: Sequence[str] = ()) -> ParallelIt
     if len(wanted) < 2:
         raise EvaluationError(f"{data}: only the language {', '.join(wanted)}; two or more are needed")
     chosen = [text for code in wanted for text in texts if text.language == code]
+    items = Counter((text.language, name) for text in chosen for name in text.spans)
+    if repeated := next((item for item, number in items.items() if number > 1), None):
+        raise EvaluationError(f"{data}: the item {repeated[1]!r} is there twice in {repeated[0]}; accepted: once")
     names, left_out = choose_items(chosen)
     if len(names) < 2:
         raise EvaluationError(f"{data} has fewer than two items that can be compared in {', '.join(wanted)}")

@@ -39,16 +39,11 @@ def read_json_lines(file: Path) -> Iterator[ParallelText]:
     """Reads parallel texts in the form of this module; the name of an item is the text's id and the span's name.
 
     Raises:
-        EvaluationError: a line has another form, or a text comes twice; the message has the number of the line.
+        EvaluationError: a line has another form; the message has the number of the line.
     """
-    seen: set[tuple[str, str]] = set()
     for number, line in enumerate(file.read_bytes().splitlines(), 1):
         place = f"{file} line {number}"
         value = _object(line, place)
-        key = value["id"], value["language"]
-        if key in seen:
-            raise EvaluationError(f"{place}: the text {key[0]!r} is there twice in the language {key[1]!r}")
-        seen.add(key)
         spans = {
             f"{value['id']} {name}": _span(value["text"], span, f"{place}: the span {name!r}")
             for name, span in value["spans"].items()

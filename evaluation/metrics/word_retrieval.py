@@ -5,8 +5,6 @@ vectors that are near to many others (hubs) less attractive: CSLS(x, y) = 2 cos(
 cosine with the k nearest neighbours in the other language, and k is 10.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from mlukit.evaluation.metrics.nearest_neighbours import Floats, Integers, mean_of_nearest, nearest
@@ -23,8 +21,3 @@ def nearest_by_csls(source: Floats, target: Floats, neighbours: int = CSLS_NEIGH
     """Returns the index of the target vector with the highest CSLS for each source vector; all are unit vectors."""
     half = np.float32(0.5) * mean_of_nearest(target, source, neighbours)  # r(x) is the same for every y
     return nearest(source, target, 1, penalty=half.astype(np.float32))[0][:, 0]
-
-
-def retrieval_accuracy(found: Sequence[int] | Integers) -> float:
-    """Returns the share of items that found themselves: item i is right if it found item i."""
-    return float(np.mean(np.asarray(found) == np.arange(len(found)))) if len(found) else float("nan")

@@ -45,6 +45,7 @@ class LanguageModularity(ParallelTask):
             (
                 {
                     "id": f"{language} {name}",
+                    "language": language,
                     "neighbours": [neighbours[node].tolist() for neighbours, _ in found],
                     "cosines": [[round(one, _DIGITS) for one in cosines[node].tolist()] for _, cosines in found],
                 }
@@ -57,8 +58,8 @@ class LanguageModularity(ParallelTask):
 
         A number that cannot be computed, such as that of a graph without edges, is left out.
         """
-        codes = {language: number for number, language in enumerate(_languages(predictions))}
-        languages = np.array([codes[_language(line)] for line in predictions], np.int32)
+        codes = list(dict.fromkeys(line["language"] for line in predictions))
+        languages = np.array([codes.index(line["language"]) for line in predictions], np.int32)
         rows: list[dict[str, float]] = []
         for layer in range(len(predictions[0]["neighbours"]) if predictions else 0):
             neighbours = np.array([line["neighbours"][layer] for line in predictions], np.int32)
@@ -66,14 +67,6 @@ class LanguageModularity(ParallelTask):
             rows.append(_of_layer(neighbours, cosines, languages))
         numbers = layer_numbers(list(rows[0]) if rows else [], [list(row.values()) for row in rows])
         return {name: value for name, value in numbers.items() if np.isfinite(value)}
-
-
-def _language(line: Line) -> str:
-    return str(line["id"]).partition(" ")[0]
-
-
-def _languages(lines: Sequence[Line]) -> list[str]:
-    return list(dict.fromkeys(map(_language, lines)))
 
 
 def _of_layer(neighbours: Integers, cosines: Floats, languages: Integers) -> dict[str, float]:

@@ -104,7 +104,7 @@ def test_repeated_and_missing_items_are_named() -> None:
         ([{**LINE, "spans": [0, 6]}], "line 1: 'spans' is [0, 6]; accepted: {\"id\""),
         ([{**LINE, "id": 1}], "line 1: 'id' is 1; accepted"),
         ([[]], "line 1: 'id' is None; accepted"),
-        ([LINE, LINE], "line 2: the text '1' is there twice in the language 'en'"),
+        ([LINE, LINE, {**LINE, "language": "de"}], "the item '1 a' is there twice in en; accepted: once"),
         ([LINE], "only the language en; two or more are needed"),
         ([LINE, {**LINE, "language": "de", "spans": {}}], "has fewer than two items that can be compared in de, en"),
     ],

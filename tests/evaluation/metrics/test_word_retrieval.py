@@ -1,16 +1,9 @@
 """Retrieval by cosine and by CSLS."""
 
-import math
-
 import numpy as np
 
 from mlukit.evaluation.metrics.nearest_neighbours import unit_vectors
-from mlukit.evaluation.metrics.word_retrieval import nearest_by_cosine, nearest_by_csls, retrieval_accuracy
-
-
-def test_accuracy_is_the_share_that_found_itself() -> None:
-    assert retrieval_accuracy([0, 1, 1, 3]) == 0.75
-    assert math.isnan(retrieval_accuracy([]))
+from mlukit.evaluation.metrics.word_retrieval import nearest_by_cosine, nearest_by_csls
 
 
 def test_equal_vectors_find_each_other() -> None:
