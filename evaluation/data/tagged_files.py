@@ -78,7 +78,8 @@ class TaggedFiles:
         """
         if found := self.splits.get(language, {}).get(split):
             return found
-        if language in CONLL and not any(not one.is_conll for of in self.splits.values() for one in of.values()):
+        is_conll = all(one.is_conll for splits in self.splits.values() for one in splits.values())
+        if language in CONLL and is_conll:
             name, stem = CONLL[language]
             official, file = official_set(name), f"{stem}.{_CONLL_SPLITS[split]}"
         else:
@@ -91,7 +92,7 @@ class TaggedFiles:
         Raises:
             OfficialFileError: no language has one.
         """
-        found = {language: of[TEST] for language, of in self.splits.items() if TEST in of}
+        found = {language: splits[TEST] for language, splits in self.splits.items() if TEST in splits}
         return found or {"en": self.find("en", TEST)}
 
 
