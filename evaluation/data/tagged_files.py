@@ -86,14 +86,17 @@ class TaggedFiles:
             official, file = official_set(_FOLDERS), f"{language}/{split}"
         return Split(official, language, (official.find(self.folder, file),))
 
-    def tests(self) -> dict[str, Split]:
+    def tests(self, expected: str) -> dict[str, Split]:
         """The test of every language that has one.
+
+        Args:
+            expected: the language whose test is named in the message if there is no test at all.
 
         Raises:
             OfficialFileError: no language has one.
         """
         found = {language: splits[TEST] for language, splits in self.splits.items() if TEST in splits}
-        return found or {"en": self.find("en", TEST)}
+        return found or {expected: self.find(expected, TEST)}
 
 
 def find_tagged_files(folder: Path) -> TaggedFiles:

@@ -93,7 +93,7 @@ class NamedEntities(FineTunedTask):
         splits: dict[str, Split] = {}
         if language != NONE:
             splits = {split: found.find(language, split) for split in (TRAIN, DEV)}
-        tests = found.tests()
+        tests = found.tests("en" if language == NONE else language)
         _say_missing(found, tests)
         names = tuple(filter(None, map(str.strip, options["tag-names"].split(","))))
         files = {name: split.read(names) for name, split in {**splits, **tests}.items()}
