@@ -78,21 +78,25 @@ class TaggedFiles:
         """
         if found := self.splits.get(language, {}).get(split):
             return found
-        if language in CONLL and not any(not one.is_conll for of in self.splits.values() for one in of.values()):
+        is_conll = all(one.is_conll for splits in self.splits.values() for one in splits.values())
+        if language in CONLL and is_conll:
             name, stem = CONLL[language]
             official, file = official_set(name), f"{stem}.{_CONLL_SPLITS[split]}"
         else:
             official, file = official_set(_FOLDERS), f"{language}/{split}"
         return Split(official, language, (official.find(self.folder, file),))
 
-    def tests(self) -> dict[str, Split]:
+    def tests(self, expected: str) -> dict[str, Split]:
         """The test of every language that has one.
+
+        Args:
+            expected: the language whose test is named in the message if there is no test at all.
 
         Raises:
             OfficialFileError: no language has one.
         """
-        found = {language: of[TEST] for language, of in self.splits.items() if TEST in of}
-        return found or {"en": self.find("en", TEST)}
+        found = {language: splits[TEST] for language, splits in self.splits.items() if TEST in splits}
+        return found or {expected: self.find(expected, TEST)}
 
 
 def find_tagged_files(folder: Path) -> TaggedFiles:

@@ -124,13 +124,13 @@ def entities_of(tags: Sequence[str | None]) -> tuple[Entity, ...]:
     found: list[Entity] = []
     label = None  # of the entity that the word before is in
     for place, tag in enumerate(tags):
-        begins, own = _parsed(tag)
-        if own is not None:
-            if begins or own != label:
-                found.append(Entity(place, place + 1, own))
+        begins, kind = _parsed(tag)
+        if kind is not None:
+            if begins or kind != label:
+                found.append(Entity(place, place + 1, kind))
             else:
                 found[-1] = found[-1]._replace(end=place + 1)
-        label = own
+        label = kind
     return tuple(found)
 
 

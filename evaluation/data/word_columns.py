@@ -26,7 +26,7 @@ def read_columns(official: OfficialSet, path: Path, *, prefix: str = "", alone: 
     Raises:
         OfficialFileError: the file is in another encoding.
     """
-    text = official.read_text(path, "utf-8-sig")
+    text = official.read_text(path).removeprefix("\ufeff")  # a byte order mark
     if "\0" in text:
         raise official.wrong(path, "it has zero bytes, as UTF-16 has")
     lines = [line.strip(" \t\r") for line in text.split("\n")]

@@ -89,12 +89,12 @@ class NamedEntities(FineTunedTask):
         """Reads train and dev of one language, and the test of every language that --data has one of."""
         if options["context"] not in _CONTEXTS:
             raise EvaluationError(f"--context {options['context']}: accepted are {' and '.join(_CONTEXTS)}")
-        there, language = find_tagged_files(folder), options["train-language"]
+        found, language = find_tagged_files(folder), options["train-language"]
         splits: dict[str, Split] = {}
         if language != NONE:
-            splits = {split: there.find(language, split) for split in (TRAIN, DEV)}
-        tests = there.tests()
-        _say_missing(there, tests)
+            splits = {split: found.find(language, split) for split in (TRAIN, DEV)}
+        tests = found.tests("en" if language == NONE else language)
+        _say_missing(found, tests)
         names = tuple(filter(None, map(str.strip, options["tag-names"].split(","))))
         files = {name: split.read(names) for name, split in {**splits, **tests}.items()}
         _say_forms(files, {**splits, **tests}, options["context"])
@@ -269,10 +269,10 @@ def _faults(files: Mapping[str, TaggedFile], labels: Sequence[str]) -> dict[str,
     return {fault: rows for fault, rows in found.items() if rows}
 
 
-def _say_missing(there: TaggedFiles, tests: Mapping[str, Split]) -> None:
+def _say_missing(found: TaggedFiles, tests: Mapping[str, Split]) -> None:
     """Says which of CoNLL's tests --data does not have."""
     if all(split.is_conll for split in tests.values()) and (missing := [one for one in CONLL if one not in tests]):
-        say(f"--data {there.folder} has no test in {', '.join(missing)}; mlukit evaluate list says where to get it")
+        say(f"--data {found.folder} has no test in {', '.join(missing)}; mlukit evaluate list says where to get it")
 
 
 def _say_forms(files: Mapping[str, TaggedFile], splits: Mapping[str, Split], context: str) -> None:

@@ -76,4 +76,4 @@ def test_a_missing_file_is_named_with_its_publisher(
         find_tagged_files(tmp_path).find(language, "train")
     shutil.rmtree(tmp_path)
     with pytest.raises(OfficialFileError, match=r"is not a folder, a file of CoNLL-2003"):
-        find_tagged_files(tmp_path).tests()
+        find_tagged_files(tmp_path).tests("en")
