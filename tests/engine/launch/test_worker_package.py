@@ -12,7 +12,7 @@ from mlukit.engine.launch.worker_package import ROOT, SOURCES, build_wheel
 from tests.bare_python import bare_environment, bare_python
 from tests.small_dumps import IN_MEMORY, checksums
 
-ROOMS = ("schemas", "corpus", "engine", "transforms", "pipelines", "pretraining", "configs")
+ROOMS = ("schemas", "corpus", "engine", "transforms", "pipelines", "pretraining", "report", "configs")
 
 
 @pytest.fixture(scope="module")
