@@ -27,8 +27,9 @@ def language_numbers(records: Records, code: str) -> dict[str, Any]:
     if "link" in parts:
         damaged = sum(file.language == code for file in damaged_files(records["link"]))
         numbers |= {**_linked(parts["link"]), "damaged_files": damaged}
-    if "vocabulary" in parts:
-        numbers["anchor_item_pairs"] = parts["vocabulary"]["counts"].get("mentions", 0)
+    for part in parts.values():
+        if "mentions" in part["counts"]:  # of the stage that writes the mention dictionaries
+            numbers["anchor_item_pairs"] = part["counts"]["mentions"]
     if "examples" in parts:
         numbers["examples"] = _examples(parts["examples"])
     return numbers

@@ -254,10 +254,11 @@ _WORD = re.compile(r"[^\s`'\"()|,;=]+")
 _SOURCE = re.compile(r"(?:\w+/)*\w+\.py|[\w-]+\.lock")
 _MODULE = re.compile(r"(?<![\w./-])mlukit(?:\.\w+)+(?![\w/])")
 _IMPORT = re.compile(r"^from (mlukit[\w.]*) import ([\w, ]+)$", re.MULTILINE)
-_BARE = re.compile(rf"(?<![\w./-])(?:{'|'.join(ROOMS)})(?:\.(?!(?:py|md|toml)\b)[a-z_]+)+")
+_BARE = re.compile(rf"(?<![\w./-])(?:{'|'.join(ROOMS)})(?:\.(?!(?:py|md|toml|json)\b)[a-z_]+)+")
 _LINK = re.compile(r"\]\((?!https?:)([^)\s#]*)(?:#([^)\s]*))?\)")
 ELSEWHERE = {
     "luke/model.py": "in studio-ousia/luke",
+    "report/index.html": "in the output folder",
     "pywikibot/date.py": "in pywikibot",
     "corpus/languages/ca.json": "made by whoever follows the recipe for a language, Catalan",
     "corpus/languages/ca.toml": "as above",

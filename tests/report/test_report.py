@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlukit.schemas.arrow import VOCABULARY
-from tests.small_dumps import checksums, complaint, load, run
+from tests.small_dumps import IN_MEMORY, checksums, complaint, load, run
 from tests.small_wikis import build
 
 LENGTHS = [0] * 15
@@ -240,6 +240,34 @@ def test_a_large_vocabulary_is_sampled(output: Path, monkeypatch: pytest.MonkeyP
     }
     assert "All numbers are exact." in (output / "report/index.html").read_text()
     assert report(output) and "Numbers are exact, except" in (output / "report/index.html").read_text()
+
+
+def test_columns_that_newer_folders_have(output: Path) -> None:
+    path = output / "articles/de/train-00000.parquet"
+    rows = pq.read_table(path).to_pylist()
+    for row in rows:
+        row["links"] = [{**link, "source": "editor" if n else "title"} for n, link in enumerate(row["links"])]
+    links = sum(len(row["links"]) for row in rows)
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    (mentions,) = (output / "mentions/ja").glob("*.parquet")
+    table = pq.read_table(mentions)
+    pq.write_table(table.append_column("link_probability", pa.array([0.25, 0.5])), mentions)
+    numbers, page = report(output), (output / "report/index.html").read_text()
+    assert sum(numbers["total"]["links_by_source"].values()) == links
+    assert numbers["total"]["links_by_source"]["title"] == sum(bool(row["links"]) for row in rows)
+    found = {row["anchor"]: row.get("link_probability") for row in numbers["anchors"]["most_linked"]}
+    assert {found["ドイツ"], found["ベルリン"]} == {0.25, 0.5}
+    assert "Who made the links" in page and '<th scope="col">link probability</th>' in page and "<td>25.0%</td>" in page
+
+
+def test_what_an_audit_found(dumps: Path, output: Path) -> None:
+    assert run("audit", output, "--dumps", dumps, IN_MEMORY).status == 0
+    numbers, page = report(output)["audit"], (output / "report/index.html").read_text()
+    assert list(numbers["residue"]) == list(numbers["links"]) == ["de", "en", "ja"]
+    assert numbers["residue"]["de"] == {"pages": 3, "paragraphs": 3, "per_thousand_paragraphs": {}}
+    german = {"pages": 3, "right": 4, "wrong": 0, "missed": 0, "precision": None, "recall": 1.0}
+    assert numbers["links"]["de"] == german
+    assert '<section id="quality"' in page and "<td>100.000%</td>" in page
 
 
 def vocabulary_row(number: int, count: int = 0) -> dict[str, Any]:

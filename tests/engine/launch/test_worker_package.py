@@ -10,9 +10,8 @@ import pytest
 
 from mlukit.engine.launch.worker_package import ROOT, SOURCES, build_wheel
 from tests.bare_python import bare_environment, bare_python
+from tests.rooms import ROOMS
 from tests.small_dumps import IN_MEMORY, checksums
-
-ROOMS = ("schemas", "corpus", "library", "engine", "transforms", "pipelines", "pretraining", "configs")
 
 
 @pytest.fixture(scope="module")
