@@ -30,7 +30,7 @@ def sample_anchors(sample: FolderSample, language: str) -> dict[str, Any]:
     shown = [
         {
             "language": language,
-            **{name: row[name] for name in ("anchor", "qid", "linked", "prior", *COLUMNS) if name in row},
+            **{name: row[name] for name in ("anchor", "qid", "linked", "prior", *COLUMNS) if row.get(name) is not None},
         }
         for row in kept[:ANCHORS]
     ]

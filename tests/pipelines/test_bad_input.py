@@ -142,7 +142,7 @@ def test_a_runner_that_lacks_something(dumps: Path, tmp_path: Path) -> None:
     [
         (["buidl"], "mlukit: unknown command 'buidl'; did you mean 'build'?"),
         (["--verson"], "mlukit: unknown command '--verson'; did you mean '--version'?"),
-        (["--output", "x"], "mlukit: unknown command '--output'; accepted: download, build, "),
+        (["--output", "x"], "mlukit: unknown command '--output'; accepted: parse, download, build, "),
         (["--print-completion", "fish"], "mlukit: --print-completion: 'fish' is not one of bash, zsh"),
         (["link", "--vocabulary-size", "9"], "mlukit link: unknown flag --vocabulary-size"),
         (["audit", "x", "--exmples", "3"], "mlukit audit: unknown flag --exmples; did you mean '--examples'?"),

@@ -557,7 +557,7 @@ def test_nothing_is_left_of_the_work(built: Path) -> None:
     named = {path.relative_to(built).parts[0] for path in built.rglob("*") if path.is_file()}
     assert named == {
         *("articles", "vocabulary", "mentions", "examples", "failures", "index", "tokenizer"),
-        *("run.json", "account.txt", "link.json", "vocabulary.json", "examples.json"),
+        *("README.md", "run.json", "account.txt", "link.json", "vocabulary.json", "examples.json"),
     }
 
 

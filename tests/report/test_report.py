@@ -16,7 +16,7 @@ from tests.small_wikis import build
 LENGTHS = [0] * 15
 NUMBERS: dict[str, Any] = {
     "sample": {"seed": 0, "complete": False, "row_groups_of_a_folder": 4, "everything_was_read": True},
-    "stages": {"link": "finished", "vocabulary": "finished", "examples": "finished"},
+    "stages": {"link": "finished", "vocabulary": "finished", "mentions": "not finished", "examples": "finished"},
     "problems": [],
     "damage": [],
     "total": {
@@ -251,7 +251,8 @@ def test_columns_that_newer_folders_have(output: Path) -> None:
     pq.write_table(pa.Table.from_pylist(rows), path)
     (mentions,) = (output / "mentions/ja").glob("*.parquet")
     table = pq.read_table(mentions)
-    pq.write_table(table.append_column("link_probability", pa.array([0.25, 0.5])), mentions)
+    place = table.schema.get_field_index("link_probability")
+    pq.write_table(table.set_column(place, "link_probability", pa.array([0.25, 0.5])), mentions)
     numbers, page = report(output), (output / "report/index.html").read_text()
     assert sum(numbers["total"]["links_by_source"].values()) == links
     assert numbers["total"]["links_by_source"]["title"] == sum(bool(row["links"]) for row in rows)

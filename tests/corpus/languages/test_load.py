@@ -62,7 +62,7 @@ def pages_of(code: str) -> list[Page]:
 def test_every_language_has_its_two_files() -> None:
     assert set(language_codes()) >= WITH_A_TABLE
     assert {path.stem for path in TABLES.glob("*.json")} == {*language_codes(), "interwiki", "messages"}
-    shared = {"disambiguation", "quotation_marks", "sentences", "variants", "wikipedias"}
+    shared = {"disambiguation", "quotation_marks", "sentences", "variants", "wikipedias", "word_breaks"}
     assert {path.stem for path in TABLES.glob("*.toml")} == {*language_codes(), *shared}
 
 
