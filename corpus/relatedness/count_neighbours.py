@@ -6,9 +6,9 @@ related entities of each. The measure is normalised pointwise mutual information
 rare pairs of Pantel and Lin (2002). Pairs that occur no more often than by chance are left out.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Set
-from dataclasses import dataclass
-from typing import BinaryIO, TypeAlias
+from collections.abc import Callable, Iterable, Set
+from contextlib import ExitStack
+from typing import BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from mlukit.corpus.detection.array_file import ArrayFileWriter
 from mlukit.corpus.detection.match_table import offsets_of
 from mlukit.corpus.entities.count_links import Tally, pages_of_kinds, read_part, write_parts
 from mlukit.corpus.relatedness.related_entities import KIND, STRENGTHS, VERSION, key_of
+from mlukit.corpus.relatedness.spooled_array import SpooledArray
 from mlukit.schemas.manifest import Flow
 
 Integers: TypeAlias = npt.NDArray[np.int64]
@@ -119,26 +120,32 @@ def merge_neighbours(shards: Iterable[BinaryIO], part: int, merged: BinaryIO) ->
 
 
 def write_related(writer: ArrayFileWriter, parts: Callable[[], Iterable[BinaryIO]]) -> dict[str, int]:
-    """Writes the file of related entities. Memory: one part, and 12 bytes for each entity.
+    """Writes the file of related entities. Memory: one part; what grows with the entities is in temporary files.
 
     Args:
         writer: of the file.
-        parts: opens the files of `merge_neighbours` one after the other; called several times.
+        parts: opens the files of `merge_neighbours` one after the other; called twice.
 
     Returns:
         The number of entities and of neighbours.
     """
-    sums = [_sums(read_part(stream, 0)) for stream in parts()]
-    keys = np.concatenate([np.empty(0, np.uint32), *(keys for keys, _ in sums)])
-    totals = np.concatenate([np.empty(0, np.int64), *(totals for _, totals in sums)])
-
-    def related() -> Iterator[_RelatedPart]:
-        return (_relate(read_part(stream, 0), keys, totals) for stream in parts())
-
-    entities = writer.write("keys", "<u4", (part.keys for part in related()))
-    writer.write("offsets", "<u8", offsets_of(part.lengths for part in related()))
-    neighbours = writer.write("neighbours", "<u4", (part.neighbours for part in related()))
-    writer.write("strengths", "|u1", (part.strengths for part in related()))
+    with ExitStack() as spooled:
+        keys, totals = (spooled.enter_context(SpooledArray(dtype)) for dtype in ("<u4", "<i8"))
+        for stream in parts():
+            found, sums = _sums(read_part(stream, 0))
+            keys.append(found)
+            totals.append(sums)
+        columns = {name: spooled.enter_context(SpooledArray(dtype)) for name, dtype in _COLUMNS.items()}
+        all_keys, all_totals = keys.mapped(), totals.mapped()
+        overall = int(all_totals.sum())
+        for stream in parts():
+            related = _relate(read_part(stream, 0), all_keys, all_totals, overall)
+            for name, piece in related._asdict().items():
+                columns[name].append(piece)
+        entities = writer.write("keys", "<u4", columns["keys"].pieces())
+        writer.write("offsets", "<u8", offsets_of(columns["lengths"].pieces()))
+        neighbours = writer.write("neighbours", "<u4", columns["neighbours"].pieces())
+        writer.write("strengths", "|u1", columns["strengths"].pieces())
     writer.finish(KIND, VERSION, {"rows": entities})
     return {"entities with related entities": entities, "related entities": neighbours}
 
@@ -150,8 +157,7 @@ def _sums(pairs: pa.Table) -> tuple[npt.NDArray[np.uint32], Integers]:
     return keys[starts], np.add.reduceat(counts, starts) if len(starts) else counts
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _RelatedPart:
+class _RelatedPart(NamedTuple):
     """The related entities of one hash part: pieces of the arrays of the file."""
 
     keys: npt.NDArray[np.uint32]
@@ -160,17 +166,21 @@ class _RelatedPart:
     strengths: npt.NDArray[np.uint8]
 
 
-def _relate(pairs: pa.Table, keys: npt.NDArray[np.uint32], totals: Integers) -> _RelatedPart:
+_COLUMNS = {"keys": "<u4", "lengths": "<i8", "neighbours": "<u4", "strengths": "|u1"}  # of `_RelatedPart`
+
+
+def _relate(pairs: pa.Table, keys: npt.NDArray[np.uint32], totals: Integers, overall: int) -> _RelatedPart:
     """Keeps the most related entities of each entity of a merged part.
 
     Args:
         pairs: rows of PAIRS, as `merge_neighbours` writes them.
         keys: the keys of all entities, ascending.
         totals: the number of pairs of each of these entities.
+        overall: the sum of the totals.
     """
     first, second, count = (pairs[name].to_numpy() for name in PAIRS.names)
     of_first, of_second = (totals[np.searchsorted(keys, key_of(qids))] for qids in (first, second))
-    strengths = _strengths(count, of_first, of_second, int(totals.sum()))
+    strengths = _strengths(count, of_first, of_second, overall)
     entities, entity, numbers = np.unique(key_of(first), return_inverse=True, return_counts=True)
     order = np.lexsort([second, -count, -strengths.astype(np.int64), entity])
     rank = np.arange(len(order)) - np.repeat(np.cumsum(numbers) - numbers, numbers)

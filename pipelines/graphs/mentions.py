@@ -55,6 +55,8 @@ STAGE = MentionsStage(
     needs=("link", "vocabulary"),
 )
 
+_FEW_SHARDS = 8  # the pairs of fewer shards are one hash part
+
 Shards: TypeAlias = Mapping[str, Sequence[Shard]]  # the shards of the mention dictionaries, by language
 
 
@@ -214,8 +216,9 @@ def plan_related(merged: Results) -> list[PairParts]:
 
 
 def _pair_parts(articles: Results) -> int:
-    """The number of hash parts of the pairs: 1 for a small corpus, at most PARTS."""
-    return min(PARTS, max(1, sum(len(ranges_of(results.shards)) for results in articles.values()) // 4))
+    """The number of hash parts of the pairs: 1 for a small corpus, else as many as shards, but at most PARTS."""
+    shards = sum(len(ranges_of(results.shards)) for results in articles.values())
+    return min(PARTS, shards) if shards >= _FEW_SHARDS else 1
 
 
 @dataclass(frozen=True, slots=True)
