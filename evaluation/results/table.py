@@ -74,13 +74,13 @@ def make_table(runs: Sequence[Path], metric: str | None = None) -> Table:
         RunError: a folder is not a finished RUN, or the runs are of several tasks.
     """
     found = _read(runs, metric)
-    task, metric, columns = found.task, found.metric, found.columns
-    tests = list(dict.fromkeys(test for found in columns.values() for test in found[0].scores))
-    rows = {test: [_cell(results, [test], metric) for results in columns.values()] for test in tests}
+    task, metric, columns = found.task, found.metric, found.shown_columns
+    tests = list(dict.fromkeys(test for results, _ in columns.values() for test in results[0].scores))
+    rows = {test: [_cell(results, [test], number) for results, number in columns.values()] for test in tests}
     others = [test for test in tests if test not in task.english]
     if len(others) > 1:
         name = f"mean of {', '.join(others) if len(others) <= _NAMED else f'{len(others)} tests'}"
-        rows[name] = [_cell(results, others, metric) for results in columns.values()]
+        rows[name] = [_cell(results, others, number) for results, number in columns.values()]
     pairs = {run: (found.groups.get((run, WORDS)), found.groups.get((run, ENTITIES))) for run in runs}
     comparisons = [_compare(task, found.configs[run], tests, metric, *pair) for run, pair in pairs.items()]
     names = [run.name for run, one in zip(runs, comparisons, strict=True) if one]
@@ -132,6 +132,16 @@ class _Runs:
         """The results by the name of their column."""
         one = len(self.configs) == 1
         return {name if one else f"{run.name}: {name}": found for (run, name), found in self.groups.items()}
+
+    @property
+    def shown_columns(self) -> dict[str, tuple[list[Result], str]]:
+        """The results and the number of each column: the metric, then what the task shows beside its own metric."""
+        found = {}
+        for name, results in self.columns.items():
+            found[name] = results, self.metric
+            if self.metric == self.task.metric and self.task.needs_entities(results[0].variant):
+                found |= {f"{name}: {beside}": (results, beside) for beside in self.task.beside}
+        return found
 
     @property
     def notes(self) -> list[str]:

@@ -42,8 +42,7 @@ class ParallelTask(MeasuredTask):
 
     def read(self, folder: Path, options: Mapping[str, str]) -> ParallelData:
         """Reads parallel texts: JSON lines, XQuAD, or the Declaration of Human Rights."""
-        codes = (options.get(LANGUAGES.name) or "").split(",")
-        parallel = read_parallel_items(folder, [code.strip() for code in codes if code.strip()])
+        parallel = read_parallel_items(folder, codes(options, LANGUAGES))
         items = [Item(name) for name in parallel.names]
         tests = dict.fromkeys(self.test_names(parallel.languages), items)
         return ParallelData(tests=tests, files=parallel.files, left_out=parallel.left_out, parallel=parallel)
@@ -72,6 +71,11 @@ class ParallelTask(MeasuredTask):
         with span_states(encoder, data.parallel.texts, rows, variant) as states:
             shape = len(languages), len(names), -1
             yield from self.compare(data, (unit_vectors(np.asarray(layer)).reshape(shape) for layer in states))
+
+
+def codes(options: Mapping[str, str], flag: Flag) -> list[str]:
+    """The values of a flag such as `--languages de,ja`."""
+    return [code.strip() for code in (options.get(flag.name) or "").split(",") if code.strip()]
 
 
 def item_names(data: TaskData) -> list[str]:

@@ -145,6 +145,7 @@ class Task(ABC):
         official: the official sets that it needs, by their names in data/official_files.toml.
         variants: what is compared.
         metric: the number that tables show, by its name in `numbers`.
+        beside: the numbers that tables show beside it, for variants with entities.
         english: the tests in English, which a mean over the languages of the zero-shot transfer leaves out.
         flags: the flags of this task alone.
     """
@@ -154,6 +155,7 @@ class Task(ABC):
     official: ClassVar[tuple[str, ...]] = ()
     variants: ClassVar[tuple[str, ...]] = (WORDS, ENTITIES)
     metric: ClassVar[str]
+    beside: ClassVar[tuple[str, ...]] = ()
     english: ClassVar[tuple[str, ...]] = (DEV, "en")
     flags: ClassVar[tuple[Flag, ...]] = ()
 

@@ -1,0 +1,1 @@
+"""Facts as questions: templates with a subject, and candidates for the object. No torch."""
