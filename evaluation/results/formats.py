@@ -104,5 +104,6 @@ def _bootstrap_text(table: Table, found: Bootstrap | None) -> str:
 
 
 def _captions(table: Table) -> list[str]:
-    note = bootstrap_note(table)
-    return [*table.notes, "± is the sample standard deviation over seeds.", *([note] if note else [])]
+    spread = any(cell and cell.spread is not None for cells in table.rows.values() for cell in cells)
+    notes = ["± is the sample standard deviation over seeds." if spread else "", bootstrap_note(table)]
+    return [*table.notes, *filter(None, notes)]
