@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from shlex import quote
 from typing import Any
 
 from mlukit.engine.command_parser import CommandParser, at_least, nearest
@@ -19,7 +20,7 @@ _NOTE = (
 def parser(name: str) -> CommandParser:
     """The parser of a task's flags."""
     task = load_task(name)
-    variants = f" --variant {','.join(task.variants)}" if len(task.variants) > 1 else ""
+    variants = f" --variant {quote(','.join(task.variants))}" if len(task.variants) > 1 else ""
     examples = f"  mlukit evaluate {name} --model DIR --data DIR{variants} --output RUN\n"
     usage = "--model DIR --data DIR --output RUN [FLAGS]"
     made = CommandParser(f"evaluate {name}", usage, task.measures, examples, [_NOTE])
@@ -44,8 +45,8 @@ def _add_input(made: CommandParser, task: Task) -> None:
         "transformers has it. Required."
     )
     add("--model", type=local_folder, required=True, metavar="DIR", help=text)
-    text = f"Folder of the official files ({', '.join(task.official) or 'see docs/evaluation.md'}). Required."
-    add("--data", type=local_folder, required=True, metavar="DIR", help=text)
+    text = task.own_data or f"Folder of the official files ({', '.join(task.official)})."
+    add("--data", type=local_folder, required=True, metavar="DIR", help=f"{text} Required.")
     add_examples(made)
     text = f"What to compare, comma-separated: {', '.join(task.variants)}."
     if {WORDS, ENTITIES} <= set(task.variants):

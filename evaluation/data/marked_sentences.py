@@ -39,7 +39,8 @@ def read_marked_sentences(official: OfficialSet, path: Path) -> Iterator[tuple[i
         The line of a sentence, from 1 on, and the sentence. One without a relation has the label "".
 
     Raises:
-        OfficialFileError: a line is not a sentence with the four marks, or two sentences have one number.
+        OfficialFileError: a line is not a sentence with the four marks, two sentences have one number, or there is no
+            sentence.
     """
     lines = official.read_text(path).split("\n")
     known: dict[str, int] = {}
@@ -59,6 +60,8 @@ def read_marked_sentences(official: OfficialSet, path: Path) -> Iterator[tuple[i
             raise official.wrong(path, f"line {number} does not have {' … '.join(_MARKS)} once each")
         yield number, found
         number += bool(label)
+    if not known:
+        raise official.wrong(path, "it has no sentence")
 
 
 def marked_sentence(name: str, marked: str, label: str) -> MarkedSentence | None:

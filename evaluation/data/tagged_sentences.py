@@ -152,7 +152,7 @@ def tagged_file(official: OfficialSet, path: Path, rows: Iterable[Row]) -> Tagge
     """Makes the sentences of a file, with their documents, and counts what its tags are.
 
     Raises:
-        OfficialFileError: a tag is in none of the schemes, or the file has no sentence.
+        OfficialFileError: a tag is in none of the schemes, or the file has no sentence with tags.
     """
     sentences: list[TaggedSentence] = []
     untagged = []
@@ -173,6 +173,8 @@ def tagged_file(official: OfficialSet, path: Path, rows: Iterable[Row]) -> Tagge
         sentences.append(TaggedSentence(row.id, document.sentences[-1], entities, document, place))
     if not sentences:
         raise official.wrong(path, "it has no sentence")
+    if len(untagged) == len(sentences):
+        raise official.wrong(path, f"no sentence has a tag at every word; the first is at {sentences[0].id}")
     return TaggedFile(path, sentences, begins.scheme, begins.inside, untagged)
 
 

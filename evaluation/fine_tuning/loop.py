@@ -124,7 +124,7 @@ class Loop:
         optimizer = make_optimizer(self.model, config := self.settings.training_config(total))
         done = self._go_on(optimizer)
         began, first, shown = time.monotonic(), done, time.monotonic()
-        while done < total and not self._is_patience_over():
+        while done < total and not is_patience_over(self._scores, self.settings.patience):
             if stop.number:
                 self._save(done, optimizer)
                 raise Stopped(stop.number)
@@ -204,12 +204,18 @@ class Loop:
         save_file(weights, temporary, {"format": "pt"})
         temporary.rename(folder / WEIGHTS)
 
-    def _is_patience_over(self) -> bool:
-        return bool(self._scores) and len(self._scores) - self.best_epoch >= self.settings.patience
-
     def _save(self, done: int, optimizer: torch.optim.Optimizer) -> None:
         (self.folder / CHECKPOINTS).mkdir(exist_ok=True)
         checkpoint.save(self.folder, done, self.model, optimizer, Ranks(0, 1, self.device), kept=1)
+
+
+def is_patience_over(scores: Sequence[float], patience: int) -> bool:
+    """Whether so many epochs were not better than an earlier one.
+
+    Epochs before the first score above 0 do not count: where most answers are of one class, as among the candidates of
+    `ner`, a model that still learns gives that answer everywhere.
+    """
+    return any(scores) and len(scores) - 1 - int(np.argmax(scores)) >= patience
 
 
 def _seed(*purpose: object) -> int:

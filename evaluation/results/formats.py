@@ -7,7 +7,7 @@ from html import escape
 
 from mlukit.evaluation.metrics.bootstrap import Bootstrap
 from mlukit.evaluation.results.plot import Series, plot
-from mlukit.evaluation.results.table import Cell, Table, bootstrap_note, percent
+from mlukit.evaluation.results.table import Cell, Table, bootstrap_note
 from mlukit.evaluation.tasks.task import ENTITIES, WORDS
 
 _STYLE = (
@@ -21,7 +21,7 @@ def to_markdown(table: Table) -> str:
     header, *rows = _texts(table)
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
     body = "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
-    return f"**{table.title}**, in %\n\n{body}\n\n" + "\n".join(f"- {note}" for note in _captions(table)) + "\n"
+    return f"**{table.full_title}**\n\n{body}\n\n" + "\n".join(f"- {note}" for note in _captions(table)) + "\n"
 
 
 def to_csv(table: Table) -> str:
@@ -49,10 +49,10 @@ def to_html(table: Table) -> str:
         for first, *others in rows
     )
     notes = "".join(f"<li>{escape(note)}</li>" for note in _captions(table))
-    title = escape(table.title)
+    title = escape(table.full_title)
     return (
         f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>\n'
-        f"<h1>{title}, in %</h1>\n<table><tr>{head}</tr>{body}</table>\n"
+        f"<h1>{title}</h1>\n<table><tr>{head}</tr>{body}</table>\n"
         f"{to_svg(table)}<ul>{notes}</ul></html>\n"
     )
 
@@ -60,8 +60,8 @@ def to_html(table: Table) -> str:
 def to_svg(table: Table) -> str:
     """The plot of the table alone."""
     columns = [[cells[number] for cells in table.rows.values()] for number in range(len(table.columns))]
-    series = {name: _series(cells) for name, cells in zip(table.columns, columns, strict=True)}
-    return f"{plot(f'{table.title}, in %', list(table.rows), series)}\n"
+    series = {name: _series(cells, table.scale) for name, cells in zip(table.columns, columns, strict=True)}
+    return f"{plot(table.full_title, list(table.rows), series)}\n"
 
 
 FORMATS: Mapping[str, Callable[[Table], str]] = {
@@ -72,10 +72,10 @@ FORMATS: Mapping[str, Callable[[Table], str]] = {
 }
 
 
-def _series(cells: Sequence[Cell | None]) -> Series:
+def _series(cells: Sequence[Cell | None], scale: int) -> Series:
     return Series(
-        [None if cell is None else 100 * cell.mean for cell in cells],
-        [0 if cell is None else 100 * (cell.spread or 0) for cell in cells],
+        [None if cell is None else scale * cell.mean for cell in cells],
+        [0 if cell is None else scale * (cell.spread or 0) for cell in cells],
     )
 
 
@@ -86,21 +86,24 @@ def _texts(table: Table) -> Iterator[list[str]]:
     yield [table.heading, *table.columns, *names]
     for test, cells in table.rows.items():
         compared = table.compared.get(test) or [None] * len(names)
-        yield [test, *map(_cell_text, cells), *map(_bootstrap_text, compared)]
+        yield [test, *(_cell_text(table, one) for one in cells), *(_bootstrap_text(table, one) for one in compared)]
 
 
-def _cell_text(cell: Cell | None) -> str:
+def _cell_text(table: Table, cell: Cell | None) -> str:
     if cell is None:
         return "-"
-    return percent(cell.mean) if cell.spread is None else f"{percent(cell.mean)} ± {percent(cell.spread)}"
+    mean = table.shown(cell.mean)
+    return mean if cell.spread is None else f"{mean} ± {table.shown(cell.spread)}"
 
 
-def _bootstrap_text(found: Bootstrap | None) -> str:
+def _bootstrap_text(table: Table, found: Bootstrap | None) -> str:
     if found is None:
         return "-"
-    return f"{100 * found.difference:+.1f} [{100 * found.low:+.1f}, {100 * found.high:+.1f}], p = {found.p:.3f}"
+    difference, low, high = (f"{table.scale * one:+.1f}" for one in (found.difference, found.low, found.high))
+    return f"{difference} [{low}, {high}], p = {found.p:.3f}"
 
 
 def _captions(table: Table) -> list[str]:
-    note = bootstrap_note(table)
-    return [*table.notes, "± is the sample standard deviation over seeds.", *([note] if note else [])]
+    spread = any(cell and cell.spread is not None for cells in table.rows.values() for cell in cells)
+    notes = ["± is the sample standard deviation over seeds." if spread else "", bootstrap_note(table)]
+    return [*table.notes, *filter(None, notes)]

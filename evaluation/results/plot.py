@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from math import ceil, floor, log10
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM, _LEGEND = 760, 320, 50, 30, 60, 18
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")  # Okabe and Ito: all can see
-_TICKS = 5
+_MOST_TICKS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,11 @@ def plot(title: str, labels: Sequence[str], series: Mapping[str, Series]) -> str
         labels: of the places on the x axis, such as tests or layers.
         series: by name.
     """
-    low, high = _range(series)
+    low, high, step_of_y = _range(series)
     height = _TOP + _HEIGHT + _BOTTOM + _LEGEND * len(series)
     step = (_WIDTH - _LEFT - 20) / max(1, len(labels))
     places = [_LEFT + step * (number + 0.5) for number in range(len(labels))]
-    parts = [_axis(low, high), *(_label(x, label) for x, label in zip(places, labels, strict=True))]
+    parts = [_axis(low, high, step_of_y), *(_label(x, label) for x, label in zip(places, labels, strict=True))]
     for number, (name, one) in enumerate(series.items()):
         colour = _COLOURS[number % len(_COLOURS)]
         parts.append(_line(one, [x + 4 * number for x in places], colour, low, high))
@@ -43,22 +44,25 @@ def plot(title: str, labels: Sequence[str], series: Mapping[str, Series]) -> str
     )
 
 
-def _range(series: Mapping[str, Series]) -> tuple[float, float]:
-    """The lowest and the highest value of the y axis."""
+def _range(series: Mapping[str, Series]) -> tuple[float, float, float]:
+    """The ends of the y axis, and the step between two ticks: 1, 2 or 5 times a power of ten."""
     values = [value for one in series.values() for value in one.values if value is not None] or [0.0]
     low, high = min(values), max(values)
-    room = 0.1 * (high - low) or 1.0
-    return low - room, high + room
+    least = (high - low or 1.0) / (_MOST_TICKS - 2)
+    power = 10.0 ** floor(log10(least))
+    step = next(step for factor in (1, 2, 5, 10) if (step := factor * power) >= least)
+    first, last = floor(low / step), ceil(high / step)
+    return first * step, max(last, first + 1) * step, step
 
 
 def _y(value: float, low: float, high: float) -> float:
     return _TOP + _HEIGHT * (high - value) / (high - low)
 
 
-def _axis(low: float, high: float) -> str:
+def _axis(low: float, high: float, step: float) -> str:
     found = []
-    for number in range(_TICKS + 1):
-        value = low + (high - low) * number / _TICKS
+    for number in range(round((high - low) / step) + 1):
+        value = low + number * step
         y = _y(value, low, high)
         found.append(f'<line x1="{_LEFT}" x2="{_WIDTH}" y1="{y:.1f}" y2="{y:.1f}" stroke="#ddd"/>')
         found.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:.3g}</text>')

@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import isfinite
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
-
-import numpy as np
 
 from mlukit.evaluation.errors import EvaluationError, warn
 from mlukit.evaluation.metrics.bootstrap import RESAMPLES, SEED, Bootstrap, paired_bootstrap
@@ -47,6 +46,7 @@ class Table:
 
     Attributes:
         title: the task and the metric.
+        in_percent: whether the numbers are shares, shown in %.
         columns: a name for each run and variant.
         rows: for each test, the cells of the columns; None where a run has no such test.
         compared: for each test, how much better entities are than words, for the runs that have both, by run.
@@ -55,12 +55,29 @@ class Table:
     """
 
     title: str
+    in_percent: bool
     columns: list[str]
     rows: dict[str, list[Cell | None]]
     compared: dict[str, list[Bootstrap | None]]
     compared_columns: list[str]
     notes: list[str]
     heading: str = "test"
+
+    @property
+    def full_title(self) -> str:
+        """The title with the unit."""
+        return f"{self.title}, in %" if self.in_percent else self.title
+
+    @property
+    def scale(self) -> int:
+        """By what the numbers are multiplied to be shown."""
+        return 100 if self.in_percent else 1
+
+    def shown(self, value: float) -> str:
+        """A number as the table shows it: the share 0.6781 is "67.8", the loss 7.1234 is "7.123"."""
+        if not isfinite(value):
+            return "-"
+        return f"{100 * value:.1f}" if self.in_percent else f"{value:,.3f}".rstrip("0").rstrip(".")
 
 
 def make_table(runs: Sequence[Path], metric: str | None = None) -> Table:
@@ -85,7 +102,8 @@ def make_table(runs: Sequence[Path], metric: str | None = None) -> Table:
     comparisons = [_compare(task, found.configs[run], tests, metric, *pair) for run, pair in pairs.items()]
     names = [run.name for run, one in zip(runs, comparisons, strict=True) if one]
     compared = {test: [one.get(test) for one in comparisons if one] for test in tests}
-    return Table(f"{task.name}: {metric}", list(columns), rows, compared, names, found.notes)
+    title = f"{task.name}: {metric}"
+    return Table(title, task.is_share(metric), list(columns), rows, compared, names, found.notes)
 
 
 def make_layer_table(runs: Sequence[Path], metric: str | None = None) -> Table:
@@ -108,7 +126,8 @@ def make_layer_table(runs: Sequence[Path], metric: str | None = None) -> Table:
         str(layer): [_cell(results, list(results[0].scores), f"{prefix}{layer}") for results in found.columns.values()]
         for layer in sorted(layers)
     }
-    return Table(f"{found.task.name} by layer: {found.metric}", list(found.columns), rows, {}, [], found.notes, "layer")
+    title, in_percent = f"{found.task.name} by layer: {found.metric}", found.task.is_share(found.metric)
+    return Table(title, in_percent, list(found.columns), rows, {}, [], found.notes, "layer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,8 +266,3 @@ def bootstrap_note(table: Table) -> str:
         f"bootstrap over examples ({RESAMPLES:,} resamples, seed {SEED}), and p, the share of resamples in which "
         f"{ENTITIES} is not better."
     )
-
-
-def percent(value: float) -> str:
-    """A share as tables show it: 0.6781 is "67.8"."""
-    return f"{100 * value:.1f}" if np.isfinite(value) else "-"

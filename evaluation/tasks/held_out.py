@@ -44,6 +44,7 @@ class HeldOut(MeasuredTask):
 
     name = "held-out"
     measures = "Loss and accuracy of masked words and entities on the validation examples of an OUT of mlukit build."
+    own_data = "Output folder of mlukit build, with validation examples."
     variants = (ENTITIES,)
     metric = "entity accuracy"
     english = (ALL,)  # left out of the mean of the languages
@@ -79,6 +80,10 @@ class HeldOut(MeasuredTask):
             guess = constant.get(language, {})
             if language in data.tests:
                 yield language, [{"id": language, **means, **{_CONSTANT[name]: guess[name] for name in guess}}]
+
+    def is_share(self, metric: str) -> bool:
+        """Accuracies are; losses are in nats."""
+        return metric.endswith(("accuracy", "entity"))
 
     def score(self, data: TaskData, name: str, predictions: Sequence[Line]) -> dict[str, float]:
         """The numbers of the line."""

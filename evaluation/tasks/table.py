@@ -15,10 +15,10 @@ TASKS: Mapping[str, str] = {  # the name of a task -> what it measures
     "ner": "names in text: CoNLL (English to German, Spanish, Dutch), WikiANN, or the Hub's token classification",
     "retrieval": "whether words in context find their translation, in every layer: XQuAD, or your own parallel texts",
     "modularity": "how far the nearest neighbours of words split by language, in every layer: the same texts",
+    "tatoeba": "whether a sentence finds its translation: Tatoeba's test set, in the form of LASER and XTREME",
     "held-out": "masked words and entities of the validation examples of an OUT of mlukit build, by language",
     "mlama": "facts by words and by entities: mLAMA's prompts in 53 languages",
     "cloze": "facts by words and by entities: prompts from your own triples",
-    "tatoeba": "whether a sentence finds its translation: Tatoeba, each language and English",
 }
 
 

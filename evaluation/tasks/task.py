@@ -143,6 +143,7 @@ class Task(ABC):
         name: as in the table of tasks.
         measures: one sentence, for `mlukit evaluate list`.
         official: the official sets that it needs, by their names in data/official_files.toml.
+        own_data: what --data is, for a task without official sets.
         variants: what is compared.
         metric: the number that tables show, by its name in `numbers`.
         beside: the numbers that tables show beside it, for variants with entities.
@@ -153,6 +154,7 @@ class Task(ABC):
     name: ClassVar[str]
     measures: ClassVar[str]
     official: ClassVar[tuple[str, ...]] = ()
+    own_data: ClassVar[str] = ""
     variants: ClassVar[tuple[str, ...]] = (WORDS, ENTITIES)
     metric: ClassVar[str]
     beside: ClassVar[tuple[str, ...]] = ()
@@ -170,6 +172,10 @@ class Task(ABC):
         Raises:
             EvaluationError: a file is missing or is not what it should be; `data.official_files` makes the message.
         """
+
+    def is_share(self, metric: str) -> bool:
+        """Whether a metric is shown in %; a loss or a number of items is shown as it is."""
+        return True
 
     def needs_entities(self, variant: str) -> bool:
         """Whether the inputs of a variant have entities, which a checkpoint such as XLM-R cannot take."""

@@ -56,6 +56,7 @@ def test_a_row_without_a_relation_stays(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("\n\n", "it has no sentence"),
         ("one two three\n", "line 1 is 'one two three', which has no number with a tab"),
         ('1\t"<e1> A </e1> x"\nr\n', "line 1 does not have <e1> … </e1> … <e2> … </e2> once each"),
         ('1\t"<e1> A </e1> <e2> B </e2>"\nr\n\n\n1\t"<e1> A </e1> <e2> B </e2>"\nr\n', "lines 1 and 5 have the same"),

@@ -98,3 +98,5 @@ def test_an_empty_file_and_a_wrong_tag_name_the_set() -> None:
         read()
     with pytest.raises(OfficialFileError, match=r"the sentence at line 0 has the tag 'E-PER'; accepted are O"):
         read("E-PER")
+    with pytest.raises(OfficialFileError, match="no sentence has a tag at every word; the first is at line 0"):
+        read(None)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mlukit.evaluation.evaluate import main
-from mlukit.evaluation.fine_tuning.loop import Loop
+from mlukit.evaluation.fine_tuning.loop import Loop, is_patience_over
 from mlukit.evaluation.results.run_folder import read_results
 from mlukit.evaluation.tasks.relx import Relations
 from tests.evaluation.small_relations import LANGUAGES
@@ -95,6 +95,20 @@ def _failing(step: Any, steps: int) -> Any:
         return step(self, *arguments)
 
     return fail
+
+
+@pytest.mark.parametrize(
+    ("scores", "over"),
+    [
+        ([], False),
+        ([0.0, 0.0, 0.0], False),  # it has not begun to learn
+        ([0.0, 0.0, 0.1, 0.1], False),  # only one epoch was not better
+        ([0.0, 0.2, 0.1, 0.2], True),  # equal is not better
+        ([0.2, 0.1, 0.3], False),
+    ],
+)
+def test_patience(scores: list[float], over: bool) -> None:
+    assert is_patience_over(scores, 2) == over
 
 
 def test_micro_batches_change_only_the_rounding(

@@ -106,6 +106,20 @@ def test_plot_is_xml_and_leaves_out_what_is_missing() -> None:
     assert len(root.findall("{http://www.w3.org/2000/svg}circle")) == 5
 
 
+@pytest.mark.parametrize(
+    ("values", "ticks"),
+    [
+        ([0.0, 62.4], ["0", "20", "40", "60", "80"]),
+        ([-0.2, 0.9], ["-0.2", "0", "0.2", "0.4", "0.6", "0.8", "1"]),
+        ([7.0, 7.0], ["7", "7.2"]),
+    ],
+)
+def test_ticks_are_round_numbers(values: list[float], ticks: list[str]) -> None:
+    root = ElementTree.fromstring(plot("", ["x"] * len(values), {"one": Series(values)}))
+    texts = root.findall("{http://www.w3.org/2000/svg}text")
+    assert [one.text for one in texts if one.get("text-anchor") == "end"] == ticks
+
+
 def result(rate: float, seed: int, dev: float) -> Result:
     return Result(folder=Path(), variant="words", seed=seed, learning_rate=rate, scores={"dev": {"f": dev}})
 

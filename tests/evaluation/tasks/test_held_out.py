@@ -54,7 +54,12 @@ def test_numbers_are_those_of_training(
         assert (numbers["entities"], numbers["most frequent entity"]) == (guess["targets"], guess["entity_accuracy"])
     capsys.readouterr()
     assert main(["table", str(tmp_path / "RUN"), "--metric", "most frequent entity"]) == 0
-    assert "| mean of de, en |" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "**held-out: most frequent entity, in %**" in out and "| mean of de, en |" in out
+    assert main(["table", str(tmp_path / "RUN"), "--metric", "word loss"]) == 0
+    out = capsys.readouterr().out
+    shown = f"{result.scores['de']['word loss']:.3f}".rstrip("0").rstrip(".")
+    assert "**held-out: word loss**\n" in out and f"| de | {shown} |" in out  # in nats, not in %
 
 
 def test_what_is_refused(dataset: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
