@@ -28,7 +28,7 @@ def rank_of_best(scores: Numbers, right: Flags) -> int | None:
     """
     if not right.any():
         return None
-    return 1 + int((scores[~right] >= scores[right].max()).sum())
+    return 1 + int((~(scores[~right] < scores[right].max())).sum())  # counts NaN
 
 
 def answer_counts(

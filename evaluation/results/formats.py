@@ -8,7 +8,6 @@ from html import escape
 from mlukit.evaluation.metrics.bootstrap import Bootstrap
 from mlukit.evaluation.results.plot import Series, plot
 from mlukit.evaluation.results.table import Cell, Table, bootstrap_note
-from mlukit.evaluation.tasks.task import ENTITIES, WORDS
 
 _STYLE = (
     "body{font:16px sans-serif;max-width:60em;margin:2em auto}table{border-collapse:collapse}"
@@ -35,7 +34,7 @@ def to_csv(table: Table) -> str:
                 writer.writerow([test, column, cell.mean, "" if cell.spread is None else cell.spread, "", "", ""])
         for run, found in zip(table.compared_columns, table.compared.get(test, ()), strict=False):
             if found:
-                name = f"{run}: {ENTITIES} - {WORDS}"
+                name = f"{run}: {table.difference}"
                 writer.writerow([test, name, found.difference, "", found.low, found.high, found.p])
     return out.getvalue()
 
@@ -82,7 +81,7 @@ def _series(cells: Sequence[Cell | None], scale: int) -> Series:
 def _texts(table: Table) -> Iterator[list[str]]:
     """The header and the rows."""
     several = len(table.compared_columns) > 1
-    names = [f"{run}: {ENTITIES} - {WORDS}" if several else f"{ENTITIES} - {WORDS}" for run in table.compared_columns]
+    names = [f"{run}: {table.difference}" if several else f"{table.difference}" for run in table.compared_columns]
     yield [table.heading, *table.columns, *names]
     for test, cells in table.rows.items():
         compared = table.compared.get(test) or [None] * len(names)

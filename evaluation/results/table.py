@@ -21,7 +21,7 @@ from mlukit.evaluation.results.run_folder import (
     read_results,
 )
 from mlukit.evaluation.tasks.table import load_task
-from mlukit.evaluation.tasks.task import DEV, ENTITIES, WORDS, Numbers, Task, TaskData
+from mlukit.evaluation.tasks.task import DEV, Numbers, Task, TaskData
 from mlukit.schemas.wording import counted
 
 _NAMED = 6  # tests whose mean is named by all of them
@@ -52,6 +52,7 @@ class Table:
         compared: for each test, how much better entities are than words, for the runs that have both, by run.
         notes: the caption: seeds, learning rates, and what deviates from the paper's values.
         heading: of the names of the rows.
+        difference: what is compared, such as "entities - words".
     """
 
     title: str
@@ -62,6 +63,7 @@ class Table:
     compared_columns: list[str]
     notes: list[str]
     heading: str = "test"
+    difference: str = ""
 
     @property
     def full_title(self) -> str:
@@ -98,12 +100,13 @@ def make_table(runs: Sequence[Path], metric: str | None = None) -> Table:
     if len(others) > 1:
         name = f"mean of {', '.join(others) if len(others) <= _NAMED else f'{len(others)} tests'}"
         rows[name] = [_cell(results, others, number) for results, number in columns.values()]
-    pairs = {run: (found.groups.get((run, WORDS)), found.groups.get((run, ENTITIES))) for run in runs}
+    first, second = task.compared
+    pairs = {run: (found.groups.get((run, first)), found.groups.get((run, second))) for run in runs}
     comparisons = [_compare(task, found.configs[run], tests, metric, *pair) for run, pair in pairs.items()]
     names = [run.name for run, one in zip(runs, comparisons, strict=True) if one]
     compared = {test: [one.get(test) for one in comparisons if one] for test in tests}
     title = f"{task.name}: {metric}"
-    return Table(title, task.is_share(metric), list(columns), rows, compared, names, found.notes)
+    return Table(title, task.is_share(metric), list(columns), rows, compared, names, found.notes, difference=f"{second} - {first}")
 
 
 def make_layer_table(runs: Sequence[Path], metric: str | None = None) -> Table:
@@ -262,7 +265,7 @@ def bootstrap_note(table: Table) -> str:
     if not table.compared_columns:
         return ""
     return (
-        f"{ENTITIES} - {WORDS}: difference of the means over seeds, with the 95% percentile interval of a paired "
+        f"{table.difference}: difference of the means over seeds, with the 95% percentile interval of a paired "
         f"bootstrap over examples ({RESAMPLES:,} resamples, seed {SEED}), and p, the share of resamples in which "
-        f"{ENTITIES} is not better."
+        f"{table.difference.partition(' - ')[0]} is not better."
     )

@@ -15,6 +15,7 @@ class Cloze(ClozeTask):
 
     name = "cloze"
     measures = "Whether a right object of a fact is ranked before others, by words and by entities: your own triples."
+    own_data = "Folder with templates.csv and triples.csv, or with templates.jsonl and triples.jsonl."
     flags: ClassVar[tuple[Flag, ...]] = (LANGUAGES,)
 
     def read(self, folder: Path, options: Mapping[str, str]) -> TaskData:

@@ -1,9 +1,9 @@
 """What mlama and cloze share: the rank of the right object of a fact among candidates, by words and by entities.
 
 - *words*: a candidate of n pieces takes the place of n <mask>; its score is the mean log-probability of its pieces.
-- *entities* ("[Y]" in the paper): the entity [MASK] over one <mask>; the score is the candidate's logit. The candidates
+- *object* ("[Y]" in the paper): the entity [MASK] over one <mask>; the score is the candidate's logit. The candidates
   are those that the vocabulary has; a question without a right one among them is wrong.
-- *entities with subject* ("[X] & [Y]"): the same, with the subject's entity in the input where the vocabulary has it.
+- *subject and object* ("[X] & [Y]"): the same, with the subject's entity in the input where the vocabulary has it.
 
 docs/evaluation-cloze.md explains the numbers, and what was decided.
 """
@@ -22,20 +22,21 @@ from mlukit.evaluation.encoder.inputs import Input
 from mlukit.evaluation.encoder.prompts import Prompt, candidate_pieces, prompts
 from mlukit.evaluation.errors import say, warn
 from mlukit.evaluation.metrics.answer_ranks import SCOPES, answer_counts, answer_numbers, rank_of_best
-from mlukit.evaluation.tasks.task import ENTITIES, WORDS, Line, MeasuredTask, Numbers, TaskData
+from mlukit.evaluation.tasks.task import WORDS, Line, MeasuredTask, Numbers, TaskData
 from mlukit.schemas.wording import counted
 
 if TYPE_CHECKING:
     from mlukit.evaluation.encoder.encoder import Encoder
 
-ENTITIES_WITH_SUBJECT = "entities with subject"
+OBJECT, SUBJECT_AND_OBJECT = "object", "subject and object"
 COVERAGE = "coverage"
 
 
 class ClozeTask(MeasuredTask):
-    """See the docstring of this module. A test is a language."""
+    """See the docstring of this module. A test has the questions of one language."""
 
-    variants = (WORDS, ENTITIES, ENTITIES_WITH_SUBJECT)
+    variants = (WORDS, OBJECT, SUBJECT_AND_OBJECT)
+    compared = (WORDS, OBJECT)
     metric = "P@1"
     beside: ClassVar[tuple[str, ...]] = (COVERAGE,)
     english: ClassVar[tuple[str, ...]] = ()  # nothing is trained: the mean is that of all languages
@@ -47,12 +48,12 @@ class ClozeTask(MeasuredTask):
 
             entities_of(encoder.loaded)  # refuses a checkpoint without a trained entity head
         names = _names(encoder, [one for questions in data.tests.values() for one in questions])
-        for language, questions in data.tests.items():
+        for test, questions in data.tests.items():
             lines: list[Line] = []
             for _, group in groupby(questions, key=lambda one: one.relation.name):
                 asked = Asked(encoder, names, list(group))
-                lines += asked.words() if variant == WORDS else asked.entities(variant == ENTITIES_WITH_SUBJECT)
-            yield language, lines
+                lines += asked.words() if variant == WORDS else asked.entities(variant == SUBJECT_AND_OBJECT)
+            yield test, lines
 
     def counts(self, data: TaskData, name: str, predictions: Sequence[Line]) -> Numbers:
         """See `answer_counts`; a question without a line is wrong."""
@@ -216,9 +217,10 @@ class Asked:
         warn(f"{self.relation.language} {self.relation.name}: {text}")
 
 
-def task_data(found: QuestionData) -> TaskData:
-    """The data of a task; a test is a language."""
-    return TaskData(tests=found.questions, files=tuple(found.files), faults=found.faults, left_out=found.left_out)
+def task_data(found: QuestionData, prefix: str = "") -> TaskData:
+    """The data of a task; a test is a language, with a prefix."""
+    tests = {f"{prefix}{language}": questions for language, questions in found.questions.items()}
+    return TaskData(tests=tests, files=tuple(found.files), faults=found.faults, left_out=found.left_out)
 
 
 def _relations(data: TaskData) -> list[str]:

@@ -1,6 +1,7 @@
 """mLAMA [Kassner, Dufter and Schütze 2021]: does the checkpoint rank the right object of a fact before others?
 
-The candidates of a relation are typed: the objects that mLAMA lists for it in the language. A test is a language.
+The candidates of a relation are typed: the objects that mLAMA lists for it in the language. A test is a
+part and a language: "trex-de", "googlere-de".
 """
 
 from collections.abc import Mapping
@@ -29,7 +30,7 @@ class Mlama(ClozeTask):
         part = options.get(_PART.name) or _PART.default
         if part not in PARTS:
             raise EvaluationError(f"--{_PART.name} {part!r} is not one of {', '.join(PARTS)}")
-        return task_data(read_mlama(folder, part, codes(options, LANGUAGES)))
+        return task_data(read_mlama(folder, part, codes(options, LANGUAGES)), f"{part}-")
 
 
 TASK = Mlama()

@@ -145,6 +145,7 @@ class Task(ABC):
         official: the official sets that it needs, by their names in data/official_files.toml.
         own_data: what --data is, for a task without official sets.
         variants: what is compared.
+        compared: the two variants whose difference tables show.
         metric: the number that tables show, by its name in `numbers`.
         beside: the numbers that tables show beside it, for variants with entities.
         english: the tests in English, which a mean over the languages of the zero-shot transfer leaves out.
@@ -156,6 +157,7 @@ class Task(ABC):
     official: ClassVar[tuple[str, ...]] = ()
     own_data: ClassVar[str] = ""
     variants: ClassVar[tuple[str, ...]] = (WORDS, ENTITIES)
+    compared: ClassVar[tuple[str, str]] = (WORDS, ENTITIES)
     metric: ClassVar[str]
     beside: ClassVar[tuple[str, ...]] = ()
     english: ClassVar[tuple[str, ...]] = (DEV, "en")
