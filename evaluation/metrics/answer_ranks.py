@@ -14,8 +14,13 @@ Flags = npt.NDArray[np.bool_]
 
 CUTOFFS = (1, 5, 10)
 _MEASURES = (*(f"P@{cutoff}" for cutoff in CUTOFFS), "MRR")
-SCOPES = ("", ", not in the subject", ", known")
-_SHARES = ("coverage", "reachable", "subject coverage", "P@1 of the most frequent object")
+SCOPES = ("", ", not in the subject", ", known")  # all questions; see docs/evaluation-cloze.md
+_SHARES = (
+    "coverage of candidates",
+    "coverage of objects",
+    "coverage of subjects",
+    "P@1 of the most frequent object",
+)
 _COLUMNS = len(SCOPES) * (1 + len(_MEASURES)) + len(_SHARES)  # of a relation
 
 
@@ -28,7 +33,7 @@ def rank_of_best(scores: Numbers, right: Flags) -> int | None:
     """
     if not right.any():
         return None
-    return 1 + int((~(scores[~right] < scores[right].max())).sum())  # counts NaN
+    return 1 + int((~(scores[~right] < scores[right].max())).sum())  # a score of NaN counts
 
 
 def answer_counts(

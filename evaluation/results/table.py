@@ -106,7 +106,16 @@ def make_table(runs: Sequence[Path], metric: str | None = None) -> Table:
     names = [run.name for run, one in zip(runs, comparisons, strict=True) if one]
     compared = {test: [one.get(test) for one in comparisons if one] for test in tests}
     title = f"{task.name}: {metric}"
-    return Table(title, task.is_share(metric), list(columns), rows, compared, names, found.notes, difference=f"{second} - {first}")
+    return Table(
+        title,
+        task.is_share(metric),
+        list(columns),
+        rows,
+        compared,
+        names,
+        found.notes,
+        difference=f"{second} - {first}",
+    )
 
 
 def make_layer_table(runs: Sequence[Path], metric: str | None = None) -> Table:
@@ -158,11 +167,13 @@ class _Runs:
     @property
     def shown_columns(self) -> dict[str, tuple[list[Result], str]]:
         """The results and the number of each column: the metric, then what the task shows beside its own metric."""
-        found = {}
-        for name, results in self.columns.items():
+        found: dict[str, tuple[list[Result], str]] = {}
+        last = None  # the run whose numbers beside the metric are there: variants with entities have the same ones
+        for (run, variant), (name, results) in zip(self.groups, self.columns.items(), strict=True):
             found[name] = results, self.metric
-            if self.metric == self.task.metric and self.task.needs_entities(results[0].variant):
-                found |= {f"{name}: {beside}": (results, beside) for beside in self.task.beside}
+            if self.metric == self.task.metric and self.task.needs_entities(variant) and run != last:
+                last, prefix = run, name.removesuffix(variant)
+                found |= {f"{prefix}{beside}": (results, beside) for beside in self.task.beside}
         return found
 
     @property

@@ -147,7 +147,7 @@ class Task(ABC):
         variants: what is compared.
         compared: the two variants whose difference tables show.
         metric: the number that tables show, by its name in `numbers`.
-        beside: the numbers that tables show beside it, for variants with entities.
+        beside: the numbers of variants with entities that tables show beside the metric.
         english: the tests in English, which a mean over the languages of the zero-shot transfer leaves out.
         flags: the flags of this task alone.
     """

@@ -1,8 +1,13 @@
-"""Constructed facts: the object is a function of the subject, and no word of one language is in another.
+"""Constructed facts: the object is a function of the subject, and languages share no names.
 
-A small model learns the facts in English, by words and by entities. In other languages its names were never trained, so
-that words tell nothing; the entities of subjects and objects are the same as in English. This shows what entity prompts
-can do at best; it says nothing about real facts.
+A small model learns the same facts in three ways:
+
+- In English, the words of the subject tell the object, as a word and as an entity.
+- In German, the words of the subject tell the object as an entity; the words of objects were never trained.
+- With the entity of the subject, whose name is a word of noise, the entity alone tells the object. In Japanese, no name
+  was ever trained, so that this is all that the model can know.
+
+This shows what each kind of prompt can do at best; it says nothing about real facts.
 """
 
 import json
@@ -10,32 +15,35 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 from transformers import LukeForMaskedLM, LukeModel
 
 from mlukit.evaluation.encoder.encoder import load_encoder
 from mlukit.evaluation.encoder.prompts import prompts
+from mlukit.evaluation.encoder.text_encoder import TextEncoder
 from tests.evaluation.small_checkpoint import write_mluke
 
 LANGUAGES = ("en", "de", "ja")
-SUBJECTS, OBJECTS = 30, 10
+SUBJECTS, OBJECTS, NOISE = 30, 10, 40
 RELATIONS = {"likes": 7, "hates": 3}  # the object of subject s is s times this number, modulo OBJECTS
-_STEPS = 150
+_STEPS = 400
+_OBJECT = SUBJECTS + 1  # the QID of the first object
 
 
-def template(language: str, relation: str) -> str:
+def template(relation: str) -> str:
     """The subject comes first in one relation, and the object in the other."""
-    first, last = ("[X]", "[Y]") if relation == "likes" else ("[Y]", "[X]")
-    return f"{first} {language}{relation} {last}"
+    return "[X] likes [Y]" if relation == "likes" else "[Y] hates [X]"
 
 
 def words() -> list[str]:
     """Every word of the prompts."""
-    found = []
-    for language in LANGUAGES:
-        found += [f"{language}{relation}" for relation in RELATIONS]
-        found += [f"{language}s{number}" for number in range(SUBJECTS)]
-        found += [f"{language}o{number}" for number in range(OBJECTS)]
-    return found
+    names = [
+        f"{language}{kind}{number}"
+        for language in LANGUAGES
+        for kind, size in (("s", SUBJECTS), ("o", OBJECTS))
+        for number in range(size)
+    ]
+    return [*RELATIONS, *names, *(f"noise{number}" for number in range(NOISE))]
 
 
 def entities() -> list[str]:
@@ -52,7 +60,7 @@ def write_triples(folder: Path) -> Path:
     """Writes the folder of `mlukit evaluate cloze`."""
     folder.mkdir()
     templates = [
-        {"language": language, "relation": relation, "template": template(language, relation)}
+        {"language": language, "relation": relation, "template": template(relation)}
         for language in LANGUAGES
         for relation in RELATIONS
     ]
@@ -63,7 +71,7 @@ def write_triples(folder: Path) -> Path:
             "subject": f"{language}s{one}",
             "object": f"{language}o{other}",
             "subject_qid": f"Q{one + 1}",
-            "object_qid": f"Q{SUBJECTS + other + 1}",
+            "object_qid": f"Q{_OBJECT + other}",
         }
         for language in LANGUAGES
         for relation, one, other in facts()
@@ -74,50 +82,53 @@ def write_triples(folder: Path) -> Path:
 
 
 def write_trained_mluke(folder: Path) -> Path:
-    """Writes a model that has learned the English facts, with its heads."""
+    """Writes a model that has learned the facts, with its heads."""
     write_mluke(folder, words(), entities())
-    texts = load_encoder(folder).texts
-    torch.manual_seed(0)
+    texts, chance = load_encoder(folder).texts, np.random.default_rng(0)
     plain = LukeModel.from_pretrained(folder, add_pooling_layer=False)
+    torch.manual_seed(0)
     model = LukeForMaskedLM(plain.config)
-    model.luke.load_state_dict(plain.state_dict())
-    model.tie_weights()
+    model.luke.load_state_dict(plain.state_dict(), strict=False)  # no pooler
+    model.lm_head.decoder.weight = model.luke.embeddings.word_embeddings.weight
+    model.entity_predictions.decoder.weight = model.luke.entity_embeddings.entity_embeddings.weight
     model.eval()  # without dropout
-    batches = []
-    for with_subject in (False, True):
-        for relation in RELATIONS:
-            rows = [(one, other) for name, one, other in facts() if name == relation]
-            filled = prompts(texts.tokenizer, template("en", relation), [f"ens{one}" for one, _ in rows])
-            ids = texts.find_entities([f"Q{one + 1}" for one, _ in rows])
-            inputs = [
-                prompt.input(texts, 1, number if with_subject else None, entity=True)
-                for prompt, number in zip(filled, ids, strict=True)
-            ]
-            objects = texts.find_entities([f"Q{SUBJECTS + other + 1}" for _, other in rows])
-            pieces = texts.tokenizer.encode([f"eno{other}" for _, other in rows])
-            tokens = torch.tensor([one.token_ids for one in inputs])
-            asked = torch.tensor([one.entity_ids for one in inputs])
-            places = torch.tensor([[[start] for start, _ in one.spans] for one in inputs])
-            labels = torch.full_like(tokens, -100)
-            labels[tokens == texts.mask_word] = torch.tensor([one for (one,) in pieces])
-            entity_labels = torch.full_like(asked, -100)
-            entity_labels[:, 0] = torch.tensor(objects)
-            batches.append(
-                {
-                    "input_ids": tokens,
-                    "attention_mask": torch.ones_like(tokens),
-                    "entity_ids": asked,
-                    "entity_position_ids": places,
-                    "entity_attention_mask": torch.ones_like(asked),
-                    "labels": labels,
-                    "entity_labels": entity_labels,
-                }
-            )
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    order = np.random.default_rng(0).integers(len(batches), size=_STEPS)
-    for number in order:
+    for step in range(_STEPS):
         optimizer.zero_grad()
-        model(**batches[number]).loss.backward()
+        model(**_batch(texts, list(RELATIONS)[step % 2], ("en", "de", "noise")[step % 3], chance)).loss.backward()
         optimizer.step()
-    model.save_pretrained(folder)
+    model.config.architectures = ["LukeForMaskedLM"]
+    model.config.save_pretrained(folder)
+    save_file({name: tensor.clone() for name, tensor in model.state_dict().items()}, folder / "model.safetensors")
     return folder
+
+
+def _batch(texts: TextEncoder, relation: str, kind: str, chance: np.random.Generator) -> dict[str, torch.Tensor]:
+    """All facts of a relation, as transformers takes them: see the docstring of this module."""
+    of_relation = [(one, other) for name, one, other in facts() if name == relation]
+    noise = kind == "noise"
+    names = [f"noise{chance.integers(NOISE)}" if noise else f"{kind}s{one}" for one, _ in of_relation]
+    ids = texts.find_entities([f"Q{one + 1}" for one, _ in of_relation])
+    inputs = [
+        prompt.input(texts, 1, number if noise else None, entity=True)
+        for prompt, number in zip(prompts(texts.tokenizer, template(relation), names), ids, strict=True)
+    ]
+    tokens = torch.tensor([one.token_ids for one in inputs])
+    asked = torch.tensor([one.entity_ids for one in inputs])
+    labels, entity_labels = torch.full_like(tokens, -100), torch.full_like(asked, -100)
+    if kind == "en":
+        labels[tokens == texts.mask_word] = torch.tensor(
+            [piece for (piece,) in texts.tokenizer.encode([f"eno{other}" for _, other in of_relation])]
+        )
+    else:
+        labels[:, 0] = texts.bos  # a loss of no interest: transformers divides by the number of labels
+    entity_labels[:, 0] = torch.tensor(texts.find_entities([f"Q{_OBJECT + other}" for _, other in of_relation]))
+    return {
+        "input_ids": tokens,
+        "attention_mask": torch.ones_like(tokens),
+        "entity_ids": asked,
+        "entity_position_ids": torch.tensor([[[start] for start, _ in one.spans] for one in inputs]),
+        "entity_attention_mask": torch.ones_like(asked),
+        "labels": labels,
+        "entity_labels": entity_labels,
+    }
