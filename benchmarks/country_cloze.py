@@ -10,8 +10,8 @@ The templates have colons, as lists have, because a sentence would need an artic
 preposition ("in der Schweiz") or another form of the name.
 
 With --vocabulary, triples have the QIDs of OUT's entities whose articles are about the country or the language. An
-article is found by its title in one of the six languages: the name of a country, and for a language what TITLES makes of
-its name, such as "Deutsche Sprache".
+article is found by its title in one of the six languages: the name of a country, and for a language what TITLES makes
+of its name, such as "Deutsche Sprache". A few titles are those of other articles.
 """
 
 import argparse

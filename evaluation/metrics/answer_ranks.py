@@ -78,7 +78,7 @@ def answer_numbers(totals: Numbers, names: Sequence[str]) -> dict[str, float]:
 
     Returns:
         Each metric's mean over the relations that have questions (macro), over the questions (micro), and of each
-        relation, such as "P@1 of P17".
+        relation, such as "P@1 of P17"; 0 without questions.
     """
     table, width = totals.reshape(len(names), _COLUMNS), 1 + len(_MEASURES)
     found: dict[str, float] = {}
@@ -92,7 +92,7 @@ def answer_numbers(totals: Numbers, names: Sequence[str]) -> dict[str, float]:
             found |= {f"micro {name}": float(micro[column]) for column, name in enumerate(_MEASURES)}
             shares = table[there, -len(_SHARES) :] / part[there, :1]
             found |= {name: _mean(shares[:, column]) for column, name in enumerate(_SHARES)}
-            for name, row in zip(np.array(names)[there].tolist(), means, strict=True):
+            for name, row in zip(names, part[:, 1:] / part[:, :1].clip(1), strict=True):
                 found |= {f"{measure} of {name}": float(row[column]) for column, measure in enumerate(_MEASURES)}
         found[f"questions{suffix}"] = float(part[:, 0].sum())
     return found

@@ -84,8 +84,10 @@ class ClozeTask(MeasuredTask):
     def score(self, data: TaskData, name: str, predictions: Sequence[Line]) -> dict[str, float]:
         """The metrics, without those of no questions."""
         found = super().score(data, name, predictions)
-        empty = tuple(scope for scope in SCOPES if scope and not found[f"questions{scope}"])
-        return {key: value for key, value in found.items() if not (empty and key.endswith(empty))}
+        asked = {one.relation.name for one in data.examples(name)}
+        empty = [scope for scope in SCOPES if scope and not found[f"questions{scope}"]]
+        empty += [f" of {relation}" for relation in _relations(data) if relation not in asked]
+        return {key: value for key, value in found.items() if not key.endswith(tuple(empty))}
 
 
 @dataclass(frozen=True)
@@ -115,8 +117,8 @@ class Asked:
             if scores is None:
                 yield self._line(question, None, None, "")
                 continue
-            right = {item.label for item in question.objects}
-            known_right = {item.label for item in question.objects if self._id(item) is not None}
+            right = {item.label for item in question.right_items}
+            known_right = {item.label for item in question.right_items if self._id(item) is not None}
             is_right, is_known_right = (np.array([label in one for label in labels]) for one in (right, known_right))
             known_rank = rank_of_best(scores[is_known], is_known_right[is_known])
             yield self._line(question, rank_of_best(scores, is_right), known_rank, labels[int(scores.argmax())])
@@ -128,7 +130,7 @@ class Asked:
             if scores is None:
                 yield self._line(question, None, None, "")
                 continue
-            right = {self._id(item) for item in question.objects}
+            right = {self._id(item) for item in question.right_items}
             rank = rank_of_best(scores, np.array([one in right for one in labels]))
             yield self._line(question, rank, rank, list(labels.values())[int(scores.argmax())])
 
@@ -160,10 +162,8 @@ class Asked:
         """The scores of the labels for each question; None for a prompt that is longer than the model takes."""
         from mlukit.evaluation.encoder.answer_scores import word_log_probabilities  # imports torch
 
-        texts, pieces = (
-            self.encoder.texts,
-            candidate_pieces(self.encoder.texts.tokenizer, self.relation.template, labels),
-        )
+        texts = self.encoder.texts
+        pieces = candidate_pieces(texts.tokenizer, self.relation.template, labels)
         if empty := [label for label, one in zip(labels, pieces, strict=True) if not one]:
             self._warn(f"{counted(len(empty), 'candidate')} without words, ranked last: {empty[0]!r}")
         different = sorted({piece for one in pieces for piece in one})
@@ -187,13 +187,10 @@ class Asked:
 
         if not ids:
             return [None] * len(self.questions)
+        subjects = [self._id(one.subject) if with_subject else None for one in self.questions]
         inputs = [
-            (
-                number,
-                1,
-                prompt.input(self.encoder.texts, 1, self._id(one.subject) if with_subject else None, entity=True),
-            )
-            for number, (one, prompt) in enumerate(zip(self.questions, self._prompts, strict=True))
+            (number, 1, prompt.input(self.encoder.texts, 1, subject, entity=True))
+            for number, (subject, prompt) in enumerate(zip(subjects, self._prompts, strict=True))
         ]
         scores: list[Numbers | None] = [np.empty(0) for _ in self.questions]
         inputs = self._fitting(inputs, scores)
@@ -242,7 +239,6 @@ def _names(encoder: "Encoder", questions: Sequence[Question]) -> dict[tuple[str,
     relations = {one.relation: None for one in questions}
     items = dict.fromkeys((one.relation.language, one.subject) for one in questions)
     items |= dict.fromkeys((one.language, item) for one in relations for item in one.items)
-    items |= dict.fromkeys((one.relation.language, item) for one in questions for item in one.objects)
     qids = [item.qid for _, item in items if item.qid]
     by_title = bool(qids) and not any(found is not None for found in encoder.texts.find_entities(qids))
     if by_title and encoder.has_entities:

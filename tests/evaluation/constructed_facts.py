@@ -85,18 +85,31 @@ def write_trained_mluke(folder: Path) -> Path:
     """Writes a model that has learned the facts, with its heads."""
     write_mluke(folder, words(), entities())
     texts, chance = load_encoder(folder).texts, np.random.default_rng(0)
+    model = _with_heads(folder)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    for step in range(_STEPS):
+        optimizer.zero_grad()
+        model(**_batch(texts, list(RELATIONS)[step % 2], ("en", "de", "noise")[step % 3], chance)).loss.backward()
+        optimizer.step()
+    return _save(model, folder)
+
+
+def write_with_heads(folder: Path) -> Path:
+    """Gives heads with random weights to the model of a folder."""
+    return _save(_with_heads(folder), folder)
+
+
+def _with_heads(folder: Path) -> LukeForMaskedLM:
     plain = LukeModel.from_pretrained(folder, add_pooling_layer=False)
     torch.manual_seed(0)
     model = LukeForMaskedLM(plain.config)
     model.luke.load_state_dict(plain.state_dict(), strict=False)  # no pooler
     model.lm_head.decoder.weight = model.luke.embeddings.word_embeddings.weight
     model.entity_predictions.decoder.weight = model.luke.entity_embeddings.entity_embeddings.weight
-    model.eval()  # without dropout
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    for step in range(_STEPS):
-        optimizer.zero_grad()
-        model(**_batch(texts, list(RELATIONS)[step % 2], ("en", "de", "noise")[step % 3], chance)).loss.backward()
-        optimizer.step()
+    return model.eval()  # without dropout
+
+
+def _save(model: LukeForMaskedLM, folder: Path) -> Path:
     model.config.architectures = ["LukeForMaskedLM"]
     model.config.save_pretrained(folder)
     save_file({name: tensor.clone() for name, tensor in model.state_dict().items()}, folder / "model.safetensors")

@@ -44,7 +44,15 @@ class Relation:
     @cached_property
     def labels(self) -> tuple[str, ...]:
         """The labels of the candidates, each once."""
-        return tuple(dict.fromkeys(item.label for item in self.items))
+        return tuple(self.by_label)
+
+    @cached_property
+    def by_label(self) -> Mapping[str, Sequence[Item]]:
+        """The candidates with each label."""
+        found: dict[str, list[Item]] = {}
+        for item in self.items:
+            found.setdefault(item.label, []).append(item)
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +70,17 @@ class Question:
     relation: Relation
     subject: Item
     objects: tuple[Item, ...]
+
+    @property
+    def right_items(self) -> tuple[Item, ...]:
+        """The right candidates: those with the label of an object and, where both have a QID, with its QID."""
+        found = [
+            item
+            for one in self.objects
+            for item in self.relation.by_label.get(one.label, ())
+            if not (item.qid and one.qid) or item.qid == one.qid
+        ]
+        return tuple(dict.fromkeys(found))
 
     @property
     def object_in_subject(self) -> bool:
@@ -89,9 +108,8 @@ class QuestionData:
     def add(self, relation: Relation, questions: Sequence[Question]) -> None:
         """Adds the questions of a relation; those without a right candidate are faults."""
         self.questions.setdefault(relation.language, []).extend(questions)
-        known = set(relation.labels)
         for one in questions:
-            if known.isdisjoint(right.label for right in one.objects):
+            if not one.right_items:
                 name = f"{relation.language} {one.id} ({one.objects[0].label!r})"
                 self.faults.setdefault("without a right object among the candidates", []).append(name)
 
@@ -110,7 +128,7 @@ def fault_of_template(template: str) -> str:
 
 
 def candidates(labels: Iterable[str], objects: Iterable[Item]) -> tuple[Item, ...]:
-    """The candidates with these labels, each once, with the QIDs that objects with the label have.
+    """The candidates with these labels, each once: a candidate for each QID that objects with the label have.
 
     Args:
         labels: of the candidates; empty ones are left out.
@@ -118,6 +136,6 @@ def candidates(labels: Iterable[str], objects: Iterable[Item]) -> tuple[Item, ..
     """
     of_label: Mapping[str, dict[Item, None]] = {label: {} for label in labels if label.strip()}
     for item in objects:
-        if item.label in of_label:
+        if item.qid and item.label in of_label:
             of_label[item.label][item] = None
     return tuple(item for label, items in of_label.items() for item in (items or {Item(label): None}))
