@@ -84,13 +84,13 @@ def answer_numbers(totals: Numbers, names: Sequence[str]) -> dict[str, float]:
     found: dict[str, float] = {}
     for scope, suffix in enumerate(SCOPES):
         part = table[:, scope * width : (scope + 1) * width]
-        there = part[:, 0] > 0
-        means = part[there, 1:] / part[there, :1]
+        present = part[:, 0] > 0
+        means = part[present, 1:] / part[present, :1]
         found |= {f"{name}{suffix}": _mean(means[:, column]) for column, name in enumerate(_MEASURES)}
         if not suffix:
             micro = part[:, 1:].sum(axis=0) / max(part[:, 0].sum(), 1)
             found |= {f"micro {name}": float(micro[column]) for column, name in enumerate(_MEASURES)}
-            shares = table[there, -len(_SHARES) :] / part[there, :1]
+            shares = table[present, -len(_SHARES) :] / part[present, :1]
             found |= {name: _mean(shares[:, column]) for column, name in enumerate(_SHARES)}
             for name, row in zip(names, part[:, 1:] / part[:, :1].clip(1), strict=True):
                 found |= {f"{measure} of {name}": float(row[column]) for column, measure in enumerate(_MEASURES)}

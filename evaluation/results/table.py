@@ -173,7 +173,7 @@ class _Runs:
             found[name] = results, self.metric
             if self.metric == self.task.metric and self.task.needs_entities(variant) and run != last:
                 last, prefix = run, name.removesuffix(variant)
-                found |= {f"{prefix}{beside}": (results, beside) for beside in self.task.beside}
+                found |= {f"{prefix}{extra}": (results, extra) for extra in self.task.extra_metrics}
         return found
 
     @property

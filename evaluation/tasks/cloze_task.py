@@ -37,7 +37,7 @@ class ClozeTask(MeasuredTask):
     variants = (WORDS, OBJECT, SUBJECT_AND_OBJECT)
     compared = (WORDS, OBJECT)
     metric = "P@1"
-    beside: ClassVar[tuple[str, ...]] = ("coverage of candidates", "coverage of objects")
+    extra_metrics: ClassVar[tuple[str, ...]] = ("coverage of candidates", "coverage of objects")
     english: ClassVar[tuple[str, ...]] = ()  # nothing is trained: the mean is that of all languages
 
     def measure(self, data: TaskData, variant: str, encoder: "Encoder") -> Iterator[tuple[str, Iterable[Line]]]:

@@ -147,7 +147,7 @@ class Task(ABC):
         variants: what is compared.
         compared: the two variants whose difference tables show.
         metric: the number that tables show, by its name in `numbers`.
-        beside: the numbers of variants with entities that tables show beside the metric.
+        extra_metrics: the numbers of variants with entities that tables show beside the metric.
         english: the tests in English, which a mean over the languages of the zero-shot transfer leaves out.
         flags: the flags of this task alone.
     """
@@ -159,7 +159,7 @@ class Task(ABC):
     variants: ClassVar[tuple[str, ...]] = (WORDS, ENTITIES)
     compared: ClassVar[tuple[str, str]] = (WORDS, ENTITIES)
     metric: ClassVar[str]
-    beside: ClassVar[tuple[str, ...]] = ()
+    extra_metrics: ClassVar[tuple[str, ...]] = ()
     english: ClassVar[tuple[str, ...]] = (DEV, "en")
     flags: ClassVar[tuple[Flag, ...]] = ()
 

@@ -108,12 +108,12 @@ def _by_relation(found: QuestionData, file: Path, kind: str) -> dict[_Key, list[
 
 def _file(folder: Path, kind: str, *, optional: bool = False) -> Any:
     names = [f"{kind}.csv", f"{kind}.jsonl"]
-    there = [folder / name for name in names if (folder / name).is_file()]
-    if len(there) == 1 or (optional and not there):
-        return there[0] if there else None
-    problem = "has both" if there else "has neither" if folder.is_dir() else "is not a folder with"
+    present = [folder / name for name in names if (folder / name).is_file()]
+    if len(present) == 1 or (optional and not present):
+        return present[0] if present else None
+    problem = "has both" if present else "has neither" if folder.is_dir() else "is not a folder with"
     raise EvaluationError(
-        f"--data {folder} {problem} {' and '.join(names) if there else ' nor '.join(names)}; accepted: one of the two, "
+        f"--data {folder} {problem} {' and '.join(names) if present else ' nor '.join(names)}; accepted: one of the two, "
         f"with {', '.join(_COLUMNS[kind])} (docs/evaluation-cloze.md)"
     )
 
