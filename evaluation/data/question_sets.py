@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
-from mlukit.evaluation.data.official_files import official_set
+from mlukit.evaluation.data.official_files import OfficialFileError, OfficialSet, official_set
 from mlukit.evaluation.data.squad_files import Question, QuestionFile, read_questions
 from mlukit.evaluation.errors import EvaluationError
 from mlukit.evaluation.metrics.answers import MLQA_LANGUAGES
+from mlukit.schemas.wording import counted
 
 SQUAD, XQUAD, MLQA, PAIRS = "squad", "xquad", "mlqa", "mlqa-pairs"
 SETS = (XQUAD, MLQA, PAIRS)
@@ -72,7 +73,8 @@ def read_question_sets(folder: Path, training: str, sets: str) -> QuestionSets:
         articles = _read(found, folder, XQUAD, f"xquad.{ENGLISH}.json").articles
         if len(articles) <= XQUAD_TRAIN + XQUAD_DEV:
             needed = XQUAD_TRAIN + XQUAD_DEV
-            raise EvaluationError(f"--training {XQUAD}: {found.files[0]} has {len(articles)} articles, {needed} train")
+            problem = f"it has {counted(len(articles), 'article')}; --training {XQUAD} needs more than {needed}"
+            raise official_set(XQUAD).wrong(found.files[0], problem)
         found.train = [one for article in articles[:XQUAD_TRAIN] for one in article]
         found.dev = [one for article in articles[XQUAD_TRAIN : XQUAD_TRAIN + XQUAD_DEV] for one in article]
     found.untrained = [one.id for one in found.train if one.start is None]
@@ -94,12 +96,20 @@ def _tests(found: QuestionSets, folder: Path, sets: str) -> Iterator[tuple[str, 
         files = _files_of(name)
         present = [test for test, file in files.items() if official.find_if_there(folder, file)]
         if not present and sets != ALL:
-            official.find(folder, next(iter(files.values())))  # raises the error that names the file
+            _refuse(official, folder, next(iter(files.values())), sets)
         there += [(test, official.name, files[test]) for test in present]
     if not there:
-        official_set(XQUAD).find(folder, f"xquad.{ENGLISH}.json")
+        _refuse(official_set(XQUAD), folder, f"xquad.{ENGLISH}.json", sets)
     for test, of_set, file in there:
         yield test, _read(found, folder, of_set, file)
+
+
+def _refuse(official: OfficialSet, folder: Path, file: str, sets: str) -> None:
+    """Raises the error about a set of which no file is there."""
+    try:
+        official.find(folder, file)
+    except OfficialFileError as error:
+        raise OfficialFileError(f"--sets {sets}: {error}") from error
 
 
 def _files_of(name: str) -> Mapping[str, str]:

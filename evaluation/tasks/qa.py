@@ -12,6 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from mlukit.evaluation.data.question_sets import (
     ALL,
     ENGLISH,
@@ -38,7 +40,13 @@ from mlukit.evaluation.linking.article_names import ArticleInLanguage
 from mlukit.evaluation.linking.candidate_files import CandidateFiles
 from mlukit.evaluation.linking.found_names import Names, TextOfArticle
 from mlukit.evaluation.linking.output_names import OutputNames
-from mlukit.evaluation.metrics.answers import answer_counts, answer_numbers, mlqa_words, squad_words
+from mlukit.evaluation.metrics.answers import (
+    MLQA_LANGUAGES,
+    answer_counts,
+    answer_numbers,
+    mlqa_words,
+    squad_words,
+)
 from mlukit.evaluation.tasks.task import (
     DEV,
     ENTITIES,
@@ -180,14 +188,19 @@ class Questions(FineTunedTask):
         found = {line["id"]: line.get("answer") for line in predictions}
         examples = data.examples(name)
         right, answers = [one.answers for one in examples], [found.get(one.id) for one in examples]
-        if set_of(name) != MLQA:
-            return answer_counts(right, answers, squad_words)
-        language = name.split("-")[1]
-        return answer_counts(right, answers, lambda answer: mlqa_words(answer, language))
+        language = ENGLISH if name == DEV else name.split("-")[1]
+        by_mlqa = (
+            answer_counts(right, answers, lambda answer: mlqa_words(answer, language))
+            if language in MLQA_LANGUAGES
+            else np.zeros((len(examples), 3))
+        )
+        main = by_mlqa if set_of(name) == MLQA else answer_counts(right, answers, squad_words)
+        return np.hstack([main, by_mlqa])
 
     def numbers(self, data: TaskData, totals: Numbers) -> dict[str, float]:
-        """See `metrics.answers`."""
-        return answer_numbers(totals)
+        """See `metrics.answers`. XQuAD has its own rule, SQuAD's, and MLQA's beside it for the languages of MLQA."""
+        by_mlqa = {f"{name} by MLQA": value for name, value in answer_numbers(totals[3:]).items()}
+        return answer_numbers(totals[:3]) | (by_mlqa if totals[3] else {})
 
     def read_predictions(self, file: Path, data: TaskData, name: str) -> Sequence[Line]:
         """Reads the form of SQuAD and MLQA: an object of ids, each with the text of the answer."""

@@ -39,8 +39,8 @@ def write_questions(folder: Path, *, train: int, test: int) -> Path:
 def write_checkpoint(folder: Path) -> Path:
     """Writes a small model with random weights whose entities have a title in each language.
 
-    A pretrained model has learned which words an entity is about. So that this one need not learn it from questions, words
-    and entities have the same table of positions, and the first layer adds up states with equal positions.
+    A pretrained model has learned which words an entity is about. So that this one need not learn it from questions,
+    words and entities have the same table of positions, and the first layer adds up states with equal positions.
     """
     titles = [*RIVERS, *OTHERS]
     words = [f"{language}{one}" for language in LANGUAGES for one in (*range(NAMES), "and", "which")]
