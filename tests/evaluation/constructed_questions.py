@@ -24,6 +24,7 @@ OPTIONS = 4  # names in a context, one of them of a river
 
 def write_questions(folder: Path, *, train: int, test: int) -> Path:
     """Writes SQuAD's files, a file of XQuAD for each language, and candidate files in LUKE's form."""
+    folder.mkdir()
     squad, candidates = _articles("en", train, "train"), {}
     for file, articles in (("train-v1.1", squad), ("dev-v1.1", _articles("en", 60, "dev"))):
         _write(folder / f"{file}.json", {"version": "1.1", "data": [one for one, _ in articles]})
