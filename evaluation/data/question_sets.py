@@ -90,17 +90,17 @@ def _tests(found: QuestionSets, folder: Path, sets: str) -> Iterator[tuple[str, 
     for name in asked:
         if name not in SETS:
             raise EvaluationError(f"--sets {sets}: accepted are {', '.join(SETS)}, comma-separated, or {ALL}")
-    there = []
+    chosen = []
     for name in asked:
         official = official_set(XQUAD if name == XQUAD else MLQA)
         files = _files_of(name)
         present = [test for test, file in files.items() if official.find_if_there(folder, file)]
         if not present and sets != ALL:
             _refuse(official, folder, next(iter(files.values())), sets)
-        there += [(test, official.name, files[test]) for test in present]
-    if not there:
+        chosen += [(test, official.name, files[test]) for test in present]
+    if not chosen:
         _refuse(official_set(XQUAD), folder, f"xquad.{ENGLISH}.json", sets)
-    for test, of_set, file in there:
+    for test, of_set, file in chosen:
         yield test, _read(found, folder, of_set, file)
 
 

@@ -54,9 +54,9 @@ def _article_names(output: Path, wanted: Collection[ArticleInLanguage]) -> dict[
         links |= {(language, title): found for title, found in read_links(output, language, titles).items()}
     made = {}
     for language in sorted({one.language for one in wanted}):
-        there = [one for one in wanted if one.language == language and one[:2] in links]
-        anchors = anchors_of_items(output, language, {qid for one in there for _, qid in links[one[:2]]})
-        for one in there:
+        known = [one for one in wanted if one.language == language and one[:2] in links]
+        anchors = anchors_of_items(output, language, {qid for one in known for _, qid in links[one[:2]]})
+        for one in known:
             of_article = links[one[:2]]
             found = [(anchor, qid) for qid in {qid for _, qid in of_article} for anchor in anchors.get(qid, ())]
             if language == one.title_language:

@@ -142,10 +142,10 @@ class Questions(FineTunedTask):
             return replace(data, resources=CandidateFiles.open(Path(candidates), wanted))
         names = OutputNames.open(Path(output), set().union(*wanted.values()))
         articles = {one[:2] for one in set().union(*wanted.values())}
-        there = {one[:2] for one in names.articles}
+        known = {one[:2] for one in names.articles}
         if articles:
             number = counted(len(articles), "article")
-            say(f"--entities {output} has {len(there):,} of {number}; the linker reads texts about the others")
+            say(f"--entities {output} has {len(known):,} of {number}; the linker reads texts about the others")
         return replace(data, resources=names)
 
     def head(self, data: TaskData, variant: str) -> Head:

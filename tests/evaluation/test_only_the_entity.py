@@ -39,7 +39,7 @@ def test_entities_answer_questions_that_words_cannot(tmp_path: Path) -> None:
     data = constructed_questions.write_questions(tmp_path / "data", train=800, test=100)
     checkpoint = constructed_questions.write_checkpoint(tmp_path / "mluke")
     run = tmp_path / "RUN"
-    flags = ["--sets", "xquad", "--candidates", str(data), "--learning-rate", "3e-3", "--epochs", "4"]
+    flags = ["--sets", "xquad", "--candidates", str(data), "--learning-rate", "3e-3", "--epochs", "6"]
     size = ["--batch-size", "16", "--micro-batch-places", "1024"]
     paths = ["--model", str(checkpoint), "--data", str(data), "--output", str(run)]
     assert main(["qa", *paths, *flags, *size]) == 0

@@ -8,14 +8,22 @@ from typing import Any
 import pytest
 import torch
 
+from mlukit.corpus.examples.tokenizer import Tokenizer
+from mlukit.evaluation.data.squad_files import Paragraph, Question
+from mlukit.evaluation.encoder.text_encoder import TextEncoder
 from mlukit.evaluation.evaluate import main
 from mlukit.evaluation.fine_tuning.model import task_batch
 from mlukit.evaluation.fine_tuning.trained_run import load_trained_run
 from mlukit.evaluation.results.run_folder import read_results
+from mlukit.evaluation.tasks.qa import TASK
+from mlukit.evaluation.tasks.task import TaskData
+from mlukit.pretraining.prediction.entity_ids import NamedIds
 from tests.evaluation import load_with_transformers
+from tests.evaluation.linking.written_articles import write_output
 from tests.evaluation.load_in_transformers4 import load_in_transformers4
 from tests.evaluation.small_checkpoint import write_mluke
 from tests.evaluation.small_questions import words, write_candidates, write_questions
+from tests.small_dumps import sentencepiece_model
 
 TESTS = ["xquad-en", "xquad-de", "xquad-zh", "mlqa-en", "mlqa-de", "mlqa-de-es"]
 CHANCE = 0.25  # F1 of a word or two words of ten
@@ -106,24 +114,24 @@ def test_predictions_on_ones_own_text(
     assert 'line 1 is not like {"question": "Who founded Acme?"' in capsys.readouterr().err
 
 
-@pytest.fixture(scope="module", params=["words", "entities"])
-def exported(request: pytest.FixtureRequest, finished: Path) -> tuple[str, Path]:
-    folder = finished.with_name(f"exported-{request.param}")
-    assert main(["export", str(finished), "--variant", request.param, "--output", str(folder)]) == 0
-    return request.param, folder
+@pytest.fixture(scope="module")
+def exported(finished: Path) -> dict[str, Path]:
+    folders = {variant: finished.with_name(f"exported-{variant}") for variant in ("words", "entities")}
+    for variant, folder in folders.items():
+        assert main(["export", str(finished), "--variant", variant, "--output", str(folder)]) == 0
+    return folders
 
 
-@pytest.mark.parametrize("version", [4, 5])
+@pytest.mark.parametrize(("variant", "version"), [("words", 5), ("entities", 5), ("entities", 4)])
 def test_transformers_gives_the_same_logits(
-    version: int, exported: tuple[str, Path], finished: Path, tmp_path: Path
+    variant: str, version: int, exported: dict[str, Path], finished: Path, tmp_path: Path
 ) -> None:
-    variant, folder = exported
     asked, logits = inputs_and_logits(finished, variant)
-    found = (
-        load_with_transformers.load(str(folder), asked)
-        if version == 5
-        else load_in_transformers4(folder, asked, tmp_path)
-    )
+    folder = exported[variant]
+    if version == 5:
+        found = load_with_transformers.load(str(folder), asked)
+    else:
+        found = load_in_transformers4(folder, asked, tmp_path)
     assert found["version"].startswith(f"{version}.") and found["missing"] == []
     torch.testing.assert_close(found["logits"], logits, rtol=1e-4, atol=1e-5)
 
@@ -144,12 +152,12 @@ def inputs_and_logits(run: Path, variant: str) -> tuple[list[dict[str, Any]], li
     return [{"token_ids": token_ids, "entity_ids": entity_ids, "spans": spans}], [logits]
 
 
+@pytest.mark.parametrize("variant", ["words", "entities"])
 def test_an_exported_model_is_tested_without_training_and_scores_the_same(
-    exported: tuple[str, Path], finished: Path, questions: Path, candidates: Path, tmp_path: Path
+    variant: str, exported: dict[str, Path], finished: Path, questions: Path, candidates: Path, tmp_path: Path
 ) -> None:
-    variant, folder = exported
     flags = ["--data", str(questions), "--sets", "all", "--candidates", str(candidates), "--variant", variant]
-    assert main(["qa", "--model", str(folder), *flags, "--output", str(tmp_path / "RUN")]) == 0
+    assert main(["qa", "--model", str(exported[variant]), *flags, "--output", str(tmp_path / "RUN")]) == 0
     (found,) = read_results(tmp_path / "RUN")
     (trained,) = [one for one in read_results(finished) if one.variant == variant]
     assert (found.variant, found.scores) == (variant, trained.scores)
@@ -173,3 +181,25 @@ def test_flags_that_are_refused_before_work_starts(
     assert main([*flags, *more, "--output", str(tmp_path / "RUN")]) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "RUN").exists()
+
+
+def test_entities_of_an_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Question and context have the names of their own language; the words are the same without entities."""
+    paragraph = Paragraph("Berlin Wall and Spree.", "en", "Berlin", "en")
+    options = {"entities": str(write_output(tmp_path)), "candidates": "", "training": "squad"}
+    question = Question("a", "Wo ist Berlin? Spree?", "de", paragraph, ("Spree",), 16)
+    data = TaskData(tests={"mlqa-en-de": [question]}, options=options)
+    prepared = TASK.prepare(data, ["words", "entities"])
+    assert f"--entities {tmp_path} has 1 of 1 article; the linker reads" in capsys.readouterr().err
+    tokenizer = Tokenizer.load(sentencepiece_model([*"▁BerlinWadSpow?.st", "▁Berlin", "▁Spree"]))
+    texts = TextEncoder(tokenizer, NamedIds({"Q64": 11, "Q1585": 12}), 64, 0, 2, 0, 0, 0, 2, 3, 1)
+    (words,) = TASK.inputs(prepared, question, "words", texts)
+    (entities,) = TASK.inputs(prepared, question, "entities", texts)
+    assert (words.token_ids, list(words.entity_ids)) == (entities.token_ids, [])
+    pieces = tokenizer.pieces(entities.token_ids)
+    found = [
+        (row, "".join(pieces[start:end])) for row, (start, end) in zip(entities.entity_ids, entities.spans, strict=True)
+    ]
+    assert found == [(11, "▁Berlin"), (12, "▁Spree"), (12, "▁Spree")]  # the vocabulary does not have the wall
+    assert TASK.summary(prepared, "entities", [[entities]]).startswith("2.00 entities a question, 1.00 a window")
+    assert [pieces[place] for place in entities.targets] == ["▁Spree", "▁Spree"]
