@@ -16,7 +16,7 @@ _EXAMPLES = """\
   echo '{"text": "<e1> Ada </e1> founded <e2> Acme </e2>."}' | mlukit evaluate predict RUN -
 """
 _NOTE = (
-    'A line of FILE is a JSON object with a "text" in the form of the task, or for qa a "question" and a "context", and '
+    'A line of FILE is a JSON object: a "text" in the form of the task, or for qa a "question" and a "context", and '
     'maybe an "id".'
 )
 

@@ -68,6 +68,7 @@ def read_question_sets(folder: Path, training: str, sets: str) -> QuestionSets:
     found = QuestionSets()
     if training == SQUAD:
         found.train = _read(found, folder, SQUAD, "train-v1.1.json").questions
+        found.unanswered, found.misplaced = [], []  # `untrained` has them
         found.dev = _read(found, folder, SQUAD, "dev-v1.1.json").questions
     elif training == XQUAD:
         articles = _read(found, folder, XQUAD, f"xquad.{ENGLISH}.json").articles

@@ -35,7 +35,7 @@ from mlukit.evaluation.encoder.answer_windows import (
 )
 from mlukit.evaluation.encoder.inputs import Input
 from mlukit.evaluation.encoder.text_encoder import TextEncoder
-from mlukit.evaluation.errors import EvaluationError, say
+from mlukit.evaluation.errors import EvaluationError, say, warn
 from mlukit.evaluation.linking.article_names import ArticleInLanguage
 from mlukit.evaluation.linking.candidate_files import CandidateFiles
 from mlukit.evaluation.linking.found_names import Names, TextOfArticle
@@ -139,6 +139,8 @@ class Questions(FineTunedTask):
                 for language in (one.language, one.paragraph.language):
                     of_set.add(ArticleInLanguage(one.paragraph.title_language, one.paragraph.title, language))
         if candidates:
+            if not any(wanted.values()):
+                warn(f"--candidates {candidates} has names of articles only: one's own text gets no entities")
             return replace(data, resources=CandidateFiles.open(Path(candidates), wanted))
         names = OutputNames.open(Path(output), set().union(*wanted.values()))
         articles = {one[:2] for one in set().union(*wanted.values())}
