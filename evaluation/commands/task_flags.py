@@ -32,7 +32,11 @@ def parser(name: str) -> CommandParser:
         _add_fine_tuning(made, task)
     for flag in task.flags:
         made.group("of this task").add_argument(
-            f"--{flag.name}", default=flag.default, metavar=flag.metavar, help=flag.help
+            f"--{flag.name}",
+            type=_whole_path if flag.is_path else str,
+            default=flag.default,
+            metavar=flag.metavar,
+            help=flag.help,
         )
     add_device(made)
     return made
@@ -95,6 +99,10 @@ def _one_of(names: tuple[str, ...]) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def _whole_path(text: str) -> str:
+    return str(local_folder(text).resolve()) if text else ""  # argparse reads the default too
 
 
 def _positive(text: str) -> float:
