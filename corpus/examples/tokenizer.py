@@ -16,7 +16,7 @@ choice depends on the rounding of the scores of the text before (one English sen
 
 import hashlib
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -154,6 +154,24 @@ class Tokenizer:
     def _encode_normalised(self, texts: list[str]) -> list[list[int]]:
         ids: list[list[int]] = self._processor.encode(texts, num_threads=1)
         return ids
+
+    def encode_with_spans(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """The ids of a text, as `encode_segments` without cuts gives them, and the span of the text behind each piece.
+
+        A blank before a word belongs to no piece, except to a piece that is only a blank. Where normalisation makes
+        several characters of one, their pieces have the same span. A `▁` that is put before the text has an empty one.
+        """
+        normalised, offsets = self._normalizer.normalize(text, with_offsets=True)
+        words = _WORD.findall(normalised) if self.words else [normalised]
+        ids = [one for of_word in self._encode_normalised(words) for one in of_word]
+        spans, position = [], 0
+        for pieces in self._processor.encode(words, return_type=str, num_threads=1):
+            for piece in pieces:
+                first = position + (piece[0] == WORD_START and len(piece) > 1)
+                position += len(piece)
+                end = position if piece == WORD_START else bisect_right(offsets, offsets[position - 1])
+                spans.append((offsets[first], offsets[end] if end < len(offsets) else len(text)))
+        return ids, spans
 
     def piece_borders(self, text: str, cuts: Sequence[int]) -> list[tuple[int, bool]]:
         """The places in a text where it can be cut between two of its pieces.

@@ -15,7 +15,10 @@ _EXAMPLES = """\
   mlukit evaluate predict RUN texts.jsonl --output predictions.jsonl
   echo '{"text": "<e1> Ada </e1> founded <e2> Acme </e2>."}' | mlukit evaluate predict RUN -
 """
-_NOTE = 'A line of FILE is a JSON object with a "text", in the form of the task, and maybe an "id".'
+_NOTE = (
+    'A line of FILE is a JSON object: a "text" in the form of the task, or for qa a "question" and a "context", and '
+    'maybe an "id".'
+)
 
 
 def run(flags: Namespace) -> int:

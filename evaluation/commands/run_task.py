@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def run(name: str, flags: Namespace) -> int:
     """Runs a task; returns the exit status."""
     task = load_task(name)
-    data = read_data(task, flags.data, options_of(task, flags))  # a missing file is told before the model is loaded
+    # a missing file is told before the model is loaded
+    data = task.prepare(read_data(task, flags.data, options_of(task, flags)), flags.variant)
     from mlukit.evaluation.encoder.encoder import fingerprint_of, load_encoder
 
     encoder = load_encoder(flags.model, flags.examples, flags.device)
@@ -44,12 +45,13 @@ def _fine_tune(
     from mlukit.evaluation.fine_tuning.loop import Stopped
     from mlukit.pretraining.training.stop import StopSignal
 
-    classes = {form.architecture: variant for variant, form in task.exported.items()}
-    if encoder.head and encoder.head.architecture in classes:
-        variant = classes[encoder.head.architecture]
-        say(f"{flags.model} has the trained head of {encoder.head.architecture}: it is tested without training")
-        data = data.with_labels(task.checkpoint_labels(encoder.head.labels))
-        FineTuning(flags.output, task, data, encoder, config).test_published(variant)
+    head = encoder.head
+    variants = [one for one, form in task.exported.items() if head and form.architecture == head.architecture]
+    if head and variants:
+        say(f"{flags.model} has the trained head of {head.architecture}: it is tested without training")
+        data = data.with_labels(task.checkpoint_labels(head.labels))
+        for variant in [one for one in flags.variant if one in variants] or variants:
+            FineTuning(flags.output, task, data, encoder, config).test_published(variant)
         return 0
     fine_tuning = FineTuning(flags.output, task, data, encoder, config)
     try:

@@ -17,7 +17,8 @@ _EXAMPLES = """\
 """
 _NOTE = (
     "The official form of predictions is that of each set: relx takes lines of number, tab and relation; ner takes the "
-    "test file with a last column of predicted tags. An example without a prediction counts as wrong."
+    "test file with a last column of predicted tags; qa takes a JSON object of ids, each with its answer. An example "
+    "without a prediction counts as wrong."
 )
 
 

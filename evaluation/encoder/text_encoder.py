@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
+
 from mlukit.corpus.examples.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -33,6 +36,30 @@ class Pieces:
             first: the place of the first piece in the sequence: 1 after <s>.
         """
         return self.places[start] + first, self.places[end] + first
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlacedPieces:
+    """A text in pieces, without <s> and </s>, each with its place in the text.
+
+    Attributes:
+        ids: of the pieces.
+        starts: where each piece begins in the text, in code points, ascending.
+        ends: where each piece ends, ascending.
+    """
+
+    ids: list[int]
+    starts: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
+
+    def overlapping(self, start: int, end: int) -> tuple[int, int]:
+        """The pieces that have some of a span of the text: the first one, and the one after the last."""
+        first = int(np.searchsorted(self.ends, start, "right"))
+        return first, max(first, int(np.searchsorted(self.starts, end, "left")))
+
+    def up_to(self, number: int) -> "PlacedPieces":
+        """The first pieces."""
+        return PlacedPieces(self.ids[:number], self.starts[:number], self.ends[:number])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +103,12 @@ class TextEncoder:
         ordered = [sorted(set(of_text)) for of_text in cuts]
         segments = self.tokenizer.encode_segments(texts, ordered)
         return [_pieces(of_text, parts) for of_text, parts in zip(ordered, segments, strict=True)]
+
+    def encode_placed(self, text: str) -> PlacedPieces:
+        """Encodes a whole text as pretraining does, and says where in the text each piece is."""
+        ids, spans = self.tokenizer.encode_with_spans(text)
+        places = np.array(spans, np.int64).reshape(-1, 2)
+        return PlacedPieces(ids, places[:, 0], places[:, 1])
 
     def encode_words(self, words: Sequence[str]) -> tuple[list[int], list[int]]:
         """Encodes words one by one, each with the ▁ of the beginning of a word.

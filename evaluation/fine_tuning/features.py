@@ -6,7 +6,7 @@ from typing import Any
 
 from mlukit.evaluation.encoder.inputs import Input
 from mlukit.evaluation.encoder.text_encoder import TextEncoder
-from mlukit.evaluation.errors import ExampleError, warn
+from mlukit.evaluation.errors import ExampleError, say, warn
 from mlukit.evaluation.tasks.task import FineTunedTask, TaskData
 from mlukit.schemas.wording import counted
 
@@ -49,6 +49,8 @@ def make_features(task: FineTunedTask, data: TaskData, name: str, variant: str, 
         warn(f"{name}: {counted(len(ids), 'example')} {reason}, {wrong}: {_some(ids)}")
     for note, ids in noted.items():
         warn(f"{name}: {counted(len(ids), 'example')} {note}: {_some(ids)}")
+    if text := task.summary(data, variant, features.inputs):
+        say(f"{name}, {variant}: {text}")
     return features
 
 

@@ -58,6 +58,11 @@ class FineTuning:
         chosen = self.config["precision"]
         return bool(chosen == "bfloat16" if chosen else self.device.type == "cuda")
 
+    @property
+    def room(self) -> int:
+        """Places of a micro-batch: what keeps a GPU busy, or what a laptop's memory has room for."""
+        return int(self.config["micro_batch_places"] or (8_192 if self.device.type == "cuda" else 2_048))
+
     def train(self, variant: str, stop: StopSignal) -> None:
         """Fine-tunes all models of a variant that are not finished; errors as in `Loop.run`."""
         left = [
@@ -124,7 +129,7 @@ class FineTuning:
             patience=values.patience,
             warmup_share=values.warmup_share,
             weight_decay=values.weight_decay,
-            room=config["micro_batch_places"],
+            room=self.room,
             half=self.half,
             checkpoint_interval=config["checkpoint_interval"],
         )
@@ -133,8 +138,7 @@ class FineTuning:
         return self.task.score(self.data, name, self._predictions(model, features))
 
     def _predictions(self, model: FineTunedModel, features: Features) -> list[dict[str, Any]]:
-        room = self.config["micro_batch_places"]
-        return predictions(self.task, self.data, features, model, self.device, room=room, half=self.half)
+        return predictions(self.task, self.data, features, model, self.device, room=self.room, half=self.half)
 
     def _test(self, model: FineTunedModel, made: Result, features: Mapping[str, Features]) -> None:
         """Writes predictions and scores of dev and of every test."""

@@ -88,6 +88,7 @@ def load_trained_run(run: Path, variant: str | None = None, device: str | None =
     if fingerprint_of(encoder.model) != config["fingerprint"]:
         raise RunError(f"{config['model']} is another checkpoint than the one that {run} was fine-tuned from")
     data = TaskData(tests={}, labels=tuple(config["labels"]), options=config["flags"])
+    data = task.prepare(data, [variant])
     head, with_entities = task.head(data, variant), task.needs_entities(variant)
     model = FineTunedModel(encoder.trainable_copy(0.0, 0.0), head, with_entities=with_entities)
     file = result.folder / BEST / WEIGHTS

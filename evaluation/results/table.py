@@ -235,7 +235,7 @@ def _compare(
     for test in tests:
         pair = [[_counts(task, data, one, test) for one in results] for results in (words, entities)]
         first, second = ([one for one in counts if one is not None] for counts in pair)
-        if first and second and len(first[0]):
+        if first and second and len(first[0]) and metric in words[0].scores.get(test, {}):
             found[test] = paired_bootstrap(first, second, lambda totals: task.numbers(data, totals)[metric])
     return found
 

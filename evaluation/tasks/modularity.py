@@ -26,6 +26,10 @@ class LanguageModularity(ParallelTask):
     measures = "How far the nearest neighbours of words split by language, in every layer; lower is less split."
     metric = f"modularity, k = {NUMBERS[0]}"
 
+    def is_share(self, metric: str) -> bool:
+        """Modularity is between -1 and 1."""
+        return False
+
     def test_names(self, languages: Sequence[str]) -> Sequence[str]:
         """One test, with the items of all languages."""
         return [ALL]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 TASKS: Mapping[str, str] = {  # the name of a task -> what it measures
     "relx": "the relation between two entities of a sentence: KBP37 (English) to RELX (five languages)",
     "ner": "names in text: CoNLL (English to German, Spanish, Dutch), WikiANN, or the Hub's token classification",
+    "qa": "answers to questions in their context: SQuAD 1.1 (English) to XQuAD and MLQA",
     "retrieval": "whether words in context find their translation, in every layer: XQuAD, or your own parallel texts",
     "modularity": "how far the nearest neighbours of words split by language, in every layer: the same texts",
     "tatoeba": "whether a sentence finds its translation: Tatoeba's test set, in the form of LASER and XTREME",

@@ -44,6 +44,7 @@ class Flag:
         help: in --help.
         default: its value where it is not given.
         when_scoring: its value where anyone's predictions are scored; None for the default.
+        is_path: whether the value is a file or a folder; a RUN then remembers its whole path.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Flag:
     help: str
     default: str = ""
     when_scoring: str | None = None
+    is_path: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,7 @@ class TaskData:
             the examples, and are scored as wrong.
         left_out: the names of rows that are no examples, by the reason why they cannot be.
         options: the values of the task's flags.
+        resources: what `prepare` opened.
     """
 
     train: Sequence[Any] = ()
@@ -77,6 +80,7 @@ class TaskData:
     faults: Mapping[str, Sequence[str]] = field(default_factory=dict)
     left_out: Mapping[str, Sequence[str]] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
+    resources: Any = None
 
     def examples(self, name: str) -> Sequence[Any]:
         """The examples of a test, of "dev" or of "train"."""
@@ -179,6 +183,21 @@ class Task(ABC):
         """Whether a metric is shown in %; a loss or a number of items is shown as it is."""
         return True
 
+    def prepare(self, data: TaskData, variants: Sequence[str]) -> TaskData:
+        """Opens what the inputs of some variants need besides the official files, before the model is loaded.
+
+        Args:
+            data: what `read` gave, with the chosen tests and options; no examples where one's own text is predicted.
+            variants: some of `variants`.
+
+        Returns:
+            The data with `resources`.
+
+        Raises:
+            EvaluationError: a flag or a file is missing.
+        """
+        return data
+
     def needs_entities(self, variant: str) -> bool:
         """Whether the inputs of a variant have entities, which a checkpoint such as XLM-R cannot take."""
         return variant != WORDS
@@ -252,6 +271,16 @@ class FineTunedTask(Task):
             inputs: what `inputs` gave for it.
         """
         return ()
+
+    def summary(self, data: TaskData, variant: str, inputs: Sequence[Sequence[Input]]) -> str:
+        """What is worth saying about the inputs of all examples of a split; "" for nothing.
+
+        Args:
+            data: what `read` gave.
+            variant: one of `variants`.
+            inputs: of each example.
+        """
+        return ""
 
     @abstractmethod
     def decode(self, data: TaskData, example: Any, inputs: Sequence[Input], scores: Sequence[Numbers]) -> Line:

@@ -91,7 +91,10 @@ class Tatoeba(MeasuredTask):
             for test, source, target in zip(tests, (vectors, english), (english, vectors), strict=True):
                 if test in data.tests:
                     nearest = nearest_by_cosine(source, target)
-                    yield test, [{"id": one.id, "found": pairs[at].id} for one, at in zip(pairs, nearest, strict=True)]
+                    yield (
+                        test,
+                        [{"id": one.id, "found": pairs[number].id} for one, number in zip(pairs, nearest, strict=True)],
+                    )
 
     def counts(self, data: TaskData, name: str, predictions: Sequence[Line]) -> Numbers:
         """1 where the translation was found, and 1."""

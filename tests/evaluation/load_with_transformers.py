@@ -29,20 +29,21 @@ def load(folder: str, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         if "text" in one:
             found = tokenizer(one["text"], entity_spans=[tuple(span) for span in one["spans"]], return_tensors="pt")
         else:
-            places = [list(range(*span)) for span in one["spans"]]
-            longest = max(map(len, places))
-            padded = [place + [-1] * (longest - len(place)) for place in places]
-            found = {
-                "input_ids": torch.tensor([one["token_ids"]]),
-                "entity_ids": torch.tensor([one["entity_ids"]]),
-                "entity_position_ids": torch.tensor([padded]),
-            }
+            found = {"input_ids": torch.tensor([one["token_ids"]])}
+            if places := [list(range(*span)) for span in one["spans"]]:
+                longest = max(map(len, places))
+                padded = [place + [-1] * (longest - len(place)) for place in places]
+                found["entity_ids"] = torch.tensor([one["entity_ids"]])
+                found["entity_position_ids"] = torch.tensor([padded])
             if config["architectures"] == ["LukeForEntitySpanClassification"]:
                 found["entity_start_positions"] = torch.tensor([[start for start, _ in one["spans"]]])
                 found["entity_end_positions"] = torch.tensor([[end - 1 for _, end in one["spans"]]])
         tokens.append(found["input_ids"][0].tolist())
         with torch.no_grad():
-            logits.append(model(**found).logits[0].double().tolist())
+            output = model(**found)
+        if config["architectures"] == ["LukeForQuestionAnswering"]:
+            output.logits = torch.stack([output.start_logits, output.end_logits], dim=-1)
+        logits.append(output.logits[0].double().tolist())
     missing = sorted(info["missing_keys"])
     return {"version": transformers.__version__, "missing": missing, "logits": logits, "tokens": tokens}
 

@@ -8,7 +8,7 @@ import pytest
 from mlukit.evaluation.evaluate import main
 from mlukit.evaluation.results.table import make_table
 from mlukit.evaluation.tasks.table import TASKS
-from tests.evaluation import constructed_entities
+from tests.evaluation import constructed_entities, constructed_questions
 from tests.evaluation.small_checkpoint import write_mluke
 
 
@@ -32,4 +32,21 @@ def test_entities_beat_words_by_forty_points_in_unseen_languages(tmp_path: Path)
         assert words and entities
         assert entities.mean - words.mean >= 0.4, (language, words, entities)
         (compared,) = table.compared[language]
+        assert compared and compared.low > 0.3 and compared.p < 0.01
+
+
+def test_entities_answer_questions_that_words_cannot(tmp_path: Path) -> None:
+    data = constructed_questions.write_questions(tmp_path / "data", train=800, test=100)
+    checkpoint = constructed_questions.write_checkpoint(tmp_path / "mluke")
+    run = tmp_path / "RUN"
+    flags = ["--sets", "xquad", "--candidates", str(data), "--learning-rate", "3e-3", "--epochs", "6"]
+    size = ["--batch-size", "16", "--micro-batch-places", "1024"]
+    paths = ["--model", str(checkpoint), "--data", str(data), "--output", str(run)]
+    assert main(["qa", *paths, *flags, *size]) == 0
+    table = make_table([run])
+    assert table.columns == ["words", "entities"]
+    for language in constructed_questions.LANGUAGES:
+        words, entities = table.rows[f"xquad-{language}"]
+        assert words and entities and entities.mean > 0.9 and words.mean < 0.5, (language, words, entities)
+        (compared,) = table.compared[f"xquad-{language}"]
         assert compared and compared.low > 0.3 and compared.p < 0.01

@@ -228,3 +228,28 @@ def test_bpe_models_fit() -> None:
     tokenizer = Tokenizer.load(trained(vocab_size=30, model_type="bpe"))
     [segments] = tokenizer.encode_segments(["the dogs"], [[4, 7]])
     assert ["".join(tokenizer.pieces(segment)) for segment in segments] == ["▁the", "▁dog", "<unk>"]
+
+
+@given(text=TEXTS)
+def test_spans_are_where_pieces_stand_in_the_text(text: str, xlmr: Tokenizer) -> None:
+    ids, spans = xlmr.encode_with_spans(text)
+    assert [ids] == xlmr.encode_segments([text], [[]])[0]
+    assert len(ids) == len(spans)
+    assert all(0 <= start <= end <= len(text) for start, end in spans)
+    assert spans == sorted(spans)
+    covered = {place for span in spans for place in range(*span)}
+    left = "".join(char for place, char in enumerate(text) if place not in covered)
+    assert not xlmr.normalize(left).strip("▁")  # blanks, and what normalisation removes
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("Die  Spree.", ["Die", "Spre", "e", "."]),
+        ("ﬁ\u00a0e\u0301t…", ["ﬁ", "\u00a0", "e\u0301t", "…"]),
+        ("黑豹", ["", "黑", "豹"]),  # the first piece is only the ▁ before a text
+        ("a \ue000", ["a", " ", "\ue000"]),
+    ],
+)
+def test_spans(text: str, parts: list[str], xlmr: Tokenizer) -> None:
+    assert [text[start:end] for start, end in xlmr.encode_with_spans(text)[1]] == parts

@@ -85,11 +85,15 @@ def test_scores_again_without_torch(task: str, runs: dict[str, Path], tmp_path: 
 def test_layers_as_a_table_and_as_a_plot(runs: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["table", str(runs["retrieval"]), "--layers"]) == 0
     table = capsys.readouterr().out
-    assert "**retrieval by layer: accuracy**" in table and "| layer | words | words with entities | entities |" in table
+    assert (
+        "**retrieval by layer: accuracy, in %**" in table
+        and "| layer | words | words with entities | entities |" in table
+    )
     assert [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ")][2:] == ["0", "1", "2"]
     flags = ["--metric", "modularity, k = 10", "--layers", "--format", "svg"]
     assert main(["table", str(runs["modularity"]), *flags]) == 0
-    assert capsys.readouterr().out.count("<polyline") == 3
+    drawn = capsys.readouterr().out
+    assert drawn.count("<polyline") == 3 and "%" not in drawn
     assert main(["table", str(runs["retrieval"])]) == 0
     assert "mean of de-en, de-ja, en-de, en-ja, ja-de, ja-en" in capsys.readouterr().out
 
