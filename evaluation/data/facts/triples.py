@@ -112,10 +112,10 @@ def _file(folder: Path, kind: str, *, optional: bool = False) -> Any:
     if len(present) == 1 or (optional and not present):
         return present[0] if present else None
     problem = "has both" if present else "has neither" if folder.is_dir() else "is not a folder with"
-    shown = " and ".join(names) if present else " nor ".join(names)
+    joined = (" and " if present else " nor ").join(names)
     raise EvaluationError(
-        f"--data {folder} {problem} {shown}; accepted: one of the two, with {', '.join(_COLUMNS[kind])} "
-        "(docs/evaluation-cloze.md)"
+        f"--data {folder} {problem} {joined}; accepted: one of the two, "
+        f"with {', '.join(_COLUMNS[kind])} (docs/evaluation-cloze.md)"
     )
 
 

@@ -99,4 +99,4 @@ def test_an_empty_file_and_a_wrong_tag_name_the_set() -> None:
     with pytest.raises(OfficialFileError, match=r"the sentence at line 0 has the tag 'E-PER'; accepted are O"):
         read("E-PER")
     with pytest.raises(OfficialFileError, match="no sentence has a tag at every word; the first is at line 0"):
-        read(None)
+        tagged_file(CONLL, Path("esp.train"), [Row("line 0", ["one", "two"], ["O", None], True)])
